@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// Tests force what must not fail and read what they want; the rest of the rules hold.
+let tests: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+    name: "snap",
+    products: [.executable(name: "snap", targets: ["snap"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // The parts, from the bottom up; each may import only what stands above it in this list.
+        .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+        .target(
+            name: "SnapSystem",
+            dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: strict),
+        .target(
+            name: "GuestMemory",
+            dependencies: ["SnapSystem", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: strict),
+        .target(
+            name: "SavevmFormat",
+            dependencies: ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CXXHash"],
+            swiftSettings: strict),
+        .target(
+            name: "CheckpointIndex",
+            dependencies: [
+                "GuestMemory", "SnapSystem", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            resources: [.embedInCode("schema")],
+            swiftSettings: strict),
+        .target(
+            name: "SnapEngine",
+            dependencies: ["CheckpointIndex", "SavevmFormat", "GuestMemory", "SnapSystem"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "snap",
+            dependencies: [
+                "SnapEngine", "GuestMemory", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/TestSupport", swiftSettings: tests),
+        .testTarget(
+            name: "SavevmFormatTests",
+            dependencies: [
+                "SavevmFormat", "GuestMemory", "SnapSystem", "TestSupport", "CZlib",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "SnapEngineTests",
+            dependencies: [
+                "SnapEngine", "CheckpointIndex", "SavevmFormat", "GuestMemory", "SnapSystem",
+                "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
+    ]
+)

@@ -1,0 +1,26 @@
+#pragma once
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* With XXH_INLINE_ALL the library's names are macros, which Swift does not import. */
+
+typedef struct {
+    uint64_t low, high;
+} snap_xxh128;
+
+static inline snap_xxh128 snap_xxh3_128(const void *bytes, size_t count) {
+    XXH128_hash_t h = XXH3_128bits(bytes, count);
+    return (snap_xxh128){h.low64, h.high64};
+}
+
+static inline snap_xxh128 snap_xxh3_128_with_secret(
+    const void *bytes, size_t count, const void *secret, size_t secret_count) {
+    XXH128_hash_t h = XXH3_128bits_withSecret(bytes, count, secret, secret_count);
+    return (snap_xxh128){h.low64, h.high64};
+}
+
+static inline int snap_xxh3_generate_secret(
+    void *secret, size_t secret_count, const void *key, size_t key_count) {
+    return XXH3_generateSecret(secret, secret_count, key, key_count) == XXH_OK;
+}

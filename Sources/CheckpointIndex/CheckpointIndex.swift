@@ -1,0 +1,379 @@
+// The SQLite database of checkpoints: it finds, and is derived from the files. One connection,
+// one owner. Rows never leave this part: what goes in and out are plain values of GuestMemory.
+
+import GRDB
+package import GuestMemory
+package import SnapSystem
+package import SystemPackage
+
+/// The index of a store, open.
+package final class CheckpointIndex {
+    /// The database file.
+    package let path: FilePath
+    private let calls: SystemCalls
+    private let queue: DatabaseQueue
+
+    /// How long a writer waits for another connection's transaction, in seconds.
+    private static let busySeconds = 5.0
+
+    /// Opens an index.
+    ///
+    /// - Parameters:
+    ///   - path: The database file, which exists; it may be empty for a writer.
+    ///   - isWritable: Whether rows will be written. A reader needs no permission to write.
+    ///   - calls: The seam.
+    /// - Throws: `.damaged` if it is no database of this kind, with a hint; `.unsupported` if a
+    ///   later version made it; `.permission`, `.busy` or `.inputOutput`.
+    package init(
+        _ path: FilePath, isWritable: Bool, _ calls: SystemCalls
+    ) throws(SnapError) {
+        var configuration = Configuration()
+        configuration.readonly = !isWritable
+        configuration.busyMode = .timeout(Self.busySeconds)
+        configuration.prepareDatabase { database in
+            if isWritable {
+                // A save that exited 0 survives power loss, and a reader needs no -shm file.
+                try database.execute(
+                    sql: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL")
+            }
+        }
+        self.path = path
+        self.calls = calls
+        queue = try Self.translating(path) {
+            try DatabaseQueue(path: path.string, configuration: configuration)
+        }
+        let version = try read { try Schema.version($0) }
+        guard version <= Schema.currentVersion else {
+            throw SnapError(
+                .unsupported,
+                "schema version is \(version), this snap knows \(Schema.currentVersion)",
+                path: path)
+        }
+        guard version > 0 || isWritable else {
+            throw SnapError(.damaged, "has no tables", path: path, hint: Self.hint)
+        }
+    }
+
+    /// Whether the schema is older than this snap's.
+    ///
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func needsMigration() throws(SnapError) -> Bool {
+        try read { try Schema.version($0) } < Schema.currentVersion
+    }
+
+    /// Brings the schema to the newest version; the caller holds the store's lock exclusively.
+    ///
+    /// - Throws: `.damaged`, `.busy` or `.inputOutput`.
+    package func migrate() throws(SnapError) {
+        try write { try Schema.migrate($0) }
+    }
+
+    // MARK: Reading
+
+    /// The checkpoints of one guest or of all, by guest and number.
+    ///
+    /// - Parameter guest: Whose; nil for all.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func checkpoints(of guest: GuestName? = nil) throws(SnapError) -> [Checkpoint] {
+        try fetch(
+            "\(guest == nil ? "" : "WHERE name = ?") ORDER BY name, number",
+            guest.map { [$0.description] } ?? [])
+    }
+
+    /// A guest's checkpoint by its number.
+    ///
+    /// - Parameters:
+    ///   - guest: Whose.
+    ///   - number: Its number.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func checkpoint(
+        of guest: GuestName, number: Int
+    ) throws(SnapError) -> Checkpoint? {
+        try fetch("WHERE name = ? AND number = ?", [guest.description, number]).first
+    }
+
+    /// A guest's newest checkpoint, or one before it.
+    ///
+    /// - Parameters:
+    ///   - guest: Whose.
+    ///   - back: How many before the one of the highest number.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func latest(of guest: GuestName, back: Int = 0) throws(SnapError) -> Checkpoint? {
+        try fetch(
+            "WHERE name = ? ORDER BY number DESC LIMIT 1 OFFSET ?", [guest.description, back]
+        ).first
+    }
+
+    /// A guest's newest checkpoint at or before a time.
+    ///
+    /// - Parameters:
+    ///   - guest: Whose.
+    ///   - time: The time.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func checkpoint(
+        of guest: GuestName, at time: Timestamp
+    ) throws(SnapError) -> Checkpoint? {
+        try fetch(
+            "WHERE name = ? AND created_at <= ? ORDER BY created_at DESC, number DESC LIMIT 1",
+            [guest.description, time.secondsSinceEpoch]
+        ).first
+    }
+
+    /// The checkpoints whose id begins with some hex digits; at most two.
+    ///
+    /// - Parameter prefix: Lower-case hex digits.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func checkpoints(idPrefix prefix: String) throws(SnapError) -> [Checkpoint] {
+        try fetch("WHERE id >= ? AND id < ? || 'g' ORDER BY id LIMIT 2", [prefix, prefix])
+    }
+
+    /// Whether a guest has ever had a file.
+    ///
+    /// - Parameter guest: Its name.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func knows(_ guest: GuestName) throws(SnapError) -> Bool {
+        try read { database in
+            try Bool.fetchOne(
+                database, sql: "SELECT EXISTS (SELECT 1 FROM guest WHERE name = ?)",
+                arguments: [guest.description]) ?? false
+        }
+    }
+
+    /// The numbers of a guest's checkpoints, and of its retired files.
+    ///
+    /// - Parameter guest: Its name.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func numbers(
+        of guest: GuestName
+    ) throws(SnapError) -> (live: Set<Int>, retired: Set<Int>) {
+        try read { database in
+            let sql = """
+                SELECT number FROM file JOIN guest USING (guest_id)
+                WHERE name = ? AND retired = ?
+                """
+            let numbers = { retired in
+                try Set(
+                    Int.fetchAll(database, sql: sql, arguments: [guest.description, retired]))
+            }
+            return (try numbers(false), try numbers(true))
+        }
+    }
+
+    /// The RAM blocks of a checkpoint, in order.
+    ///
+    /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func ramBlocks(of checkpoint: Checkpoint) throws(SnapError) -> [RAMBlock] {
+        try rows(of: checkpoint, "name, byte_count, guest_physical_address", from: "ram_block") {
+            let address: Int64? = try $0.decode(atIndex: 2)
+            return try RAMBlock(
+                name: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1),
+                guestPhysicalAddress: address.map { UInt64(bitPattern: $0) })
+        }
+    }
+
+    /// The device sections of a checkpoint, in order.
+    ///
+    /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func deviceSections(of checkpoint: Checkpoint) throws(SnapError) -> [DeviceSection] {
+        try rows(
+            of: checkpoint, "name, instance_id, version_id, byte_count", from: "device_section"
+        ) {
+            try DeviceSection(
+                name: $0.decode(atIndex: 0), instanceID: $0.decode(atIndex: 1),
+                versionID: $0.decode(atIndex: 2), byteCount: $0.decode(atIndex: 3))
+        }
+    }
+
+    private func rows<Value>(
+        of checkpoint: Checkpoint, _ columns: String, from table: String,
+        _ value: (Row) throws -> Value
+    ) throws(SnapError) -> [Value] {
+        try read { database in
+            let guest = "(SELECT guest_id FROM guest WHERE name = ?)"
+            return try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT \(columns) FROM \(table)
+                    WHERE guest_id = \(guest) AND number = ? ORDER BY position
+                    """, arguments: [checkpoint.guest.description, checkpoint.number]
+            ).map(value)
+        }
+    }
+
+    private func fetch(
+        _ condition: String, _ arguments: [any DatabaseValueConvertible]
+    ) throws(SnapError) -> [Checkpoint] {
+        try read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT \(CheckpointColumns.list), name
+                    FROM checkpoint JOIN guest USING (guest_id) \(condition)
+                    """, arguments: StatementArguments(arguments))
+            var checkpoints: [Checkpoint] = []
+            while let row = try rows.next() {
+                guard let checkpoint = try CheckpointColumns.checkpoint(row) else {
+                    throw SnapError(
+                        .damaged, "a row of table checkpoint is malformed", path: path,
+                        hint: Self.hint)
+                }
+                checkpoints.append(checkpoint)
+            }
+            return checkpoints
+        }
+    }
+
+    // MARK: Writing
+
+    /// Adds checkpoints; each replaces what the index says of a file of that number.
+    ///
+    /// On failure none is added.
+    ///
+    /// - Parameter checkpoints: What the files say.
+    /// - Throws: `.busy` beyond the timeout, `.damaged`, `.permission` or `.inputOutput`.
+    package func insert(_ checkpoints: [IndexedCheckpoint]) throws(SnapError) {
+        try write { database in
+            for indexed in checkpoints {
+                let checkpoint = indexed.checkpoint
+                let guestID = try Self.guestID(checkpoint.guest, database)
+                try Self.removeFile(guestID, checkpoint.number, database)
+                try Self.insertFile(
+                    guestID, checkpoint.number, isRetired: false, indexed.file, database)
+                try CheckpointColumns.insert(checkpoint, guestID: guestID, database)
+                try Self.insertParts(of: indexed, guestID: guestID, database)
+            }
+        }
+    }
+
+    /// Notes that files are retired: their checkpoints are gone, their pages may be needed.
+    ///
+    /// On failure nothing is changed.
+    ///
+    /// - Parameters:
+    ///   - files: The files by their numbers.
+    ///   - guest: Whose they are.
+    /// - Throws: as `insert`.
+    package func retire(_ files: [Int: IndexedFile], of guest: GuestName) throws(SnapError) {
+        try write { database in
+            let guestID = try Self.guestID(guest, database)
+            for (number, file) in files {
+                try Self.removeFile(guestID, number, database)
+                try Self.insertFile(guestID, number, isRetired: true, file, database)
+            }
+        }
+    }
+
+    private static func guestID(_ guest: GuestName, _ database: Database) throws -> Int64 {
+        let name = guest.description
+        try database.execute(
+            sql: "INSERT INTO guest (name) VALUES (?) ON CONFLICT DO NOTHING", arguments: [name])
+        return try Int64.fetchOne(
+            database, sql: "SELECT guest_id FROM guest WHERE name = ?", arguments: [name]) ?? 0
+    }
+
+    private static func removeFile(
+        _ guestID: Int64, _ number: Int, _ database: Database
+    ) throws {
+        for table in ["checkpoint", "file"] {
+            try database.execute(
+                sql: "DELETE FROM \(table) WHERE guest_id = ? AND number = ?",
+                arguments: [guestID, number])
+        }
+    }
+
+    private static func insertFile(
+        _ guestID: Int64, _ number: Int, isRetired: Bool, _ file: IndexedFile,
+        _ database: Database
+    ) throws {
+        try database.execute(
+            sql: "INSERT INTO file VALUES (?, ?, ?, ?, ?)",
+            arguments: [guestID, number, isRetired, file.generation, file.byteCount])
+    }
+
+    private static func insertParts(
+        of indexed: IndexedCheckpoint, guestID: Int64, _ database: Database
+    ) throws {
+        let number = indexed.checkpoint.number
+        for (position, block) in indexed.ramBlocks.enumerated() {
+            try database.execute(
+                sql: "INSERT INTO ram_block VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    guestID, number, position, block.name, block.byteCount,
+                    block.guestPhysicalAddress.map { Int64(bitPattern: $0) },
+                ])
+        }
+        for (position, section) in indexed.deviceSections.enumerated() {
+            try database.execute(
+                sql: "INSERT INTO device_section VALUES (?, ?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    guestID, number, position, section.name, section.instanceID,
+                    section.versionID, section.byteCount,
+                ])
+        }
+        for run in indexed.referenceRuns {
+            try database.execute(
+                sql: "INSERT INTO reference VALUES (?, ?, ?, ?)",
+                arguments: [guestID, number, run.lowerBound, run.upperBound])
+        }
+    }
+
+    // MARK: Errors
+
+    private static let hint = "snap reindex makes the index anew from the files"
+
+    private func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
+        try passFaultPoint()
+        return try Self.translating(path) { try queue.read(body) }
+    }
+
+    private func write(_ body: (Database) throws -> Void) throws(SnapError) {
+        try passFaultPoint()
+        try Self.translating(path) { try queue.write(body) }
+    }
+
+    private func passFaultPoint() throws(SnapError) {
+        do { try calls.passFaultPoint() } catch {
+            throw SnapError(error, action: "use the index", path: path)
+        }
+    }
+
+    private static func translating<Value>(
+        _ path: FilePath, _ body: () throws -> Value
+    ) throws(SnapError) -> Value {
+        do {
+            return try body()
+        } catch let error as SnapError {
+            throw error
+        } catch let error as DatabaseError {
+            throw SnapError(error, path: path, hint: hint)
+        } catch is RowDecodingError {
+            throw SnapError(
+                .damaged, "a row has a value of the wrong type", path: path, hint: hint)
+        } catch {
+            throw SnapError(.internalFailure, "\(error)", path: path)
+        }
+    }
+}
+
+extension SnapError {
+    fileprivate init(_ error: DatabaseError, path: FilePath, hint: String) {
+        let message = error.message ?? "no message"
+        let text = "SQLite error \(error.extendedResultCode.rawValue): \(message)"
+        switch error.resultCode {
+        case .SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_CONSTRAINT:
+            self.init(.damaged, text, path: path, hint: hint)
+        case .SQLITE_READONLY where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK:
+            self.init(
+                .permission, "\(text); an interrupted write has to be undone first", path: path,
+                hint: "run snap list once as a user who may write to the store")
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+            self.init(.permission, text, path: path)
+        case .SQLITE_BUSY, .SQLITE_LOCKED: self.init(.busy, text, path: path)
+        case .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
+            self.init(.inputOutput, text, path: path)
+        default: self.init(.internalFailure, text, path: path)
+        }
+    }
+}

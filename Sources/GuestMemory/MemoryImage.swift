@@ -1,0 +1,107 @@
+public import SnapSystem
+public import SystemPackage
+
+/// A guest's memory at rest: a raw file, the page of address 0 first.
+///
+/// It is read, never mapped: a file that shrinks under a mapping would be SIGBUS.
+public struct MemoryImage: ~Copyable, Sendable {
+    /// The image's one RAM block, without a name.
+    public let block: RAMBlock
+    private let file: File
+
+    /// Opens a raw memory image.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - calls: The seam.
+    /// - Throws: `.notFound` or `.permission`; `.mismatch` if its length is 0 or no multiple of a
+    ///   page.
+    public init(raw path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        let file = try File(reading: path, calls)
+        let status = try file.status()
+        guard status.kind == .regular else {
+            throw SnapError(.notFound, "is not a regular file", path: path)
+        }
+        guard status.byteCount > 0, status.byteCount % Page.byteCount == 0 else {
+            throw SnapError(
+                .mismatch,
+                "length is \(status.byteCount) bytes, expected a positive multiple of "
+                    + "\(Page.byteCount)", path: path)
+        }
+        block = RAMBlock(name: "", byteCount: status.byteCount)
+        self.file = file
+    }
+
+    /// Reads part of the image.
+    ///
+    /// - Parameters:
+    ///   - target: Where the bytes go, filled whole.
+    ///   - offset: Where they are, in bytes from the image's start; all of them inside it.
+    /// - Throws: `.inputDamaged` if the file has become shorter, else `.inputOutput`.
+    public func read(into target: inout MutableRawSpan, at offset: Int) throws(SnapError) {
+        let count = try file.read(into: &target, at: offset)
+        guard count == target.byteCount else { throw shrank(to: offset + count) }
+    }
+
+    /// Checks that the file still has the length it was opened with: a hole that has been cut off
+    /// is no hole.
+    ///
+    /// - Throws: `.inputDamaged` if not.
+    public func checkLength() throws(SnapError) {
+        let byteCount = try file.status().byteCount
+        guard byteCount == block.byteCount else { throw shrank(to: byteCount) }
+    }
+
+    private func shrank(to byteCount: Int) -> SnapError {
+        SnapError(
+            .inputDamaged,
+            "length changed to \(byteCount) bytes while it was read, expected \(block.byteCount)",
+            path: file.path, offset: min(byteCount, block.byteCount),
+            hint: "pause the guest before saving its memory")
+    }
+
+    /// Finds the data in the part of the image that begins at a cursor and moves the cursor on.
+    ///
+    /// - Parameters:
+    ///   - cursor: Where to go on; parts are asked for in ascending order.
+    ///   - end: Where the part ends, in bytes from the image's start.
+    /// - Returns: Runs of whole pages outside of which the part is a hole, ascending.
+    /// - Throws: `.inputOutput`.
+    public func dataRuns(
+        advancing cursor: inout DataCursor, to end: Int
+    ) throws(SnapError) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        while cursor.offset < end {
+            if cursor.offset >= cursor.data.upperBound { try findData(&cursor) }
+            let start = max(cursor.offset, cursor.data.lowerBound)
+            guard start < end else { break }
+            let stop = min(end, cursor.data.upperBound)
+            runs.append(start..<stop)
+            cursor.offset = stop
+        }
+        cursor.offset = end
+        return runs
+    }
+
+    private func findData(_ cursor: inout DataCursor) throws(SnapError) {
+        guard let start = try file.nextData(from: cursor.offset) else {
+            cursor.data = block.byteCount..<Int.max
+            return
+        }
+        let end = try file.nextHole(from: start)
+        let pages = start / Page.byteCount..<(end + Page.byteCount - 1) / Page.byteCount
+        cursor.data = pages.lowerBound * Page.byteCount..<pages.upperBound * Page.byteCount
+    }
+}
+
+/// How far the search for data in a memory image has come.
+///
+/// It remembers the run of data it is in, because looking for the end of a long run is slow on
+/// some file systems and must be done once, not once a unit.
+public struct DataCursor: Sendable {
+    fileprivate var offset = 0
+    fileprivate var data = 0..<0
+
+    /// Begins at the image's start.
+    public init() {}
+}

@@ -1,0 +1,36 @@
+// The sizes of everything, and the test for zero that each page passes first.
+
+/// Guest memory's smallest part: 4096 bytes.
+public enum Page {
+    /// A page's length in bytes.
+    public static let byteCount = 4096
+
+    /// Whether all bytes of a page are 0.
+    ///
+    /// - Parameter page: 4096 bytes.
+    public static func isZero(_ page: RawSpan) -> Bool {
+        precondition(page.byteCount == byteCount)
+        return unsafe page.withUnsafeBytes { page in
+            // Most pages that are not zero show it in their first words; the rest goes by lines of
+            // four vectors, which the compiler turns into wide loads.
+            if unsafe page.loadUnaligned(as: UInt64.self) != 0 { return false }
+            for offset in stride(from: 0, to: byteCount, by: 256) {
+                let line = unsafe page.loadUnaligned(
+                    fromByteOffset: offset, as: (Line, Line, Line, Line).self)
+                let bits = (line.0 | line.1) | (line.2 | line.3)
+                if bits != Line(repeating: 0) { return false }
+            }
+            return true
+        }
+    }
+
+    private typealias Line = SIMD8<UInt64>
+}
+
+/// The pages under one table page: the unit of work.
+public enum Unit {
+    /// Pages in a unit, and locations in a table page.
+    public static let pageCount = 512
+    /// A unit's length in bytes: 2 MiB of guest memory.
+    public static let byteCount = pageCount * Page.byteCount
+}

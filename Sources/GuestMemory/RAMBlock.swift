@@ -1,0 +1,50 @@
+/// A named contiguous region of guest RAM (QEMU's RAMBlock).
+public struct RAMBlock: Sendable, Equatable {
+    /// QEMU's name for it; empty for a raw memory image, which is one unnamed block.
+    public let name: String
+    /// Its length in bytes, a positive multiple of a page.
+    public let byteCount: Int
+    /// Where the guest sees it, in bytes, if known.
+    public let guestPhysicalAddress: UInt64?
+
+    /// Describes a RAM block.
+    ///
+    /// - Parameters:
+    ///   - name: QEMU's name for it, or an empty string.
+    ///   - byteCount: Its length in bytes.
+    ///   - guestPhysicalAddress: Where the guest sees it, if known.
+    public init(name: String, byteCount: Int, guestPhysicalAddress: UInt64? = nil) {
+        self.name = name
+        self.byteCount = byteCount
+        self.guestPhysicalAddress = guestPhysicalAddress
+    }
+
+    /// Its length in pages.
+    public var pageCount: Int { byteCount / Page.byteCount }
+
+    /// Its length in units; the last one may be shorter.
+    public var unitCount: Int { (byteCount + Unit.byteCount - 1) / Unit.byteCount }
+
+    /// For each block the parent's block that its pages are compared with.
+    ///
+    /// Blocks match by name and length; where either side is unnamed, by length alone, the first
+    /// in block order. Each of the parent's blocks is matched at most once.
+    ///
+    /// - Parameters:
+    ///   - blocks: The new checkpoint's blocks.
+    ///   - parents: The parent's blocks.
+    /// - Returns: For each new block the index of the parent's block, or nil.
+    public static func matches(of blocks: [RAMBlock], in parents: [RAMBlock]) -> [Int?] {
+        var isTaken = [Bool](repeating: false, count: parents.count)
+        return blocks.map { block in
+            let match = parents.indices.first { index in
+                let parent = parents[index]
+                let sameName =
+                    block.name == parent.name || block.name.isEmpty || parent.name.isEmpty
+                return !isTaken[index] && sameName && block.byteCount == parent.byteCount
+            }
+            if let match { isTaken[match] = true }
+            return match
+        }
+    }
+}

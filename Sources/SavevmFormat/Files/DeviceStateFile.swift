@@ -1,0 +1,74 @@
+package import GuestMemory
+package import SnapSystem
+package import SystemPackage
+
+/// A whole device-state file, open for reading. Reading it never touches RAM pages.
+package struct DeviceStateFile: ~Copyable {
+    /// Its sections, in the order they were given.
+    package let sections: [StoredSection]
+    private let ends: FileEnds
+
+    /// Opens a file and checks that it is whole and the one that a checkpoint names.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - seal: What the checkpoint's savevm file says of it.
+    ///   - checkpointID: The checkpoint's id.
+    ///   - calls: The seam.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    package init(
+        _ path: FilePath, _ seal: DeviceStateSeal, _ checkpointID: Identifier,
+        _ calls: SystemCalls
+    ) throws(SnapError) {
+        let ends = try FileEnds(path, .deviceState, sectionCount: 1, calls)
+        let offset = ends.trailer.fileByteCount - Trailer.byteCount
+        let trailer = try ends.read(byteCount: Trailer.byteCount, at: offset, "trailer")
+        guard ends.header.checkpointID == checkpointID,
+            ends.trailer.fileByteCount == seal.byteCount,
+            trailer.withBytes({ Hash128(checksumOf: $0) }) == seal.checksum
+        else {
+            throw SnapError(
+                .damaged, "is not the device-state file that its checkpoint names", path: path)
+        }
+        var reader = try ends.reader(ofSection: 0, "section table")
+        sections = try StoredSection.decode(&reader, end: ends.trailer.sections[0].offset)
+        self.ends = ends
+    }
+
+    /// Reads a section's bytes, one piece after the other, each checked before it is passed on.
+    ///
+    /// - Parameters:
+    ///   - section: Which section.
+    ///   - body: What takes the pieces, at most 64 KiB each, in order.
+    /// - Throws: `.damaged` with the place, `.inputOutput`, and what `body` throws.
+    package func read(
+        _ section: StoredSection, _ body: (RawSpan) throws(SnapError) -> Void
+    ) throws(SnapError) {
+        let inflater = Inflater()
+        var content = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
+        var offset = section.firstOffset
+        for piece in section.pieces {
+            let stored = try ends.read(
+                byteCount: piece.storedByteCount, at: offset, "device section")
+            try ByteReader(stored, path: ends.path, startOffset: offset)
+                .check(piece.checksum, "device section")
+            let range = 0..<piece.byteCount
+            let isWhole = stored.withBytes { stored in
+                content.withMutableBytes(range) { content in
+                    if piece.codec == .zlib { return inflater.inflate(stored, into: &content) }
+                    content.copy(stored)
+                    return true
+                }
+            }
+            try content.withBytes(range) { (content) throws(SnapError) in
+                guard isWhole, Hash128(checksumOf: content) == piece.contentChecksum else {
+                    throw SnapError(
+                        .damaged, "device section \(section.name) has other content than saved",
+                        path: ends.path, offset: offset)
+                }
+                try body(content)
+            }
+            offset += piece.storedByteCount
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package import GuestMemory
+package import SnapSystem
+
+/// Writes a device-state file: each section's bytes in clusters, then the table of sections.
+///
+/// It is published before the savevm file that names it, and is a leftover until then.
+package struct DeviceStateWriter: ~Copyable {
+    private let header: FileHeader
+    private let pending: PendingFile
+    private let deflater: Deflater
+    private var offset: Int
+    private var sections: [StoredSection] = []
+
+    /// Begins a file.
+    ///
+    /// - Parameters:
+    ///   - directory: The guest's directory.
+    ///   - header: What the file is and whose.
+    ///   - level: The compression level, 0 to 9.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package init(
+        in directory: Directory, _ header: FileHeader, level: Int
+    ) throws(SnapError) {
+        precondition(header.kind == .deviceState)
+        let deflater = try Deflater(level: level)
+        let pending = try PendingFile(
+            in: directory, for: FileName.deviceState(header.number).text)
+        try header.encode().withBytes { (bytes) throws(SnapError) in
+            try pending.file.write(bytes, at: 0)
+        }
+        self.header = header
+        self.pending = pending
+        self.deflater = deflater
+        offset = FileHeader.byteCount
+    }
+
+    /// Appends the content of a file as one opaque section.
+    ///
+    /// On failure the writer must be abandoned.
+    ///
+    /// - Parameters:
+    ///   - source: The file, read from its start to its end.
+    ///   - name: The section's name.
+    /// - Throws: `.inputOutput`, or `.mismatch` past the limit on a section's length.
+    package mutating func appendOpaque(
+        _ source: borrowing File, name: GuestName
+    ) throws(SnapError) {
+        var section = StoredSection(
+            kind: .opaque, name: name.description, firstOffset: offset)
+        while true {
+            let piece = try source.read(
+                byteCount: Limits.clusterByteCountMax, at: section.byteCount)
+            if piece.isEmpty { break }
+            guard section.byteCount + piece.count <= Limits.deviceSectionByteCountMax else {
+                throw SnapError(
+                    .mismatch,
+                    "is longer than \(Limits.deviceSectionByteCountMax) bytes", path: source.path)
+            }
+            try append(piece, to: &section)
+        }
+        sections.append(section)
+    }
+
+    private mutating func append(
+        _ piece: [UInt8], to section: inout StoredSection
+    ) throws(SnapError) {
+        var stored: [UInt8] = []
+        let codec = try piece.withBytes { (piece) throws(SnapError) in
+            try deflater.deflate(piece, appendingTo: &stored)
+        }
+        try append(stored)
+        section.append(
+            SectionPiece(
+                codec: codec, byteCount: piece.count, storedByteCount: stored.count,
+                checksum: stored.withBytes { Hash128(checksumOf: $0) },
+                contentChecksum: piece.withBytes { Hash128(checksumOf: $0) }))
+    }
+
+    private mutating func append(_ bytes: [UInt8]) throws(SnapError) {
+        try bytes.withBytes { (bytes) throws(SnapError) in
+            try pending.file.write(bytes, at: offset)
+        }
+        offset += bytes.count
+    }
+
+    /// The sections so far, as the index speaks of them.
+    package var summaries: [DeviceSection] { sections.map(\.summary) }
+
+    /// Completes the file, makes it durable and gives it its name.
+    ///
+    /// On failure the file is gone.
+    ///
+    /// - Returns: What the savevm file says of it.
+    /// - Throws: `.cannotCreate` if the name is taken, `.inputOutput` or `.permission`.
+    package consuming func finish() throws(SnapError) -> DeviceStateSeal {
+        let table = StoredSection.encode(sections)
+        let section = Trailer.Section(
+            offset: offset, byteCount: table.count,
+            checksum: table.withBytes { Hash128(checksumOf: $0) })
+        try append(table)
+        let trailer = Trailer(
+            sections: [section], itemCount: sections.count,
+            fileByteCount: offset + Trailer.byteCount, checkpointID: header.checkpointID,
+            headerChecksum: header.checksum
+        ).encode(.deviceState)
+        try append(trailer)
+        let seal = DeviceStateSeal(
+            byteCount: offset, checksum: trailer.withBytes { Hash128(checksumOf: $0) })
+        try pending.publish(durablyAs: FileName.deviceState(header.number).text)
+        return seal
+    }
+}

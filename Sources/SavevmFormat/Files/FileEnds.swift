@@ -1,0 +1,58 @@
+import GuestMemory
+import SnapSystem
+import SystemPackage
+
+/// The two ends of a file, which every kind of file has: a header that says what it is and a
+/// trailer that vouches for it.
+struct FileEnds: ~Copyable, Sendable {
+    let file: File
+    let header: FileHeader
+    let trailer: Trailer
+
+    /// Opens a file and checks both ends, and that they belong together.
+    ///
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    init(
+        _ path: FilePath, _ kind: FileHeader.Kind, sectionCount: Int, _ calls: SystemCalls
+    ) throws(SnapError) {
+        let file = try File(reading: path, calls)
+        let header = try FileHeader(
+            try file.read(byteCount: FileHeader.byteCount, at: 0), kind, path: path)
+        let fileByteCount = try file.status().byteCount
+        let shortest = FileHeader.byteCount + Trailer.byteCount
+        guard fileByteCount >= shortest else {
+            throw SnapError(
+                .damaged, "file ends early: \(fileByteCount) bytes, expected at least \(shortest)",
+                path: path, offset: fileByteCount)
+        }
+        let trailer = try Trailer(
+            try file.read(
+                byteCount: Trailer.byteCount, at: fileByteCount - Trailer.byteCount),
+            of: header, sectionCount: sectionCount, path: path, fileByteCount: fileByteCount)
+        self.file = file
+        self.header = header
+        self.trailer = trailer
+    }
+
+    var path: FilePath { file.path }
+
+    /// Reads a section and checks it.
+    func reader(ofSection index: Int, _ what: String) throws(SnapError) -> ByteReader {
+        let section = trailer.sections[index]
+        let bytes = try read(byteCount: section.byteCount, at: section.offset, what)
+        let reader = ByteReader(bytes, path: path, startOffset: section.offset)
+        try reader.check(section.checksum, what)
+        return reader
+    }
+
+    /// Reads bytes that the trailer, or what it vouches for, says are there.
+    func read(byteCount: Int, at offset: Int, _ what: String) throws(SnapError) -> [UInt8] {
+        let bytes = try file.read(byteCount: byteCount, at: offset)
+        guard bytes.count == byteCount else {
+            throw SnapError(
+                .damaged, "\(what) ends early: \(bytes.count) bytes, expected \(byteCount)",
+                path: path, offset: offset)
+        }
+        return bytes
+    }
+}

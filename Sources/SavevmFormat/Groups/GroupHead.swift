@@ -1,0 +1,258 @@
+import GuestMemory
+package import SnapSystem
+package import SystemPackage
+
+// Layout: savevm(5), "Groups".
+//
+//     OFFSET  SIZE  DESCRIPTION
+//          0     1  level of the group's pages: 0 guest pages, n tables of level n
+//          1     1  reserved
+//          2     2  slot count, 1 to 512
+//          4     2  cluster count, 1 to 512
+//          6     2  reserved
+//          8   32c  the clusters, 32 bytes each
+//              16n  the digests of the slots' pages, in slot order
+//                -  the forms of the slots, in slot order (varints):
+//                     0      literal, 4096 bytes
+//                     1      dead: empty, nothing live reaches it
+//                     v ≥ 2  a delta of v-1 bytes; a signed varint follows: its base's
+//                            location less that of the base before it (0 at first) less 1
+//
+//     a cluster:
+//          0     2  slot count
+//          2     1  codec: 0 stored, 1 zlib
+//          3     1  dictionary count: 0; others are reserved
+//          4     4  encoded bytes: the sum of its slots' lengths, at most 65536
+//          8     4  stored bytes, at most the encoded
+//         12     4  reserved
+//         16    16  checksum of the stored bytes
+
+/// A run of a group's slots, compressed together: the unit of random access.
+package struct Cluster: Sendable, Equatable {
+    /// Its first slot.
+    package let firstSlot: Int
+    /// How many slots it has.
+    package let slotCount: Int
+    /// How its bytes are stored.
+    package let codec: Codec
+    /// The sum of its slots' encoded lengths, in bytes.
+    package let encodedByteCount: Int
+    /// Its length in the file, in bytes.
+    package let storedByteCount: Int
+    /// Where it begins behind the group's head, in bytes.
+    package let storedOffset: Int
+    /// The checksum of its stored bytes.
+    package let checksum: Hash128
+
+    static let byteCount = 32
+}
+
+/// What is known of a stored page.
+package struct Record: Sendable, Equatable {
+    /// How a page's bytes are encoded.
+    package enum Form: Sendable, Equatable {
+        /// As they are.
+        case literal
+        /// As runs against a literal page of a lower location.
+        case delta(base: Location)
+        /// Not at all: nothing live reaches the slot.
+        case dead
+    }
+
+    /// The digest of the page.
+    package let digest: Hash128
+    /// How its bytes are encoded.
+    package let form: Form
+    /// The length of the encoding in bytes.
+    package let encodedByteCount: Int
+
+    /// The record of a page that is encoded as it is.
+    ///
+    /// - Parameter digest: The page's digest.
+    package static func literal(_ digest: Hash128) -> Record {
+        Record(digest: digest, form: .literal, encodedByteCount: Page.byteCount)
+    }
+
+    /// The record of a page that is encoded as a delta.
+    ///
+    /// - Parameters:
+    ///   - digest: The page's digest.
+    ///   - base: The literal page it differs from.
+    ///   - encodedByteCount: The length of the runs in bytes.
+    package static func delta(
+        _ digest: Hash128, base: Location, encodedByteCount: Int
+    ) -> Record {
+        Record(digest: digest, form: .delta(base: base), encodedByteCount: encodedByteCount)
+    }
+}
+
+/// The front of a group: where its clusters are and what its slots hold.
+package struct GroupHead: Sendable, Equatable {
+    /// The level of its pages: 0 for guest pages.
+    package let level: Int
+    /// Its clusters, in slot order.
+    package let clusters: [Cluster]
+    /// What its slots hold, in slot order.
+    package let records: [Record]
+
+    static let fixedByteCount = 8
+
+    init(level: Int, clusters: [Cluster], records: [Record]) {
+        self.level = level
+        self.clusters = clusters
+        self.records = records
+    }
+
+    /// The cluster that holds a slot.
+    ///
+    /// - Parameter slot: A slot of the group.
+    package func clusterIndex(ofSlot slot: Int) -> Int {
+        // Most clusters are of equal length, so that the first guess is near.
+        var index = min(slot * clusters.count / records.count, clusters.count - 1)
+        while clusters[index].firstSlot > slot { index -= 1 }
+        while clusters[index].firstSlot + clusters[index].slotCount <= slot { index += 1 }
+        return index
+    }
+
+    /// Encodes the head.
+    func encode() -> [UInt8] {
+        var writer = ByteWriter(
+            capacity: Self.fixedByteCount + clusters.count * Cluster.byteCount
+                + records.count * (Hash128.byteCount + 1))
+        writer.append(UInt8(level))
+        writer.append(0 as UInt8)
+        writer.append(UInt16(records.count))
+        writer.append(UInt16(clusters.count))
+        writer.append(0 as UInt16)
+        for cluster in clusters {
+            writer.append(UInt16(cluster.slotCount))
+            writer.append(cluster.codec.rawValue)
+            writer.append(0 as UInt8)
+            writer.append(UInt32(cluster.encodedByteCount))
+            writer.append(UInt32(cluster.storedByteCount))
+            writer.append(0 as UInt32)
+            writer.append(cluster.checksum)
+        }
+        for record in records { writer.append(record.digest) }
+        var previousBase: UInt64 = 0
+        for record in records {
+            switch record.form {
+            case .literal: writer.append(varint: 0)
+            case .dead: writer.append(varint: 1)
+            case .delta(let base):
+                writer.append(varint: UInt64(record.encodedByteCount) + 1)
+                let step = Int64(bitPattern: base.rawValue &- previousBase &- 1)
+                writer.append(varint: UInt64(bitPattern: step << 1 ^ step >> 63))
+                previousBase = base.rawValue
+            }
+        }
+        return writer.bytes
+    }
+
+    /// Decodes a head whose checksum has been checked.
+    ///
+    /// - Parameters:
+    ///   - bytes: The head.
+    ///   - path: The file it was read from.
+    ///   - offset: Where in that file it is.
+    ///   - clusterByteCount: The length of the group's clusters together, in bytes.
+    /// - Throws: `.damaged`, or `.unsupported` for a codec or dictionary of a later version.
+    package init(
+        _ bytes: [UInt8], path: FilePath, offset: Int, clusterByteCount: Int
+    ) throws(SnapError) {
+        var reader = ByteReader(bytes, path: path, startOffset: offset)
+        level = try reader.count("group level", as: UInt8.self, in: 0...Limits.levelMax)
+        try reader.zeros(1, "group head")
+        let slotCount = try reader.count(
+            "slot count", as: UInt16.self, in: 1...Limits.slotCountMax)
+        let clusterCount = try reader.count(
+            "cluster count", as: UInt16.self, in: 1...Limits.clusterCountMax)
+        try reader.zeros(2, "group head")
+        clusters = try Self.clusters(clusterCount, &reader)
+        let last = clusters[clusterCount - 1]
+        guard last.firstSlot + last.slotCount == slotCount,
+            last.storedOffset + last.storedByteCount == clusterByteCount
+        else {
+            throw reader.damage(
+                "clusters hold \(last.firstSlot + last.slotCount) slots in "
+                    + "\(last.storedOffset + last.storedByteCount) bytes, expected \(slotCount) "
+                    + "in \(clusterByteCount)")
+        }
+        records = try Self.records(slotCount, &reader)
+        try reader.finish("group head")
+        for cluster in clusters {
+            let slots = records[cluster.firstSlot..<cluster.firstSlot + cluster.slotCount]
+            let encodedByteCount = slots.reduce(0) { $0 + $1.encodedByteCount }
+            guard encodedByteCount == cluster.encodedByteCount else {
+                throw reader.damage(
+                    "cluster holds \(cluster.encodedByteCount) encoded bytes, its slots "
+                        + "\(encodedByteCount)")
+            }
+        }
+    }
+
+    private static func clusters(
+        _ count: Int, _ reader: inout ByteReader
+    ) throws(SnapError) -> [Cluster] {
+        var clusters: [Cluster] = []
+        clusters.reserveCapacity(count)
+        var firstSlot = 0
+        var storedOffset = 0
+        for _ in 0..<count {
+            let slotCount = try reader.count(
+                "cluster's slot count", as: UInt16.self, in: 1...Limits.slotCountMax)
+            let codecField = try reader.integer("codec", as: UInt8.self)
+            let dictionaryCount = try reader.integer("dictionary count", as: UInt8.self)
+            guard let codec = Codec(rawValue: codecField), dictionaryCount == 0 else {
+                throw SnapError(
+                    .unsupported,
+                    "\(reader.damage("codec \(codecField) with \(dictionaryCount) dictionaries"))")
+            }
+            let encodedByteCount = try reader.count(
+                "cluster's encoded bytes", as: UInt32.self, in: 0...Limits.clusterByteCountMax)
+            let storedRange =
+                codec == .stored ? encodedByteCount...encodedByteCount : 0...encodedByteCount
+            let storedByteCount = try reader.count(
+                "cluster's stored bytes", as: UInt32.self, in: storedRange)
+            try reader.zeros(4, "cluster")
+            clusters.append(
+                Cluster(
+                    firstSlot: firstSlot, slotCount: slotCount, codec: codec,
+                    encodedByteCount: encodedByteCount, storedByteCount: storedByteCount,
+                    storedOffset: storedOffset, checksum: try reader.hash("cluster checksum")))
+            firstSlot += slotCount
+            storedOffset += storedByteCount
+        }
+        return clusters
+    }
+
+    private static func records(
+        _ count: Int, _ reader: inout ByteReader
+    ) throws(SnapError) -> [Record] {
+        var digests: [Hash128] = []
+        digests.reserveCapacity(count)
+        for _ in 0..<count { digests.append(try reader.hash("digest")) }
+        var records: [Record] = []
+        records.reserveCapacity(count)
+        var previousBase: UInt64 = 0
+        for digest in digests {
+            switch try reader.varint("slot's form") {
+            case 0: records.append(.literal(digest))
+            case 1: records.append(Record(digest: digest, form: .dead, encodedByteCount: 0))
+            case let form:
+                guard form - 1 <= UInt64(Limits.deltaByteCountMax) else {
+                    throw reader.damage(
+                        "delta has \(form - 1) bytes, expected at most "
+                            + "\(Limits.deltaByteCountMax)")
+                }
+                let folded = try reader.varint("delta's base")
+                let step = UInt64(bitPattern: Int64(folded >> 1) ^ -Int64(folded & 1))
+                let base = Location(rawValue: previousBase &+ step &+ 1)
+                guard base.number > 0 else { throw reader.damage("delta's base is the zero page") }
+                previousBase = base.rawValue
+                records.append(.delta(digest, base: base, encodedByteCount: Int(form - 1)))
+            }
+        }
+        return records
+    }
+}

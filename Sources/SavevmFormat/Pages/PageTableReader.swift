@@ -1,0 +1,85 @@
+import GuestMemory
+package import SnapSystem
+
+/// Walks a stored RAM block's page table, top down, one table at a time.
+///
+/// It keeps the tables on the path it went last, so that walking the tables in order reads each
+/// of them once.
+package struct PageTableReader: ~Copyable {
+    /// The table's shape.
+    package let table: PageTable
+    private let root: Location
+    private var reader: PageReader
+    /// For each level from 1 the table last used: its index and its entries.
+    private var path: [(index: Int, entries: [Location])]
+
+    /// Prepares to walk.
+    ///
+    /// - Parameters:
+    ///   - block: The block and its root.
+    ///   - files: The files that its tables may lie in.
+    package init(_ block: StoredBlock, _ files: SavevmFiles) {
+        table = PageTable(pageCount: block.block.pageCount)
+        root = block.root
+        reader = PageReader(files)
+        path = Array(repeating: (-1, []), count: table.depth)
+    }
+
+    /// Where a page is stored.
+    ///
+    /// - Parameters:
+    ///   - level: 0 for a guest page, n for a table of level n.
+    ///   - index: Which page of that level.
+    /// - Throws: `.damaged` and what else reading a page throws.
+    package mutating func location(level: Int, index: Int) throws(SnapError) -> Location {
+        if level == table.depth { return root }
+        return try entries(level: level + 1, index: index / Unit.pageCount)[
+            index % Unit.pageCount]
+    }
+
+    /// The 512 entries of a table.
+    ///
+    /// - Parameters:
+    ///   - level: The table's level, at least 1.
+    ///   - index: Which table of that level.
+    /// - Throws: `.damaged` and what else reading a page throws.
+    package mutating func entries(level: Int, index: Int) throws(SnapError) -> [Location] {
+        if path[level - 1].index == index { return path[level - 1].entries }
+        let location = try location(level: level, index: index)
+        var entries = [Location](repeating: .zero, count: Unit.pageCount)
+        if location != .zero {
+            let page = try reader.page(at: location, level: level)
+            entries = try table.decode(
+                page, level: level, index: index, at: location,
+                path: try reader.path(of: location))
+        }
+        path[level - 1] = (index, entries)
+        return entries
+    }
+
+    /// The locations of the pages under one table; the root alone at the top level.
+    ///
+    /// - Parameters:
+    ///   - level: The pages' level: 0 for a unit's guest pages.
+    ///   - index: Which table of the level above.
+    /// - Throws: `.damaged` and what else reading a page throws.
+    package mutating func locations(
+        level: Int, inTable index: Int
+    ) throws(SnapError) -> [Location] {
+        level == table.depth ? [root] : try entries(level: level + 1, index: index)
+    }
+
+    /// Whether a table, or the one page of a block without tables, would be lost with some of
+    /// the files.
+    ///
+    /// - Parameters:
+    ///   - numbers: The files.
+    ///   - location: Where it is stored.
+    ///   - level: Its level.
+    /// - Throws: `.damaged` and what else reading a page throws.
+    package mutating func isStored(
+        in numbers: Set<Int>, _ location: Location, level: Int
+    ) throws(SnapError) -> Bool {
+        try reader.isStored(in: numbers, location, level: level)
+    }
+}

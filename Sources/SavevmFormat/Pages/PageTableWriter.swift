@@ -1,0 +1,149 @@
+import GuestMemory
+package import SnapSystem
+
+/// Builds a RAM block's page table bottom up while its units come in order.
+///
+/// Each table is a page of its level; up to 512 of them, those under one table, make a group. A
+/// table with the same entries as the parent's at its place is the parent's, shared. At any time
+/// one group is open per level.
+package struct PageTableWriter: ~Copyable {
+    /// What a place in a table holds.
+    package enum Child: Sendable {
+        /// A page that is stored already, or the zero page.
+        case stored(Location)
+        /// A new table with these entries; of a block without tables, its one page.
+        case table([Location])
+    }
+
+    /// A table that is being filled, and the new tables under it.
+    private struct OpenTable {
+        var index = 0
+        var entries: [Location] = []
+        var records: [Record] = []
+        var pages: [UInt8] = []
+        /// Which entry each of the new tables under it is.
+        var places: [Int] = []
+    }
+
+    private let table: PageTable
+    private let digestKey: DigestKey
+    private let evicted: Set<Int>
+    private let encoder: GroupEncoder
+    private var parent: PageTableReader?
+    /// The open tables of the levels from 1; the first is never used, since tables over guest
+    /// pages come complete.
+    private var open: [OpenTable]
+    private var root = Location.zero
+
+    /// Prepares to build.
+    ///
+    /// - Parameters:
+    ///   - table: The shape of the table.
+    ///   - level: The compression level.
+    ///   - digestKey: The key of the new tables' digests.
+    ///   - parent: The parent's table of the same shape, to share with.
+    ///   - evicted: Files in which nothing may be shared.
+    /// - Throws: `.internalFailure` if the codec cannot be set up.
+    package init(
+        _ table: PageTable, level: Int, _ digestKey: DigestKey,
+        parent: consuming PageTableReader?, evicted: Set<Int>
+    ) throws(SnapError) {
+        encoder = try GroupEncoder(level: level)
+        self.table = table
+        self.digestKey = digestKey
+        self.parent = parent
+        self.evicted = evicted
+        open = Array(repeating: OpenTable(), count: table.depth)
+    }
+
+    /// Appends the table of the next unit, or the one page of a block without tables.
+    ///
+    /// - Parameters:
+    ///   - child: What the unit's table is.
+    ///   - file: Where new tables go.
+    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    package mutating func append(
+        _ child: Child, to file: inout SavevmWriter
+    ) throws(SnapError) {
+        var child = child
+        var level = min(1, table.depth)
+        while level < table.depth {
+            add(child, under: level + 1)
+            let above = open[level]
+            guard above.entries.count == table.entryCount(level: level + 1, index: above.index)
+            else { return }
+            child = try close(level: level + 1, in: &file)
+            level += 1
+        }
+        switch child {
+        case .stored(let location): root = location
+        case .table(let entries) where level == 0: root = entries[0]
+        case .table(let entries):
+            let page = PageTable.encode(entries)
+            root = Location(
+                number: file.number,
+                group: try file.append(encode([record(of: page)], page, level: level)), slot: 0)
+        }
+    }
+
+    /// Where the root is, when all units have been appended.
+    package consuming func finish() -> Location { root }
+
+    private mutating func add(_ child: Child, under level: Int) {
+        switch child {
+        case .stored(let location):
+            open[level - 1].entries.append(location)
+        case .table(let entries):
+            let page = PageTable.encode(entries)
+            open[level - 1].places.append(open[level - 1].entries.count)
+            open[level - 1].entries.append(.zero)
+            open[level - 1].records.append(record(of: page))
+            open[level - 1].pages += page
+        }
+    }
+
+    /// Stores the new tables under a full table, and decides what that table itself is.
+    private mutating func close(
+        level: Int, in file: inout SavevmWriter
+    ) throws(SnapError) -> Child {
+        var closed = open[level - 1]
+        open[level - 1] = OpenTable(index: closed.index + 1)
+        if !closed.places.isEmpty {
+            let group = try file.append(
+                encode(closed.records, closed.pages, level: level - 1))
+            for (slot, place) in closed.places.enumerated() {
+                closed.entries[place] = Location(number: file.number, group: group, slot: slot)
+            }
+        } else if closed.entries.allSatisfy({ $0 == .zero }) {
+            return .stored(.zero)
+        } else if let shared = try parentsTable(
+            level: level, index: closed.index, equalTo: closed.entries)
+        {
+            return .stored(shared)
+        }
+        return .table(closed.entries)
+    }
+
+    private mutating func parentsTable(
+        level: Int, index: Int, equalTo entries: [Location]
+    ) throws(SnapError) -> Location? {
+        guard parent != nil else { return nil }
+        let theirs = try parent?.entries(level: level, index: index) ?? []
+        guard theirs.starts(with: entries) else { return nil }
+        let location = try parent?.location(level: level, index: index) ?? .zero
+        let isLost = try parent?.isStored(in: evicted, location, level: level) ?? true
+        return isLost ? nil : location
+    }
+
+    private func record(of page: [UInt8]) -> Record {
+        .literal(page.withBytes { digestKey.digest(of: $0) })
+    }
+
+    private func encode(
+        _ records: [Record], _ pages: [UInt8], level: Int
+    ) throws(SnapError) -> EncodedGroup {
+        try pages.withBytes { (pages) throws(SnapError) in
+            try encoder.encode(level: level, records, pages)
+        }
+    }
+}

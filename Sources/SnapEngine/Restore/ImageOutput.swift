@@ -1,0 +1,69 @@
+import SnapSystem
+import SystemPackage
+
+/// A file that a restore makes: it has its name only when it is whole.
+struct ImageOutput: ~Copyable, Sendable {
+    private let directory: Directory
+    private let name: String
+    private let pending: PendingFile
+    private let isForced: Bool
+
+    /// Begins a file, after a look at what has its name.
+    ///
+    /// - Parameters:
+    ///   - path: The name that it will have.
+    ///   - calls: The seam.
+    ///   - isForced: Whether an existing regular file is replaced, its owner and mode kept.
+    /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
+    init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {
+        let (directory, name) = try Directory.holding(path, calls)
+        let existing = try directory.status(of: name)
+        if let existing {
+            guard existing.kind == .regular else {
+                throw SnapError(.cannotCreate, "exists and is not a regular file", path: path)
+            }
+            guard isForced else {
+                throw SnapError(
+                    .cannotCreate, "exists", path: path, hint: "--force replaces it")
+            }
+        }
+        let pending: PendingFile
+        do throws(SnapError) {
+            pending = try PendingFile(in: directory, for: name)
+        } catch  where error.code == .notFound {
+            throw SnapError(.cannotCreate, "the directory does not exist", path: directory.path)
+        }
+        if let existing { try pending.file.takeOwnerAndMode(of: existing) }
+        self.directory = directory
+        self.name = name
+        self.pending = pending
+        self.isForced = isForced
+    }
+
+    /// Sets the length; what is not written is a hole.
+    func setLength(_ byteCount: Int) throws(SnapError) {
+        try pending.file.setLength(byteCount)
+    }
+
+    /// Writes bytes at a place.
+    func write(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
+        try pending.file.write(bytes, at: offset)
+    }
+
+    /// Gives the file its name.
+    ///
+    /// - Parameter isSynchronized: Whether its bytes must be on the disk before, and its name
+    ///   after.
+    /// - Throws: `.cannotCreate` if the name has been taken meanwhile, `.permission` or
+    ///   `.inputOutput`; the file is then gone.
+    consuming func publish(isSynchronized: Bool) throws(SnapError) {
+        if isSynchronized { try pending.file.synchronize() }
+        let directory = directory
+        if isForced {
+            try pending.publish(replacing: name)
+        } else {
+            try pending.publish(as: name)
+        }
+        if isSynchronized { try directory.synchronize() }
+    }
+}

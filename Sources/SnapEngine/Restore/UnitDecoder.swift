@@ -1,0 +1,70 @@
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+
+/// Turns stored units back into memory. A worker owns one.
+struct UnitDecoder: ~Copyable {
+    private let files: SavevmFiles
+    private var tables: PageTableReader?
+    private var tablesBlockIndex = -1
+    private var pages: PageReader
+    private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
+    /// The pages of the unit that are not zero, ascending.
+    private var storedPages: [Int] = []
+
+    init(_ files: SavevmFiles) {
+        self.files = files
+        tables = nil
+        pages = PageReader(files)
+    }
+
+    /// Reads a unit; its pages that are not zero are then in the buffer, checked.
+    ///
+    /// - Parameter unit: The unit.
+    /// - Throws: `.damaged` and what else reading pages throws.
+    mutating func decode(_ unit: StoredUnit) throws(SnapError) {
+        if tablesBlockIndex != unit.blockIndex {
+            tables = PageTableReader(unit.block, files)
+            tablesBlockIndex = unit.blockIndex
+        }
+        let locations = try tables?.locations(level: 0, inTable: unit.index) ?? []
+        storedPages = locations.indices.filter { locations[$0] != .zero }
+        let requests = storedPages.map { PageRequest(locations[$0], targetPage: $0) }
+        try pages.read(requests, level: 0, into: &buffer)
+    }
+
+    /// Lends the runs of pages that are not zero.
+    ///
+    /// - Parameter body: Takes a run and where in the unit it begins, in bytes.
+    /// - Throws: What `body` throws.
+    func forEachRun(
+        _ body: (RawSpan, Int) throws(SnapError) -> Void
+    ) throws(SnapError) {
+        var first = 0
+        while first < storedPages.count {
+            var last = first
+            while last + 1 < storedPages.count, storedPages[last + 1] == storedPages[last] + 1 {
+                last += 1
+            }
+            let start = storedPages[first] * Page.byteCount
+            try buffer.withBytes(start..<(storedPages[last] + 1) * Page.byteCount) {
+                (run) throws(SnapError) in try body(run, start)
+            }
+            first = last + 1
+        }
+    }
+
+    /// The whole unit, zeros and all.
+    ///
+    /// - Parameter unit: The unit that was decoded last.
+    func bytes(of unit: StoredUnit) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: unit.pageCount * Page.byteCount)
+        for page in storedPages {
+            let range = page * Page.byteCount..<(page + 1) * Page.byteCount
+            buffer.withBytes(range) { source in
+                bytes.withMutableBytes { $0.copy(source, to: range.lowerBound) }
+            }
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,88 @@
+package import GuestMemory
+import SavevmFormat
+package import SnapSystem
+import SystemPackage
+
+/// One guest's directory in a store: its files and its two locks.
+package struct GuestDirectory: Sendable {
+    /// Whose it is.
+    package let guest: GuestName
+    /// Where it is.
+    package let directory: Directory
+
+    private static let writerLockName = "writer.lock"
+    private static let readerLockName = "reader.lock"
+
+    /// The files of a guest by what they are.
+    package struct Files: Sendable {
+        /// Checkpoints.
+        package var savevm: Set<Int> = []
+        /// Device states.
+        package var deviceState: Set<Int> = []
+        /// Deleted checkpoints of which pages may be needed.
+        package var retired: Set<Int> = []
+        /// What was being written when its process died.
+        package var temporary: [String] = []
+
+        /// The highest number of a checkpoint, live or retired; 0 if there is none.
+        package var highestNumber: Int { savevm.union(retired).max() ?? 0 }
+    }
+
+    /// Looks at what the directory holds; nothing if it is not there.
+    ///
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func files() throws(SnapError) -> Files {
+        var files = Files()
+        guard try directory.status() != nil else { return files }
+        for name in try directory.names() {
+            switch FileName(name) {
+            case .savevm(let number): files.savevm.insert(number)
+            case .deviceState(let number): files.deviceState.insert(number)
+            case .retired(let number): files.retired.insert(number)
+            case nil: if PendingFile.isTemporary(name) { files.temporary.append(name) }
+            }
+        }
+        return files
+    }
+
+    /// Takes the lock of those who change the guest's checkpoints; makes the directory first.
+    ///
+    /// - Parameter patience: How long to wait.
+    /// - Throws: `.busy`, `.permission` or `.inputOutput`.
+    func lockForWriting(patience: Duration) throws(SnapError) -> FileLock {
+        try directory.make()
+        let file = try File(
+            makingIfAbsent: directory.file(Self.writerLockName), directory.calls)
+        return try FileLock(.exclusive, file, patience: patience)
+    }
+
+    /// Takes the lock of those who read the guest's pages; none where there can be none.
+    ///
+    /// - Parameter patience: How long to wait.
+    /// - Throws: `.busy` or `.inputOutput`.
+    func lockForReading(patience: Duration) throws(SnapError) -> FileLock? {
+        try FileLock.sharedIfPossible(
+            directory.file(Self.readerLockName), directory.calls, patience)
+    }
+}
+
+extension FileLock {
+    /// Takes a shared lock on a file that is made if need be; none in a store that this process
+    /// may only read and in which nobody has made the file.
+    static func sharedIfPossible(
+        _ path: FilePath, _ calls: SystemCalls, _ patience: Duration
+    ) throws(SnapError) -> FileLock? {
+        let made: File
+        do {
+            made = try File(makingIfAbsent: path, calls)
+        } catch  where error.code == .permission {
+            do {
+                return try FileLock(
+                    .shared, try File(reading: path, calls), patience: patience)
+            } catch  where error.code == .notFound { return nil }
+        } catch  where error.code == .notFound {
+            return nil
+        }
+        return try FileLock(.shared, made, patience: patience)
+    }
+}

@@ -1,0 +1,41 @@
+import CheckpointIndex
+package import GuestMemory
+package import SnapSystem
+
+/// One checkpoint with everything that the index tells of it.
+package struct CheckpointDetails: Sendable, Equatable {
+    /// The checkpoint.
+    package let checkpoint: Checkpoint
+    /// Its RAM blocks, in order.
+    package let ramBlocks: [RAMBlock]
+    /// Its device sections, in order.
+    package let deviceSections: [DeviceSection]
+}
+
+extension Store {
+    /// The checkpoints of one guest or of all, from the index alone.
+    ///
+    /// - Parameter guest: Whose; nil for all.
+    /// - Returns: By guest and number.
+    /// - Throws: `.notFound` for a guest that the store does not know, `.damaged` or
+    ///   `.inputOutput`.
+    package func checkpoints(of guest: GuestName?) throws(SnapError) -> [Checkpoint] {
+        if let guest, try !index.knows(guest) {
+            throw SnapError(.notFound, "no guest \"\(guest)\" in the store", path: directory.path)
+        }
+        return try index.checkpoints(of: guest)
+    }
+
+    /// One checkpoint, from the index alone.
+    ///
+    /// - Parameter reference: Which.
+    /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged` or `.inputOutput`.
+    package func details(
+        of reference: CheckpointReference
+    ) throws(SnapError) -> CheckpointDetails {
+        let checkpoint = try reference.resolve(in: index)
+        return CheckpointDetails(
+            checkpoint: checkpoint, ramBlocks: try index.ramBlocks(of: checkpoint),
+            deviceSections: try index.deviceSections(of: checkpoint))
+    }
+}

@@ -1,0 +1,224 @@
+// The seam between snap and the kernel: every system call that touches a file is made here, once,
+// with the same treatment of EINTR, and can be made to fail by a test. Without a plan of faults
+// the seam costs one comparison with nil for each call.
+
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// The kernel's file calls, or those of a test that fails one of them.
+///
+/// A value is handed down to everything that opens a file, so that two runs in one process, one
+/// with faults and one without, do not know of each other.
+public struct SystemCalls: Sendable {
+    /// The kernel, without faults.
+    public static let kernel = SystemCalls(faults: nil)
+
+    private let faults: FaultPlan?
+
+    /// Makes a seam that follows a test's plan.
+    ///
+    /// - Parameter faults: The plan; nil makes every call.
+    package init(faults: FaultPlan?) {
+        self.faults = faults
+    }
+
+    /// Passes a point at which work outside the seam begins (SQLite's own files): it fails when
+    /// the plan says so.
+    public func passFaultPoint() throws(Errno) {
+        _ = try value { 0 as Int32 }
+    }
+
+    // MARK: Names
+
+    func open(
+        _ path: FilePath, _ flags: Int32, permissions: FilePermissions = []
+    ) throws(Errno) -> Int32 {
+        try value {
+            unsafe path.withPlatformString { path in
+                unsafe Glibc.open(path, flags | O_CLOEXEC, permissions.rawValue)
+            }
+        }
+    }
+
+    func makeDirectory(_ path: FilePath, permissions: FilePermissions) throws(Errno) {
+        _ = try value {
+            unsafe path.withPlatformString { path in unsafe mkdir(path, permissions.rawValue) }
+        }
+    }
+
+    func remove(_ path: FilePath) throws(Errno) {
+        _ = try value { unsafe path.withPlatformString { path in unsafe unlink(path) } }
+    }
+
+    func removeDirectory(_ path: FilePath) throws(Errno) {
+        _ = try value { unsafe path.withPlatformString { path in unsafe rmdir(path) } }
+    }
+
+    func rename(_ source: FilePath, to target: FilePath, replacing: Bool) throws(Errno) {
+        let flags = replacing ? 0 : UInt32(snap_rename_noreplace)
+        _ = try value {
+            unsafe source.withPlatformString { source in
+                unsafe target.withPlatformString { target in
+                    unsafe renameat2(AT_FDCWD, source, AT_FDCWD, target, flags)
+                }
+            }
+        }
+    }
+
+    /// Gives an O_TMPFILE descriptor its first name, as open(2) shows it.
+    func link(descriptor: Int32, to target: FilePath) throws(Errno) {
+        let source = FilePath("/proc/self/fd/\(descriptor)")
+        _ = try value {
+            unsafe source.withPlatformString { source in
+                unsafe target.withPlatformString { target in
+                    unsafe linkat(
+                        AT_FDCWD, source, AT_FDCWD, target,
+                        Int32(snap_at_symlink_follow))
+                }
+            }
+        }
+    }
+
+    func status(of path: FilePath) throws(Errno) -> stat {
+        var status = stat()
+        _ = try value {
+            unsafe path.withPlatformString { path in unsafe stat(path, &status) }
+        }
+        return status
+    }
+
+    /// The names in a directory, without `.` and `..`, in no order.
+    func names(in path: FilePath) throws(Errno) -> [String] {
+        try passFaultPoint()
+        guard let stream = unsafe path.withPlatformString({ path in unsafe opendir(path) }) else {
+            throw Errno(rawValue: errno)
+        }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                if errno != 0 { throw Errno(rawValue: errno) }
+                return names
+            }
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+    }
+
+    // MARK: Descriptors
+
+    func close(_ descriptor: Int32) {
+        _ = Glibc.close(descriptor)
+    }
+
+    func status(of descriptor: Int32) throws(Errno) -> stat {
+        var status = stat()
+        _ = try value { unsafe fstat(descriptor, &status) }
+        return status
+    }
+
+    func read(
+        _ descriptor: Int32, into target: inout MutableRawSpan, at offset: Int
+    ) throws(Errno) -> Int {
+        try unsafe target.withUnsafeMutableBytes { (target) throws(Errno) in
+            try transfer(target.count) { count in
+                unsafe pread(descriptor, target.baseAddress, count, off_t(offset))
+            }
+        }
+    }
+
+    func write(_ descriptor: Int32, _ source: RawSpan, at offset: Int) throws(Errno) -> Int {
+        try unsafe source.withUnsafeBytes { (source) throws(Errno) in
+            try transfer(source.count) { count in
+                unsafe pwrite(descriptor, source.baseAddress, count, off_t(offset))
+            }
+        }
+    }
+
+    /// Writes at the descriptor's own position: pipes and terminals have no other.
+    func write(_ descriptor: Int32, _ source: RawSpan) throws(Errno) -> Int {
+        try unsafe source.withUnsafeBytes { (source) throws(Errno) in
+            try transfer(source.count) { count in
+                unsafe Glibc.write(descriptor, source.baseAddress, count)
+            }
+        }
+    }
+
+    func seek(_ descriptor: Int32, from offset: Int, to target: SeekTarget) throws(Errno) -> Int {
+        Int(try value { lseek(descriptor, off_t(offset), target.rawValue) })
+    }
+
+    func setLength(_ descriptor: Int32, _ byteCount: Int) throws(Errno) {
+        _ = try value { ftruncate(descriptor, off_t(byteCount)) }
+    }
+
+    func setOwner(_ descriptor: Int32, user: UInt32, group: UInt32) throws(Errno) {
+        _ = try value { fchown(descriptor, user, group) }
+    }
+
+    func setPermissions(_ descriptor: Int32, _ mode: UInt32) throws(Errno) {
+        _ = try value { fchmod(descriptor, mode) }
+    }
+
+    func synchronize(_ descriptor: Int32) throws(Errno) {
+        _ = try value { fsync(descriptor) }
+    }
+
+    func startWriteBack(_ descriptor: Int32, from offset: Int, byteCount: Int) throws(Errno) {
+        let flags = UInt32(snap_sync_file_range_write)
+        _ = try value { sync_file_range(descriptor, off_t(offset), off_t(byteCount), flags) }
+    }
+
+    func lock(_ descriptor: Int32, _ operation: Int32) throws(Errno) {
+        _ = try value { flock(descriptor, operation) }
+    }
+
+    // MARK: The one place where a call is made
+
+    private func transfer(_ count: Int, _ call: (Int) -> Int) throws(Errno) -> Int {
+        try value(count: count, call)
+    }
+
+    private func value<Value: SignedInteger>(_ call: () -> Value) throws(Errno) -> Value {
+        try value(count: 0) { _ in call() }
+    }
+
+    /// Makes a call, again after EINTR unless the command was asked to end.
+    private func value<Value: SignedInteger>(
+        count: Int, _ call: (Int) -> Value
+    ) throws(Errno) -> Value {
+        while true {
+            let error: Errno
+            switch faults?.nextVerdict() ?? .proceed {
+            case .fail(let errno):
+                error = errno
+            case .proceed:
+                let value = call(count)
+                if value != -1 { return value }
+                error = Errno(rawValue: errno)
+            case .short:
+                let value = call(count / 2 + count % 2)
+                if value != -1 { return value }
+                error = Errno(rawValue: errno)
+            }
+            guard error == .interrupted, !Interruption.isRequested else { throw error }
+        }
+    }
+}
+
+/// What `SystemCalls.seek` looks for (lseek(2)).
+enum SeekTarget {
+    case data
+    case hole
+
+    var rawValue: Int32 {
+        switch self {
+        case .data: Int32(snap_seek_data)
+        case .hole: Int32(snap_seek_hole)
+        }
+    }
+}

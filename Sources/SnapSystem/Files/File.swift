@@ -1,0 +1,294 @@
+import Glibc
+public import SystemPackage
+
+/// An open file with one owner: positioned reads and writes, closed when the owner ends.
+///
+/// Positioned I/O on an immutable descriptor may be done from several threads at once. Every
+/// error names the file and where in it.
+public struct File: ~Copyable, Sendable {
+    /// The path the file was opened by, for messages.
+    public let path: FilePath
+    /// The seam through which the file is used.
+    let calls: SystemCalls
+    let descriptor: Int32
+    private let isOwner: Bool
+
+    /// Opens an existing file for reading.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - calls: The seam.
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    ///
+    /// The corresponding C function is `open`.
+    public init(reading path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        try self.init(path, calls, flags: O_RDONLY, action: "open")
+    }
+
+    /// Opens an existing file for writing.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - calls: The seam.
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    public init(writing path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        try self.init(path, calls, flags: O_WRONLY, action: "open for writing")
+    }
+
+    /// Opens a file for reading and makes it, empty and with mode 0600, if it is not there.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - calls: The seam.
+    /// - Throws: `.permission`, also where only making it is refused, or `.inputOutput`.
+    public init(makingIfAbsent path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        try self.init(path, calls, flags: O_RDONLY | O_CREAT, action: "make")
+    }
+
+    init(
+        _ path: FilePath, _ calls: SystemCalls, flags: Int32, action: String
+    ) throws(SnapError) {
+        do {
+            descriptor = try calls.open(path, flags, permissions: [.ownerReadWrite])
+        } catch {
+            throw SnapError(error, action: action, path: path)
+        }
+        self.path = path
+        self.calls = calls
+        isOwner = true
+    }
+
+    private init(standardOutput calls: SystemCalls) {
+        path = "standard output"
+        self.calls = calls
+        descriptor = STDOUT_FILENO
+        isOwner = false
+    }
+
+    /// The process's standard output, which is not closed.
+    ///
+    /// - Parameter calls: The seam.
+    public static func standardOutput(_ calls: SystemCalls) -> File {
+        File(standardOutput: calls)
+    }
+
+    deinit { if isOwner { calls.close(descriptor) } }
+
+    /// What the file is, how long, and whose.
+    ///
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C function is `fstat`.
+    public func status() throws(SnapError) -> FileStatus {
+        do { return FileStatus(try calls.status(of: descriptor)) } catch {
+            throw SnapError(error, action: "look at", path: path)
+        }
+    }
+
+    /// Reads until the target is full or the file ends.
+    ///
+    /// - Parameters:
+    ///   - target: Where the bytes go.
+    ///   - offset: Where they are, in bytes from the file's start.
+    /// - Returns: How many bytes were read; fewer than the target holds only at the file's end.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    ///
+    /// The corresponding C function is `pread`.
+    public func read(
+        into target: inout MutableRawSpan, at offset: Int
+    ) throws(SnapError) -> Int {
+        var count = 0
+        while count < target.byteCount {
+            let wanted = target.byteCount - count
+            do {
+                var rest = target._mutatingExtracting(last: wanted)
+                let part = try calls.read(descriptor, into: &rest, at: offset + count)
+                if part == 0 { return count }
+                count += part
+            } catch {
+                throw SnapError(
+                    error, action: "read \(wanted) bytes", path: path, offset: offset + count)
+            }
+        }
+        return count
+    }
+
+    /// Reads some bytes into an array of their own.
+    ///
+    /// - Parameters:
+    ///   - byteCount: How many; already compared with a limit by the caller.
+    ///   - offset: Where they are, in bytes from the file's start.
+    /// - Returns: The bytes; fewer only at the file's end.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public func read(byteCount: Int, at offset: Int) throws(SnapError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: byteCount)
+        let count = try bytes.withMutableBytes { (target) throws(SnapError) in
+            try read(into: &target, at: offset)
+        }
+        bytes.removeLast(byteCount - count)
+        return bytes
+    }
+
+    /// Writes all bytes at a place.
+    ///
+    /// - Parameters:
+    ///   - source: The bytes.
+    ///   - offset: Where they go, in bytes from the file's start.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    ///
+    /// The corresponding C function is `pwrite`.
+    public func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
+        try writeAll(source, at: offset) { (rest, count) throws(Errno) in
+            try calls.write(descriptor, rest, at: offset + count)
+        }
+    }
+
+    /// Writes all bytes at the descriptor's own position: for pipes.
+    ///
+    /// - Parameter source: The bytes.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    ///
+    /// The corresponding C function is `write`.
+    public func append(_ source: RawSpan) throws(SnapError) {
+        try writeAll(source, at: nil) { (rest, _) throws(Errno) in
+            try calls.write(descriptor, rest)
+        }
+    }
+
+    private func writeAll(
+        _ source: RawSpan, at offset: Int?, _ write: (RawSpan, Int) throws(Errno) -> Int
+    ) throws(SnapError) {
+        var count = 0
+        while count < source.byteCount {
+            do {
+                count += try write(source.extracting(droppingFirst: count), count)
+            } catch {
+                throw SnapError(
+                    error, action: "write \(source.byteCount - count) bytes", path: path,
+                    offset: offset.map { $0 + count })
+            }
+        }
+    }
+
+    /// Where the next run of data begins.
+    ///
+    /// - Parameter offset: Where to start looking.
+    /// - Returns: The first offset not before it that lies in data; nil if only a hole follows.
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C call is `lseek` with `SEEK_DATA`.
+    public func nextData(from offset: Int) throws(SnapError) -> Int? {
+        do { return try calls.seek(descriptor, from: offset, to: .data) } catch {
+            if error == .noSuchAddressOrDevice { return nil }
+            throw SnapError(error, action: "look for data", path: path, offset: offset)
+        }
+    }
+
+    /// Where the next hole begins; the file's end counts as one.
+    ///
+    /// - Parameter offset: Where to start looking.
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C call is `lseek` with `SEEK_HOLE`.
+    public func nextHole(from offset: Int) throws(SnapError) -> Int {
+        do { return try calls.seek(descriptor, from: offset, to: .hole) } catch {
+            throw SnapError(error, action: "look for a hole", path: path, offset: offset)
+        }
+    }
+
+    /// Sets the file's length; what is added reads as zeros.
+    ///
+    /// - Parameter byteCount: The new length in bytes.
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C function is `ftruncate`.
+    public func setLength(_ byteCount: Int) throws(SnapError) {
+        do { try calls.setLength(descriptor, byteCount) } catch {
+            throw SnapError(error, action: "set the length to \(byteCount) bytes", path: path)
+        }
+    }
+
+    /// Gives the file the owner and the mode of another.
+    ///
+    /// - Parameter status: The other file's.
+    /// - Throws: `.permission` or `.inputOutput`.
+    ///
+    /// The corresponding C functions are `fchown` and `fchmod`.
+    public func takeOwnerAndMode(of status: FileStatus) throws(SnapError) {
+        do {
+            let own = try calls.status(of: descriptor)
+            if own.st_uid != status.userID || own.st_gid != status.groupID {
+                try calls.setOwner(descriptor, user: status.userID, group: status.groupID)
+            }
+            try calls.setPermissions(descriptor, status.permissions)
+        } catch {
+            throw SnapError(error, action: "keep owner and mode", path: path)
+        }
+    }
+
+    /// Waits until the file's bytes and length are on the disk.
+    ///
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C function is `fsync`.
+    public func synchronize() throws(SnapError) {
+        do { try calls.synchronize(descriptor) } catch {
+            throw SnapError(error, action: "fsync", path: path)
+        }
+    }
+
+    /// Asks the kernel to begin writing bytes to the disk, so that a later `synchronize` waits
+    /// less. A file system that cannot is left alone.
+    ///
+    /// - Parameters:
+    ///   - offset: Where the bytes begin.
+    ///   - byteCount: How many they are.
+    /// - Throws: `.inputOutput`: an earlier write was lost.
+    ///
+    /// The corresponding C function is `sync_file_range`.
+    public func startWriteBack(from offset: Int, byteCount: Int) throws(SnapError) {
+        do { try calls.startWriteBack(descriptor, from: offset, byteCount: byteCount) } catch {
+            if error == .invalidArgument || error == .illegalSeek || error == .noFunction {
+                return
+            }
+            throw SnapError(error, action: "begin write-back", path: path, offset: offset)
+        }
+    }
+}
+
+/// What stat(2) tells of a file.
+public struct FileStatus: Sendable {
+    /// The kinds of file that snap tells apart.
+    public enum Kind: Sendable {
+        /// An ordinary file.
+        case regular
+        /// A directory.
+        case directory
+        /// A device, a pipe, a socket.
+        case other
+    }
+
+    /// What the file is.
+    public let kind: Kind
+    /// Its length in bytes.
+    public let byteCount: Int
+    /// Its owner.
+    public let userID: UInt32
+    /// Its group.
+    public let groupID: UInt32
+    /// Its mode without the kind.
+    public let permissions: UInt32
+
+    init(_ status: stat) {
+        kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            default: .other
+            }
+        byteCount = Int(status.st_size)
+        userID = status.st_uid
+        groupID = status.st_gid
+        permissions = status.st_mode & 0o7777
+    }
+}

@@ -1,0 +1,49 @@
+import Glibc
+import SystemPackage
+
+/// A flock(2) lock, held until its owner ends; the kernel drops it when the process dies.
+public struct FileLock: ~Copyable, Sendable {
+    /// How much a lock keeps others out.
+    public enum Mode: Sendable {
+        /// Other shared locks may be held at the same time.
+        case shared
+        /// No other lock may be held at the same time.
+        case exclusive
+    }
+
+    private let file: File
+
+    /// Takes a lock.
+    ///
+    /// - Parameters:
+    ///   - mode: Shared or exclusive.
+    ///   - file: The file to lock, which is never removed.
+    ///   - patience: How long to wait for those who hold it.
+    /// - Throws: `.busy` if it is still held then, `.interrupted`, or `.inputOutput`.
+    ///
+    /// The corresponding C function is `flock`, polled, so that a signal always ends the wait.
+    public init(
+        _ mode: Mode, _ file: consuming File, patience: Duration
+    ) throws(SnapError) {
+        let operation = (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB
+        let deadline = ContinuousClock.now + patience
+        while true {
+            do {
+                try file.calls.lock(file.descriptor, operation)
+                break
+            } catch {
+                guard error == .wouldBlock else {
+                    throw SnapError(error, action: "lock", path: file.path)
+                }
+                guard ContinuousClock.now < deadline else {
+                    throw SnapError(
+                        .busy, "locked by another snap, waited \(patience.components.seconds) s",
+                        path: file.path, hint: "--wait SECONDS waits for it to finish")
+                }
+            }
+            usleep(20_000)
+            try Interruption.check()
+        }
+        self.file = file
+    }
+}

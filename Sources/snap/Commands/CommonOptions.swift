@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import SnapSystem
+import SystemPackage
+
+/// The options of every command.
+struct CommonOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The store.", valueName: "dir"))
+    var store: String?
+
+    @Option(help: ArgumentHelp("How long to wait for a lock.", valueName: "seconds"))
+    var wait = 0
+
+    @Flag(help: "Print JSON, and errors as JSON.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Print less: nothing, or references alone.")
+    var quiet = false
+
+    func validate() throws {
+        guard (0...1_000_000).contains(wait) else {
+            throw ValidationError("--wait is \(wait), expected 0 to 1000000 seconds")
+        }
+        if store?.isEmpty ?? false { throw ValidationError("--store is empty") }
+    }
+
+    /// How long to wait for a lock.
+    var patience: Duration { .seconds(wait) }
+
+    /// The store: what is given, else `$SNAP_STORE`, else a place for root or for the user.
+    ///
+    /// - Throws: `.usage` if a user without a home gave none.
+    func storePath() throws(SnapError) -> FilePath {
+        let environment = ProcessInfo.processInfo.environment
+        let set = { (name: String) in environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        if let path = store ?? set("SNAP_STORE") { return FilePath(path) }
+        if geteuid() == 0 { return "/var/lib/snap" }
+        if let path = set("XDG_STATE_HOME") { return FilePath(path).appending("snap") }
+        if let home = set("HOME") { return FilePath(home).appending(".local/state/snap") }
+        throw SnapError(.usage, "no store: neither --store nor $SNAP_STORE nor $HOME is set")
+    }
+}
+
+/// The option of commands that work on several processors.
+struct JobsOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How many workers; default: the processors this process may use.", valueName: "n"))
+    var jobs: Int?
+
+    private static let countMax = 256
+
+    func validate() throws {
+        guard let jobs, !(1...Self.countMax).contains(jobs) else { return }
+        throw ValidationError("--jobs is \(jobs), expected 1 to \(Self.countMax)")
+    }
+
+    /// How many workers.
+    var count: Int { jobs ?? min(ProcessInfo.processInfo.activeProcessorCount, Self.countMax) }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import SnapEngine
+import SnapSystem
+
+/// `snap reindex`: rebuild the index from the files.
+struct ReindexCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reindex",
+        abstract: "Rebuild the index from the files.",
+        discussion: """
+            The index is derived from the files and can be lost without loss: this makes it anew, \
+            and store.json too if that is gone. Files that are not whole are named and left alone.
+
+            EXAMPLES
+              snap reindex --store /srv/snap
+
+            EXIT STATUS
+              0 rebuilt; 1 rebuilt, and some files are damaged; 66 there is no store; 75 the
+              store is in use
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let path = try common.storePath()
+        let outcome = try Reindex.run(
+            path, patience: common.patience, .kernel, warn: Report.warning)
+        if common.json {
+            var json = JSONWriter()
+            json.object { json in
+                json.field("guestCount", outcome.guestCount)
+                json.field("checkpointCount", outcome.checkpointCount)
+                json.field("damagedFileCount", outcome.damagedFileCount)
+            }
+            try Report.result(json.text + "\n")
+        } else if !common.quiet {
+            try Report.result(
+                "\(outcome.guestCount) guests, \(outcome.checkpointCount) checkpoints\n")
+        }
+        guard outcome.damagedFileCount == 0 else {
+            throw SnapError(
+                .damaged, "\(outcome.damagedFileCount) files are not whole and not in the index",
+                path: path)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+
+/// `snap restore`: write the memory image back.
+struct RestoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restore",
+        abstract: "Write a checkpoint's memory image back, byte for byte.",
+        discussion: """
+            OUTPUT appears under its name only when it is whole; zero pages are holes. - is \
+            standard output. Every page's digest is checked on the way.
+
+            EXAMPLES
+              snap restore web1@latest /dev/shm/web1.mem
+              snap restore web1:7 web1.mem --device-state web1.vmstate
+              snap restore web1:7 - | strings | less
+
+            EXIT STATUS
+              0 restored; 1 the store is damaged; 66 no such checkpoint, or it has no device
+              state; 73 the output exists or can't be made; 74 I/O error, no space included
+            """)
+
+    @Argument(help: ArgumentHelp("The checkpoint.", valueName: "ref"))
+    var reference: String
+
+    @Argument(help: ArgumentHelp("The memory file to write.", valueName: "output"))
+    var output: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Also write the device state: a file, or a directory for several sections.",
+            valueName: "path"))
+    var deviceState: String?
+
+    @Flag(help: "Replace existing regular files, keeping owner and mode.")
+    var force = false
+
+    @Flag(help: "Have the output on the disk before it gets its name.")
+    var sync = false
+
+    @OptionGroup var jobs: JobsOption
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if output.isEmpty || deviceState?.isEmpty ?? false {
+            throw ValidationError("an output's name is empty")
+        }
+        if output == "-" && common.json {
+            throw ValidationError("--json and the memory cannot share standard output")
+        }
+    }
+
+    func run() throws {
+        var restore = Restore(
+            try CheckpointReference(parsing: reference),
+            to: output == "-" ? .standardOutput : .file(FilePath(output)))
+        restore.deviceState = deviceState.map { FilePath($0) }
+        restore.isForced = force
+        restore.isSynchronized = sync
+        restore.jobs = jobs.count
+        restore.patience = common.patience
+        let clock = ContinuousClock()
+        let start = clock.now
+        let checkpoint = try restore.run(from: common.storePath(), .kernel)
+        let elapsed = clock.now - start
+        if common.json {
+            var json = JSONWriter()
+            json.object { json in
+                checkpoint.writeFields(&json)
+                json.field("output", output)
+                json.field("elapsedSeconds", elapsed)
+            }
+            try Report.result(json.text + "\n")
+        } else if !common.quiet && output != "-" {
+            let size = checkpoint.memoryByteCount.asByteCount
+            try Report.result(
+                "\(checkpoint.reference)  \(size)  restored to \(output)  "
+                    + "\(elapsed.seconds(fractionDigits: 2)) s\n")
+        }
+    }
+}

@@ -1,0 +1,91 @@
+/// Writes JSON in the order in which the fields are given, nulls included.
+///
+/// Foundation's encoder drops both and takes several times as long for ten thousand checkpoints.
+struct JSONWriter {
+    private var bytes: [UInt8] = []
+    private var needsComma = false
+
+    /// What has been written.
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// Writes an object.
+    ///
+    /// - Parameter body: Writes its fields.
+    mutating func object(_ body: (inout JSONWriter) -> Void) {
+        container(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
+    }
+
+    /// Writes an array.
+    ///
+    /// - Parameters:
+    ///   - elements: The elements.
+    ///   - body: Writes one of them.
+    mutating func array<Element>(
+        _ elements: [Element], _ body: (inout JSONWriter, Element) -> Void
+    ) {
+        container(UInt8(ascii: "["), UInt8(ascii: "]")) { json in
+            for element in elements { body(&json, element) }
+        }
+    }
+
+    /// Writes a field's name; a value must follow.
+    mutating func key(_ name: String) {
+        separate()
+        quote(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// Writes a field with a whole number, or null.
+    mutating func field(_ name: String, _ value: Int?) {
+        key(name)
+        bytes.append(contentsOf: (value.map { String($0) } ?? "null").utf8)
+        needsComma = true
+    }
+
+    /// Writes a field with a text, or null.
+    mutating func field(_ name: String, _ value: String?) {
+        key(name)
+        if let value { quote(value) } else { bytes.append(contentsOf: "null".utf8) }
+        needsComma = true
+    }
+
+    /// Writes a field with seconds, to the millisecond.
+    mutating func field(_ name: String, _ value: Duration) {
+        key(name)
+        bytes.append(contentsOf: value.seconds(fractionDigits: 3).utf8)
+        needsComma = true
+    }
+
+    private mutating func container(
+        _ opening: UInt8, _ closing: UInt8, _ body: (inout JSONWriter) -> Void
+    ) {
+        separate()
+        bytes.append(opening)
+        needsComma = false
+        body(&self)
+        bytes.append(closing)
+        needsComma = true
+    }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    }
+
+    private mutating func quote(_ text: String) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 0..<0x20:
+                let digits = String(byte, radix: 16)
+                bytes.append(contentsOf: (byte < 16 ? "\\u000" : "\\u00").utf8)
+                bytes.append(contentsOf: digits.utf8)
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}

@@ -1,0 +1,36 @@
+extension Int {
+    /// A number of bytes for people: `712.3 KiB`.
+    var asByteCount: String {
+        if self < 1024 { return "\(self) B" }
+        var tenths = self * 10 / 1024
+        for unit in ["KiB", "MiB", "GiB"] {
+            if tenths < 10240 { return "\(tenths / 10).\(tenths % 10) \(unit)" }
+            tenths /= 1024
+        }
+        return "\(tenths / 10).\(tenths % 10) TiB"
+    }
+
+    /// A number for people, in groups of three digits: `1,048,576`.
+    var grouped: String {
+        var digits = String(magnitude)
+        var groups: [String] = []
+        while digits.count > 3 {
+            groups.insert(String(digits.suffix(3)), at: 0)
+            digits.removeLast(3)
+        }
+        return (self < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+    }
+}
+
+extension Duration {
+    /// The duration in seconds with so many digits behind the point.
+    func seconds(fractionDigits: Int) -> String {
+        var scale: Int64 = 1
+        for _ in 0..<fractionDigits { scale *= 10 }
+        let parts = components
+        let units = parts.seconds * scale + parts.attoseconds / (1_000_000_000_000_000_000 / scale)
+        let fraction = String(units % scale)
+        let zeros = String(repeating: "0", count: fractionDigits - fraction.count)
+        return "\(units / scale).\(zeros)\(fraction)"
+    }
+}

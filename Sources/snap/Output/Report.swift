@@ -1,0 +1,54 @@
+import Foundation
+import SnapSystem
+import SystemPackage
+
+/// What goes to standard error: failures and warnings, as text or as JSON.
+enum Report {
+    /// Says why the command failed.
+    ///
+    /// - Parameters:
+    ///   - error: What went wrong.
+    ///   - isJSON: Whether to say it as one JSON object.
+    static func failure(_ error: SnapError, isJSON: Bool) {
+        guard isJSON else {
+            let hint = error.hint.map { "hint: \($0)\n" } ?? ""
+            write("snap: \(error)\n\(hint)", to: .standardError)
+            return
+        }
+        var json = JSONWriter()
+        json.object { json in
+            json.key("error")
+            json.object { json in
+                json.field("code", Int(error.code.rawValue))
+                json.field("message", error.message)
+                json.field("path", error.path?.string)
+                json.field("offset", error.offset)
+                if let hint = error.hint { json.field("hint", hint) }
+            }
+        }
+        write(json.text + "\n", to: .standardError)
+    }
+
+    /// Says what did not go well though the command succeeds.
+    ///
+    /// - Parameter error: What went wrong.
+    static func warning(_ error: SnapError) {
+        let hint = error.hint.map { "hint: \($0)\n" } ?? ""
+        write("snap: warning: \(error)\n\(hint)", to: .standardError)
+    }
+
+    /// Prints a result.
+    ///
+    /// - Parameter text: Whole lines.
+    /// - Throws: `.inputOutput` if standard output cannot be written.
+    static func result(_ text: String) throws(SnapError) {
+        try Array(text.utf8).withBytes { (bytes) throws(SnapError) in
+            try File.standardOutput(.kernel).append(bytes)
+        }
+    }
+
+    private static func write(_ text: String, to handle: FileHandle) {
+        // There is nobody left to tell if standard error fails.
+        try? handle.write(contentsOf: Data(text.utf8))
+    }
+}

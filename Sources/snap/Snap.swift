@@ -1,0 +1,66 @@
+// The command: it reads arguments, lets SnapEngine do the work, and says what came of it. Nothing
+// here touches the store.
+
+import ArgumentParser
+import Foundation
+import SnapSystem
+
+/// The root of the command line.
+struct Snap: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snap",
+        abstract:
+            "Keeps the memory of virtual machines: compact checkpoints, restored byte for byte.",
+        discussion: """
+            A guest must be paused while its memory image is saved.
+
+            EXAMPLES
+              snap save /dev/shm/web1.mem --guest web1 --device-state web1.vmstate
+              snap list
+              snap restore web1@latest /dev/shm/web1.mem
+
+            A checkpoint (REF) is GUEST, GUEST:NUMBER, GUEST@latest, GUEST@latest~2,
+            GUEST@2026-11-20T10:00[:00][Z], or the beginning of its id.
+
+            EXIT STATUS
+              0 done, 1 the store is damaged, 64 usage, 65 the input is damaged, 66 not found,
+              70 internal error, 73 output exists or can't be made, 74 I/O error, 75 locked,
+              76 unsupported, 77 permission, 78 image does not fit, 130 interrupted
+            """,
+        version: "0.1.0",
+        subcommands: [
+            SaveCommand.self, ListCommand.self, ShowCommand.self, RestoreCommand.self,
+            ReindexCommand.self,
+        ])
+}
+
+@main
+enum Main {
+    /// Runs the command and exits with the status that snap(1) lists.
+    static func main() {
+        Interruption.install()
+        let isJSON = CommandLine.arguments.contains("--json")
+        do {
+            var command = try Snap.parseAsRoot()
+            try command.run()
+        } catch let error as SnapError {
+            Report.failure(error, isJSON: isJSON)
+            exit(error.code.rawValue)
+        } catch {
+            // Help and version come as errors too, and are none.
+            guard Snap.exitCode(for: error) == .validationFailure else {
+                Snap.exit(withError: error)
+            }
+            Report.failure(usageError(error), isJSON: isJSON)
+            exit(SnapError.Code.usage.rawValue)
+        }
+    }
+
+    private static func usageError(_ error: any Error) -> SnapError {
+        let names = Snap.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let command = names.first { CommandLine.arguments.dropFirst().first == $0 }
+        return SnapError(
+            .usage, Snap.message(for: error),
+            hint: "see snap \(command.map { $0 + " " } ?? "")--help")
+    }
+}

@@ -1,0 +1,177 @@
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Whatever system call fails")
+struct FaultTests {
+    /// A store with two checkpoints, and what they hold.
+    private struct Fixture {
+        let store: TestStore
+        let images: [MadeUpImage]
+        let next: MadeUpImage
+        let state: Save.DeviceState
+
+        init() throws {
+            store = try TestStore()
+            var generator = Seeded(11)
+            var image = MadeUpImage(pageCount: 1100)
+            image.edit(60, &generator)
+            var images: [MadeUpImage] = []
+            for _ in 0..<2 {
+                try store.save(image)
+                images.append(image)
+                image.edit(10, &generator)
+            }
+            self.images = images
+            next = image
+            state = Save.DeviceState(
+                name: try GuestName(checking: "dev", as: "section"),
+                path: try store.scratch.write(Array("device".utf8), to: "dev"))
+        }
+
+        func checkHistory(_ what: String) throws {
+            for (index, image) in images.enumerated() {
+                #expect(try store.restores(index + 1, to: image), "\(what): \(index + 1)")
+            }
+        }
+    }
+
+    private static let faults: [FaultPlan.Fault] = [
+        .fail(.ioError), .fail(.noSpace), .fail(.interrupted), .short, .stop,
+    ]
+
+    @Test("a save loses nothing and can be tried again", arguments: FaultTests.faults)
+    func save(fault: FaultPlan.Fault) throws {
+        var call = 0
+        var isFinished = false
+        while !isFinished {
+            let fixture = try Fixture()
+            let plan = FaultPlan(at: call, fault)
+            var store = fixture.store
+            store.calls = SystemCalls(faults: plan)
+            let image = store.scratch.file("next")
+            try fixture.next.write(to: image)
+            var warnings = 0
+            var failure: SnapError?
+            do {
+                try store.save(at: image) { save in
+                    save.deviceStates = [fixture.state]
+                    save.jobs = 1
+                } warn: { _ in
+                    warnings += 1
+                }
+            } catch let error as SnapError { failure = error }
+            isFinished = plan.callCount <= call
+            let what = "\(fault) at call \(call)"
+            if fault == .short || fault == .fail(.interrupted) {
+                #expect(failure == nil, "\(what)")
+            }
+            // What is there is whole: the new checkpoint restores or does not exist.
+            let committed = exists(store.guestPath.appending("0000000003.savevm"))
+            if failure == nil { #expect(committed, "\(what)") }
+            if fault != .stop && !committed {
+                let left = try names(in: store.guestPath).filter { $0.hasPrefix("0000000003") }
+                #expect(left.isEmpty, "\(what): \(left)")
+            }
+            try fixture.checkHistory(what)
+            // A retry works, and adopts or clears away whatever the failed one left.
+            let again = try fixture.store.save(at: image)
+            #expect(again.number == (committed ? 4 : 3), "\(what)")
+            #expect(try fixture.store.restores(again.number, to: fixture.next), "\(what)")
+            if committed {
+                #expect(again.pages.changed == 0, "\(what)")
+                #expect(try fixture.store.restores(3, to: fixture.next), "\(what)")
+            }
+            let numbers = try fixture.store.list().map(\.number)
+            #expect(numbers == Array(1...again.number), "\(what)")
+            call += 1
+        }
+        #expect(call > 60, "the sweep covered \(call) calls")
+    }
+
+    @Test("a first save can be tried again", arguments: FaultTests.faults)
+    func firstSave(fault: FaultPlan.Fault) throws {
+        var image = MadeUpImage(pageCount: 8)
+        image.pages[3] = MadeUpImage.text(3)
+        var call = 0
+        var isFinished = false
+        while !isFinished {
+            var store = try TestStore()
+            let plan = FaultPlan(at: call, fault)
+            store.calls = SystemCalls(faults: plan)
+            let file = store.scratch.file("image")
+            try image.write(to: file)
+            _ = try? store.save(at: file, warn: { _ in })
+            isFinished = plan.callCount <= call
+            store.calls = .kernel
+            let again = try store.save(at: file)
+            #expect(try store.restores(again.number, to: image), "\(fault) at call \(call)")
+            #expect(
+                try store.list().map(\.number) == Array(1...again.number),
+                "\(fault) at call \(call)")
+            call += 1
+        }
+        #expect(call > 60, "the sweep covered \(call) calls")
+    }
+
+    @Test("a restore leaves no output and can be tried again", arguments: FaultTests.faults)
+    func restore(fault: FaultPlan.Fault) throws {
+        let fixture = try Fixture()
+        try fixture.store.save(fixture.next) { $0.deviceStates = [fixture.state] }
+        var call = 0
+        var isFinished = false
+        while !isFinished {
+            let plan = FaultPlan(at: call, fault)
+            let output = fixture.store.scratch.file("output")
+            let device = fixture.store.scratch.file("device")
+            var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
+            restore.deviceState = device
+            restore.isSynchronized = true
+            var failure: SnapError?
+            do throws(SnapError) {
+                _ = try restore.run(from: fixture.store.path, SystemCalls(faults: plan))
+            } catch { failure = error }
+            isFinished = plan.callCount <= call
+            let what = "\(fault) at call \(call)"
+            if fault == .short || fault == .fail(.interrupted) {
+                #expect(failure == nil, "\(what)")
+            }
+            if exists(output) {
+                #expect(try fixture.next.equals(output), "\(what)")
+                try removeFile(output)
+            } else {
+                #expect(failure != nil, "\(what)")
+            }
+            if exists(device) {
+                #expect(try bytes(of: device) == Array("device".utf8), "\(what)")
+                try removeFile(device)
+            }
+            let files = try names(in: fixture.store.guestPath).filter { !$0.hasSuffix(".lock") }
+            #expect(files.count == 4, "\(what)")
+            #expect(try fixture.store.restores(3, to: fixture.next), "\(what)")
+            call += 1
+        }
+        #expect(call > 40, "the sweep covered \(call) calls")
+    }
+
+    @Test("a reindex leaves an index behind", arguments: FaultTests.faults)
+    func reindex(fault: FaultPlan.Fault) throws {
+        let fixture = try Fixture()
+        let before = try fixture.store.list()
+        var call = 0
+        var isFinished = false
+        while !isFinished {
+            let plan = FaultPlan(at: call, fault)
+            _ = try? Reindex.run(
+                fixture.store.path, patience: .zero, SystemCalls(faults: plan), warn: { _ in })
+            isFinished = plan.callCount <= call
+            let what = "\(fault) at call \(call)"
+            #expect(try fixture.store.list() == before, "\(what)")
+            call += 1
+        }
+        #expect(call > 30, "the sweep covered \(call) calls")
+    }
+}

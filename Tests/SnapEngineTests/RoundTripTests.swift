@@ -1,0 +1,155 @@
+import Foundation
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("restore(save(x)) == x")
+struct RoundTripTests {
+    @Test("random histories of images of every shape", arguments: 0..<40)
+    func histories(seed: Int) throws {
+        var generator = Seeded(UInt64(seed))
+        let store = try TestStore()
+        let sizes = [1, 2, 3, 511, 512, 513, 1024, 1500]
+        var image = MadeUpImage(pageCount: sizes[seed % sizes.count])
+        var saved: [Int: MadeUpImage] = [:]
+        for _ in 0..<6 {
+            image.edit(Int.random(in: 0...image.pageCount / 2 + 2, using: &generator), &generator)
+            let kind = Int.random(in: 0..<5, using: &generator)
+            let level = [0, 1, 2, 3, 6].randomElement(using: &generator) ?? 1
+            let jobs = [1, 8].randomElement(using: &generator) ?? 1
+            let older = saved.keys.sorted().randomElement(using: &generator)
+            let file = store.scratch.file("image")
+            try image.write(to: file, explicitZeros: Array(0..<min(20, image.pageCount)))
+            let checkpoint = try store.save(at: file) { save in
+                save.level = level
+                save.jobs = jobs
+                if kind == 0 { save.parent = .none }
+                if kind == 1, let older {
+                    // Going back: the older checkpoint's memory becomes the guest's again.
+                    save.parent = .checkpoint(.number(store.guest, older))
+                }
+            }
+            #expect(checkpoint.pages.total == image.pageCount)
+            #expect(checkpoint.pages.zero == image.pageCount - image.pages.count)
+            saved[checkpoint.number] = image
+        }
+        for (number, image) in saved.shuffled(using: &generator) {
+            let jobs = [1, 8].randomElement(using: &generator) ?? 1
+            #expect(
+                try store.restores(number, to: image, jobs: jobs), "seed \(seed), \(number)")
+        }
+    }
+
+    @Test("an image of three levels of tables, sparse")
+    func deep() throws {
+        let store = try TestStore()
+        var generator = Seeded(7)
+        var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
+        for page in [0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1] {
+            image.pages[page] = MadeUpImage.text(page)
+        }
+        let first = try store.save(image) { $0.jobs = 8 }
+        let before = image
+        image.pages[300_000] = MadeUpImage.noise(&generator)
+        image.pages[511] = nil
+        let second = try store.save(image)
+        #expect(first.pages.literal == 7)
+        #expect(second.pages.literal == 1)
+        #expect(second.pages.becameZero == 1)
+        #expect(second.pages.unchanged == 5)
+        #expect(try store.restores(1, to: before, jobs: 8))
+        #expect(try store.restores(2, to: image))
+    }
+
+    @Test("an unchanged image costs a file without a group")
+    func unchanged() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 3000)
+        for page in 0..<2500 { image.pages[page] = MadeUpImage.text(page) }
+        try store.save(image)
+        let second = try store.save(image)
+        #expect(second.pages.unchanged == 2500)
+        #expect(second.pages.changed == 0)
+        #expect(second.storedByteCount < 2048)
+        #expect(try store.restores(2, to: image))
+    }
+
+    @Test("holes of the image stay holes of the output")
+    func holes() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 20_000)
+        image.pages[100] = MadeUpImage.text(1)
+        try store.save(image)
+        var status = stat()
+        #expect(stat(try store.restore(1).string, &status) == 0)
+        #expect(Int(status.st_blocks) * 512 < 64 * 1024)
+        #expect(status.st_mode & 0o777 == 0o600)
+    }
+
+    @Test("the file does not depend on the number of workers")
+    func jobs() throws {
+        var images: [[UInt8]] = []
+        var image = MadeUpImage(pageCount: 512 * 40 + 3)
+        var generator = Seeded(3)
+        for page in stride(from: 0, to: image.pageCount, by: 5) {
+            image.pages[page] =
+                page % 3 == 0 ? MadeUpImage.noise(&generator) : MadeUpImage.text(page)
+        }
+        var changed = image
+        changed.edit(3000, &generator)
+        let first = try TestStore()
+        let id = Identifier(high: 1, low: 2)
+        try first.save(image) { $0.checkpointID = id }
+        for jobs in [1, 2, 8] {
+            let store = try TestStore()
+            try FileManager.default.copyItem(atPath: first.path.string, toPath: store.path.string)
+            try store.save(changed) { save in
+                save.jobs = jobs
+                save.checkpointID = Identifier(high: 3, low: 4)
+                save.createdAt = Timestamp(secondsSinceEpoch: 1_700_000_000)
+            }
+            images.append(try bytes(of: store.guestPath.appending("0000000002.savevm")))
+        }
+        #expect(images[0] == images[1])
+        #expect(images[0] == images[2])
+    }
+
+    @Test("several device sections come back bit for bit")
+    func deviceState() throws {
+        let store = try TestStore()
+        var generator = Seeded(5)
+        var image = MadeUpImage(pageCount: 4)
+        image.pages[1] = MadeUpImage.text(1)
+        let contents: [String: [UInt8]] = [
+            "empty": [], "small": [1, 2, 3],
+            "large": (0..<50).flatMap { _ in MadeUpImage.noise(&generator) }
+                + (0..<20).flatMap { MadeUpImage.text($0) },
+        ]
+        let states = try contents.keys.sorted().map { name in
+            Save.DeviceState(
+                name: try GuestName(checking: name, as: "section"),
+                path: try store.scratch.write(contents[name] ?? [], to: name))
+        }
+        let checkpoint = try store.save(image) { $0.deviceStates = states }
+        #expect(checkpoint.deviceSectionCount == 3)
+        #expect(checkpoint.deviceStateByteCount == contents.values.reduce(0) { $0 + $1.count })
+        let output = store.scratch.file("devices")
+        _ = try store.restore(1) { $0.deviceState = output }
+        for (name, content) in contents {
+            #expect(try bytes(of: output.appending(name)) == content)
+        }
+        let details = try Store(reading: store.path, patience: .zero, .kernel)
+            .details(of: .number(store.guest, 1))
+        #expect(details.deviceSections.map(\.name) == ["empty", "large", "small"])
+        // The device state is a file of its own, and the RAM restores without it.
+        try removeFile(store.guestPath.appending("0000000001.devstate"))
+        #expect(try store.restores(1, to: image))
+        #expect(throws: SnapError.self) {
+            _ = try store.restore(1) { $0.deviceState = store.scratch.file("again") }
+        }
+        #expect(!exists(store.scratch.file("again")))
+    }
+}

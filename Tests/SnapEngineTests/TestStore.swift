@@ -1,0 +1,70 @@
+import Foundation
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A store with one guest, as the engine sees it.
+struct TestStore: Sendable {
+    let scratch: Scratch
+    let guest: GuestName
+    var calls = SystemCalls.kernel
+
+    init() throws {
+        scratch = try Scratch()
+        guest = try GuestName(checking: "g", as: "guest")
+    }
+
+    var path: FilePath { scratch.store }
+    var guestPath: FilePath { scratch.guest("g") }
+
+    /// Takes a checkpoint of an image; a warning is a failure unless it is expected.
+    @discardableResult
+    func save(
+        at image: FilePath, _ configure: (inout Save) throws -> Void = { _ in },
+        warn: (SnapError) -> Void = { Issue.record("warned: \($0)") }
+    ) throws -> Checkpoint {
+        var save = Save(image, guest: guest)
+        try configure(&save)
+        return try save.run(in: path, calls, warn: warn)
+    }
+
+    @discardableResult
+    func save(
+        _ image: MadeUpImage, _ configure: (inout Save) throws -> Void = { _ in }
+    ) throws -> Checkpoint {
+        let file = scratch.file("image")
+        try image.write(to: file)
+        return try save(at: file, configure)
+    }
+
+    /// Restores a checkpoint into a new file and returns its path.
+    func restore(
+        _ number: Int, _ configure: (inout Restore) -> Void = { _ in }
+    ) throws -> FilePath {
+        let output = scratch.file("output-\(UInt64.random(in: 0...UInt64.max))")
+        var restore = Restore(.number(guest, number), to: .file(output))
+        configure(&restore)
+        _ = try restore.run(from: path, calls)
+        return output
+    }
+
+    /// Whether a checkpoint restores to an image.
+    func restores(_ number: Int, to image: MadeUpImage, jobs: Int = 1) throws -> Bool {
+        let output = try restore(number) { $0.jobs = jobs }
+        defer { try? removeFile(output) }
+        return try image.equals(output)
+    }
+
+    /// The guest's checkpoints as the index tells them.
+    func list() throws -> [Checkpoint] {
+        try Store(reading: path, patience: .zero, calls).checkpoints(of: nil)
+    }
+}
+
+/// Removes a file.
+func removeFile(_ path: FilePath) throws {
+    guard unlink(path.string) == 0 else { throw Errno(rawValue: errno) }
+}
