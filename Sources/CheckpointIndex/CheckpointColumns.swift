@@ -16,8 +16,9 @@ enum CheckpointColumns {
     /// The columns as SQL; the guest's name is selected behind them.
     static let list = names.joined(separator: ", ")
 
-    /// Reads a row; nil if the guest's name or the id is malformed. A value of another type, which
-    /// only a damaged database has, is an error and no trap.
+    /// Reads a row; nil if the guest's name or the id is malformed.
+    ///
+    /// A value of another type, which only a damaged database has, is an error and no trap.
     static func checkpoint(_ row: Row) throws -> Checkpoint? {
         let hex: String = try row.decode(atIndex: 1)
         let name: String = try row.decode(atIndex: names.count)

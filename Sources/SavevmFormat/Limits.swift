@@ -1,7 +1,9 @@
 import GuestMemory
 
-/// What no file may exceed. Every length and count read from a file is compared with one of these
-/// before it sizes or indexes anything.
+/// What no file may exceed.
+///
+/// Every length and count read from a file is compared with one of these before it sizes or indexes
+/// anything.
 package enum Limits {
     /// Slots in a group, entries in a table.
     package static let slotCountMax = Unit.pageCount
@@ -17,7 +19,9 @@ package enum Limits {
         + slotCountMax * (Hash128.byteCount + 2 + 10)
     /// Groups in a file: 31 bits of a location hold one.
     package static let groupCountMax = Location.groupMax + 1
-    /// A RAM block in bytes: 1 PiB. The sum over all blocks still fits 63 bits.
+    /// A RAM block in bytes: 1 PiB.
+    ///
+    /// The sum over all blocks still fits 63 bits.
     package static let blockByteCountMax = 1 << 50
     /// Levels of tables: 512^5 pages are more than such a block has.
     package static let levelMax = 5

@@ -2,10 +2,10 @@ import Foundation
 import SystemPackage
 
 /// A directory for one test, in memory where there is such a file system, gone when it ends.
-public final class Scratch: Sendable {
-    public let path: FilePath
+package final class Scratch: Sendable {
+    package let path: FilePath
 
-    public init() throws {
+    package init() throws {
         let memory = "/dev/shm"
         let root =
             FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
@@ -16,40 +16,40 @@ public final class Scratch: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: path.string) }
 
-    public func file(_ name: String) -> FilePath { path.appending(name) }
+    package func file(_ name: String) -> FilePath { path.appending(name) }
 
     /// The store that most tests need one of.
-    public var store: FilePath { path.appending("store") }
+    package var store: FilePath { path.appending("store") }
 
     /// A guest's directory in that store.
-    public func guest(_ name: String = "g") -> FilePath {
+    package func guest(_ name: String = "g") -> FilePath {
         store.appending("guests").appending(name)
     }
 
     /// Writes a file and returns its path.
     @discardableResult
-    public func write(_ bytes: [UInt8], to name: String) throws -> FilePath {
+    package func write(_ bytes: [UInt8], to name: String) throws -> FilePath {
         try Data(bytes).write(to: URL(fileURLWithPath: file(name).string))
         return file(name)
     }
 }
 
 /// Reads a whole file.
-public func bytes(of path: FilePath) throws -> [UInt8] {
+package func bytes(of path: FilePath) throws -> [UInt8] {
     Array(try Data(contentsOf: URL(fileURLWithPath: path.string)))
 }
 
 /// Replaces a whole file.
-public func write(_ bytes: [UInt8], to path: FilePath) throws {
+package func write(_ bytes: [UInt8], to path: FilePath) throws {
     try Data(bytes).write(to: URL(fileURLWithPath: path.string))
 }
 
 /// The names in a directory, sorted.
-public func names(in path: FilePath) throws -> [String] {
+package func names(in path: FilePath) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path.string).sorted()
 }
 
 /// Whether something has this name.
-public func exists(_ path: FilePath) -> Bool {
+package func exists(_ path: FilePath) -> Bool {
     FileManager.default.fileExists(atPath: path.string)
 }

@@ -1,10 +1,10 @@
 /// A generator whose seed a failing test prints (SplitMix64, Steele and others, 2014).
-public struct Seeded: RandomNumberGenerator {
+package struct Seeded: RandomNumberGenerator {
     private var state: UInt64
 
-    public init(_ seed: UInt64) { state = seed }
+    package init(_ seed: UInt64) { state = seed }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -14,28 +14,28 @@ public struct Seeded: RandomNumberGenerator {
 }
 
 /// A memory image that a test makes up, by its pages; those that are not there are zero.
-public struct MadeUpImage: Equatable, Sendable {
-    public let pageCount: Int
-    public var pages: [Int: [UInt8]] = [:]
+package struct MadeUpImage: Equatable, Sendable {
+    package let pageCount: Int
+    package var pages: [Int: [UInt8]] = [:]
 
-    public init(pageCount: Int) { self.pageCount = pageCount }
+    package init(pageCount: Int) { self.pageCount = pageCount }
 
     /// A page that compresses: a text with a number in it.
-    public static func text(_ number: Int) -> [UInt8] {
+    package static func text(_ number: Int) -> [UInt8] {
         let line = Array(
             "page \(number) of a guest that writes a log, and then another line\n".utf8)
         return (0..<4096).map { line[$0 % line.count] }
     }
 
     /// A page that does not compress.
-    public static func noise(_ generator: inout Seeded) -> [UInt8] {
+    package static func noise(_ generator: inout Seeded) -> [UInt8] {
         (0..<512).flatMap { _ in
             withUnsafeBytes(of: generator.next()) { Array($0) }
         }
     }
 
     /// Changes the image as a guest might: writes, updates, copies and zeroes pages.
-    public mutating func edit(_ count: Int, _ generator: inout Seeded) {
+    package mutating func edit(_ count: Int, _ generator: inout Seeded) {
         for _ in 0..<count {
             let page = Int.random(in: 0..<pageCount, using: &generator)
             switch Int.random(in: 0..<6, using: &generator) {
@@ -51,7 +51,7 @@ public struct MadeUpImage: Equatable, Sendable {
     }
 
     /// The image's bytes.
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: pageCount * 4096)
         for (page, content) in pages {
             bytes.replaceSubrange(page * 4096..<(page + 1) * 4096, with: content)

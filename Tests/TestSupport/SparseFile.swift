@@ -7,7 +7,7 @@ extension MadeUpImage {
     /// - Parameters:
     ///   - path: The file, replaced.
     ///   - explicitZeros: Pages that are written though they are zero.
-    public func write(to path: FilePath, explicitZeros: [Int] = []) throws {
+    package func write(to path: FilePath, explicitZeros: [Int] = []) throws {
         try? FileManager.default.removeItem(atPath: path.string)
         let file = try FileDescriptor.open(
             path, .readWrite, options: [.create], permissions: [.ownerReadWrite])
@@ -24,7 +24,7 @@ extension MadeUpImage {
     }
 
     /// Whether a file holds this image and nothing else.
-    public func equals(_ path: FilePath) throws -> Bool {
+    package func equals(_ path: FilePath) throws -> Bool {
         let file = try FileDescriptor.open(path, .readOnly)
         return try file.closeAfter {
             guard try file.seek(offset: 0, from: .end) == Int64(pageCount * 4096) else {

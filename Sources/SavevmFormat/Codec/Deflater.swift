@@ -1,6 +1,8 @@
 package import SnapSystem
 
-/// How a cluster's bytes are stored. Layout: savevm(5), "Clusters".
+/// How a cluster's bytes are stored.
+///
+/// Layout: savevm(5), "Clusters".
 package enum Codec: UInt8, Sendable {
     /// As they are.
     case stored = 0

@@ -2,7 +2,9 @@ package import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-/// A whole device-state file, open for reading. Reading it never touches RAM pages.
+/// A whole device-state file, open for reading.
+///
+/// Reading it never touches RAM pages.
 package struct DeviceStateFile: ~Copyable {
     /// Its sections, in the order they were given.
     package let sections: [StoredSection]

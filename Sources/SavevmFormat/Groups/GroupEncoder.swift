@@ -18,7 +18,9 @@ package struct EncodedGroup: Sendable {
     }
 }
 
-/// Turns pages into a group: cuts clusters and compresses them. A worker owns one.
+/// Turns pages into a group: cuts clusters and compresses them.
+///
+/// A worker owns one.
 package struct GroupEncoder: ~Copyable {
     private let deflater: Deflater
 

@@ -39,8 +39,9 @@ package struct Description: Sendable, Equatable {
     /// The device-state file; nil if there is none.
     package var deviceState: DeviceStateSeal?
 
-    /// Describes a checkpoint; the parameters are the properties. The stored bytes become known
-    /// when the file ends.
+    /// Describes a checkpoint; the parameters are the properties.
+    ///
+    /// The stored bytes become known when the file ends.
     package init(
         guest: GuestName, label: String?, createdAt: Timestamp, pages: PageCounts,
         digestKey: DigestKey, deviceState: DeviceStateSeal?

@@ -19,7 +19,9 @@ import SystemPackage
 //        232    16  reserved
 //        248     8  magic: the header's, backwards
 
-/// The end of a file: where its sections are. What it vouches for is whole.
+/// The end of a file: where its sections are.
+///
+/// What it vouches for is whole.
 package struct Trailer: Sendable, Equatable {
     /// A run of bytes with a checksum.
     package struct Section: Sendable, Equatable {

@@ -43,7 +43,9 @@ package struct Restore: Sendable {
         self.output = output
     }
 
-    /// Restores the checkpoint. Every page's digest is checked on the way.
+    /// Restores the checkpoint.
+    ///
+    /// Every page's digest is checked on the way.
     ///
     /// On failure no output has appeared or changed, except what has gone to standard output.
     ///

@@ -2,7 +2,9 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// Turns stored units back into memory. A worker owns one.
+/// Turns stored units back into memory.
+///
+/// A worker owns one.
 struct UnitDecoder: ~Copyable {
     private let files: SavevmFiles
     private var tables: PageTableReader?

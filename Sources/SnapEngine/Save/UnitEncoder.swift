@@ -17,8 +17,9 @@ struct EncodedUnit: Sendable {
     let counts: PageCounts
 }
 
-/// Turns units of a memory image into groups, comparing them with the parent's pages. A worker
-/// owns one.
+/// Turns units of a memory image into groups, comparing them with the parent's pages.
+///
+/// A worker owns one.
 struct UnitEncoder: ~Copyable {
     private let digestKey: DigestKey
     private let table: PageTable

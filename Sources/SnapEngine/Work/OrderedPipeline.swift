@@ -19,8 +19,10 @@ struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
 
     private let state = Mutex(State())
     /// One permit for each result that may exist; taken with an item, given back when its result
-    /// has been delivered. Made empty and filled afterwards, because a semaphore must not end
-    /// with less than it began with.
+    /// has been delivered.
+    ///
+    /// Made empty and filled afterwards, because a semaphore must not end with less than it began
+    /// with.
     private let permits = DispatchSemaphore(value: 0)
     private let jobs: Int
 

@@ -238,7 +238,9 @@ public struct File: ~Copyable, Sendable {
     }
 
     /// Asks the kernel to begin writing bytes to the disk, so that a later `synchronize` waits
-    /// less. A file system that cannot is left alone.
+    /// less.
+    ///
+    /// A file system that cannot is left alone.
     ///
     /// - Parameters:
     ///   - offset: Where the bytes begin.

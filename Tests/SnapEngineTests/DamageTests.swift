@@ -1,0 +1,168 @@
+import Foundation
+import GuestMemory
+import SavevmFormat
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Damage")
+struct DamageTests {
+    /// A history in which the last checkpoint needs pages of every file.
+    private struct Fixture {
+        let store: TestStore
+        var images: [MadeUpImage] = []
+
+        init() throws {
+            store = try TestStore()
+            var generator = Seeded(2)
+            var image = MadeUpImage(pageCount: 600)
+            for page in [0, 1, 2, 30, 599] { image.pages[page] = MadeUpImage.text(page) }
+            image.pages[31] = Array(repeating: 1, count: 4096)
+            for number in 0..<3 {
+                let state = Save.DeviceState(
+                    name: try GuestName(checking: "dev", as: "section"),
+                    path: try store.scratch.write(MadeUpImage.text(number), to: "dev"))
+                try store.save(image) { $0.deviceStates = [state] }
+                images.append(image)
+                image.pages[number] = MadeUpImage.text(1000 + number)
+                image.pages[40 + number] =
+                    Array(
+                        MadeUpImage.noise(&generator).prefix(64))
+                    + [UInt8](repeating: 7, count: 4032)
+            }
+        }
+
+        /// Restores with a damaged file: the image and device state as saved, or status 1 with
+        /// the place and no output.
+        func check(_ number: Int, _ what: @autoclosure () -> String) throws {
+            let output = store.scratch.file("output")
+            let device = store.scratch.file("device")
+            var restore = Restore(.number(store.guest, number), to: .file(output))
+            restore.deviceState = device
+            do throws(SnapError) {
+                _ = try restore.run(from: store.path, .kernel)
+            } catch {
+                #expect(error.code == .damaged, "\(what()): \(error)")
+                #expect(error.path != nil && !error.message.isEmpty, "\(what()): \(error)")
+                #expect(!exists(output) && !exists(device), "\(what())")
+                return
+            }
+            #expect(try images[number - 1].equals(output), "\(what())")
+            #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "\(what())")
+            try removeFile(output)
+            try removeFile(device)
+        }
+    }
+
+    private static let files = [
+        "0000000001.savevm", "0000000002.savevm", "0000000003.savevm", "0000000003.devstate",
+    ]
+
+    @Test("any flipped byte is found or makes no difference", arguments: files)
+    func flips(name: String) throws {
+        let fixture = try Fixture()
+        let path = fixture.store.guestPath.appending(name)
+        let whole = try bytes(of: path)
+        var found = 0
+        for offset in whole.indices {
+            var damaged = whole
+            damaged[offset] ^= UInt8(1 << (offset % 8))
+            try write(damaged, to: path)
+            try fixture.check(3, "\(name), byte \(offset)")
+            found += 1
+        }
+        #expect(found == whole.count)
+        try write(whole, to: path)
+        #expect(try fixture.store.restores(3, to: fixture.images[2]))
+    }
+
+    @Test("a flipped byte in what a checkpoint does not need costs it nothing")
+    func flipsElsewhere() throws {
+        let fixture = try Fixture()
+        let path = fixture.store.guestPath.appending("0000000003.savevm")
+        try write(try bytes(of: path).map { ~$0 }, to: path)
+        #expect(try fixture.store.restores(1, to: fixture.images[0]))
+        #expect(try fixture.store.restores(2, to: fixture.images[1]))
+    }
+
+    @Test("any truncation is found", arguments: files)
+    func truncations(name: String) throws {
+        let fixture = try Fixture()
+        let path = fixture.store.guestPath.appending(name)
+        let whole = try bytes(of: path)
+        for count in stride(from: whole.count - 1, through: 0, by: -1) {
+            #expect(truncate(path.string, count) == 0)
+            let output = fixture.store.scratch.file("output")
+            var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
+            restore.deviceState = fixture.store.scratch.file("device")
+            let error = #expect(throws: SnapError.self, "\(name) of \(count) bytes") {
+                _ = try restore.run(from: fixture.store.path, .kernel)
+            }
+            #expect(error?.code == .damaged && error?.path != nil, "\(name) of \(count) bytes")
+            #expect(!exists(output))
+        }
+    }
+
+    @Test("a missing file is named", arguments: files)
+    func missing(name: String) throws {
+        let fixture = try Fixture()
+        try removeFile(fixture.store.guestPath.appending(name))
+        let error = #expect(throws: SnapError.self) {
+            _ = try fixture.store.restore(3) {
+                $0.deviceState = fixture.store.scratch.file("device")
+            }
+        }
+        #expect(error?.code == .damaged)
+        #expect(error?.path?.lastComponent?.string == name)
+    }
+
+    @Test("a file of another checkpoint in the place of one is found")
+    func misplaced() throws {
+        let fixture = try Fixture()
+        let other = try Fixture()
+        for name in Self.files {
+            let path = fixture.store.guestPath.appending(name)
+            let whole = try bytes(of: path)
+            try write(try bytes(of: other.store.guestPath.appending(name)), to: path)
+            let error = #expect(throws: SnapError.self, "\(name)") {
+                _ = try fixture.store.restore(3) {
+                    $0.deviceState = fixture.store.scratch.file("device")
+                }
+            }
+            #expect(error?.code == .damaged, "\(name)")
+            try write(whole, to: path)
+        }
+    }
+
+    @Test("an index of any damage is told or tells the truth")
+    func indexFlips() throws {
+        let fixture = try Fixture()
+        let path = fixture.store.path.appending("index.sqlite")
+        let whole = try bytes(of: path)
+        let expected = try fixture.store.list()
+        var generator = Seeded(9)
+        for _ in 0..<1500 {
+            var damaged = whole
+            damaged[Int.random(in: 0..<whole.count, using: &generator)] ^= UInt8(
+                1 << Int.random(in: 0..<8, using: &generator))
+            try write(damaged, to: path)
+            // Whatever the bytes, an answer or an error; files are never touched by a list.
+            _ = try? fixture.store.list()
+            _ = try? fixture.store.restores(3, to: fixture.images[2])
+        }
+        try write(Array("this is no database, it is a text".utf8), to: path)
+        let error = #expect(throws: SnapError.self) { _ = try fixture.store.list() }
+        #expect(error?.code == .damaged && error?.hint?.contains("snap reindex") == true)
+        let saveError = #expect(throws: SnapError.self) {
+            try fixture.store.save(fixture.images[0])
+        }
+        #expect(saveError?.code == .damaged)
+        let outcome = try Reindex.run(
+            fixture.store.path, patience: .zero, .kernel,
+            warn: { Issue.record("warned: \($0)") })
+        #expect(outcome.checkpointCount == 3 && outcome.damagedFileCount == 0)
+        #expect(try fixture.store.list() == expected)
+    }
+}

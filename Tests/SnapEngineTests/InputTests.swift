@@ -1,0 +1,172 @@
+import Foundation
+import GuestMemory
+import SavevmFormat
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Input that cannot be saved or found")
+struct InputTests {
+    @Test("lengths that are no multiple of a page", arguments: [0, 1, 4095, 4097, 8191])
+    func length(byteCount: Int) throws {
+        let store = try TestStore()
+        let image = try store.scratch.write([UInt8](repeating: 1, count: byteCount), to: "image")
+        let error = #expect(throws: SnapError.self) { try store.save(at: image) }
+        #expect(error?.code == .mismatch && error?.path == image)
+        #expect(!exists(store.path), "a save that cannot work makes no store")
+    }
+
+    @Test("inputs that are not there or are no files")
+    func missing() throws {
+        let store = try TestStore()
+        let cases = [store.scratch.file("none"), store.scratch.path, "/dev/null"]
+        for path in cases {
+            let error = #expect(throws: SnapError.self) { try store.save(at: path) }
+            #expect(error?.code == .notFound && error?.path == path)
+        }
+        var image = MadeUpImage(pageCount: 1)
+        image.pages[0] = MadeUpImage.text(1)
+        let error = #expect(throws: SnapError.self) {
+            try store.save(image) { save in
+                save.deviceStates = [
+                    Save.DeviceState(
+                        name: try GuestName(checking: "x", as: "section"), path: cases[0])
+                ]
+            }
+        }
+        #expect(error?.code == .notFound && error?.path == cases[0])
+        #expect(!exists(store.path))
+    }
+
+    @Test("an image that shrinks while it is read")
+    func shrinks() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 512 * 64)
+        for page in 0..<image.pageCount { image.pages[page] = MadeUpImage.text(page) }
+        try store.save(image)
+        let path = store.scratch.file("image")
+        // The thread shortens the file over and over while saves read it.
+        var failures = 0
+        for attempt in 0..<20 {
+            try image.write(to: path)
+            let thread = Thread {
+                usleep(UInt32(500 + attempt * 700))
+                truncate(path.string, 4096 * 100)
+            }
+            thread.start()
+            do {
+                try store.save(at: path)
+            } catch let error as SnapError {
+                failures += 1
+                // Before it was opened, a short image is one of another length.
+                #expect(error.code == .inputDamaged && error.path == path)
+            }
+            while !thread.isFinished { usleep(100) }
+        }
+        #expect(failures > 0)
+        for checkpoint in try store.list() {
+            // Consistent bytes: every digest holds, whatever the image was.
+            try removeFile(try store.restore(checkpoint.number))
+        }
+    }
+
+    @Test("references that name nothing, or two checkpoints")
+    func references() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 1)
+        image.pages[0] = MadeUpImage.text(1)
+        try store.save(image) { save in
+            save.checkpointID = Identifier(high: 0xabcd_1111_0000_0000, low: 1)
+            save.createdAt = Timestamp(secondsSinceEpoch: 1_800_000_000)
+        }
+        try store.save(image) { save in
+            save.checkpointID = Identifier(high: 0xabcd_2222_0000_0000, low: 2)
+            save.createdAt = Timestamp(secondsSinceEpoch: 1_800_000_060)
+        }
+        let open = try Store(reading: store.path, patience: .zero, .kernel)
+        let number = { (text: String) throws -> Int in
+            try open.details(of: try CheckpointReference(parsing: text)).checkpoint.number
+        }
+        let found = [
+            ("g", 2), ("g@latest", 2), ("g@latest~1", 1), ("g:1", 1), ("abcd1", 1),
+            ("ABCD2222", 2), ("g@2027-01-15T08:00Z", 1), ("g@2027-01-15T08:00:59Z", 1),
+            ("g@2027-01-15T08:01Z", 2), ("g@2099-01-01T00:00", 2),
+        ]
+        for (text, expected) in found { #expect(try number(text) == expected, "\(text)") }
+        let failures: [(String, SnapError.Code)] = [
+            ("abcd", .usage), ("abc", .notFound), ("ffff", .notFound), ("g:3", .notFound),
+            ("h", .notFound), ("h:1", .notFound), ("g@latest~2", .notFound),
+            ("g@2027-01-15T07:59Z", .notFound), ("g:", .usage), ("g:x", .usage), ("g:0", .usage),
+            ("g@", .usage), ("g@2027-02-30T00:00", .usage), ("g@2027-01-15", .usage),
+            ("g@latest~", .usage), ("g@latest~x", .usage), ("", .usage), ("a/b", .usage),
+            ("g:99999999999999999999", .usage), ("../g:1", .usage),
+        ]
+        for (text, code) in failures {
+            let error = #expect(throws: SnapError.self, "\(text)") { _ = try number(text) }
+            #expect(error?.code == code, "\(text): \(String(describing: error))")
+        }
+    }
+
+    @Test("an explicit parent of another size or guest")
+    func parents() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 4)
+        image.pages[0] = MadeUpImage.text(1)
+        try store.save(image)
+        var other = MadeUpImage(pageCount: 5)
+        other.pages[0] = MadeUpImage.text(1)
+        let error = #expect(throws: SnapError.self) {
+            try store.save(other) { $0.parent = .checkpoint(.number(store.guest, 1)) }
+        }
+        #expect(error?.code == .mismatch)
+        // Without one, a guest of another size begins anew.
+        let second = try store.save(other)
+        #expect(second.parent == nil && second.kind == "full" && second.pages.literal == 1)
+        let missing = #expect(throws: SnapError.self) {
+            try store.save(image) { $0.parent = .checkpoint(.number(store.guest, 9)) }
+        }
+        #expect(missing?.code == .notFound)
+    }
+
+    @Test("outputs that exist")
+    func outputs() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 3)
+        image.pages[1] = MadeUpImage.text(1)
+        try store.save(image)
+        let output = try store.scratch.write([1, 2, 3], to: "output")
+        var restore = Restore(.number(store.guest, 1), to: .file(output))
+        let error = #expect(throws: SnapError.self) {
+            _ = try restore.run(from: store.path, .kernel)
+        }
+        #expect(error?.code == .cannotCreate && error?.path == output)
+        #expect(try bytes(of: output) == [1, 2, 3])
+        #expect(chmod(output.string, 0o640) == 0)
+        restore.isForced = true
+        _ = try restore.run(from: store.path, .kernel)
+        #expect(try image.equals(output))
+        var status = stat()
+        #expect(stat(output.string, &status) == 0 && status.st_mode & 0o777 == 0o640)
+        for path in [store.scratch.path, "/dev/null", store.scratch.file("no/where")] {
+            restore.output = .file(path)
+            let error = #expect(throws: SnapError.self, "\(path)") {
+                _ = try restore.run(from: store.path, .kernel)
+            }
+            #expect(error?.code == .cannotCreate, "\(path)")
+        }
+    }
+
+    @Test("guest names that are no file's name")
+    func guestNames() {
+        for name in [
+            "", ".", "..", "a/b", "-x", "_x", "a b", "é", String(repeating: "a", count: 65),
+        ] {
+            #expect(GuestName(name) == nil, "\(name)")
+        }
+        for name in ["a", "0", "web-1.example_x", String(repeating: "a", count: 64)] {
+            #expect(GuestName(name) != nil, "\(name)")
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import GuestMemory
+import SavevmFormat
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("A long history")
+struct LongHistoryTests {
+    @Test("1,100 saves of a small changing image: all restore, references stay bounded")
+    func references() throws {
+        let store = try TestStore()
+        // Two thousand pages under four tables: each save changes one page and leaves the rest in
+        // the files of the saves before.
+        var image = MadeUpImage(pageCount: 2000)
+        for page in 0..<2000 {
+            image.pages[page] = Array(repeating: UInt8(page % 251 + 1), count: 4096)
+        }
+        var history: [Int: [UInt8]] = [:]
+        var movedCount = 0
+        let file = store.scratch.file("image")
+        try image.write(to: file)
+        for number in 1...1100 {
+            let page = number * 7 % 2000
+            let content = MadeUpImage.text(number)
+            image.pages[page] = content
+            history[number] = content
+            let descriptor = try FileDescriptor.open(file, .writeOnly)
+            _ = try descriptor.closeAfter {
+                try descriptor.writeAll(toAbsoluteOffset: Int64(page * 4096), content)
+            }
+            let checkpoint = try store.save(at: file)
+            movedCount += checkpoint.pages.moved
+            #expect(checkpoint.number == number)
+            if number > 1 {
+                #expect(checkpoint.pages.literal == 1)
+                #expect(checkpoint.pages.unchanged == 1999)
+            }
+            let savevm = try SavevmFile(
+                store.guestPath.appending(FileName.savevm(number).text), .kernel)
+            #expect(try savevm.references().count <= 1024)
+        }
+        #expect(movedCount > 0, "the limit was reached")
+        // Every one restores: the image as it was is made anew from the beginning.
+        var then = MadeUpImage(pageCount: 2000)
+        for page in 0..<2000 {
+            then.pages[page] = Array(repeating: UInt8(page % 251 + 1), count: 4096)
+        }
+        for number in 1...1100 {
+            then.pages[number * 7 % 2000] = history[number]
+            #expect(try store.restores(number, to: then), "checkpoint \(number)")
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("What a process that died leaves behind")
+struct ReconciliationTests {
+    private static func history(_ count: Int) throws -> (TestStore, [MadeUpImage]) {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 20)
+        var images: [MadeUpImage] = []
+        for number in 0..<count {
+            image.pages[number] = MadeUpImage.text(number)
+            try store.save(image)
+            images.append(image)
+        }
+        return (store, images)
+    }
+
+    @Test("a whole file without a row is adopted")
+    func adoption() throws {
+        let (store, images) = try Self.history(3)
+        let index = store.path.appending("index.sqlite")
+        let before = try bytes(of: index)
+        let fourth = try store.save(images[0])
+        try write(before, to: index)
+        #expect(try store.list().count == 3)
+        let fifth = try store.save(images[0])
+        #expect(fifth.number == 5)
+        #expect(fifth.parent == 4)
+        #expect(try store.list()[3] == fourth)
+    }
+
+    @Test("temporary files and a device state alone are removed")
+    func leftovers() throws {
+        let (store, images) = try Self.history(1)
+        for name in [".snap-abc", "0000000002.devstate"] {
+            try write([1], to: store.guestPath.appending(name))
+        }
+        #expect(try store.save(images[0]).number == 2)
+        let left = try names(in: store.guestPath)
+        #expect(left == ["0000000001.savevm", "0000000002.savevm", "writer.lock"])
+    }
+
+    @Test("a row without a file is reported, never a parent, and keeps its number")
+    func lostFile() throws {
+        let (store, images) = try Self.history(3)
+        try removeFile(store.guestPath.appending("0000000003.savevm"))
+        var warnings: [SnapError] = []
+        let image = store.scratch.file("image")
+        try images[1].write(to: image)
+        let fourth = try store.save(at: image, warn: { warnings.append($0) })
+        #expect(fourth.number == 4)
+        #expect(fourth.parent == 2)
+        #expect(warnings.map(\.code) == [.damaged])
+        #expect(try store.list().map(\.number) == [1, 2, 3, 4])
+        #expect(try store.restores(4, to: images[1]))
+    }
+
+    @Test("a file that is not whole is reported, left alone, and keeps its number")
+    func damagedFile() throws {
+        let (store, images) = try Self.history(1)
+        let path = store.guestPath.appending("0000000002.savevm")
+        try write([1, 2, 3], to: path)
+        var warnings: [SnapError] = []
+        let image = store.scratch.file("image")
+        try images[0].write(to: image)
+        #expect(try store.save(at: image, warn: { warnings.append($0) }).number == 3)
+        #expect(warnings.map(\.path) == [path])
+        #expect(try bytes(of: path) == [1, 2, 3])
+        var damaged: [SnapError] = []
+        let outcome = try Reindex.run(
+            store.path, patience: .zero, .kernel, warn: { damaged.append($0) })
+        #expect(outcome.damagedFileCount == 1 && outcome.checkpointCount == 2)
+        #expect(damaged.count == 1)
+    }
+
+    @Test("pages are found in a retired file")
+    func retired() throws {
+        let (store, images) = try Self.history(3)
+        let from = store.guestPath.appending("0000000001.savevm")
+        let to = store.guestPath.appending("0000000001.retired")
+        try FileManager.default.moveItem(atPath: from.string, toPath: to.string)
+        #expect(try store.restores(3, to: images[2]))
+        try store.save(images[2])
+        #expect(try store.list().map(\.number) == [2, 3, 4])
+        _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+        #expect(try store.list().map(\.number) == [2, 3, 4])
+        #expect(try store.restores(4, to: images[2]))
+    }
+
+    @Test("the highest number is never used again, though its file is retired and empty")
+    func numbers() throws {
+        let (store, images) = try Self.history(2)
+        try removeFile(store.guestPath.appending("0000000002.savevm"))
+        try write([], to: store.guestPath.appending("0000000002.retired"))
+        #expect(try store.save(images[0]).number == 3)
+    }
+
+    @Test("a lost store.json and a lost index are made anew from the files")
+    func lostStoreFiles() throws {
+        let (store, images) = try Self.history(3)
+        let before = try store.list()
+        let identity = try bytes(of: store.path.appending("store.json"))
+        try removeFile(store.path.appending("store.json"))
+        try removeFile(store.path.appending("index.sqlite"))
+        let error = #expect(throws: SnapError.self) { _ = try store.list() }
+        #expect(error?.code == .damaged)
+        // A save does it in passing, and goes on sharing: the digest key is the same.
+        let fourth = try store.save(images[2])
+        #expect(fourth.pages.changed == 0)
+        #expect(try store.list().dropLast() == before[...])
+        #expect(try bytes(of: store.path.appending("store.json")) == identity)
+    }
+
+    @Test("pages whose digest has another key are compared by their bytes")
+    func otherKey() throws {
+        let (store, images) = try Self.history(2)
+        let path = store.path.appending("store.json")
+        let other = try TestStore()
+        try other.save(images[0])
+        try write(try bytes(of: other.path.appending("store.json")), to: path)
+        let third = try store.save(images[1])
+        #expect(third.pages.unchanged == 2)
+        #expect(third.pages.changed == 0)
+        var changed = images[1]
+        changed.pages[0]?[17] ^= 1
+        #expect(try store.save(changed).pages.literal == 1)
+        #expect(try store.restores(3, to: images[1]))
+        #expect(try store.restores(4, to: changed))
+    }
+
+    @Test("another major version is refused before anything is done")
+    func version() throws {
+        let (store, images) = try Self.history(1)
+        let path = store.path.appending("store.json")
+        let text = String(decoding: try bytes(of: path), as: UTF8.self)
+        let later = text.replacingOccurrences(
+            of: "\"formatVersion\": 0", with: "\"formatVersion\": 7")
+        #expect(later != text)
+        try write(Array(later.utf8), to: path)
+        let listError = #expect(throws: SnapError.self) { _ = try store.list() }
+        #expect(listError?.code == .unsupported)
+        let saveError = #expect(throws: SnapError.self) { try store.save(images[0]) }
+        #expect(saveError?.code == .unsupported)
+        #expect(try names(in: store.guestPath) == ["0000000001.savevm", "writer.lock"])
+    }
+
+    @Test("the index rebuilt from the files is the index that was written")
+    func rebuilt() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 700)
+        var generator = Seeded(1)
+        for number in 1...5 {
+            image.edit(40, &generator)
+            let state = Save.DeviceState(
+                name: try GuestName(checking: "dev", as: "section"),
+                path: try store.scratch.write([UInt8](repeating: 1, count: number), to: "dev"))
+            try store.save(image) { save in
+                save.label = number == 2 ? "a label with \"quotes\"" : nil
+                save.deviceStates = number % 2 == 0 ? [state] : []
+                if number == 4 { save.parent = .checkpoint(.number(store.guest, 2)) }
+            }
+        }
+        let dump = { () throws -> [CheckpointDetails] in
+            let open = try Store(reading: store.path, patience: .zero, .kernel)
+            return try open.checkpoints(of: nil).map {
+                try open.details(of: .number($0.guest, $0.number))
+            }
+        }
+        let before = try dump()
+        _ = try Reindex.run(
+            store.path, patience: .zero, .kernel, warn: { Issue.record("warned: \($0)") })
+        #expect(try dump() == before)
+        #expect(before.map(\.checkpoint.parent) == [nil, 1, 2, 2, 4])
+    }
+
+    @Test("one writer at a time, and a store in use is not reindexed")
+    func locks() throws {
+        let (store, images) = try Self.history(1)
+        let path = store.guestPath.appending("writer.lock")
+        let held = try FileLock(
+            .exclusive, try File(reading: path, .kernel), patience: .zero)
+        let error = #expect(throws: SnapError.self) { try store.save(images[0]) }
+        #expect(error?.code == .busy && error?.path == path)
+        let waiting = Thread { Thread.sleep(forTimeInterval: 0.2) }
+        waiting.start()
+        _ = consume held
+        #expect(try store.save(images[0]) { $0.patience = .seconds(5) }.number == 2)
+        let open = try Store(reading: store.path, patience: .zero, .kernel)
+        let busy = #expect(throws: SnapError.self) {
+            _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+        }
+        #expect(busy?.code == .busy)
+        _ = consume open
+    }
+}
