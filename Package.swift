@@ -80,5 +80,20 @@ let package = Package(
                 "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
+        .testTarget(
+            name: "CheckpointIndexTests",
+            dependencies: [
+                "CheckpointIndex", "GuestMemory", "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
+        // The command as a process, so the executable is built first.
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "snap", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
+        .testTarget(name: "StyleTests", swiftSettings: tests),
     ]
 )

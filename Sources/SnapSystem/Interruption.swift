@@ -20,14 +20,31 @@ public enum Interruption {
 
     /// Catches the signals from now on, and ignores SIGPIPE so that a closed pipe is an error.
     ///
-    /// Without SA_RESTART, so that a blocked read or flock(2) wakes (sigaction(2)).
+    /// Without SA_RESTART, so that a blocked read or flock(2) wakes (sigaction(2)). A signal that
+    /// the caller has ignored, as nohup(1) does, stays ignored; one that it has blocked, as a
+    /// multi-threaded caller may without meaning us, is let through.
     public static func install() {
         _ = isRequested  // the handler must not be the first to touch the flag
         var action = sigaction()
         unsafe action.__sigaction_handler.sa_handler = { _ in
             Interruption.requested.store(true, ordering: .relaxed)
         }
-        for number in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaction(number, &action, nil) }
+        var numbers = sigset_t()
+        unsafe sigemptyset(&numbers)
+        for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {
+            unsafe sigaction(number, &action, nil)
+            unsafe sigaddset(&numbers, number)
+        }
+        unsafe sigprocmask(SIG_UNBLOCK, &numbers, nil)
         signal(SIGPIPE, SIG_IGN)
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+        // The handler is a union of pointers; SIG_IGN is 1, which no function is (signal(7)).
+        return unsafe withUnsafeBytes(of: action.__sigaction_handler) { bytes in
+            unsafe bytes.loadUnaligned(as: Int.self) == 1
+        }
     }
 }

@@ -36,9 +36,11 @@ package struct Inflater: ~Copyable {
                     target.baseAddress?.assumingMemoryBound(to: UInt8.self)
                 unsafe state.pointee.avail_out = UInt32(target.count)
                 let result = unsafe isal_inflate(state)
+                // Whole bytes left in the bit buffer have been taken from behind the stream.
                 return unsafe result == ISAL_DECOMP_OK
                     && state.pointee.block_state == ISAL_BLOCK_FINISH
-                    && state.pointee.avail_in == 0 && state.pointee.avail_out == 0
+                    && state.pointee.avail_in == 0 && state.pointee.read_in_length < 8
+                    && state.pointee.avail_out == 0
             }
         }
     }

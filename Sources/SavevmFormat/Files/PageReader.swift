@@ -100,9 +100,7 @@ package struct PageReader: ~Copyable {
                         "delta's base is not of a lower location", at: group.entry.offset)
                 }
                 let start = runs.count
-                clusters.withBytes(encoded) { bytes in
-                    unsafe bytes.withUnsafeBytes { unsafe runs.append(contentsOf: $0) }
-                }
+                runs += clusters.withBytes(encoded) { $0.bytes }
                 deltas.append(
                     PendingDelta(
                         base: base, record: record, file: group.file,
@@ -151,9 +149,7 @@ package struct PageReader: ~Copyable {
     package mutating func page(at location: Location, level: Int) throws(SnapError) -> [UInt8] {
         var buffer = MemoryBuffer(byteCount: Page.byteCount)
         try read([PageRequest(location, targetPage: 0)], level: level, into: &buffer)
-        return buffer.withBytes(0..<Page.byteCount) { page in
-            unsafe page.withUnsafeBytes { unsafe Array($0) }
-        }
+        return buffer.withBytes(0..<Page.byteCount) { $0.bytes }
     }
 
     /// Reads what is known of stored pages, without their bytes; each group's head once.

@@ -1,0 +1,123 @@
+import CheckpointIndex
+import Foundation
+import GuestMemory
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("The index")
+struct CheckpointIndexTests {
+    private static func make(_ scratch: Scratch) throws -> CheckpointIndex {
+        let path = try scratch.write([], to: "index.sqlite")
+        let index = try CheckpointIndex(path, isWritable: true, .kernel)
+        #expect(try index.needsMigration())
+        try index.migrate()
+        #expect(try !index.needsMigration())
+        return index
+    }
+
+    private static func checkpoint(
+        _ guest: String, _ number: Int, createdAt: Int = 1_800_000_000
+    ) throws -> IndexedCheckpoint {
+        var pages = PageCounts()
+        pages.literal = number
+        pages.zero = 10
+        return IndexedCheckpoint(
+            checkpoint: Checkpoint(
+                guest: try GuestName(checking: guest, as: "guest"), number: number,
+                id: Identifier(high: UInt64(number) << 32, low: UInt64(guest.hashValue.magnitude)),
+                parent: number > 1 ? number - 1 : nil,
+                createdAt: Timestamp(secondsSinceEpoch: createdAt),
+                label: number % 2 == 0 ? "even" : nil, memoryByteCount: 40960, pages: pages,
+                storedByteCount: 1000 * number, deviceSectionCount: 1, deviceStateByteCount: 5),
+            ramBlocks: [
+                RAMBlock(name: "ram", byteCount: 36864, guestPhysicalAddress: UInt64.max),
+                RAMBlock(name: "", byteCount: 4096),
+            ],
+            deviceSections: [
+                DeviceSection(name: "dev", instanceID: 1, versionID: 2, byteCount: 5)
+            ],
+            references: [1, 2, 3, 7, 9, 10].filter { $0 < number } + [number],
+            file: IndexedFile(generation: 0, byteCount: 999))
+    }
+
+    @Test("every file of schema/ is registered, in order")
+    func schema() throws {
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let files = try FileManager.default
+            .contentsOfDirectory(atPath: root.appendingPathComponent("schema").path).sorted()
+        #expect(files.count == Schema.currentVersion)
+        for (index, file) in files.enumerated() {
+            #expect(Int(file.prefix(4)) == index + 1, "\(file)")
+        }
+    }
+
+    @Test("what goes in comes out")
+    func roundTrip() throws {
+        let scratch = try Scratch()
+        let index = try Self.make(scratch)
+        let all = try [("b", 1), ("a", 1), ("a", 2), ("a", 12), ("b", 2)].map {
+            try Self.checkpoint($0, $1)
+        }
+        try index.insert(all)
+        // A second insert of the same checkpoint replaces it.
+        try index.insert([all[2]])
+        let expected = all.map(\.checkpoint).sorted {
+            ($0.guest, $0.number) < ($1.guest, $1.number)
+        }
+        let reader = try CheckpointIndex(scratch.file("index.sqlite"), isWritable: false, .kernel)
+        #expect(try reader.checkpoints() == expected)
+        #expect(try reader.ramBlocks(of: all[0].checkpoint) == all[0].ramBlocks)
+        #expect(try reader.deviceSections(of: all[0].checkpoint) == all[0].deviceSections)
+        let guest = all[1].checkpoint.guest
+        #expect(try reader.checkpoints(of: guest).map(\.number) == [1, 2, 12])
+        #expect(try reader.latest(of: guest)?.number == 12)
+        #expect(try reader.latest(of: guest, back: 2)?.number == 1)
+        #expect(try reader.latest(of: guest, back: 3) == nil)
+        #expect(try reader.numbers(of: guest).live == [1, 2, 12])
+        try index.retire([2: IndexedFile(generation: 1, byteCount: 0)], of: guest)
+        #expect(try reader.numbers(of: guest).live == [1, 12])
+        #expect(try reader.numbers(of: guest).retired == [2])
+        #expect(try reader.checkpoint(of: guest, number: 2) == nil)
+        #expect(try reader.knows(guest))
+    }
+
+    @Test("the newest at or before a time, whatever the order of numbers")
+    func times() throws {
+        let scratch = try Scratch()
+        let index = try Self.make(scratch)
+        try index.insert([
+            try Self.checkpoint("a", 1, createdAt: 100),
+            try Self.checkpoint("a", 2, createdAt: 300),
+            try Self.checkpoint("a", 3, createdAt: 200),
+            try Self.checkpoint("a", 4, createdAt: 200),
+        ])
+        let guest = try GuestName(checking: "a", as: "guest")
+        for (time, number) in [
+            (99, nil), (100, 1), (199, 1), (200, 4), (299, 4), (300, 2), (999, 2),
+        ] {
+            let found = try index.checkpoint(of: guest, at: Timestamp(secondsSinceEpoch: time))
+            #expect(found?.number == number, "at \(time)")
+        }
+    }
+
+    @Test("a later schema is refused, an empty file is none")
+    func versions() throws {
+        let scratch = try Scratch()
+        let path = try scratch.write([], to: "index.sqlite")
+        let empty = #expect(throws: SnapError.self) {
+            _ = try CheckpointIndex(path, isWritable: false, .kernel)
+        }
+        #expect(empty?.code == .damaged)
+        _ = try Self.make(scratch)
+        var bytes = try bytes(of: path)
+        bytes[63] = 99  // user_version, big-endian at offset 60 of the file
+        try write(bytes, to: path)
+        let later = #expect(throws: SnapError.self) {
+            _ = try CheckpointIndex(path, isWritable: false, .kernel)
+        }
+        #expect(later?.code == .unsupported)
+    }
+}

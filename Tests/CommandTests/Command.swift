@@ -1,0 +1,60 @@
+import Foundation
+import SystemPackage
+import TestSupport
+
+/// The built command, run as a process.
+struct Command {
+    /// What a run left behind.
+    struct Outcome {
+        let status: Int32
+        let output: [UInt8]
+        let errors: String
+
+        var text: String { String(decoding: output, as: UTF8.self) }
+
+        /// Standard output as a JSON object.
+        var json: [String: Any] {
+            (try? JSONSerialization.jsonObject(with: Data(output))) as? [String: Any] ?? [:]
+        }
+
+        /// The counts of the pages in that object.
+        var pages: [String: Int] { json["pages"] as? [String: Int] ?? [:] }
+    }
+
+    static let path = Bundle.main.bundleURL.appendingPathComponent("snap").path
+
+    let scratch: Scratch
+    var environment: [String: String] = [:]
+
+    init() throws {
+        scratch = try Scratch()
+        environment = ["SNAP_STORE": scratch.store.string, "PATH": "/usr/bin:/bin", "TZ": "UTC"]
+    }
+
+    /// A process that is ready to be started.
+    func process(_ arguments: [String]) -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.arguments = arguments
+        process.environment = environment
+        process.currentDirectoryURL = URL(fileURLWithPath: scratch.path.string)
+        return process
+    }
+
+    /// Runs the command to its end.
+    func run(_ arguments: String...) throws -> Outcome {
+        let process = process(arguments)
+        // Files, not pipes: neither can fill up while the other is being read.
+        let names = ["out", "err"].map { scratch.file("\($0)-\(UUID().uuidString)").string }
+        for name in names { try write([], to: FilePath(name)) }
+        process.standardOutput = FileHandle(forWritingAtPath: names[0])
+        process.standardError = FileHandle(forWritingAtPath: names[1])
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        defer { for name in names { try? FileManager.default.removeItem(atPath: name) } }
+        return Outcome(
+            status: process.terminationStatus, output: try bytes(of: FilePath(names[0])),
+            errors: String(decoding: try bytes(of: FilePath(names[1])), as: UTF8.self))
+    }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("The command")
+struct CommandTests {
+    private static func image(_ count: Int = 600) -> MadeUpImage {
+        var image = MadeUpImage(pageCount: count)
+        for page in stride(from: 0, to: count, by: 3) { image.pages[page] = MadeUpImage.text(page) }
+        return image
+    }
+
+    @Test("save, list, show and restore, as a user types them")
+    func mainJob() throws {
+        let command = try Command()
+        var image = Self.image()
+        try image.write(to: command.scratch.file("web1.mem"))
+        try command.scratch.write([1, 2, 3, 0, 255], to: "web1.vmstate")
+        let first = try command.run(
+            "save", "web1.mem", "--guest", "web1", "--device-state", "web1.vmstate", "--label",
+            "before the upgrade", "--json")
+        #expect(first.status == 0 && first.errors.isEmpty)
+        let expected: Set<String> = [
+            "guest", "number", "id", "kind", "parent", "createdAt", "label", "memoryByteCount",
+            "pages", "storedByteCount", "deviceSectionCount", "deviceStateByteCount",
+            "elapsedSeconds",
+        ]
+        #expect(Set(first.json.keys) == expected)
+        #expect(first.json["parent"] is NSNull)
+        #expect(
+            first.pages == [
+                "total": 600, "zero": 400, "unchanged": 0, "literal": 200, "delta": 0,
+                "duplicate": 0, "becameZero": 0, "moved": 0,
+            ])
+        image.pages[0] = nil
+        image.pages[1] = MadeUpImage.text(1)
+        try image.write(to: command.scratch.file("web1.mem"))
+        let second = try command.run("save", "web1.mem", "--guest", "web1")
+        #expect(second.status == 0)
+        #expect(second.text.hasPrefix("web1:2  incremental of 1  2.3 MiB  2 pages changed  "))
+        let list = try command.run("list")
+        let rows = list.text.split(separator: "\n")
+        #expect(rows.count == 3)
+        #expect(rows[0].hasPrefix("GUEST:NUMBER  TIME"))
+        #expect(rows[1].hasPrefix("web1:1") && rows[1].hasSuffix("before the upgrade"))
+        #expect(try command.run("list", "--quiet").text == "web1:1\nweb1:2\n")
+        let json = try JSONSerialization.jsonObject(
+            with: Data(try command.run("list", "--json").output))
+        let objects = try #require(json as? [[String: Any]])
+        #expect(objects.count == 2)
+        #expect(Set(objects[0].keys) == expected.subtracting(["elapsedSeconds"]))
+        let show = try command.run("show", "web1:1", "--json")
+        let sections = try #require(show.json["deviceSections"] as? [[String: Any]])
+        #expect(sections.map { $0["name"] as? String } == ["web1.vmstate"])
+        #expect(sections.map { $0["byteCount"] as? Int } == [5])
+        let blocks = try #require(show.json["ramBlocks"] as? [[String: Any]])
+        #expect(blocks.map { $0["byteCount"] as? Int } == [600 * 4096])
+        #expect(try command.run("show", "web1@latest~1").text.contains("before the upgrade"))
+        let restored = try command.run(
+            "restore", "web1", "back.mem", "--jobs", "1", "--sync", "--quiet")
+        #expect(restored.status == 0 && restored.output.isEmpty)
+        #expect(try image.equals(command.scratch.file("back.mem")))
+        let piped = try command.run("restore", "web1:2", "-", "--device-state", "none")
+        #expect(piped.status == 66, "checkpoint 2 was saved without device state")
+        let pipe = try command.run("restore", "web1:1", "-", "--device-state", "state")
+        #expect(pipe.output == Self.image().bytes)
+        #expect(try bytes(of: command.scratch.file("state")) == [1, 2, 3, 0, 255])
+        #expect(try command.run("reindex").text == "1 guests, 2 checkpoints\n")
+    }
+
+    @Test("each failure has its status, one line and a place")
+    func statuses() throws {
+        let command = try Command()
+        try Self.image().write(to: command.scratch.file("image"))
+        try command.scratch.write([1, 2, 3], to: "odd")
+        #expect(try command.run("list").status == 66)
+        #expect(try command.run("save", "image", "--guest", "web1").status == 0)
+        try command.scratch.write([], to: "taken")
+        let cases: [(Int32, [String])] = [
+            (64, ["save"]), (64, ["save", "image", "--guest", "a/b"]), (64, ["frobnicate"]),
+            (64, ["save", "image", "--guest", "web1", "--level", "10"]),
+            (64, ["save", "image", "--guest", "web1", "--jobs", "0"]),
+            (64, ["save", "image", "--guest", "web1", "--full", "--parent", "web1:1"]),
+            (64, ["save", "-", "--guest", "web1"]),
+            (
+                64,
+                [
+                    "save", "image", "--guest", "web1", "--device-state", "odd", "--device-state",
+                    "odd",
+                ]
+            ),
+            (64, ["restore", "web1:x", "out"]), (64, ["list", "--wait", "-1"]),
+            (66, ["save", "missing", "--guest", "web1"]), (66, ["save", ".", "--guest", "web1"]),
+            (66, ["restore", "web1:7", "out"]), (66, ["show", "web2"]),
+            (66, ["list", "--guest", "web2"]), (66, ["list", "--store", "nowhere"]),
+            (66, ["restore", "web1", "out", "--device-state", "state"]),
+            (73, ["restore", "web1", "taken"]), (73, ["restore", "web1", "no/where"]),
+            (78, ["save", "odd", "--guest", "web1"]),
+            (74, ["restore", "web1", "/dev/full", "--force"]),
+        ]
+        for (status, arguments) in cases where arguments.last != "--force" {
+            let process = command.process(arguments)
+            let errors = Pipe()
+            process.standardError = errors
+            process.standardOutput = FileHandle.nullDevice
+            try process.run()
+            let text = String(
+                decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == status, "\(arguments): \(text)")
+            #expect(text.hasPrefix("snap: "), "\(arguments): \(text)")
+            #expect(!exists(command.scratch.file("out")))
+        }
+        let json = try command.run("save", "odd", "--guest", "web1", "--json")
+        let object = try JSONSerialization.jsonObject(with: Data(json.errors.utf8))
+        let error = try #require((object as? [String: [String: Any]])?["error"])
+        #expect(error["code"] as? Int == 78 && error["path"] as? String == "odd")
+        #expect((error["message"] as? String)?.isEmpty == false)
+        #expect(json.output.isEmpty)
+        let full = try command.run("restore", "web1", "-")
+        #expect(full.status == 0)
+        #expect(try command.run("list", "--quiet").text == "web1:1\n", "nothing has changed")
+    }
+
+    @Test("help tells of every command, its examples and its statuses")
+    func help() throws {
+        let command = try Command()
+        let root = try command.run("--help")
+        #expect(root.status == 0 && root.errors.isEmpty)
+        #expect(try command.run("--version").text == "0.1.0\n")
+        for name in ["save", "list", "show", "restore", "reindex"] {
+            #expect(root.text.contains("\n  \(name) "), "\(name)")
+            let help = try command.run(name, "--help").text
+            #expect(help.contains("EXAMPLES") && help.contains("EXIT STATUS"), "\(name)")
+        }
+    }
+
+    @Test("the store is --store, $SNAP_STORE, or a place in the user's home")
+    func store() throws {
+        var command = try Command()
+        try Self.image().write(to: command.scratch.file("image"))
+        let given = command.scratch.file("given").string
+        #expect(try command.run("save", "image", "--guest", "a", "--store", given).status == 0)
+        #expect(exists(FilePath(given).appending("store.json")))
+        #expect(!exists(command.scratch.store))
+        #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        #expect(exists(command.scratch.store))
+        var mode = stat()
+        #expect(stat(command.scratch.store.string, &mode) == 0 && mode.st_mode & 0o777 == 0o700)
+        for name in ["store.json", "index.sqlite", "guests/a/0000000001.savevm"] {
+            #expect(stat(command.scratch.store.string + "/" + name, &mode) == 0)
+            #expect(mode.st_mode & 0o777 == 0o600, "\(name)")
+        }
+        guard geteuid() != 0 else { return }
+        command.environment["SNAP_STORE"] = nil
+        command.environment["HOME"] = command.scratch.path.string
+        #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        #expect(exists(command.scratch.file(".local/state/snap/store.json")))
+    }
+
+    @Test("a label of control characters does not reach the terminal as such")
+    func labels() throws {
+        let command = try Command()
+        try Self.image().write(to: command.scratch.file("image"))
+        let label = "a\u{1b}[31m\nb\"\\\u{1}é"
+        #expect(
+            try command.run("save", "image", "--guest", "a", "--label", label).status == 0)
+        let list = try command.run("list").text
+        #expect(!list.contains("\u{1b}") && list.split(separator: "\n").count == 2)
+        let json = try command.run("show", "a", "--json")
+        #expect(json.json["label"] as? String == label)
+    }
+
+    @Test(
+        "an image of a size that no other has been is saved whole by any level",
+        arguments: [0, 1, 6])
+    func levels(level: Int) throws {
+        let command = try Command()
+        let image = Self.image()
+        try image.write(to: command.scratch.file("image"))
+        let saved = try command.run(
+            "save", "image", "--guest", "a", "--level", "\(level)", "--json")
+        let stored = try #require(saved.json["storedByteCount"] as? Int)
+        #expect(level == 0 ? stored > 200 * 4096 : stored < 100 * 4096)
+        #expect(try command.run("restore", "a", "out").status == 0)
+        #expect(try image.equals(command.scratch.file("out")))
+    }
+}

@@ -1,0 +1,182 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Signals and full disks")
+struct SignalTests {
+    /// A guest that takes long enough to save to be interrupted while it is.
+    private static func image(_ seed: Int) -> MadeUpImage {
+        var image = MadeUpImage(pageCount: 512 * 16)
+        for page in 0..<image.pageCount { image.pages[page] = MadeUpImage.text(page * 7 + seed) }
+        return image
+    }
+
+    /// Starts a command and sends it a signal after a while.
+    private static func run(
+        _ command: Command, _ arguments: [String], signal: Int32, after microseconds: UInt32
+    ) throws -> Process {
+        let process = command.process(arguments)
+        process.standardError = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        usleep(microseconds)
+        kill(process.processIdentifier, signal)
+        process.waitUntilExit()
+        return process
+    }
+
+    @Test(
+        "after SIGKILL or SIGINT at any moment of a save the next save and restore work",
+        arguments: [SIGKILL, SIGINT, SIGTERM])
+    func save(signal: Int32) throws {
+        let command = try Command()
+        let scratch = command.scratch
+        let images = (0..<2).map { Self.image($0) }
+        for (index, image) in images.enumerated() {
+            try image.write(to: scratch.file("image\(index)"))
+        }
+        try scratch.write([1, 2, 3], to: "dev")
+        var interruptedCount = 0
+        for attempt in 0..<40 {
+            let arguments = [
+                "save", "image\(attempt % 2)", "--guest", "a", "--device-state", "dev", "--level",
+                "6", "--full",
+            ]
+            let process = try Self.run(
+                command, arguments, signal: signal, after: UInt32(attempt * 2500))
+            if process.terminationReason == .uncaughtSignal {
+                // Before the handlers are in place any of them ends the process.
+                #expect(process.terminationStatus == signal)
+                interruptedCount += 1
+            } else if process.terminationStatus != 0 {
+                #expect(process.terminationStatus == 130)
+                interruptedCount += 1
+            }
+            let next = try command.run("save", "image\(attempt % 2)", "--guest", "a", "--json")
+            #expect(next.status == 0, "\(next.errors)")
+            #expect(next.errors.isEmpty, "\(next.errors)")
+            let number = try #require(next.json["number"] as? Int)
+            #expect(try command.run("restore", "a:\(number)", "out").status == 0)
+            #expect(try images[attempt % 2].equals(scratch.file("out")))
+            try FileManager.default.removeItem(atPath: scratch.file("out").string)
+        }
+        #expect(interruptedCount > 5, "\(interruptedCount) of 40 were interrupted")
+        // Whatever has a number restores.
+        for reference in try command.run("list", "--quiet").text.split(separator: "\n") {
+            #expect(try command.run("restore", String(reference), "-").status == 0)
+        }
+        let left = try names(in: scratch.guest("a")).filter { $0.hasPrefix(".snap-") }
+        #expect(left.isEmpty)
+    }
+
+    @Test("an interrupted restore leaves no output", arguments: [SIGKILL, SIGINT])
+    func restore(signal: Int32) throws {
+        let command = try Command()
+        let image = Self.image(0)
+        try image.write(to: command.scratch.file("image"))
+        #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        for attempt in 0..<20 {
+            _ = try Self.run(
+                command, ["restore", "a", "out"], signal: signal,
+                after: UInt32(attempt * 1500))
+            let output = command.scratch.file("out")
+            if exists(output) {
+                #expect(try image.equals(output))
+                try FileManager.default.removeItem(atPath: output.string)
+            }
+            let strays = try names(in: command.scratch.path).filter { $0.hasPrefix(".snap-") }
+            #expect(strays.isEmpty)
+        }
+        #expect(try command.run("restore", "a", "out").status == 0)
+    }
+
+    @Test("a closed pipe ends a restore with an error")
+    func closedPipe() throws {
+        let command = try Command()
+        try Self.image(0).write(to: command.scratch.file("image"))
+        #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = [
+            "-c", "(\"$0\" restore a - 2>err; echo $? >status) | head -c 10 >/dev/null",
+            Command.path,
+        ]
+        process.environment = command.environment
+        process.currentDirectoryURL = URL(fileURLWithPath: command.scratch.path.string)
+        try process.run()
+        process.waitUntilExit()
+        #expect(try bytes(of: command.scratch.file("status")) == Array("74\n".utf8))
+    }
+
+    /// Runs a tool that has to succeed.
+    private static func tool(_ path: String, _ arguments: String...) throws -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+
+    @Test("a full file system: an error, and everything before it still there")
+    func fullDisk() throws {
+        var command = try Command()
+        let mount = command.scratch.file("small")
+        try FileManager.default.createDirectory(
+            atPath: mount.string, withIntermediateDirectories: true)
+        guard geteuid() == 0,
+            try Self.tool(
+                "/bin/mount", "-t", "tmpfs", "-o", "size=3m", "none", mount.string)
+        else {
+            print("not run: a small file system needs the right to mount one")
+            return
+        }
+        defer { _ = try? Self.tool("/bin/umount", mount.string) }
+        var image = MadeUpImage(pageCount: 2000)
+        for page in 0..<100 { image.pages[page] = MadeUpImage.text(page) }
+        try image.write(to: command.scratch.file("image"))
+        command.environment["SNAP_STORE"] = mount.appending("store").string
+        #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        var generator = Seeded(1)
+        var larger = image
+        for page in 0..<1500 { larger.pages[page] = MadeUpImage.noise(&generator) }
+        try larger.write(to: command.scratch.file("larger"))
+        let before = try names(in: mount.appending("store/guests/a"))
+        let failed = try command.run("save", "larger", "--guest", "a")
+        #expect(failed.status == 74, "\(failed.errors)")
+        #expect(failed.errors.contains("No space left on device"))
+        #expect(try names(in: mount.appending("store/guests/a")) == before)
+        #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        #expect(try command.run("restore", "a:2", "out").status == 0)
+        #expect(try image.equals(command.scratch.file("out")))
+        let output = try command.run("restore", "a:2", mount.appending("out").string)
+        #expect(output.status == 0, "a sparse output of 100 pages fits")
+    }
+
+    @Test("a store on a read-only file system can be read")
+    func readOnly() throws {
+        var command = try Command()
+        let image = Self.image(0)
+        try image.write(to: command.scratch.file("image"))
+        let mount = command.scratch.file("mount")
+        try FileManager.default.createDirectory(
+            atPath: mount.string, withIntermediateDirectories: true)
+        guard geteuid() == 0,
+            try Self.tool(
+                "/bin/mount", "-t", "tmpfs", "-o", "size=64m", "none", mount.string)
+        else {
+            print("not run: a read-only file system needs the right to mount one")
+            return
+        }
+        defer { _ = try? Self.tool("/bin/umount", mount.string) }
+        command.environment["SNAP_STORE"] = mount.appending("store").string
+        #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        #expect(try Self.tool("/bin/mount", "-o", "remount,ro", mount.string))
+        #expect(try command.run("list", "--quiet").text == "a:1\n")
+        #expect(try command.run("restore", "a", "out").status == 0)
+        #expect(try image.equals(command.scratch.file("out")))
+        #expect(try command.run("save", "image", "--guest", "a").status == 77)
+    }
+}

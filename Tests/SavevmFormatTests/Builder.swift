@@ -1,0 +1,143 @@
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+import SystemPackage
+import TestSupport
+
+/// Writes savevm files page by page, deltas among them, as a test wants them.
+struct Builder {
+    let directory: Directory
+    let key: DigestKey
+    let storeID = Identifier(high: 0x5354_4f52_4500_0000, low: 1)
+    var references: [Reference] = []
+
+    init(_ scratch: Scratch) throws {
+        directory = Directory(scratch.path, .kernel)
+        guard let key = DigestKey((0..<192).map { UInt8($0) }) else {
+            throw SnapError(.internalFailure, "a key of 192 bytes is none")
+        }
+        self.key = key
+    }
+
+    func digest(_ page: [UInt8]) -> Hash128 { page.withBytes { key.digest(of: $0) } }
+
+    /// How a page is to be stored.
+    enum Page {
+        case literal([UInt8])
+        case delta([UInt8], against: [UInt8], at: Location)
+        /// A delta whose record claims what the test likes.
+        case raw(Record, [UInt8])
+    }
+
+    func encode(_ pages: [Page], level: Int, compression: Int) throws -> EncodedGroup {
+        var records: [Record] = []
+        var bytes: [UInt8] = []
+        for page in pages {
+            switch page {
+            case .literal(let content):
+                records.append(.literal(digest(content)))
+                bytes += content
+            case .delta(let content, let base, let location):
+                let runs = XBZRLE.encode(content, against: base)
+                records.append(
+                    .delta(digest(content), base: location, encodedByteCount: runs.count))
+                bytes += runs
+            case .raw(let record, let content):
+                records.append(record)
+                bytes += content
+            }
+        }
+        return try bytes.withBytes { bytes in
+            try GroupEncoder(level: compression).encode(level: level, records, bytes)
+        }
+    }
+
+    /// Writes a checkpoint of groups whose last one, of one slot, is the root.
+    mutating func write(
+        number: Int, groups: [(level: Int, pages: [Page])], pageCount: Int, compression: Int = 0
+    ) throws {
+        let id = Identifier(high: 0x4944_0000_0000_0000, low: UInt64(number))
+        let header = FileHeader(
+            .savevm, number: number, storeID: storeID, checkpointID: id, parent: references.last)
+        references.append(Reference(number: number, id: id))
+        var writer = try SavevmWriter(in: directory, header)
+        for group in groups {
+            _ = try writer.append(
+                encode(group.pages, level: group.level, compression: compression))
+        }
+        var counts = PageCounts()
+        counts.zero = pageCount
+        let root =
+            groups.isEmpty ? .zero : Location(number: number, group: groups.count - 1, slot: 0)
+        _ = try writer.finish(
+            blocks: [
+                StoredBlock(
+                    block: RAMBlock(name: "", byteCount: pageCount * 4096), root: root)
+            ], references: references,
+            description: Description(
+                guest: try GuestName(checking: "golden", as: "guest"), label: "a label",
+                createdAt: Timestamp(secondsSinceEpoch: 1_800_000_000), pages: counts,
+                digestKey: key, deviceState: nil))
+    }
+
+    func files() -> SavevmFiles { SavevmFiles(in: directory, references) }
+
+    func path(_ number: Int) -> FilePath {
+        directory.file(FileName.savevm(number).text)
+    }
+
+    /// The page table of a checkpoint, walked.
+    func locations(_ number: Int, unit: Int = 0) throws -> [Location] {
+        let file = try files().file(number)
+        var tables = PageTableReader(try file.blocks()[0], files())
+        return try tables.locations(level: 0, inTable: unit)
+    }
+
+    /// A checkpoint's first unit, page by page.
+    func read(_ number: Int) throws -> [Int: [UInt8]] {
+        var pages = PageReader(files())
+        var buffer = MemoryBuffer(byteCount: Unit.byteCount)
+        let locations = try locations(number)
+        let requests = locations.indices.filter { locations[$0] != .zero }.map {
+            PageRequest(locations[$0], targetPage: $0)
+        }
+        try pages.read(requests, level: 0, into: &buffer)
+        var contents: [Int: [UInt8]] = [:]
+        for request in requests {
+            let range = request.targetPage * 4096..<(request.targetPage + 1) * 4096
+            contents[request.targetPage] = buffer.withBytes(range) { $0.bytes }
+        }
+        return contents
+    }
+}
+
+/// An encoder of XBZRLE runs that is as plain as can be: byte by byte.
+enum XBZRLE {
+    static func encode(_ page: [UInt8], against base: [UInt8]) -> [UInt8] {
+        var runs: [UInt8] = []
+        var position = 0
+        while position < page.count {
+            var unchanged = 0
+            while position + unchanged < page.count,
+                page[position + unchanged] == base[position + unchanged]
+            {
+                unchanged += 1
+            }
+            if position + unchanged == page.count { break }
+            position += unchanged
+            var changed = 0
+            while position + changed < page.count,
+                page[position + changed] != base[position + changed]
+            {
+                changed += 1
+            }
+            runs += length(unchanged) + length(changed) + page[position..<position + changed]
+            position += changed
+        }
+        return runs
+    }
+
+    private static func length(_ value: Int) -> [UInt8] {
+        value < 0x80 ? [UInt8(value)] : [UInt8(value & 0x7f | 0x80), UInt8(value >> 7)]
+    }
+}

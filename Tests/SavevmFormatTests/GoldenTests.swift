@@ -1,0 +1,69 @@
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+// These tests are compatibility-sensitive: what they print is the file format. A change here is a
+// change of the format, which needs a new version and a word in savevm(5).
+
+@Suite("Golden files")
+struct GoldenTests {
+    /// Bytes as hexdump(1) shows them, lines that repeat the one before as one star.
+    private static func dump(_ bytes: [UInt8]) -> String {
+        var lines: [String] = []
+        var previous: ArraySlice<UInt8> = []
+        for offset in stride(from: 0, to: bytes.count, by: 16) {
+            let row = bytes[offset..<min(offset + 16, bytes.count)]
+            defer { previous = row }
+            if row.elementsEqual(previous) && offset + 16 < bytes.count {
+                if lines.last != "*" { lines.append("*") }
+                continue
+            }
+            let hex = row.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+            let place = String(offset, radix: 16)
+            lines.append(
+                String(repeating: "0", count: 6 - place.count) + place + "  "
+                    + hex.joined(separator: " "))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    @Test("a savevm file with a literal page, a delta and tables")
+    func savevm() throws {
+        let scratch = try Scratch()
+        var builder = try Builder(scratch)
+        var first = [UInt8](repeating: 0, count: 4096)
+        first[0] = 0xa1
+        var second = first
+        second[256] = 0xb2
+        try builder.write(number: 1, groups: [(0, [.literal(first)])], pageCount: 1)
+        let base = Location(number: 1, group: 0, slot: 0)
+        let table = PageTable.encode([base, Location(number: 2, group: 0, slot: 0)])
+        try builder.write(
+            number: 2,
+            groups: [(0, [.delta(second, against: first, at: base)]), (1, [.literal(table)])],
+            pageCount: 2)
+        #expect(try builder.read(2) == [0: first, 1: second])
+        #expect(Self.dump(try bytes(of: builder.path(2))) == Golden.savevm)
+    }
+
+    @Test("a device-state file")
+    func deviceState() throws {
+        let scratch = try Scratch()
+        let builder = try Builder(scratch)
+        let path = try scratch.write(Array("device".utf8), to: "dev")
+        let id = Identifier(high: 0x4944_0000_0000_0000, low: 1)
+        let header = FileHeader(
+            .deviceState, number: 1, storeID: builder.storeID, checkpointID: id, parent: nil)
+        var writer = try DeviceStateWriter(in: builder.directory, header, level: 0)
+        try writer.appendOpaque(
+            try File(reading: path, .kernel), name: GuestName(checking: "dev", as: "section"))
+        let seal = try writer.finish()
+        let file = scratch.file("0000000001.devstate")
+        #expect(Self.dump(try bytes(of: file)) == Golden.deviceState)
+        let read = try DeviceStateFile(file, seal, id, .kernel)
+        #expect(read.sections.map(\.summary).map(\.byteCount) == [6])
+    }
+}

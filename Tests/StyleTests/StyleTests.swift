@@ -1,0 +1,96 @@
+import Foundation
+import Testing
+
+/// The house rules that a compiler does not check.
+@Suite("Style")
+struct StyleTests {
+    private static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The parts from the bottom up, and what each may import of the others.
+    private static let parts: [String: Set<String>] = [
+        "SnapSystem": ["CLinux"],
+        "GuestMemory": ["SnapSystem"],
+        "SavevmFormat": ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CXXHash"],
+        "CheckpointIndex": ["GuestMemory", "SnapSystem"],
+        "SnapEngine": ["CheckpointIndex", "SavevmFormat", "GuestMemory", "SnapSystem"],
+        "snap": ["SnapEngine", "GuestMemory", "SnapSystem"],
+    ]
+
+    /// The files that may hold unsafe code: system calls, memory, codecs, hashes, integers.
+    private static let unsafeFiles: Set<String> = [
+        "SnapSystem/Calls/SystemCalls.swift", "SnapSystem/Interruption.swift",
+        "SnapSystem/MemoryBuffer.swift", "SnapSystem/Timestamp.swift", "GuestMemory/Page.swift",
+        "SavevmFormat/Bytes/ByteReader.swift", "SavevmFormat/Bytes/Hash128.swift",
+        "SavevmFormat/Codec/Deflater.swift", "SavevmFormat/Codec/Inflater.swift",
+        "SavevmFormat/Codec/ISALDeflater.swift", "SavevmFormat/Codec/ZlibDeflater.swift",
+        "SavevmFormat/Pages/Delta.swift",
+    ]
+
+    private static func sources() throws -> [(name: String, lines: [String])] {
+        let sources = root.appendingPathComponent("Sources")
+        let names = try FileManager.default.subpathsOfDirectory(atPath: sources.path)
+            .filter { $0.hasSuffix(".swift") }.sorted()
+        return try names.map { name in
+            let text = try String(contentsOf: sources.appendingPathComponent(name), encoding: .utf8)
+            return (name, text.components(separatedBy: "\n"))
+        }
+    }
+
+    @Test("arrows between the parts point down")
+    func imports() throws {
+        var importCount = 0
+        for (name, lines) in try Self.sources() {
+            let part = String(name.prefix { $0 != "/" })
+            let allowed = try #require(Self.parts[part], "\(name) is in no part")
+            for line in lines where line.contains("import ") && !line.contains("///") {
+                let module = line.split(separator: " ").last.map(String.init) ?? ""
+                let isPart = Self.parts.keys.contains(module) || module.hasPrefix("CL")
+                if isPart && line.drop(while: { $0 != "i" }).hasPrefix("import") {
+                    #expect(allowed.contains(module), "\(name): \(line)")
+                    importCount += 1
+                }
+            }
+        }
+        #expect(importCount > 50)
+    }
+
+    @Test("unsafe code is where it is allowed, and nowhere else")
+    func unsafeCode() throws {
+        var found: Set<String> = []
+        for (name, lines) in try Self.sources() {
+            let code = lines.map { $0.components(separatedBy: "//")[0] }
+            if code.contains(where: {
+                $0.range(of: "\\bunsafe\\b", options: .regularExpression) != nil
+            }) {
+                found.insert(name)
+            }
+        }
+        #expect(found == Self.unsafeFiles)
+    }
+
+    @Test("no trap waits for input, no check of the compiler is switched off")
+    func banned() throws {
+        let tokens = [
+            "try!", "as!", "fatalError", "nonisolated(unsafe)", "@unchecked", "unsafeBitCast",
+            "@preconcurrency", "swiftlint", "TODO", "FIXME", "XXX:",
+        ]
+        for (name, lines) in try Self.sources() {
+            for (index, line) in lines.enumerated() {
+                for token in tokens where line.contains(token) {
+                    Issue.record("\(name):\(index + 1): \(token)")
+                }
+            }
+        }
+    }
+
+    @Test("lines are at most 100 characters, files one idea long")
+    func lengths() throws {
+        for (name, lines) in try Self.sources() {
+            #expect(lines.count <= 400, "\(name) has \(lines.count) lines")
+            for (index, line) in lines.enumerated() where line.count > 100 {
+                Issue.record("\(name):\(index + 1) has \(line.count) characters")
+            }
+        }
+    }
+}
