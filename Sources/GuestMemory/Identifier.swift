@@ -36,7 +36,8 @@ public struct Identifier: Sendable, Hashable {
     /// - Parameter hex: The digits, of either case.
     /// - Returns: nil if the text is anything else.
     public init?(hex: some StringProtocol) {
-        guard hex.utf8.count == 32, hex.allSatisfy(\.isHexDigit),
+        // A sign is the one thing besides digits that an integer's text may have.
+        guard hex.utf8.count == 32, hex.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") }),
             let high = UInt64(hex.prefix(16), radix: 16),
             let low = UInt64(hex.suffix(16), radix: 16)
         else { return nil }

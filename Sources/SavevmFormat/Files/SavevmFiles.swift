@@ -41,7 +41,7 @@ package final class SavevmFiles: Sendable {
         let file: SavevmFile
         do {
             file = try SavevmFile(path, directory.calls)
-        } catch  where error.code == .notFound {
+        } catch let error where error.code == .notFound {
             file = try retired(number)
         }
         guard file.reference == reference else {
@@ -58,7 +58,7 @@ package final class SavevmFiles: Sendable {
         do {
             return try SavevmFile(
                 directory.file(FileName.retired(number).text), directory.calls)
-        } catch  where error.code == .notFound {
+        } catch let error where error.code == .notFound {
             throw SnapError(
                 .damaged, "is missing, and pages of the checkpoint lie in it",
                 path: directory.file(FileName.savevm(number).text))

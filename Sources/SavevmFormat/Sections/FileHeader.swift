@@ -55,6 +55,8 @@ package struct FileHeader: Sendable, Equatable {
     package let checkpointID: Identifier
     /// The parent's number and id; nil for a full checkpoint.
     package let parent: Reference?
+    /// What the file has besides, that a reader may leave alone.
+    let compatibleFlags: UInt32
 
     package static let byteCount = 512
     static let majorVersion: UInt16 = 0
@@ -79,6 +81,7 @@ package struct FileHeader: Sendable, Equatable {
         self.storeID = storeID
         self.checkpointID = checkpointID
         self.parent = parent
+        compatibleFlags = 0
     }
 
     func encode() -> [UInt8] {
@@ -130,7 +133,7 @@ package struct FileHeader: Sendable, Equatable {
                 "incompatible feature flags are 0x\(String(flags, radix: 16)), this snap knows "
                     + "none", path: path, offset: 12)
         }
-        _ = try reader.integer("compatible feature flags", as: UInt32.self)
+        compatibleFlags = try reader.integer("compatible feature flags")
         try reader.zeros(4, "header")
         self.kind = kind
         number = try reader.count(

@@ -9,6 +9,7 @@ import SystemPackage
 //                   savevm file: group index, block table, references, description, reserved;
 //                   device-state file: section table, four reserved.
 //                   The group index has checksums of its own, its field here is zero.
+//                   Reserved ones are zero, unless a compatible feature flag announces them.
 //        160     8  group count; in a device-state file the section count
 //        168     4  generation: 0, and one more each time the file is rewritten
 //        172     4  reserved
@@ -90,16 +91,20 @@ package struct Trailer: Sendable, Equatable {
         try reader.checkSeal(at: Self.checksumOffset, "trailer")
         var sections: [Section] = []
         var end = FileHeader.byteCount
-        for _ in 0..<sectionCount {
+        for index in 0..<Self.sectionCountMax {
+            if index >= sectionCount && header.compatibleFlags == 0 {
+                try reader.zeros(32, "trailer")
+                continue
+            }
             let start = try reader.count("section offset", as: UInt64.self, in: end...offset)
             let byteCount = try reader.count(
                 "section length", as: UInt64.self, in: 0...offset - start)
             let checksum = try reader.hash("section checksum")
-            sections.append(Section(offset: start, byteCount: byteCount, checksum: checksum))
+            let section = Section(offset: start, byteCount: byteCount, checksum: checksum)
+            if index < sectionCount { sections.append(section) }
             end = start + byteCount
         }
         guard end == offset else { throw reader.damage("sections end at \(end)") }
-        try reader.zeros((Self.sectionCountMax - sectionCount) * 32, "trailer")
         self.sections = sections
         itemCount = try reader.count("item count", as: UInt64.self, in: 0...Limits.groupCountMax)
         generation = try reader.count("generation", as: UInt32.self, in: 0...Int(UInt32.max))

@@ -59,7 +59,7 @@ struct DeviceStateOutput: ~Copyable {
         let path = guest.file(FileName.deviceState(number).text)
         do {
             return try DeviceStateFile(path, seal, checkpoint.header.checkpointID, guest.calls)
-        } catch  where error.code == .notFound {
+        } catch let error where error.code == .notFound {
             throw SnapError(.damaged, "is missing", path: path)
         }
     }

@@ -30,7 +30,7 @@ struct ImageOutput: ~Copyable, Sendable {
         let pending: PendingFile
         do throws(SnapError) {
             pending = try PendingFile(in: directory, for: name)
-        } catch  where error.code == .notFound {
+        } catch let error where error.code == .notFound {
             throw SnapError(.cannotCreate, "the directory does not exist", path: directory.path)
         }
         if let existing { try pending.file.takeOwnerAndMode(of: existing) }

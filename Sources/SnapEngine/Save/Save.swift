@@ -104,7 +104,7 @@ package struct Save: Sendable {
                 save: self, directory: directory.directory, identity: store.identity,
                 number: number, parent: parent
             ).write(image)
-        } catch  where error.code == .damaged && error.hint == nil {
+        } catch let error where error.code == .damaged && error.hint == nil {
             throw error.with(hint: "snap save --full shares nothing with what is damaged")
         }
         do { try store.index.insert([indexed]) } catch {

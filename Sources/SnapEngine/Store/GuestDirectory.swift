@@ -75,12 +75,12 @@ extension FileLock {
         let made: File
         do {
             made = try File(makingIfAbsent: path, calls)
-        } catch  where error.code == .permission {
+        } catch let error where error.code == .permission {
             do {
                 return try FileLock(
                     .shared, try File(reading: path, calls), patience: patience)
-            } catch  where error.code == .notFound { return nil }
-        } catch  where error.code == .notFound {
+            } catch let error where error.code == .notFound { return nil }
+        } catch let error where error.code == .notFound {
             return nil
         }
         return try FileLock(.shared, made, patience: patience)

@@ -55,7 +55,7 @@ enum Reconciliation {
             do {
                 let checkpoint = try IndexedCheckpoint(reading: number, of: guest, warn: warn)
                 try index.insert([checkpoint])
-            } catch  where error.code == .damaged || error.code == .unsupported {
+            } catch let error where error.code == .damaged || error.code == .unsupported {
                 guard error.path != index.path else { throw error }
                 warn(error)
             }

@@ -42,7 +42,7 @@ package enum Reindex {
         let lock = try FileLock(.exclusive, file, patience: patience)
         do {
             _ = try StoreIdentity(readingFrom: directory)
-        } catch  where error.code == .notFound || error.code == .damaged {
+        } catch let error where error.code == .notFound || error.code == .damaged {
             let identity = try identity(fromFilesOf: directory) ?? .random()
             try identity.write(to: directory)
         }
@@ -111,7 +111,7 @@ package enum Reindex {
         for number in files.savevm.sorted() {
             do {
                 batch.append(try IndexedCheckpoint(reading: number, of: guest, warn: warn))
-            } catch  where error.code == .damaged || error.code == .unsupported {
+            } catch let error where error.code == .damaged || error.code == .unsupported {
                 outcome.damagedFileCount += 1
                 warn(error)
             }

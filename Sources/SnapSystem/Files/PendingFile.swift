@@ -20,19 +20,32 @@ public struct PendingFile: ~Copyable, Sendable {
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     public init(in directory: Directory, for name: String) throws(SnapError) {
         self.directory = directory
-        let calls = directory.calls
-        do {
-            file = try File(
-                directory.path, calls, flags: O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile),
-                action: "make \(name) in")
+        if let file = try Self.nameless(in: directory, for: name) {
+            self.file = file
             temporaryName = nil
-        } catch  where error.code == .inputOutput || error.code == .notFound {
-            // Not every file system, nor every old kernel, knows files without a name.
+        } else {
             let temporaryName = Self.temporaryName()
             file = try File(
-                directory.file(temporaryName), calls, flags: O_RDWR | O_CREAT | O_EXCL,
-                action: "make")
+                directory.file(temporaryName), directory.calls,
+                flags: O_RDWR | O_CREAT | O_EXCL, action: "make")
             self.temporaryName = temporaryName
+        }
+    }
+
+    /// A file without a name; nil where there can be none.
+    ///
+    /// Not every file system knows such files, and they get a name through /proc only (open(2)).
+    private static func nameless(
+        in directory: Directory, for name: String
+    ) throws(SnapError) -> File? {
+        let calls = directory.calls
+        guard try Directory("/proc/self/fd", calls).status() != nil else { return nil }
+        do {
+            return try File(
+                directory.path, calls, flags: O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile),
+                action: "make \(name) in")
+        } catch let error where error.code == .inputOutput {
+            return nil
         }
     }
 

@@ -18,22 +18,35 @@ struct Table {
     var text: String {
         let cells = [columns.map(\.title)] + rows.map { $0.map(Self.printable) }
         let widths = columns.indices.map { column in
-            cells.reduce(0) { max($0, $1[column].count) }
+            cells.reduce(0) { max($0, Self.width($1[column])) }
         }
-        return cells.map { row in
-            let padded = columns.indices.map { column in
-                let space = String(repeating: " ", count: widths[column] - row[column].count)
-                if columns[column].isNumeric { return space + row[column] }
-                return column == columns.count - 1 ? row[column] : row[column] + space
+        var text = ""
+        for row in cells {
+            var space = 0
+            for (column, cell) in row.enumerated() {
+                let padding = widths[column] - Self.width(cell)
+                let isNumeric = columns[column].isNumeric
+                if isNumeric { space += padding }
+                // Spaces are written when something follows them, so that no line ends in one.
+                if !cell.isEmpty {
+                    text += String(repeating: " ", count: space) + cell
+                    space = 0
+                }
+                space += (isNumeric ? 0 : padding) + 2
             }
-            var line = padded.joined(separator: "  ")
-            while line.last == " " { line.removeLast() }
-            return line + "\n"
-        }.joined()
+            text += "\n"
+        }
+        return text
+    }
+
+    /// How many columns of a terminal a cell takes: characters, which are bytes in nearly all.
+    private static func width(_ cell: String) -> Int {
+        cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count
     }
 
     private static func printable(_ cell: String) -> String {
-        String(
+        if cell.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return cell }
+        return String(
             cell.unicodeScalars.map { scalar in
                 let isControl = scalar.properties.generalCategory == .control
                 return isControl ? "\u{fffd}" : Character(scalar)
