@@ -11,7 +11,7 @@ BUILD = $(SWIFT) build -c release --static-swift-stdlib --product snap
 # own, because other flags would build everything anew each time.
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
 
-BUILD_PACKAGES = libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
+BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) groff man-db zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) busybox-static cpio python3-minimal qemu-system-x86 seabios
 

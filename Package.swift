@@ -29,6 +29,7 @@ let package = Package(
         // The parts, from the bottom up; each may import only what stands above it in this list.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
         .target(
@@ -41,7 +42,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "SavevmFormat",
-            dependencies: ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CXXHash"],
+            dependencies: ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CDeflate", "CXXHash"],
             swiftSettings: strict),
         .target(
             name: "CheckpointIndex",

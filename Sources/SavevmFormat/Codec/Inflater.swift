@@ -1,21 +1,23 @@
-import CISAL
+import CDeflate
 
-/// Inflates clusters in the zlib format, with ISA-L.
+/// Inflates clusters in the zlib format, with libdeflate.
 ///
-/// One state, made once and reset for each cluster (igzip_lib.h). A worker owns one.
+/// One decompressor, made once and used for all clusters (libdeflate.h). A worker owns one.
 @safe
 package struct Inflater: ~Copyable {
-    // 87 KB: on the heap, owned from `init` to `deinit`.
-    private let state: UnsafeMutablePointer<inflate_state>
+    // Owned from `init` to `deinit`.
+    private let decompressor: OpaquePointer
 
     /// Sets a decompressor up.
     package init() {
-        unsafe state = .allocate(capacity: 1)
-        unsafe state.initialize(to: inflate_state())
-        unsafe isal_inflate_init(state)
+        // Nothing but a lack of memory makes it fail, and that ends the process everywhere else.
+        guard let decompressor = unsafe libdeflate_alloc_decompressor() else {
+            preconditionFailure("no memory for a decompressor")
+        }
+        unsafe self.decompressor = decompressor
     }
 
-    deinit { unsafe state.deallocate() }
+    deinit { unsafe libdeflate_free_decompressor(decompressor) }
 
     /// Inflates a whole zlib stream, whatever its bytes are.
     ///
@@ -26,21 +28,12 @@ package struct Inflater: ~Copyable {
     package func inflate(_ source: RawSpan, into target: inout MutableRawSpan) -> Bool {
         unsafe source.withUnsafeBytes { source in
             unsafe target.withUnsafeMutableBytes { target in
-                unsafe isal_inflate_reset(state)
-                unsafe state.pointee.crc_flag = UInt32(ISAL_ZLIB)
-                // The library reads from next_in only, in spite of its type.
-                unsafe state.pointee.next_in = UnsafeMutablePointer(
-                    mutating: source.baseAddress?.assumingMemoryBound(to: UInt8.self))
-                unsafe state.pointee.avail_in = UInt32(source.count)
-                unsafe state.pointee.next_out =
-                    target.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                unsafe state.pointee.avail_out = UInt32(target.count)
-                let result = unsafe isal_inflate(state)
-                // Whole bytes left in the bit buffer have been taken from behind the stream.
-                return unsafe result == ISAL_DECOMP_OK
-                    && state.pointee.block_state == ISAL_BLOCK_FINISH
-                    && state.pointee.avail_in == 0 && state.pointee.read_in_length < 8
-                    && state.pointee.avail_out == 0
+                var readByteCount = 0
+                // Without a place for the content's length it must be the target's.
+                let result = unsafe libdeflate_zlib_decompress_ex(
+                    decompressor, source.baseAddress, source.count, target.baseAddress,
+                    target.count, &readByteCount, nil)
+                return result == LIBDEFLATE_SUCCESS && readByteCount == source.count
             }
         }
     }
