@@ -13,7 +13,7 @@ TEST = $(SWIFT) test -c release --scratch-path .build-tests
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) groff man-db zstd
-DEMO_PACKAGES = $(BUILD_PACKAGES) busybox-static cpio python3-minimal qemu-system-x86 seabios
+DEMO_PACKAGES = $(BUILD_PACKAGES) busybox-static python3 qemu-system-x86
 
 .PHONY: build demo test lint clean
 
