@@ -85,6 +85,7 @@ let package = Package(
             name: "CheckpointIndexTests",
             dependencies: [
                 "CheckpointIndex", "GuestMemory", "SnapSystem", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),

@@ -27,8 +27,9 @@ package final class CheckpointIndex {
     package init(
         _ path: FilePath, isWritable: Bool, _ calls: SystemCalls
     ) throws(SnapError) {
+        // Not read-only for readers either: one that may write undoes what a writer that died has
+        // left half done, and SQLite itself opens a file read-only where it may not.
         var configuration = Configuration()
-        configuration.readonly = !isWritable
         configuration.busyMode = .timeout(Self.busySeconds)
         configuration.prepareDatabase { database in
             if isWritable {
@@ -353,27 +354,6 @@ package final class CheckpointIndex {
                 .damaged, "a row has a value of the wrong type", path: path, hint: hint)
         } catch {
             throw SnapError(.internalFailure, "\(error)", path: path)
-        }
-    }
-}
-
-extension SnapError {
-    fileprivate init(_ error: DatabaseError, path: FilePath, hint: String) {
-        let message = error.message ?? "no message"
-        let text = "SQLite error \(error.extendedResultCode.rawValue): \(message)"
-        switch error.resultCode {
-        case .SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_CONSTRAINT:
-            self.init(.damaged, text, path: path, hint: hint)
-        case .SQLITE_READONLY where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK:
-            self.init(
-                .permission, "\(text); an interrupted write has to be undone first", path: path,
-                hint: "run snap list once as a user who may write to the store")
-        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
-            self.init(.permission, text, path: path)
-        case .SQLITE_BUSY, .SQLITE_LOCKED: self.init(.busy, text, path: path)
-        case .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
-            self.init(.inputOutput, text, path: path)
-        default: self.init(.internalFailure, text, path: path)
         }
     }
 }

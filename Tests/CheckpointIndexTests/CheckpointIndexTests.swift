@@ -1,5 +1,6 @@
 import CheckpointIndex
 import Foundation
+import GRDB
 import GuestMemory
 import SnapSystem
 import SystemPackage
@@ -101,6 +102,26 @@ struct CheckpointIndexTests {
             let found = try index.checkpoint(of: guest, at: Timestamp(secondsSinceEpoch: time))
             #expect(found?.number == number, "at \(time)")
         }
+    }
+
+    @Test("a reader undoes what a writer that died left half done")
+    func hotJournal() throws {
+        let scratch = try Scratch()
+        let index = try Self.make(scratch)
+        try index.insert(try (1...200).map { try Self.checkpoint("a", $0) })
+        let before = try index.checkpoints()
+        let died = try Scratch()
+        let names = ["index.sqlite", "index.sqlite-journal"]
+        // The files of a transaction that has begun to write are those of a process that died.
+        try DatabaseQueue(path: scratch.file(names[0]).string).inDatabase { database in
+            try database.execute(sql: "PRAGMA cache_size = 1; BEGIN IMMEDIATE")
+            try database.execute(sql: "UPDATE checkpoint SET label = 'half done'")
+            for name in names { try died.write(try bytes(of: scratch.file(name)), to: name) }
+            try database.execute(sql: "ROLLBACK")
+        }
+        #expect(try bytes(of: died.file(names[0])) != bytes(of: scratch.file(names[0])))
+        let reader = try CheckpointIndex(died.file(names[0]), isWritable: false, .kernel)
+        #expect(try reader.checkpoints() == before)
     }
 
     @Test("a later schema is refused, an empty file is none")

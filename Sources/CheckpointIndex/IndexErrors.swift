@@ -1,0 +1,25 @@
+import GRDB
+import SnapSystem
+import SystemPackage
+
+extension SnapError {
+    /// What an error of SQLite means for the command.
+    init(_ error: DatabaseError, path: FilePath, hint: String) {
+        let message = error.message ?? "no message"
+        let text = "SQLite error \(error.extendedResultCode.rawValue): \(message)"
+        switch error.resultCode {
+        case .SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_CONSTRAINT:
+            self.init(.damaged, text, path: path, hint: hint)
+        case .SQLITE_READONLY where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK:
+            self.init(
+                .permission, "\(text); an interrupted write has to be undone first", path: path,
+                hint: "run snap list once as a user who may write to the store")
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+            self.init(.permission, text, path: path)
+        case .SQLITE_BUSY, .SQLITE_LOCKED: self.init(.busy, text, path: path)
+        case .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
+            self.init(.inputOutput, text, path: path)
+        default: self.init(.internalFailure, text, path: path)
+        }
+    }
+}
