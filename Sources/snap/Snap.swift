@@ -23,9 +23,19 @@ struct Snap: ParsableCommand {
             GUEST@2026-11-20T10:00[:00][Z], or the beginning of its id.
 
             EXIT STATUS
-              0 done, 1 the store is damaged, 64 usage, 65 the input is damaged, 66 not found,
-              70 internal error, 73 output exists or can't be made, 74 I/O error, 75 locked,
-              76 unsupported, 77 permission, 78 image does not fit, 130 interrupted
+              0    done
+              1    the store is damaged
+              64   usage
+              65   the input is damaged
+              66   input, guest or checkpoint not found
+              70   internal error
+              73   output exists or can't be made
+              74   I/O error, no space included
+              75   locked by another snap
+              76   unsupported version or format
+              77   permission
+              78   the image's length does not fit
+              130  interrupted
             """,
         version: "0.1.0",
         subcommands: [

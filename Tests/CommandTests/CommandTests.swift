@@ -66,7 +66,7 @@ struct CommandTests {
         let pipe = try command.run("restore", "web1:1", "-", "--device-state", "state")
         #expect(pipe.output == Self.image().bytes)
         #expect(try bytes(of: command.scratch.file("state")) == [1, 2, 3, 0, 255])
-        #expect(try command.run("reindex").text == "1 guests, 2 checkpoints\n")
+        #expect(try command.run("reindex").text == "1 guest, 2 checkpoints\n")
     }
 
     @Test("each failure has its status, one line and a place")

@@ -101,7 +101,7 @@ package struct DeviceStateWriter: ~Copyable {
         let trailer = Trailer(
             sections: [section], itemCount: sections.count,
             fileByteCount: offset + Trailer.byteCount, checkpointID: header.checkpointID,
-            headerChecksum: header.checksum
+            headerChecksum: FileHeader.checksum(in: header.encode())
         ).encode(.deviceState)
         try append(trailer)
         let seal = DeviceStateSeal(

@@ -16,8 +16,8 @@ struct FileEnds: ~Copyable, Sendable {
         _ path: FilePath, _ kind: FileHeader.Kind, sectionCount: Int, _ calls: SystemCalls
     ) throws(SnapError) {
         let file = try File(reading: path, calls)
-        let header = try FileHeader(
-            try file.read(byteCount: FileHeader.byteCount, at: 0), kind, path: path)
+        let headerBytes = try file.read(byteCount: FileHeader.byteCount, at: 0)
+        let header = try FileHeader(headerBytes, kind, path: path)
         let fileByteCount = try file.status().byteCount
         let shortest = FileHeader.byteCount + Trailer.byteCount
         guard fileByteCount >= shortest else {
@@ -29,6 +29,13 @@ struct FileEnds: ~Copyable, Sendable {
             try file.read(
                 byteCount: Trailer.byteCount, at: fileByteCount - Trailer.byteCount),
             of: header, sectionCount: sectionCount, path: path, fileByteCount: fileByteCount)
+        let checksum = FileHeader.checksum(in: headerBytes)
+        guard trailer.headerChecksum == checksum else {
+            throw SnapError(
+                .damaged,
+                "header checksum is \(checksum.hex), the trailer says "
+                    + trailer.headerChecksum.hex, path: path, offset: FileHeader.checksumOffset)
+        }
         self.file = file
         self.header = header
         self.trailer = trailer

@@ -96,7 +96,7 @@ package struct SavevmWriter: ~Copyable {
         let trailer = Trailer(
             sections: sections, itemCount: entries.count,
             fileByteCount: offset + Trailer.byteCount, checkpointID: header.checkpointID,
-            headerChecksum: header.checksum)
+            headerChecksum: FileHeader.checksum(in: header.encode()))
         try append(trailer.encode(.savevm))
         try pending.publish(durablyAs: FileName.savevm(header.number).text)
         return description

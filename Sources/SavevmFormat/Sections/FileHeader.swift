@@ -157,14 +157,15 @@ package struct FileHeader: Sendable, Equatable {
 }
 
 extension FileHeader {
-    /// The checksum that stands in the header, which ties the trailer to it.
-    var checksum: Hash128 {
-        let bytes = encode()
-        let low = bytes[Self.checksumOffset..<Self.checksumOffset + 8]
-        let high = bytes[Self.checksumOffset + 8..<Self.checksumOffset + 16]
-        let value = { (bytes: ArraySlice<UInt8>) in
-            bytes.reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+    /// The checksum that stands in a header, which ties the trailer to it.
+    ///
+    /// - Parameter header: The header's 512 bytes.
+    /// - Returns: The checksum as it stands there.
+    static func checksum(in header: [UInt8]) -> Hash128 {
+        let halves = [0, 8].map { half in
+            header[checksumOffset + half..<checksumOffset + half + 8].reversed()
+                .reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         }
-        return Hash128(low: value(low), high: value(high))
+        return Hash128(low: halves[0], high: halves[1])
     }
 }

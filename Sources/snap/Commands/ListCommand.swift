@@ -17,8 +17,9 @@ struct ListCommand: ParsableCommand {
               snap list --guest web1 --json
 
             EXIT STATUS
-              0 listed; 1 the index is damaged (snap reindex mends it); 66 there is no store, or
-              no such guest
+              0    listed
+              1    the index is damaged: snap reindex makes it anew
+              66   there is no store, or no such guest
             """)
 
     @Option(help: ArgumentHelp("Only this guest's.", valueName: "name"))

@@ -15,8 +15,10 @@ struct ReindexCommand: ParsableCommand {
               snap reindex --store /srv/snap
 
             EXIT STATUS
-              0 rebuilt; 1 rebuilt, and some files are damaged; 66 there is no store; 75 the
-              store is in use
+              0    rebuilt
+              1    rebuilt, and some files are damaged
+              66   there is no store
+              75   the store is in use
             """)
 
     @OptionGroup var common: CommonOptions
@@ -35,11 +37,13 @@ struct ReindexCommand: ParsableCommand {
             try Report.result(json.text + "\n")
         } else if !common.quiet {
             try Report.result(
-                "\(outcome.guestCount) guests, \(outcome.checkpointCount) checkpoints\n")
+                outcome.guestCount.counted("guest") + ", "
+                    + outcome.checkpointCount.counted("checkpoint") + "\n")
         }
         guard outcome.damagedFileCount == 0 else {
             throw SnapError(
-                .damaged, "\(outcome.damagedFileCount) files are not whole and not in the index",
+                .damaged,
+                outcome.damagedFileCount.counted("file") + " not whole, and not in the index",
                 path: path)
         }
     }

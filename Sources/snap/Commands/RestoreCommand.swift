@@ -19,8 +19,11 @@ struct RestoreCommand: ParsableCommand {
               snap restore web1:7 - | strings | less
 
             EXIT STATUS
-              0 restored; 1 the store is damaged; 66 no such checkpoint, or it has no device
-              state; 73 the output exists or can't be made; 74 I/O error, no space included
+              0    restored
+              1    the store is damaged
+              66   no such checkpoint, or it has no device state
+              73   the output exists or can't be made
+              74   I/O error, no space included
             """)
 
     @Argument(help: ArgumentHelp("The checkpoint.", valueName: "ref"))

@@ -21,8 +21,13 @@ struct SaveCommand: ParsableCommand {
               snap save web1.mem --guest web1 --parent web1:3
 
             EXIT STATUS
-              0 saved; 65 the image shrank while it was read; 66 an input is missing; 74 I/O
-              error, no space included; 75 locked; 78 the image's length does not fit
+              0    saved
+              1    the parent is damaged: --full shares nothing with it
+              65   the image shrank while it was read
+              66   an input or the parent is not there
+              74   I/O error, no space included
+              75   another snap is saving this guest
+              78   the image's length does not fit
             """)
 
     @Argument(help: ArgumentHelp("The memory image.", valueName: "image"))

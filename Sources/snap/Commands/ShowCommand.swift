@@ -14,8 +14,10 @@ struct ShowCommand: ParsableCommand {
               snap show web1:7 --json
 
             EXIT STATUS
-              0 shown; 1 the index is damaged; 64 an id fits two checkpoints; 66 no such
-              checkpoint
+              0    shown
+              1    the index is damaged: snap reindex makes it anew
+              64   the beginning of an id fits two checkpoints
+              66   no such checkpoint
             """)
 
     @Argument(help: ArgumentHelp("The checkpoint.", valueName: "ref"))

@@ -56,7 +56,7 @@ extension Checkpoint {
         let of = parent.map { " of \($0)" } ?? ""
         let parts = [
             reference, kind + of, memoryByteCount.asByteCount,
-            "\(pages.changed.grouped) pages changed", "\(storedByteCount.asByteCount) stored",
+            pages.changed.counted("page") + " changed", "\(storedByteCount.asByteCount) stored",
             elapsed.seconds(fractionDigits: 2) + " s",
         ]
         return parts.joined(separator: "  ") + "\n"

@@ -10,6 +10,11 @@ extension Int {
         return "\(tenths / 10).\(tenths % 10) TiB"
     }
 
+    /// So many things: `1 guest`, `2,000 guests`.
+    func counted(_ thing: String) -> String {
+        "\(grouped) \(thing)\(self == 1 ? "" : "s")"
+    }
+
     /// A number for people, in groups of three digits: `1,048,576`.
     var grouped: String {
         var digits = String(magnitude)

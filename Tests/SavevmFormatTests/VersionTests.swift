@@ -1,0 +1,74 @@
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Versions")
+struct VersionTests {
+    /// A whole file of one text page, with some bytes of its header replaced and the checksums of
+    /// the header and the trailer made right again.
+    private static func open(
+        replacing offset: Int, with bytes: [UInt8], isResealed: Bool = true
+    ) throws(SnapError) -> SavevmFile {
+        do {
+            let scratch = try Scratch()
+            var builder = try Builder(scratch)
+            try builder.write(
+                number: 1, groups: [(0, [.literal(MadeUpImage.text(1))])], pageCount: 1)
+            var file = try TestSupport.bytes(of: builder.path(1))
+            file.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+            if isResealed {
+                let trailer = file.count - 256
+                let checksum = seal(&file, 0..<512, at: 32)
+                file.replaceSubrange(trailer + 200..<trailer + 216, with: checksum)
+                seal(&file, trailer..<file.count, at: trailer + 216)
+            }
+            try write(file, to: builder.path(1))
+            return try SavevmFile(builder.path(1), .kernel)
+        } catch let error as SnapError { throw error } catch {
+            throw SnapError(.internalFailure, "\(error)")
+        }
+    }
+
+    /// Puts the checksum of a part of a file, its field taken as zero, into that field.
+    @discardableResult
+    private static func seal(_ file: inout [UInt8], _ part: Range<Int>, at offset: Int) -> [UInt8] {
+        let field = offset..<offset + 16
+        file.replaceSubrange(field, with: repeatElement(0, count: 16))
+        let checksum = Array(file[part]).withBytes { Hash128(checksumOf: $0) }
+        let bytes = [checksum.low, checksum.high].flatMap { half in
+            withUnsafeBytes(of: half.littleEndian) { Array($0) }
+        }
+        file.replaceSubrange(field, with: bytes)
+        return bytes
+    }
+
+    @Test("another major version and an unknown incompatible flag are refused")
+    func refused() {
+        let cases: [(offset: Int, bytes: [UInt8])] = [
+            (8, [1, 0]), (12, [1, 0, 0, 0]), (104, [2]),
+        ]
+        for (offset, bytes) in cases {
+            let error = #expect(throws: SnapError.self) {
+                _ = try Self.open(replacing: offset, with: bytes)
+            }
+            #expect(error?.code == .unsupported && error?.offset == offset, "offset \(offset)")
+            // The checksum comes first: a version that is only damaged is not believed.
+            let damaged = #expect(throws: SnapError.self) {
+                _ = try Self.open(replacing: offset, with: bytes, isResealed: false)
+            }
+            #expect(damaged?.code == .damaged, "offset \(offset)")
+        }
+    }
+
+    @Test("another minor version is read")
+    func minor() throws {
+        #expect(try Self.open(replacing: 10, with: [9, 0]).header.number == 1)
+        let error = #expect(throws: SnapError.self) {
+            _ = try Self.open(replacing: 10, with: [9, 0], isResealed: false)
+        }
+        #expect(error?.code == .damaged)
+    }
+}
