@@ -12,7 +12,7 @@ BUILD = $(SWIFT) build -c release --static-swift-stdlib --product snap
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) groff man-db zstd
+TEST_PACKAGES = $(BUILD_PACKAGES) groff zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) busybox-static python3 qemu-system-x86
 
 .PHONY: build demo test lint clean

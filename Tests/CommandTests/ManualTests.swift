@@ -1,0 +1,52 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("The manual")
+struct ManualTests {
+    private static let folder = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("man")
+
+    private static let pages = ["snap.1", "savevm.5"]
+
+    @Test("pages are set without a warning", arguments: pages)
+    func groff(page: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/groff")
+        process.arguments = ["-t", "-mandoc", "-ww", "-z", Self.folder.path + "/" + page]
+        let warnings = Pipe()
+        process.standardError = warnings
+        try process.run()
+        let text = warnings.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        #expect(String(decoding: text, as: UTF8.self) == "")
+    }
+
+    @Test("snap(1) tells of every command and every option")
+    func options() throws {
+        let manual = try String(
+            contentsOf: Self.folder.appendingPathComponent("snap.1"), encoding: .utf8
+        ).replacingOccurrences(of: "\\-", with: "-")
+        let dump = try Command().run("--experimental-dump-help").json
+        let root = try #require(dump["command"] as? [String: Any])
+        var optionCount = 0
+        for command in try #require(root["subcommands"] as? [[String: Any]]) {
+            let name = try #require(command["commandName"] as? String)
+            if name == "help" { continue }
+            #expect(manual.contains(".SS \"snap \(name)"), "\(name)")
+            for argument in try #require(command["arguments"] as? [[String: Any]]) {
+                for spelling in argument["names"] as? [[String: String]] ?? [] {
+                    guard spelling["kind"] == "long", let option = spelling["name"] else {
+                        continue
+                    }
+                    #expect(manual.contains("--\(option)"), "snap \(name) --\(option)")
+                    optionCount += 1
+                }
+            }
+        }
+        #expect(optionCount > 20)
+    }
+}
