@@ -38,7 +38,7 @@ struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
     /// - Parameters:
     ///   - jobs: How many workers, at least 1.
     ///   - next: Gives the next item, nil after the last.
-    ///   - makeWorker: Makes what one worker needs, once for each.
+    ///   - makeWorker: Makes what one worker needs, once for each that has something to do.
     ///   - work: Turns an item into a result.
     ///   - deliver: Takes the results in the order of the items.
     /// - Throws: What the closures throw, and `.interrupted`.
@@ -51,17 +51,20 @@ struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
     ) throws(SnapError) {
         let pipeline = OrderedPipeline(jobs: jobs)
         DispatchQueue.concurrentPerform(iterations: jobs) { _ in
-            var index = -1
+            // Where there are fewer processors or items than jobs, some find nothing to do.
+            guard var claimed = pipeline.claim(next) else { return }
             do throws(SnapError) {
                 var worker = try makeWorker()
-                while let (claimed, item) = pipeline.claim(next) {
-                    index = claimed
+                while true {
+                    let (index, item) = claimed
                     let result = try work(&worker, item)
-                    pipeline.state.withLock { $0.ready[claimed] = result }
+                    pipeline.state.withLock { $0.ready[index] = result }
                     pipeline.drain(deliver)
+                    guard let following = pipeline.claim(next) else { return }
+                    claimed = following
                 }
             } catch {
-                pipeline.fail(at: index, error)
+                pipeline.fail(at: claimed.index, error)
             }
         }
         if let failure = pipeline.state.withLock({ $0.failure }) { throw failure.error }

@@ -46,4 +46,8 @@ public struct FileLock: ~Copyable, Sendable {
         }
         self.file = file
     }
+
+    // Closing alone would leave the lock to a child process that another thread has just begun and
+    // that still has a copy of the descriptor.
+    deinit { try? file.calls.lock(file.descriptor, LOCK_UN) }
 }

@@ -74,9 +74,7 @@ extension CheckpointDetails {
                 json.object { json in
                     json.field("name", block.name)
                     json.field("byteCount", block.byteCount)
-                    json.field(
-                        "guestPhysicalAddress",
-                        block.guestPhysicalAddress.map { Int(truncatingIfNeeded: $0) })
+                    json.field("guestPhysicalAddress", block.guestPhysicalAddress)
                 }
             }
             json.key("deviceSections")

@@ -37,7 +37,7 @@ struct JSONWriter {
     }
 
     /// Writes a field with a whole number, or null.
-    mutating func field(_ name: String, _ value: Int?) {
+    mutating func field(_ name: String, _ value: (some FixedWidthInteger)?) {
         key(name)
         bytes.append(contentsOf: (value.map { String($0) } ?? "null").utf8)
         needsComma = true
