@@ -30,6 +30,12 @@ struct ByteReader {
             .damaged, message, path: path, offset: startOffset + position - bytesBack)
     }
 
+    /// The error that what ends at the current position is of a later version.
+    func unsupported(_ message: String, bytesBack: Int) -> SnapError {
+        SnapError(
+            .unsupported, message, path: path, offset: startOffset + position - bytesBack)
+    }
+
     private mutating func advance(_ count: Int, _ what: String) throws(SnapError) -> Int {
         guard bytes.count - position >= count else {
             throw damage("\(what) ends early: \(bytes.count - position) bytes, expected \(count)")

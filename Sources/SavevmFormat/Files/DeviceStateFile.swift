@@ -33,7 +33,8 @@ package struct DeviceStateFile: ~Copyable {
                 .damaged, "is not the device-state file that its checkpoint names", path: path)
         }
         var reader = try ends.reader(ofSection: 0, "section table")
-        sections = try StoredSection.decode(&reader, end: ends.trailer.sections[0].offset)
+        sections = try StoredSection.decode(
+            &reader, count: ends.trailer.itemCount, end: ends.trailer.sections[0].offset)
         self.ends = ends
     }
 

@@ -204,9 +204,9 @@ package struct GroupHead: Sendable, Equatable {
             let codecField = try reader.integer("codec", as: UInt8.self)
             let dictionaryCount = try reader.integer("dictionary count", as: UInt8.self)
             guard let codec = Codec(rawValue: codecField), dictionaryCount == 0 else {
-                throw SnapError(
-                    .unsupported,
-                    "\(reader.damage("codec \(codecField) with \(dictionaryCount) dictionaries"))")
+                throw reader.unsupported(
+                    "cluster has codec \(codecField) and \(dictionaryCount) dictionaries",
+                    bytesBack: 2)
             }
             let encodedByteCount = try reader.count(
                 "cluster's encoded bytes", as: UInt32.self, in: 0...Limits.clusterByteCountMax)

@@ -100,10 +100,10 @@ package struct StoredSection: Sendable, Equatable {
     }
 
     static func decode(
-        _ reader: inout ByteReader, end: Int
+        _ reader: inout ByteReader, count: Int, end: Int
     ) throws(SnapError) -> [StoredSection] {
-        let count = try reader.count(
-            "section count", as: UInt32.self, in: 0...Limits.deviceSectionCountMax)
+        let limited = min(count, Limits.deviceSectionCountMax)
+        let count = try reader.count("section count", as: UInt32.self, in: limited...limited)
         var sections: [StoredSection] = []
         var offset = FileHeader.byteCount
         for _ in 0..<count {
@@ -118,7 +118,7 @@ package struct StoredSection: Sendable, Equatable {
     private init(_ reader: inout ByteReader, offset: Int, end: Int) throws(SnapError) {
         let field = try reader.integer("section kind", as: UInt8.self)
         guard let kind = Kind(rawValue: field) else {
-            throw SnapError(.unsupported, "\(reader.damage("section kind \(field)"))")
+            throw reader.unsupported("device section has kind \(field)", bytesBack: 1)
         }
         self.kind = kind
         name = try reader.text("section name")
@@ -147,7 +147,7 @@ extension SectionPiece {
     fileprivate init(_ reader: inout ByteReader, room: Int) throws(SnapError) {
         let field = try reader.integer("codec", as: UInt8.self)
         guard let codec = Codec(rawValue: field) else {
-            throw SnapError(.unsupported, "\(reader.damage("codec \(field)"))")
+            throw reader.unsupported("section piece has codec \(field)", bytesBack: 1)
         }
         try reader.zeros(3, "section piece")
         let byteCount = try reader.count(

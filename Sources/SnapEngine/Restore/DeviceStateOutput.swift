@@ -83,12 +83,14 @@ struct DeviceStateOutput: ~Copyable {
     ) throws(SnapError) -> [FilePath] {
         var files: [FilePath] = []
         for section in sections {
-            guard GuestName(section.name) != nil else {
+            let file = target.file(section.name)
+            guard GuestName(section.name) != nil, !files.contains(file) else {
                 throw SnapError(
-                    .cannotCreate, "section \"\(section.name)\" cannot name a file",
+                    .cannotCreate,
+                    "section \"\(section.name)\" cannot name a file, or is there twice",
                     path: target.path)
             }
-            files.append(target.file(section.name))
+            files.append(file)
         }
         return files
     }

@@ -11,8 +11,7 @@ enum Report {
     ///   - isJSON: Whether to say it as one JSON object.
     static func failure(_ error: SnapError, isJSON: Bool) {
         guard isJSON else {
-            let hint = error.hint.map { "hint: \($0)\n" } ?? ""
-            write("snap: \(error)\n\(hint)", to: .standardError)
+            write("snap: " + text(of: error))
             return
         }
         var json = JSONWriter()
@@ -26,15 +25,14 @@ enum Report {
                 if let hint = error.hint { json.field("hint", hint) }
             }
         }
-        write(json.text + "\n", to: .standardError)
+        write(json.text + "\n")
     }
 
     /// Says what did not go well though the command succeeds.
     ///
     /// - Parameter error: What went wrong.
     static func warning(_ error: SnapError) {
-        let hint = error.hint.map { "hint: \($0)\n" } ?? ""
-        write("snap: warning: \(error)\n\(hint)", to: .standardError)
+        write("snap: warning: " + text(of: error))
     }
 
     /// Prints a result.
@@ -47,8 +45,13 @@ enum Report {
         }
     }
 
-    private static func write(_ text: String, to handle: FileHandle) {
+    private static func text(of error: SnapError) -> String {
+        let hint = error.hint.map { "hint: \($0.printable)\n" } ?? ""
+        return "\(error.description.printable)\n\(hint)"
+    }
+
+    private static func write(_ text: String) {
         // There is nobody left to tell if standard error fails.
-        try? handle.write(contentsOf: Data(text.utf8))
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }

@@ -16,7 +16,7 @@ struct Table {
 
     /// The table as lines; control characters of a cell do not reach the terminal.
     var text: String {
-        let cells = [columns.map(\.title)] + rows.map { $0.map(Self.printable) }
+        let cells = [columns.map(\.title)] + rows.map { $0.map(\.printable) }
         let widths = columns.indices.map { column in
             cells.reduce(0) { max($0, Self.width($1[column])) }
         }
@@ -42,14 +42,5 @@ struct Table {
     /// How many columns of a terminal a cell takes: characters, which are bytes in nearly all.
     private static func width(_ cell: String) -> Int {
         cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count
-    }
-
-    private static func printable(_ cell: String) -> String {
-        if cell.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return cell }
-        return String(
-            cell.unicodeScalars.map { scalar in
-                let isControl = scalar.properties.generalCategory == .control
-                return isControl ? "\u{fffd}" : Character(scalar)
-            })
     }
 }
