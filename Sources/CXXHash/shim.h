@@ -19,8 +19,3 @@ static inline snap_xxh128 snap_xxh3_128_with_secret(
     XXH128_hash_t h = XXH3_128bits_withSecret(bytes, count, secret, secret_count);
     return (snap_xxh128){h.low64, h.high64};
 }
-
-static inline int snap_xxh3_generate_secret(
-    void *secret, size_t secret_count, const void *key, size_t key_count) {
-    return XXH3_generateSecret(secret, secret_count, key, key_count) == XXH_OK;
-}

@@ -13,6 +13,9 @@ enum CheckpointColumns {
         "device_state_byte_count",
     ]
 
+    /// No count of a checkpoint comes near it, and sums of several still fit 63 bits.
+    private static let countMax = 1 << 58
+
     /// The columns as SQL; the guest's name is selected behind them.
     static let list = names.joined(separator: ", ")
 
@@ -31,6 +34,11 @@ enum CheckpointColumns {
         pages.literal = try row.decode(atIndex: 10)
         pages.becameZero = try row.decode(atIndex: 11)
         pages.moved = try row.decode(atIndex: 12)
+        let counts = [
+            pages.zero, pages.unchanged, pages.duplicate, pages.delta, pages.literal,
+            pages.becameZero, pages.moved,
+        ]
+        guard counts.allSatisfy({ (0...countMax).contains($0) }) else { return nil }
         return try Checkpoint(
             guest: guest, number: row.decode(atIndex: 0), id: id, parent: row.decode(atIndex: 2),
             createdAt: Timestamp(secondsSinceEpoch: row.decode(atIndex: 3)),

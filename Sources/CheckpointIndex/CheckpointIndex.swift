@@ -50,6 +50,10 @@ package final class CheckpointIndex {
                 "schema version is \(version), this snap knows \(Schema.currentVersion)",
                 path: path)
         }
+        guard version >= 0 else {
+            throw SnapError(
+                .damaged, "schema version is \(version)", path: path, hint: Self.hint)
+        }
         guard version > 0 || isWritable else {
             throw SnapError(.damaged, "has no tables", path: path, hint: Self.hint)
         }

@@ -22,11 +22,13 @@ public struct MemoryImage: ~Copyable, Sendable {
         guard status.kind == .regular else {
             throw SnapError(.notFound, "is not a regular file", path: path)
         }
-        guard status.byteCount > 0, status.byteCount % Page.byteCount == 0 else {
+        guard status.byteCount > 0, status.byteCount % Page.byteCount == 0,
+            status.byteCount <= RAMBlock.byteCountMax
+        else {
             throw SnapError(
                 .mismatch,
                 "length is \(status.byteCount) bytes, expected a positive multiple of "
-                    + "\(Page.byteCount)", path: path)
+                    + "\(Page.byteCount) up to \(RAMBlock.byteCountMax)", path: path)
         }
         block = RAMBlock(name: "", byteCount: status.byteCount)
         self.file = file

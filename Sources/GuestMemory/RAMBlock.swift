@@ -7,6 +7,9 @@ public struct RAMBlock: Sendable, Equatable {
     /// Where the guest sees it, in bytes, if known.
     public let guestPhysicalAddress: UInt64?
 
+    /// The longest block in bytes: 1 PiB.
+    public static let byteCountMax = 1 << 50
+
     /// Describes a RAM block.
     ///
     /// - Parameters:

@@ -19,10 +19,8 @@ package enum Limits {
         + slotCountMax * (Hash128.byteCount + 2 + 10)
     /// Groups in a file: 31 bits of a location hold one.
     package static let groupCountMax = Location.groupMax + 1
-    /// A RAM block in bytes: 1 PiB.
-    ///
-    /// The sum over all blocks still fits 63 bits.
-    package static let blockByteCountMax = 1 << 50
+    /// A RAM block in bytes: the sum over all blocks still fits 63 bits.
+    package static let blockByteCountMax = RAMBlock.byteCountMax
     /// Levels of tables: 512^5 pages are more than such a block has.
     package static let levelMax = 5
     /// RAM blocks of a guest.
@@ -38,5 +36,9 @@ package enum Limits {
     /// Device sections of a checkpoint.
     package static let deviceSectionCountMax = 65536
     /// A device section in bytes.
-    package static let deviceSectionByteCountMax = 1 << 40
+    package static let deviceSectionByteCountMax = 1 << 34
+    /// A section of a file, which is read whole, in bytes.
+    package static let sectionByteCountMax = 1 << 28
+    /// What a checkpoint can add to a store, in bytes.
+    package static let storedByteCountMax = 1 << 60
 }

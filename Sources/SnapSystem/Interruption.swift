@@ -18,7 +18,8 @@ public enum Interruption {
         if isRequested { throw SnapError(.interrupted, "interrupted") }
     }
 
-    /// Catches the signals from now on, and ignores SIGPIPE so that a closed pipe is an error.
+    /// Catches the signals from now on, and ignores those of a closed pipe and of a file
+    /// that grows too long, so that both are errors.
     ///
     /// Without SA_RESTART, so that a blocked read or flock(2) wakes (sigaction(2)). A signal that
     /// the caller has ignored, as nohup(1) does, stays ignored; one that it has blocked, as a
@@ -29,6 +30,9 @@ public enum Interruption {
         unsafe action.__sigaction_handler.sa_handler = { _ in
             Interruption.requested.store(true, ordering: .relaxed)
         }
+        // A second signal ends the process where the first is not seen, as in a write to a pipe
+        // that nobody reads. What is being written has no name yet.
+        action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
         var numbers = sigset_t()
         unsafe sigemptyset(&numbers)
         for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {
@@ -36,7 +40,7 @@ public enum Interruption {
             unsafe sigaddset(&numbers, number)
         }
         unsafe sigprocmask(SIG_UNBLOCK, &numbers, nil)
-        signal(SIGPIPE, SIG_IGN)
+        for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {

@@ -71,13 +71,6 @@ public struct MemoryBuffer: ~Copyable {
         let part = unsafe part(target..<target + source.byteCount)
         unsafe source.withUnsafeBytes { source in unsafe part.copyMemory(from: source) }
     }
-
-    /// Sets bytes to zero.
-    ///
-    /// - Parameter range: Which bytes.
-    public mutating func clear(_ range: Range<Int>) {
-        unsafe part(range).initializeMemory(as: UInt8.self, repeating: 0)
-    }
 }
 
 extension [UInt8] {

@@ -99,7 +99,6 @@ extension SnapError.Code {
             case .noSuchFileOrDirectory, .notDirectory: .notFound
             case .permissionDenied, .notPermitted, .readOnlyFileSystem: .permission
             case .fileExists: .cannotCreate
-            case .wouldBlock: .busy
             case .interrupted: .interrupted
             default: .inputOutput
             }

@@ -100,7 +100,8 @@ struct InputTests {
             ("h", .notFound), ("h:1", .notFound), ("g@latest~2", .notFound),
             ("g@2027-01-15T07:59Z", .notFound), ("g:", .usage), ("g:x", .usage), ("g:0", .usage),
             ("g@", .usage), ("g@2027-02-30T00:00", .usage), ("g@2027-01-15", .usage),
-            ("g@latest~", .usage), ("g@latest~x", .usage), ("", .usage), ("a/b", .usage),
+            ("g@latest~", .usage), ("g@latest~9223372036854775807", .usage),
+            ("g@latest~x", .usage), ("", .usage), ("a/b", .usage),
             ("g:99999999999999999999", .usage), ("../g:1", .usage),
         ]
         for (text, code) in failures {
@@ -156,6 +157,49 @@ struct InputTests {
             }
             #expect(error?.code == .cannotCreate, "\(path)")
         }
+    }
+
+    @Test("a forced restore that fails removes nothing that was there")
+    func forcedDeviceState() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 3)
+        image.pages[1] = MadeUpImage.text(1)
+        let states = try ["d1", "d2"].map { name in
+            Save.DeviceState(
+                name: try GuestName(checking: name, as: "section"),
+                path: try store.scratch.write(Array("new \(name)".utf8), to: name))
+        }
+        try store.save(image) {
+            $0.deviceStates = states
+            $0.level = 0
+        }
+        let path = store.guestPath.appending("0000000001.devstate")
+        var file = try bytes(of: path)
+        let second = try #require(file.indices.first { file[$0...].starts(with: "new d2".utf8) })
+        file[second] ^= 1
+        try write(file, to: path)
+        let folder = store.scratch.file("folder")
+        try FileManager.default.createDirectory(
+            atPath: folder.string, withIntermediateDirectories: true)
+        for name in ["d1", "d2"] { try write([0], to: folder.appending(name)) }
+        let error = #expect(throws: SnapError.self) {
+            _ = try store.restore(1) { restore in
+                restore.deviceState = folder
+                restore.isForced = true
+            }
+        }
+        #expect(error?.code == .damaged)
+        #expect(try names(in: folder) == ["d1", "d2"])
+        #expect(try bytes(of: folder.appending("d2")) == [0])
+        let same = store.scratch.file("same")
+        var restore = Restore(.number(store.guest, 1), to: .file(same))
+        restore.deviceState = same
+        try store.save(image) { $0.deviceStates = [states[0]] }
+        restore.reference = .number(store.guest, 2)
+        let usage = #expect(throws: SnapError.self) {
+            _ = try restore.run(from: store.path, .kernel)
+        }
+        #expect(usage?.code == .usage && !exists(same))
     }
 
     @Test("guest names that are no file's name")

@@ -111,6 +111,12 @@ struct ByteReader {
         }
     }
 
+    /// Whether the next bytes are there and all zero.
+    func isZero(_ count: Int) -> Bool {
+        bytes.count - position >= count
+            && bytes[position..<position + count].allSatisfy { $0 == 0 }
+    }
+
     /// Checks that nothing is left.
     func finish(_ what: String) throws(SnapError) {
         guard position == bytes.count else {

@@ -45,6 +45,11 @@ package struct DeviceStateWriter: ~Copyable {
     package mutating func appendOpaque(
         _ source: borrowing File, name: GuestName
     ) throws(SnapError) {
+        guard sections.count < Limits.deviceSectionCountMax else {
+            throw SnapError(
+                .mismatch, "is one device section too many: \(Limits.deviceSectionCountMax) fit",
+                path: source.path)
+        }
         var section = StoredSection(
             kind: .opaque, name: name.description, firstOffset: offset)
         while true {
@@ -94,6 +99,11 @@ package struct DeviceStateWriter: ~Copyable {
     /// - Throws: `.cannotCreate` if the name is taken, `.inputOutput` or `.permission`.
     package consuming func finish() throws(SnapError) -> DeviceStateSeal {
         let table = StoredSection.encode(sections)
+        guard table.count <= Limits.sectionByteCountMax else {
+            throw SnapError(
+                .mismatch, "the device state is too long: its table has \(table.count) bytes",
+                path: pending.file.path)
+        }
         let section = Trailer.Section(
             offset: offset, byteCount: table.count,
             checksum: table.withBytes { Hash128(checksumOf: $0) })

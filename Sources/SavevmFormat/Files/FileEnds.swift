@@ -46,6 +46,12 @@ struct FileEnds: ~Copyable, Sendable {
     /// Reads a section and checks it.
     func reader(ofSection index: Int, _ what: String) throws(SnapError) -> ByteReader {
         let section = trailer.sections[index]
+        guard section.byteCount <= Limits.sectionByteCountMax else {
+            throw SnapError(
+                .damaged,
+                "\(what) has \(section.byteCount) bytes, expected at most "
+                    + "\(Limits.sectionByteCountMax)", path: path, offset: section.offset)
+        }
         let bytes = try read(byteCount: section.byteCount, at: section.offset, what)
         let reader = ByteReader(bytes, path: path, startOffset: section.offset)
         try reader.check(section.checksum, what)

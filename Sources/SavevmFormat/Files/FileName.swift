@@ -1,3 +1,5 @@
+import GuestMemory
+
 /// The names of a checkpoint's files in its guest's directory.
 package enum FileName: Sendable, Hashable {
     /// RAM pages and tables: the checkpoint itself.
@@ -32,7 +34,7 @@ package enum FileName: Sendable, Hashable {
         case ".retired": self = .retired(number)
         default: return nil
         }
-        guard self.text == text, number > 0 else { return nil }
+        guard self.text == text, (1...Checkpoint.numberMax).contains(number) else { return nil }
     }
 
     private static func digits(_ number: Int) -> String {

@@ -50,9 +50,6 @@ package final class SavevmFile: Sendable {
     /// How often the file has been rewritten.
     package var generation: Int { ends.trailer.generation }
 
-    /// How many groups the file has.
-    package var groupCount: Int { ends.trailer.itemCount }
-
     /// Reads the RAM blocks and their roots.
     ///
     /// - Throws: `.damaged` or `.inputOutput`.

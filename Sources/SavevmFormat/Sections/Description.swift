@@ -95,12 +95,13 @@ package struct Description: Sendable, Equatable {
         pages.literal = counts[4]
         pages.becameZero = counts[5]
         pages.moved = counts[6]
-        let stored = try reader.count("stored bytes", as: UInt64.self, in: 0...Int.max)
+        let stored = try reader.count(
+            "stored bytes", as: UInt64.self, in: 0...Limits.storedByteCountMax)
         guard let key = DigestKey(try reader.bytes(DigestKey.byteCount, "digest key")) else {
-            throw reader.damage("digest key")
+            preconditionFailure("a key of \(DigestKey.byteCount) bytes is a key")
         }
         let deviceByteCount = try reader.count(
-            "device-state file's length", as: UInt64.self, in: 0...Int.max)
+            "device-state file's length", as: UInt64.self, in: 0...Limits.storedByteCountMax)
         let checksum = try reader.hash("device-state file's checksum")
         try reader.finish("description")
         var description = Description(

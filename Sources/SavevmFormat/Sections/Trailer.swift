@@ -92,7 +92,7 @@ package struct Trailer: Sendable, Equatable {
         var sections: [Section] = []
         var end = FileHeader.byteCount
         for index in 0..<Self.sectionCountMax {
-            if index >= sectionCount && header.compatibleFlags == 0 {
+            if index >= sectionCount, header.compatibleFlags == 0 || reader.isZero(32) {
                 try reader.zeros(32, "trailer")
                 continue
             }

@@ -6,7 +6,8 @@ import SystemPackage
 /// The device state on its way out: one section to a file, several to a directory.
 struct DeviceStateOutput: ~Copyable {
     private let source: DeviceStateFile
-    private let files: [FilePath]
+    /// Where the sections go, in order.
+    let files: [FilePath]
     private let directoryToMake: Directory?
     private let calls: SystemCalls
     private let isForced: Bool
@@ -97,7 +98,7 @@ struct DeviceStateOutput: ~Copyable {
 
     /// Writes all sections out; each file appears when it is whole.
     ///
-    /// On failure none of them is left.
+    /// On failure none is left of those that replaced nothing.
     ///
     /// - Parameter isSynchronized: Whether their bytes must be on the disk.
     /// - Throws: `.damaged`, `.cannotCreate`, `.permission` or `.inputOutput`.
@@ -111,8 +112,10 @@ struct DeviceStateOutput: ~Copyable {
                     try output.write(bytes, at: offset)
                     offset += bytes.byteCount
                 }
+                let isNew = output.isNew
                 try output.publish(isSynchronized: isSynchronized)
-                published.append(path)
+                // What was replaced cannot be had back, and what is new is better than nothing.
+                if isNew { published.append(path) }
             }
         } catch {
             withdraw()

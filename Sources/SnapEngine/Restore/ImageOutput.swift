@@ -7,6 +7,8 @@ struct ImageOutput: ~Copyable, Sendable {
     private let name: String
     private let pending: PendingFile
     private let isForced: Bool
+    /// Whether nothing had its name when it was begun.
+    let isNew: Bool
 
     /// Begins a file, after a look at what has its name.
     ///
@@ -38,6 +40,7 @@ struct ImageOutput: ~Copyable, Sendable {
         self.name = name
         self.pending = pending
         self.isForced = isForced
+        isNew = existing == nil
     }
 
     /// Sets the length; what is not written is a hole.

@@ -79,6 +79,9 @@ package struct Restore: Sendable {
             try source.write(to: File.standardOutput(calls), jobs: jobs)
             try devices?.publish(isSynchronized: isSynchronized)
         case .file(let path):
+            guard devices?.files.contains(path) != true else {
+                throw SnapError(.usage, "is to hold both memory and device state", path: path)
+            }
             let image = try ImageOutput(path, calls, isForced: isForced)
             try image.setLength(source.byteCount)
             try source.write(to: image, jobs: jobs)

@@ -115,10 +115,12 @@ struct UnitEncoder: ~Copyable {
                             continue
                         }
                         progress.counts.moved += 1
-                        progress.counts.literal -= 1
+                    } else {
+                        progress.counts.literal += 1
                     }
+                } else {
+                    progress.counts.literal += 1
                 }
-                progress.counts.literal += 1
                 let slot = progress.records.count
                 if slot != page { buffer.move(bytes, to: slot * Page.byteCount) }
                 progress.records.append(.literal(digest))

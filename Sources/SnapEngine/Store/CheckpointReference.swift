@@ -39,7 +39,9 @@ package enum CheckpointReference: Sendable, Equatable {
         _ point: Substring, of guest: GuestName, in text: String
     ) throws(SnapError) -> CheckpointReference {
         if point == "latest" { return .latest(guest, back: 0) }
-        if point.hasPrefix("latest~"), let back = number(point.dropFirst("latest~".count)) {
+        if point.hasPrefix("latest~"), let back = number(point.dropFirst("latest~".count)),
+            back <= Checkpoint.numberMax
+        {
             return .latest(guest, back: back)
         }
         guard let time = Timestamp(point) else { throw malformed(text) }

@@ -51,6 +51,8 @@ package struct GuestDirectory: Sendable {
     /// - Throws: `.busy`, `.permission` or `.inputOutput`.
     func lockForWriting(patience: Duration) throws(SnapError) -> FileLock {
         try directory.make()
+        // Made here, by whom the store is, so that no other reader comes to own it.
+        _ = try File(makingIfAbsent: directory.file(Self.readerLockName), directory.calls)
         let file = try File(
             makingIfAbsent: directory.file(Self.writerLockName), directory.calls)
         return try FileLock(.exclusive, file, patience: patience)

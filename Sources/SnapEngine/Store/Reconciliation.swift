@@ -21,7 +21,8 @@ enum Reconciliation {
     ) throws(SnapError) -> (files: GuestDirectory.Files, lost: Set<Int>, highestNumber: Int) {
         let files = try guest.files()
         let rows = try index.numbers(of: guest.guest)
-        try removeLeftovers(files, in: guest.directory)
+        // A save that died has no row: a device state with one is that of a file that is lost.
+        try removeLeftovers(files, besides: rows.live, in: guest.directory)
         let retired = files.retired.subtracting(files.savevm).subtracting(rows.retired)
         if !retired.isEmpty {
             try index.retire(try sizes(of: retired, in: guest.directory), of: guest.guest)
@@ -39,9 +40,9 @@ enum Reconciliation {
     }
 
     private static func removeLeftovers(
-        _ files: GuestDirectory.Files, in directory: Directory
+        _ files: GuestDirectory.Files, besides rows: Set<Int>, in directory: Directory
     ) throws(SnapError) {
-        let deviceStates = files.deviceState.subtracting(files.savevm).sorted()
+        let deviceStates = files.deviceState.subtracting(files.savevm).subtracting(rows).sorted()
         let names = files.temporary + deviceStates.map { FileName.deviceState($0).text }
         for name in names { try directory.remove(name) }
         if !names.isEmpty { try directory.synchronize() }

@@ -12,7 +12,7 @@ package enum Reindex {
         package var guestCount = 0
         /// Checkpoints that are in the index now.
         package var checkpointCount = 0
-        /// Files that are not whole, and are not in the index.
+        /// Files that are not whole: checkpoints that are not in the index now, and device states.
         package var damagedFileCount = 0
     }
 
@@ -79,7 +79,10 @@ package enum Reindex {
     ) throws(SnapError) -> Outcome {
         try removeNewIndex(in: directory)
         let path = directory.file(newIndexName)
-        _ = try File(makingIfAbsent: path, directory.calls)
+        let file = try File(makingIfAbsent: path, directory.calls)
+        if let old = try directory.status(of: Store.indexName) {
+            try file.takeOwnerAndMode(of: old)
+        }
         var outcome = Outcome()
         do {
             let index = try CheckpointIndex(path, isWritable: true, directory.calls)
@@ -110,7 +113,11 @@ package enum Reindex {
         var batch: [IndexedCheckpoint] = []
         for number in files.savevm.sorted() {
             do {
-                batch.append(try IndexedCheckpoint(reading: number, of: guest, warn: warn))
+                batch.append(
+                    try IndexedCheckpoint(reading: number, of: guest) { error in
+                        outcome.damagedFileCount += 1
+                        warn(error)
+                    })
             } catch let error where error.code == .damaged || error.code == .unsupported {
                 outcome.damagedFileCount += 1
                 warn(error)

@@ -120,7 +120,8 @@ package struct Store: ~Copyable {
             let identity = try Reindex.identity(fromFilesOf: directory) ?? .random()
             try identity.write(to: directory)
         }
-        if try directory.status(of: indexName) == nil {
+        // An index of no bytes has lost its rows as one that is missing has.
+        if try directory.status(of: indexName)?.byteCount ?? 0 == 0 {
             _ = try Reindex.rebuildIndex(of: directory, warn: warn)
         }
         try CheckpointIndex(directory.file(indexName), isWritable: true, directory.calls)
@@ -146,6 +147,11 @@ package struct Store: ~Copyable {
     static func guests(in directory: Directory) throws(SnapError) -> [GuestName] {
         let guests = directory.directory(guestsName)
         guard try guests.status() != nil else { return [] }
-        return try guests.names().compactMap { GuestName($0) }
+        var found: [GuestName] = []
+        for name in try guests.names() {
+            guard let guest = GuestName(name) else { continue }
+            if try guests.status(of: name)?.kind == .directory { found.append(guest) }
+        }
+        return found
     }
 }

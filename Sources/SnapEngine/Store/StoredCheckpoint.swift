@@ -31,7 +31,12 @@ extension IndexedCheckpoint {
                     directory.file(FileName.deviceState(number).text), seal,
                     file.header.checkpointID, directory.calls
                 ).sections.map(\.summary)
-            } catch { warn(error) }
+            } catch let error where error.code == .damaged || error.code == .notFound {
+                warn(
+                    SnapError(
+                        .damaged, "device state is lost: \(error.message)", path: error.path,
+                        offset: error.offset))
+            }
         }
         try self.init(file, sections)
     }

@@ -25,16 +25,6 @@ public struct File: ~Copyable, Sendable {
         try self.init(path, calls, flags: O_RDONLY, action: "open")
     }
 
-    /// Opens an existing file for writing.
-    ///
-    /// - Parameters:
-    ///   - path: The file.
-    ///   - calls: The seam.
-    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
-    public init(writing path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(path, calls, flags: O_WRONLY, action: "open for writing")
-    }
-
     /// Opens a file for reading and makes it, empty and with mode 0600, if it is not there.
     ///
     /// - Parameters:
@@ -46,14 +36,15 @@ public struct File: ~Copyable, Sendable {
     }
 
     init(
-        _ path: FilePath, _ calls: SystemCalls, flags: Int32, action: String
+        _ path: FilePath, _ calls: SystemCalls, flags: Int32, action: String,
+        shownAs shown: FilePath? = nil
     ) throws(SnapError) {
         do {
             descriptor = try calls.open(path, flags, permissions: [.ownerReadWrite])
         } catch {
             throw SnapError(error, action: action, path: path)
         }
-        self.path = path
+        self.path = shown ?? path
         self.calls = calls
         isOwner = true
     }
@@ -160,6 +151,7 @@ public struct File: ~Copyable, Sendable {
     ) throws(SnapError) {
         var count = 0
         while count < source.byteCount {
+            try Interruption.check()
             do {
                 count += try write(source.extracting(droppingFirst: count), count)
             } catch {

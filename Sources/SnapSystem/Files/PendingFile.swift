@@ -43,7 +43,7 @@ public struct PendingFile: ~Copyable, Sendable {
         do {
             return try File(
                 directory.path, calls, flags: O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile),
-                action: "make \(name) in")
+                action: "make \(name) in", shownAs: directory.file(name))
         } catch let error where error.code == .inputOutput {
             return nil
         }

@@ -34,16 +34,16 @@ struct ReindexCommand: ParsableCommand {
                 json.field("checkpointCount", outcome.checkpointCount)
                 json.field("damagedFileCount", outcome.damagedFileCount)
             }
-            try Report.result(json.text + "\n")
+            Report.done(json.text + "\n")
         } else if !common.quiet {
-            try Report.result(
+            Report.done(
                 outcome.guestCount.counted("guest") + ", "
                     + outcome.checkpointCount.counted("checkpoint") + "\n")
         }
         guard outcome.damagedFileCount == 0 else {
             throw SnapError(
                 .damaged,
-                outcome.damagedFileCount.counted("file") + " not whole, and not in the index",
+                outcome.damagedFileCount.counted("file") + " not whole",
                 path: path)
         }
     }

@@ -76,10 +76,10 @@ struct RestoreCommand: ParsableCommand {
                 json.field("output", output)
                 json.field("elapsedSeconds", elapsed)
             }
-            try Report.result(json.text + "\n")
+            Report.done(json.text + "\n")
         } else if !common.quiet && output != "-" {
             let size = checkpoint.memoryByteCount.asByteCount
-            try Report.result(
+            Report.done(
                 "\(checkpoint.reference)  \(size)  restored to \(output)  "
                     + "\(elapsed.seconds(fractionDigits: 2)) s\n")
         }

@@ -101,9 +101,9 @@ struct SaveCommand: ParsableCommand {
                 checkpoint.writeFields(&json)
                 json.field("elapsedSeconds", elapsed)
             }
-            try Report.result(json.text + "\n")
+            Report.done(json.text + "\n")
         } else if !common.quiet {
-            try Report.result(checkpoint.savedLine(elapsed))
+            Report.done(checkpoint.savedLine(elapsed))
         }
     }
 

@@ -2,7 +2,7 @@ extension Int {
     /// A number of bytes for people: `712.3 KiB`.
     var asByteCount: String {
         if self < 1024 { return "\(self) B" }
-        var tenths = self * 10 / 1024
+        var tenths = self / 1024 * 10 + self % 1024 * 10 / 1024
         for unit in ["KiB", "MiB", "GiB"] {
             if tenths < 10240 { return "\(tenths / 10).\(tenths % 10) \(unit)" }
             tenths /= 1024

@@ -35,6 +35,15 @@ enum Report {
         write("snap: warning: " + text(of: error))
     }
 
+    /// Prints what came of a command that has done its work.
+    ///
+    /// If that cannot be printed the work is done all the same.
+    ///
+    /// - Parameter text: Whole lines.
+    static func done(_ text: String) {
+        do { try result(text) } catch { warning(error) }
+    }
+
     /// Prints a result.
     ///
     /// - Parameter text: Whole lines.
