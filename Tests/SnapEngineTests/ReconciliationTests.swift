@@ -168,7 +168,7 @@ struct ReconciliationTests {
         #expect(third.pages.changed == 0)
         var changed = images[1]
         changed.pages[0]?[17] ^= 1
-        #expect(try store.save(changed).pages.literal == 1)
+        #expect(try store.save(changed).pages.delta == 1)
         #expect(try store.restores(3, to: images[1]))
         #expect(try store.restores(4, to: changed))
     }

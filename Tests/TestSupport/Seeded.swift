@@ -38,16 +38,49 @@ package struct MadeUpImage: Equatable, Sendable {
     package mutating func edit(_ count: Int, _ generator: inout Seeded) {
         for _ in 0..<count {
             let page = Int.random(in: 0..<pageCount, using: &generator)
-            switch Int.random(in: 0..<6, using: &generator) {
+            switch Int.random(in: 0..<9, using: &generator) {
             case 0: pages[page] = nil
-            case 1: pages[page] = Self.noise(&generator)
+            case 1:
+                pages[page] = Self.noise(&generator)
+                if page % 4 == 0 { pages[(page + 600) % pageCount] = pages[page] }
             case 2: pages[page] = pages[Int.random(in: 0..<pageCount, using: &generator)]
             case 3 where pages[page] != nil:
                 pages[page]?[Int.random(in: 0..<4096, using: &generator)] &+= 1
+            case 4 where pages[page] != nil:
+                let start = Int.random(in: 0..<4096, using: &generator)
+                for index in start..<min(4096, start + 300) { pages[page]?[index] ^= 0x55 }
+            case 5: move(to: page, &generator)
+            case 6:
+                for cleared in page..<min(pageCount, page + 20) { pages[cleared] = nil }
             default: pages[page] = Self.text(Int.random(in: 0..<1000, using: &generator))
             }
         }
         for (page, bytes) in pages where bytes.allSatisfy({ $0 == 0 }) { pages[page] = nil }
+    }
+
+    /// Copies a run of pages to another place, as a guest does that compacts its memory.
+    private mutating func move(to page: Int, _ generator: inout Seeded) {
+        let source = Int.random(in: 0..<pageCount, using: &generator)
+        let count = min(Int.random(in: 1...10, using: &generator), pageCount - max(page, source))
+        let run = (0..<count).map { pages[source + $0] }
+        for (index, content) in run.enumerated() { pages[page + index] = content }
+    }
+
+    /// The pages in which another image of the same length differs.
+    package func differing(from other: MadeUpImage) -> Set<Int> {
+        Set(Set(pages.keys).union(other.pages.keys).filter { pages[$0] != other.pages[$0] })
+    }
+
+    /// A bitmap with a bit for each of some pages.
+    ///
+    /// - Parameters:
+    ///   - dirty: The pages.
+    ///   - isPadded: Whether it is a whole number of 64-bit words long.
+    package func bitmap(_ dirty: Set<Int>, isPadded: Bool = true) -> [UInt8] {
+        let count = isPadded ? (pageCount + 63) / 64 * 8 : (pageCount + 7) / 8
+        var bytes = [UInt8](repeating: 0, count: count)
+        for page in dirty { bytes[page / 8] |= 1 << UInt8(page % 8) }
+        return bytes
     }
 
     /// The image's bytes.

@@ -92,7 +92,7 @@ package struct PageReader: ~Copyable {
             let encoded = try encoded(request.location.slot, of: group)
             switch record.form {
             case .literal:
-                try place(encoded, as: request.targetPage, in: &target)
+                place(encoded, as: request.targetPage, in: &target)
                 try check(record, request.targetPage, in: target, group.file, group.entry.offset)
             case .delta(let base):
                 guard base < request.location else {
@@ -120,14 +120,7 @@ package struct PageReader: ~Copyable {
     private mutating func resolve(
         _ delta: PendingDelta, level: Int, into target: inout MemoryBuffer
     ) throws(SnapError) {
-        let group = try group(of: delta.base, level: level)
-        guard group.head.records[delta.base.slot].form == .literal else {
-            throw group.file.damage(
-                "slot \(delta.base.slot) is the base of a delta and not literal",
-                at: group.entry.offset)
-        }
-        let base = try encoded(delta.base.slot, of: group)
-        try place(base, as: delta.targetPage, in: &target)
+        _ = try placeBase(delta.base, level: level, as: delta.targetPage, in: &target)
         let range = Self.range(ofPage: delta.targetPage)
         let isValid = runs.withBytes { runs in
             target.withMutableBytes(range) { page in
@@ -138,6 +131,36 @@ package struct PageReader: ~Copyable {
             throw delta.file.damage("delta's runs are malformed", at: delta.groupOffset)
         }
         try check(delta.record, delta.targetPage, in: target, delta.file, delta.groupOffset)
+    }
+
+    private mutating func placeBase(
+        _ base: Location, level: Int, as page: Int, in target: inout MemoryBuffer
+    ) throws(SnapError) -> OpenGroup {
+        let group = try group(of: base, level: level)
+        guard group.head.records[base.slot].form == .literal else {
+            throw group.file.damage(
+                "slot \(base.slot) is the base of a delta and not literal",
+                at: group.entry.offset)
+        }
+        let encoded = try encoded(base.slot, of: group)
+        place(encoded, as: page, in: &target)
+        return group
+    }
+
+    /// Reads a literal page that a delta is to be encoded against.
+    ///
+    /// - Parameters:
+    ///   - base: Where it is stored.
+    ///   - level: Its level.
+    ///   - page: Which page of the target it becomes.
+    ///   - target: Where its bytes go.
+    /// - Throws: as `read`; `.damaged` too if it is not literal.
+    package mutating func readBase(
+        _ base: Location, level: Int, as page: Int, into target: inout MemoryBuffer
+    ) throws(SnapError) {
+        let group = try placeBase(base, level: level, as: page, in: &target)
+        try check(
+            group.head.records[base.slot], page, in: target, group.file, group.entry.offset)
     }
 
     /// Reads one page into an array of its own.
@@ -290,7 +313,7 @@ package struct PageReader: ~Copyable {
 
     private func place(
         _ encoded: Range<Int>, as page: Int, in target: inout MemoryBuffer
-    ) throws(SnapError) {
+    ) {
         let start = page * Page.byteCount
         clusters.withBytes(encoded) { target.copy($0, to: start) }
     }

@@ -1,3 +1,6 @@
+import GuestMemory
+import SnapSystem
+
 /// A page as its difference from another: QEMU's XBZRLE runs.
 ///
 /// Pairs of (unchanged length, changed length, changed bytes), lengths as ULEB128 of one or two
@@ -33,6 +36,88 @@ package enum Delta {
                 }
                 return true
             }
+        }
+    }
+
+    /// Changed bytes with fewer unchanged ones than this between them are one run: a run's two
+    /// lengths would take more room than they save.
+    private static let gapMin = 4
+
+    /// Encodes the difference of a page from its base.
+    ///
+    /// - Parameters:
+    ///   - page: The page's bytes.
+    ///   - base: The base's bytes.
+    ///   - byteCountMax: How many bytes the runs may take: under half a page.
+    ///   - runs: What the runs are appended to: at least one, even if nothing differs.
+    /// - Returns: false if they take more; nothing is then appended.
+    package static func encode(
+        _ page: RawSpan, against base: RawSpan,
+        byteCountMax: Int = Limits.deltaByteCountMax, appendingTo runs: inout [UInt8]
+    ) -> Bool {
+        precondition(page.byteCount == Page.byteCount && base.byteCount == Page.byteCount)
+        let start = runs.count
+        unsafe page.withUnsafeBytes { page in
+            unsafe base.withUnsafeBytes { base in
+                var encoded = 0
+                while runs.count - start <= byteCountMax,
+                    let first = unsafe firstDifference(page, base, from: encoded)
+                {
+                    let end = unsafe endOfRun(page, base, from: first)
+                    append(length: first - encoded, to: &runs)
+                    append(length: end - first, to: &runs)
+                    unsafe runs.append(contentsOf: page[first..<end])
+                    encoded = end
+                }
+            }
+        }
+        if runs.count - start > byteCountMax {
+            runs.removeLast(runs.count - start)
+            return false
+        }
+        // A form cannot say that a delta has no bytes: the first byte is set to what it is.
+        if runs.count == start { runs += [0, 1] + page.extracting(first: 1).bytes }
+        return true
+    }
+
+    private static func firstDifference(
+        _ page: UnsafeRawBufferPointer, _ base: UnsafeRawBufferPointer, from start: Int
+    ) -> Int? {
+        var index = start
+        while index + 8 <= page.count {
+            let difference =
+                unsafe page.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                ^ base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if difference != 0 {
+                return index + UInt64(littleEndian: difference).trailingZeroBitCount / 8
+            }
+            index += 8
+        }
+        while index < page.count {
+            if unsafe page[index] != base[index] { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    private static func endOfRun(
+        _ page: UnsafeRawBufferPointer, _ base: UnsafeRawBufferPointer, from first: Int
+    ) -> Int {
+        var end = first + 1
+        var index = end
+        while index < page.count, index - end < gapMin {
+            if unsafe page[index] != base[index] { end = index + 1 }
+            index += 1
+        }
+        return end
+    }
+
+    private static func append(length: Int, to runs: inout [UInt8]) {
+        if length < 0x80 {
+            runs.append(UInt8(length))
+        } else {
+            runs.append(UInt8(length & 0x7f | 0x80))
+            runs.append(UInt8(length >> 7))
         }
     }
 

@@ -42,6 +42,36 @@ package struct PageTable: Sendable {
         min(Unit.pageCount, count(level: level - 1) - index * Unit.pageCount)
     }
 
+    /// How many units there are: tables of level 1, or the one page of a block without tables.
+    package var unitCount: Int { count(level: min(1, depth)) }
+
+    /// The highest level at which a whole subtree begins at a unit and ends in a range.
+    ///
+    /// - Parameters:
+    ///   - unit: Where the subtree is to begin.
+    ///   - end: The unit behind the range; more than `unit`.
+    func subtreeLevel(atUnit unit: Int, upTo end: Int) -> Int {
+        var level = min(1, depth)
+        while level < depth {
+            let index = index(ofUnit: unit, level: level + 1)
+            guard firstUnit(level: level + 1, index: index) == unit,
+                min(firstUnit(level: level + 1, index: index + 1), unitCount) <= end
+            else { break }
+            level += 1
+        }
+        return level
+    }
+
+    /// Which table of a level stands over a unit.
+    func index(ofUnit unit: Int, level: Int) -> Int {
+        unit >> (Self.levelBits * max(level - 1, 0))
+    }
+
+    /// The first unit under a table.
+    func firstUnit(level: Int, index: Int) -> Int {
+        index << (Self.levelBits * max(level - 1, 0))
+    }
+
     /// Encodes the entries of a table as a page.
     ///
     /// - Parameter entries: At most 512 locations; the rest of the page is zero.

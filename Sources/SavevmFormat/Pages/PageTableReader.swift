@@ -12,6 +12,11 @@ package struct PageTableReader: ~Copyable {
     private var reader: PageReader
     /// For each level from 1 the table last used: its index and its entries.
     private var path: [(index: Int, entries: [Location])]
+    /// Longer deltas of tables do not pay: tables compress five times, and one that is stored as
+    /// it is keeps the deltas of later saves short.
+    private static let deltaByteCountMax = Page.byteCount / 8
+
+    private var basePage = MemoryBuffer(byteCount: Page.byteCount)
 
     /// Prepares to walk.
     ///
@@ -81,5 +86,33 @@ package struct PageTableReader: ~Copyable {
         in numbers: Set<Int>, _ location: Location, level: Int
     ) throws(SnapError) -> Bool {
         try reader.isStored(in: numbers, location, level: level)
+    }
+
+    /// Encodes a table as a delta against the literal one behind the same place.
+    ///
+    /// - Parameters:
+    ///   - page: The table, encoded as a page.
+    ///   - level: Its level.
+    ///   - index: Which table of that level.
+    ///   - evicted: Files in which no base may lie.
+    /// - Returns: The base and the runs; nil if there is no base or a delta does not pay.
+    /// - Throws: `.damaged` and what else reading a page throws.
+    mutating func delta(
+        of page: [UInt8], level: Int, index: Int, evicted: Set<Int>
+    ) throws(SnapError) -> (base: Location, runs: [UInt8])? {
+        let location = try location(level: level, index: index)
+        let known = try reader.knownPages(at: [location], level: level, key: nil)[0]
+        let base = known.base ?? location
+        guard base != .zero, !evicted.contains(base.number) else { return nil }
+        try reader.readBase(base, level: level, as: 0, into: &basePage)
+        var runs: [UInt8] = []
+        let isDelta = page.withBytes { page in
+            basePage.withBytes(0..<Page.byteCount) { base in
+                Delta.encode(
+                    page, against: base, byteCountMax: Self.deltaByteCountMax,
+                    appendingTo: &runs)
+            }
+        }
+        return isDelta ? (base, runs) : nil
     }
 }

@@ -4,8 +4,8 @@ package import SnapSystem
 /// Builds a RAM block's page table bottom up while its units come in order.
 ///
 /// Each table is a page of its level; up to 512 of them, those under one table, make a group. A
-/// table with the same entries as the parent's at its place is the parent's, shared. At any time
-/// one group is open per level.
+/// table with the same entries as the parent's at its place is the parent's, shared; one that
+/// differs little is a delta. At any time one group is open per level.
 package struct PageTableWriter: ~Copyable {
     /// What a place in a table holds.
     package enum Child: Sendable {
@@ -20,7 +20,8 @@ package struct PageTableWriter: ~Copyable {
         var index = 0
         var entries: [Location] = []
         var records: [Record] = []
-        var pages: [UInt8] = []
+        /// Their encodings, one after the other.
+        var encodings: [UInt8] = []
         /// Which entry each of the new tables under it is.
         var places: [Int] = []
     }
@@ -34,6 +35,8 @@ package struct PageTableWriter: ~Copyable {
     /// pages come complete.
     private var open: [OpenTable]
     private var root = Location.zero
+    /// How many units have been appended or shared.
+    private var unitCount = 0
 
     /// Prepares to build.
     ///
@@ -65,10 +68,42 @@ package struct PageTableWriter: ~Copyable {
     package mutating func append(
         _ child: Child, to file: inout SavevmWriter
     ) throws(SnapError) {
+        let level = min(1, table.depth)
+        unitCount += 1
+        try append(child, level: level, to: &file)
+    }
+
+    /// Shares the parent's tables up to a unit, whole subtrees at a time.
+    ///
+    /// - Parameters:
+    ///   - unit: The unit that is appended next, or how many there are.
+    ///   - file: Where new tables go.
+    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    package mutating func share(
+        upTo unit: Int, _ file: inout SavevmWriter
+    ) throws(SnapError) {
+        precondition(evicted.isEmpty && unit <= table.unitCount)
+        while unitCount < unit {
+            let level = table.subtreeLevel(atUnit: unitCount, upTo: unit)
+            let index = table.index(ofUnit: unitCount, level: level)
+            let shared = try parent?.location(level: level, index: index) ?? .zero
+            unitCount = min(unit, table.firstUnit(level: level, index: index + 1))
+            // The tables below are those of the last subtree, closed and empty.
+            for below in open.indices.prefix(level).dropFirst() {
+                open[below].index = table.index(ofUnit: unitCount, level: below + 1)
+            }
+            try append(.stored(shared), level: level, to: &file)
+        }
+    }
+
+    /// Appends a page of a level to the table above it, and closes what is full.
+    private mutating func append(
+        _ child: Child, level: Int, to file: inout SavevmWriter
+    ) throws(SnapError) {
         var child = child
-        var level = min(1, table.depth)
+        var level = level
         while level < table.depth {
-            add(child, under: level + 1)
+            try add(child, under: level + 1)
             let above = open[level]
             guard above.entries.count == table.entryCount(level: level + 1, index: above.index)
             else { return }
@@ -79,26 +114,27 @@ package struct PageTableWriter: ~Copyable {
         case .stored(let location): root = location
         case .table(let entries) where level == 0: root = entries[0]
         case .table(let entries):
-            let page = PageTable.encode(entries)
-            root = Location(
-                number: file.number,
-                group: try file.append(encode([record(of: page)], page, level: level)), slot: 0)
+            let (record, encoding) = try encode(entries, level: level, index: 0)
+            let group = try file.append(encode([record], encoding, level: level))
+            root = Location(number: file.number, group: group, slot: 0)
         }
     }
 
     /// Where the root is, when all units have been appended.
     package consuming func finish() -> Location { root }
 
-    private mutating func add(_ child: Child, under level: Int) {
+    private mutating func add(_ child: Child, under level: Int) throws(SnapError) {
         switch child {
         case .stored(let location):
             open[level - 1].entries.append(location)
         case .table(let entries):
-            let page = PageTable.encode(entries)
-            open[level - 1].places.append(open[level - 1].entries.count)
+            let place = open[level - 1].entries.count
+            let index = open[level - 1].index * Unit.pageCount + place
+            let (record, encoding) = try encode(entries, level: level - 1, index: index)
+            open[level - 1].encodings += encoding
+            open[level - 1].places.append(place)
             open[level - 1].entries.append(.zero)
-            open[level - 1].records.append(record(of: page))
-            open[level - 1].pages += page
+            open[level - 1].records.append(record)
         }
     }
 
@@ -110,7 +146,7 @@ package struct PageTableWriter: ~Copyable {
         open[level - 1] = OpenTable(index: closed.index + 1)
         if !closed.places.isEmpty {
             let group = try file.append(
-                encode(closed.records, closed.pages, level: level - 1))
+                encode(closed.records, closed.encodings, level: level - 1))
             for (slot, place) in closed.places.enumerated() {
                 closed.entries[place] = Location(number: file.number, group: group, slot: slot)
             }
@@ -135,15 +171,25 @@ package struct PageTableWriter: ~Copyable {
         return isLost ? nil : location
     }
 
-    private func record(of page: [UInt8]) -> Record {
-        .literal(page.withBytes { digestKey.digest(of: $0) })
+    /// Encodes a table as a delta where that pays, else as it is.
+    private mutating func encode(
+        _ entries: [Location], level: Int, index: Int
+    ) throws(SnapError) -> (record: Record, encoding: [UInt8]) {
+        let page = PageTable.encode(entries)
+        let digest = page.withBytes { digestKey.digest(of: $0) }
+        let delta = try parent?.delta(
+            of: page, level: level, index: index, evicted: evicted)
+        guard let delta else { return (.literal(digest), page) }
+        let record = Record.delta(
+            digest, base: delta.base, encodedByteCount: delta.runs.count)
+        return (record, delta.runs)
     }
 
     private func encode(
-        _ records: [Record], _ pages: [UInt8], level: Int
+        _ records: [Record], _ encodings: [UInt8], level: Int
     ) throws(SnapError) -> EncodedGroup {
-        try pages.withBytes { (pages) throws(SnapError) in
-            try encoder.encode(level: level, records, pages)
+        try encodings.withBytes { (encodings) throws(SnapError) in
+            try encoder.encode(level: level, records, encodings)
         }
     }
 }

@@ -23,7 +23,7 @@ struct RestoreSource: Sendable {
             jobs: jobs,
             next: { cursor.withLock { $0.next() } },
             makeWorker: { UnitDecoder(files) },
-            work: { (worker, unit) throws(SnapError) in
+            work: { (worker, unit, _) throws(SnapError) in
                 try worker.decode(unit)
                 try worker.forEachRun { (bytes, offset) throws(SnapError) in
                     try image.write(bytes, at: unit.offset + offset)
@@ -44,7 +44,7 @@ struct RestoreSource: Sendable {
             jobs: jobs,
             next: { cursor.withLock { $0.next() } },
             makeWorker: { UnitDecoder(files) },
-            work: { (worker, unit) throws(SnapError) in
+            work: { (worker, unit, _) throws(SnapError) in
                 try worker.decode(unit)
                 return worker.bytes(of: unit)
             },

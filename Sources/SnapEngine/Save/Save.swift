@@ -1,7 +1,8 @@
 // snap save: what has changed in a memory image since its parent becomes a checkpoint.
 //
-//     unit ─ read once ─ zero? ─ digest ─ parent's? ─ clusters ─ compress │ in order: append the
-//     group ─ the table, when its subtree ends │ trailer ─ fsync ─ name ─ index row
+//     unit ─ read once ─ zero? ─ digest ─ parent's? │ in order: duplicates │ delta or literal ─
+//     clusters ─ compress │ in order: append the group ─ the table, when its subtree ends │
+//     trailer ─ fsync ─ name ─ index row
 
 import CheckpointIndex
 package import GuestMemory
@@ -44,6 +45,10 @@ package struct Save: Sendable {
     package var deviceStates: [DeviceState] = []
     /// What to share pages with.
     package var parent = Parent.newest
+    /// The pages that may differ from the parent, which must then be named; nil to compare all.
+    package var dirtyBitmap: FilePath?
+    /// Whether no digest is believed: a page is the parent's if its bytes are.
+    package var comparesBytes = false
     /// The compression level, 0 to 9.
     package var level = 1
     /// The user's words for it.
@@ -86,6 +91,7 @@ package struct Save: Sendable {
         // Inputs first: a command that cannot work leaves no new store behind.
         let image = try MemoryImage(raw: image, calls)
         for state in deviceStates { _ = try Self.open(state, calls) }
+        if let dirtyBitmap { _ = try DirtyBitmap(dirtyBitmap, of: image.block, calls) }
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
         let directory = store.guest(guest)
         let lock = try directory.lockForWriting(patience: patience)

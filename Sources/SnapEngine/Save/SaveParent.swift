@@ -1,11 +1,16 @@
 import GuestMemory
 import SavevmFormat
 import SnapSystem
+import SystemPackage
 
 /// The checkpoint that a save shares pages with, and the files through which it does.
 struct SaveParent: Sendable {
     /// Its number and id.
     let reference: Reference
+    /// Its savevm file.
+    let path: FilePath
+    /// What became of its pages.
+    let counts: PageCounts
     /// Its RAM blocks and their roots.
     let blocks: [StoredBlock]
     /// The files that shared pages may lie in.
@@ -22,10 +27,11 @@ struct SaveParent: Sendable {
     ///   - guest: Its guest's directory.
     /// - Throws: `.damaged`, `.unsupported`, `.permission` or `.inputOutput`.
     init(_ checkpoint: Checkpoint, of guest: GuestDirectory) throws(SnapError) {
-        let own = Reference(number: checkpoint.number, id: checkpoint.id)
-        let file = try SavevmFiles(in: guest.directory, [own]).file(checkpoint.number)
+        let file = try guest.savevm(of: checkpoint)
         let all = try file.references()
-        reference = own
+        reference = file.reference
+        path = file.path
+        counts = file.description.pages
         blocks = try file.blocks()
         files = SavevmFiles(in: guest.directory, all)
         (references, evicted) = try ReferenceLimit.apply(to: all, blocks, files)

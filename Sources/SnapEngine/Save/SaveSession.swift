@@ -70,7 +70,14 @@ struct SaveSession: Sendable {
         let block = image.block
         let table = PageTable(pageCount: block.pageCount)
         let parentBlock = parent?.block(matching: block)
-        let cursor = Mutex(UnitCursor(block))
+        // Where files are to be let go of, clean pages have to be moved too.
+        let cursor = Mutex(
+            UnitCursor(
+                block,
+                try save.dirtyBitmap.map { path throws(SnapError) in
+                    try DirtyBitmap(path, of: block, directory.calls)
+                }, skipsCleanUnits: parent?.evicted.isEmpty ?? true))
+        let finder = Mutex(DuplicateFinder())
         let output = Mutex<SaveOutput?>(try makeOutput(table, parentBlock))
         try OrderedPipeline.run(
             jobs: save.jobs,
@@ -79,10 +86,12 @@ struct SaveSession: Sendable {
             },
             makeWorker: { () throws(SnapError) in
                 try UnitEncoder(
-                    level: save.level, identity.digestKey, table,
+                    save, identity.digestKey, table,
                     parent: parentBlock.flatMap { block in parent.map { (block, $0) } })
             },
-            work: { (worker, unit) throws(SnapError) in try worker.encode(unit, of: image) },
+            work: { (worker, unit, turn) throws(SnapError) in
+                try worker.encode(unit, of: image, turn, finder)
+            },
             deliver: { (unit) throws(SnapError) in
                 try output.withLock { output throws(SnapError) in try output?.append(unit) }
             })

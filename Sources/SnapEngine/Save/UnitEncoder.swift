@@ -1,21 +1,7 @@
 import GuestMemory
 import SavevmFormat
 import SnapSystem
-
-/// A unit of memory as it goes into a savevm file.
-struct EncodedUnit: Sendable {
-    /// What the unit's pages have become.
-    enum Content: Sendable {
-        /// Its table is stored already, or all its pages are zero.
-        case stored(Location)
-        /// A new table; of its entries those in `places` get locations in the group, slot by
-        /// slot, once it is known which number the group has.
-        case changed(entries: [Location], group: EncodedGroup?, places: [Int])
-    }
-
-    let content: Content
-    let counts: PageCounts
-}
+import Synchronization
 
 /// Turns units of a memory image into groups, comparing them with the parent's pages.
 ///
@@ -23,32 +9,28 @@ struct EncodedUnit: Sendable {
 struct UnitEncoder: ~Copyable {
     private let digestKey: DigestKey
     private let table: PageTable
+    private let comparesBytes: Bool
     private let encoder: GroupEncoder
     private let evicted: Set<Int>
     private var parentTables: PageTableReader?
     private var parentPages: PageReader?
-    /// The unit's bytes; pages that are stored move together at the front as they are found.
+    /// The unit's bytes; the encodings of pages that are stored replace them from the front.
     private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
-
-    /// What has been found of a unit so far.
-    private struct Progress {
-        var entries: [Location]
-        var counts = PageCounts()
-        var records: [Record] = []
-        var places: [Int] = []
-    }
+    /// A page to compare with: the parent's, an original's, a base.
+    private var other = MemoryBuffer(byteCount: Page.byteCount)
 
     /// - Parameters:
-    ///   - level: The compression level.
+    ///   - save: What the user wants.
     ///   - digestKey: The key of the digests.
     ///   - table: The shape of the block's page table.
     ///   - parent: The parent's block, and the parent.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     init(
-        level: Int, _ digestKey: DigestKey, _ table: PageTable,
+        _ save: Save, _ digestKey: DigestKey, _ table: PageTable,
         parent: (block: StoredBlock, checkpoint: SaveParent)?
     ) throws(SnapError) {
-        encoder = try GroupEncoder(level: level)
+        encoder = try GroupEncoder(level: save.level)
+        comparesBytes = save.comparesBytes
         self.digestKey = digestKey
         self.table = table
         evicted = parent?.checkpoint.evicted ?? []
@@ -66,78 +48,100 @@ struct UnitEncoder: ~Copyable {
     /// - Parameters:
     ///   - unit: The unit.
     ///   - image: The image it is of.
+    ///   - turn: The unit's place in the order.
+    ///   - finder: What has been stored before, used in the unit's turn.
     /// - Throws: `.inputDamaged` if the image has shrunk, `.damaged` for the parent's files,
     ///   `.inputOutput`.
     mutating func encode(
-        _ unit: ImageUnit, of image: borrowing MemoryImage
+        _ unit: ImageUnit, of image: borrowing MemoryImage, _ turn: Turn,
+        _ finder: borrowing Mutex<DuplicateFinder>
     ) throws(SnapError) -> EncodedUnit {
         let theirs = try parentTables?.locations(level: 0, inTable: unit.index) ?? []
-        var progress = Progress(entries: [Location](repeating: .zero, count: unit.pageCount))
-        progress.counts.zero = unit.pageCount
-        progress.counts.becameZero = theirs.count { $0 != .zero }
-        if !unit.dataRuns.isEmpty {
-            for run in unit.dataRuns {
-                let range =
-                    run.lowerBound - unit.bytes.lowerBound..<run.upperBound - unit.bytes.lowerBound
-                try buffer.withMutableBytes(range) { (bytes) throws(SnapError) in
-                    try image.read(into: &bytes, at: run.lowerBound)
-                }
+        var draft = UnitDraft(unit, theirs: theirs)
+        try read(unit, of: image)
+        try classify(&draft)
+        try turn.take { () throws(SnapError) in
+            try finder.withLock { finder throws(SnapError) in
+                try findDuplicates(in: &draft, of: image, &finder)
             }
-            try classify(unit, theirs, &progress)
         }
-        return EncodedUnit(
-            content: try content(unit, theirs, progress), counts: progress.counts)
+        let content = try content(of: &draft)
+        return EncodedUnit(index: unit.index, content: content, tally: draft.tally)
     }
 
-    /// Sorts the pages that hold data into zero, unchanged and stored.
-    private mutating func classify(
-        _ unit: ImageUnit, _ theirs: [Location], _ progress: inout Progress
+    private static func bytes(ofPage page: Int) -> Range<Int> {
+        page * Page.byteCount..<(page + 1) * Page.byteCount
+    }
+
+    private mutating func read(
+        _ unit: ImageUnit, of image: borrowing MemoryImage
     ) throws(SnapError) {
-        let known =
-            theirs.isEmpty
-            ? [] : try parentPages?.knownPages(at: theirs, level: 0, key: digestKey) ?? []
-        for run in unit.dataRuns {
-            let first = (run.lowerBound - unit.bytes.lowerBound) / Page.byteCount
-            for page in first..<first + run.count / Page.byteCount {
-                let bytes = page * Page.byteCount..<(page + 1) * Page.byteCount
-                let digest = buffer.withBytes(bytes) { page in
-                    Page.isZero(page) ? nil : digestKey.digest(of: page)
-                }
-                guard let digest else { continue }
-                progress.counts.zero -= 1
-                let their = theirs.isEmpty ? .zero : theirs[page]
-                if their != .zero {
-                    progress.counts.becameZero -= 1
-                    if try isUnchanged(bytes, digest, their, known[page]) {
-                        progress.counts.unchanged += 1
-                        if isKept(their, known[page]) {
-                            progress.entries[page] = their
-                            continue
-                        }
-                        progress.counts.moved += 1
-                    } else {
-                        progress.counts.literal += 1
-                    }
-                } else {
-                    progress.counts.literal += 1
-                }
-                let slot = progress.records.count
-                if slot != page { buffer.move(bytes, to: slot * Page.byteCount) }
-                progress.records.append(.literal(digest))
-                progress.places.append(page)
+        for run in unit.pages {
+            let bytes = run.lowerBound * Page.byteCount..<run.upperBound * Page.byteCount
+            try buffer.withMutableBytes(bytes) { (bytes) throws(SnapError) in
+                try image.read(into: &bytes, at: unit.offset(ofPage: run.lowerBound))
             }
         }
     }
 
-    /// Whether a page is the parent's: by digest, or by its bytes where the parent's digest has
-    /// another key.
+    // MARK: Comparing with the parent
+
+    /// Sorts the pages that are looked at into zero, unchanged and stored.
+    private mutating func classify(_ draft: inout UnitDraft) throws(SnapError) {
+        let known = try knownPages(draft)
+        for page in draft.unit.pages.joined() {
+            let digest = buffer.withBytes(Self.bytes(ofPage: page)) { page in
+                Page.isZero(page) ? nil : digestKey.digest(of: page)
+            }
+            guard let digest else { continue }
+            draft.noteData(page)
+            let their = draft.their(page)
+            var isMoved = false
+            if their != .zero, try isUnchanged(page, digest, their, known[page]) {
+                draft.tally.counts.unchanged += 1
+                if isKept(their, known[page]) {
+                    draft.entries[page] = their
+                    continue
+                }
+                draft.tally.counts.moved += 1
+                isMoved = true
+            }
+            draft.pages.append(
+                UnitDraft.Page(
+                    page: page, digest: digest,
+                    base: known.isEmpty ? nil : base(their, known[page]), isMoved: isMoved))
+        }
+        if draft.unit.rest == .parents && !evicted.isEmpty { try moveClean(&draft, known) }
+    }
+
+    /// What is known of the parent's pages that are looked at, or that may have to be moved.
+    private mutating func knownPages(_ draft: UnitDraft) throws(SnapError) -> [KnownPage] {
+        guard parentPages != nil, !draft.theirs.isEmpty else { return [] }
+        var locations = draft.theirs
+        if draft.unit.rest == .parents && evicted.isEmpty {
+            locations = Array(repeating: .zero, count: draft.theirs.count)
+            for page in draft.unit.pages.joined() { locations[page] = draft.theirs[page] }
+        }
+        return try parentPages?.knownPages(at: locations, level: 0, key: digestKey) ?? []
+    }
+
+    /// Whether a page is the parent's: by digest, and by its bytes where digests are not believed
+    /// or the parent's has another key.
     private mutating func isUnchanged(
-        _ bytes: Range<Int>, _ digest: Hash128, _ their: Location, _ known: KnownPage
+        _ page: Int, _ digest: Hash128, _ their: Location, _ known: KnownPage
     ) throws(SnapError) -> Bool {
-        if let theirDigest = known.digest { return theirDigest == digest }
-        guard let page = try parentPages?.page(at: their, level: 0) else { return false }
-        return page.withBytes { page in
-            buffer.withBytes(bytes) { $0.isEqual(to: page) }
+        if let theirDigest = known.digest {
+            if theirDigest != digest { return false }
+            if !comparesBytes { return true }
+        }
+        try parentPages?.read([PageRequest(their, targetPage: 0)], level: 0, into: &other)
+        return isOther(page)
+    }
+
+    /// Whether a page of the buffer has the bytes that were read for comparison.
+    private func isOther(_ page: Int) -> Bool {
+        buffer.withBytes(Self.bytes(ofPage: page)) { page in
+            other.withBytes(0..<Page.byteCount) { page.isEqual(to: $0) }
         }
     }
 
@@ -147,24 +151,172 @@ struct UnitEncoder: ~Copyable {
             && known.base.map { !evicted.contains($0.number) } ?? true
     }
 
-    private mutating func content(
-        _ unit: ImageUnit, _ theirs: [Location], _ progress: Progress
-    ) throws(SnapError) -> EncodedUnit.Content {
-        if !progress.records.isEmpty {
-            let bytes = 0..<progress.records.count * Page.byteCount
-            let group = try buffer.withBytes(bytes) { (bytes) throws(SnapError) in
-                try encoder.encode(level: 0, progress.records, bytes)
+    /// The literal page behind the parent's, unless it lies in a file to let go of.
+    private func base(_ their: Location, _ known: KnownPage) -> Location? {
+        let base = known.base ?? their
+        return base == .zero || evicted.contains(base.number) ? nil : base
+    }
+
+    /// Takes clean pages out of the files to let go of: their bytes are the parent's, whatever
+    /// the image holds.
+    private mutating func moveClean(
+        _ draft: inout UnitDraft, _ known: [KnownPage]
+    ) throws(SnapError) {
+        var lookedAt = PageSet()
+        for page in draft.unit.pages.joined() { lookedAt.insert(page) }
+        for (page, their) in draft.theirs.enumerated()
+        where their != .zero && !lookedAt.contains(page) && !isKept(their, known[page]) {
+            try parentPages?.read(
+                [PageRequest(their, targetPage: page)], level: 0, into: &buffer)
+            let digest = buffer.withBytes(Self.bytes(ofPage: page)) { digestKey.digest(of: $0) }
+            draft.entries[page] = .zero
+            draft.tally.counts.moved += 1
+            draft.pages.append(
+                UnitDraft.Page(
+                    page: page, digest: digest, base: base(their, known[page]), isMoved: true))
+        }
+        draft.pages.sort { $0.page < $1.page }
+    }
+
+    // MARK: Duplicates
+
+    /// Takes out the pages whose content has been stored before, and notes the others.
+    private mutating func findDuplicates(
+        in draft: inout UnitDraft, of image: borrowing MemoryImage,
+        _ finder: inout DuplicateFinder
+    ) throws(SnapError) {
+        var stored: [UnitDraft.Page] = []
+        stored.reserveCapacity(draft.pages.count)
+        for page in draft.pages {
+            if let original = finder.original(of: page.digest) {
+                if try isEqual(page.page, original, draft.unit, image) {
+                    draft.duplicates.append(
+                        EncodedUnit.Duplicate(page: page.page, original: original))
+                    if !page.isMoved { draft.tally.counts.duplicate += 1 }
+                    continue
+                }
+            } else {
+                finder.note(
+                    DuplicateFinder.Original(
+                        unit: draft.unit.index, page: page.page, slot: stored.count), page.digest)
             }
-            return .changed(
-                entries: progress.entries, group: group, places: progress.places)
+            stored.append(page)
         }
-        if progress.entries.allSatisfy({ $0 == .zero }) { return .stored(.zero) }
-        if theirs.starts(with: progress.entries) {
-            let level = min(1, table.depth)
-            let location = try parentTables?.location(level: level, index: unit.index) ?? .zero
-            let isLost = try parentTables?.isStored(in: evicted, location, level: level) ?? true
-            if !isLost { return .stored(location) }
+        draft.pages = stored
+    }
+
+    /// Compares a page with one that has been stored, byte by byte.
+    ///
+    /// That of another unit is read from the image again. If the image has changed since, which a
+    /// guest at rest does not do, equal bytes with the digest of those that were stored are still
+    /// the ones that were stored.
+    private mutating func isEqual(
+        _ page: Int, _ original: DuplicateFinder.Original, _ unit: ImageUnit,
+        _ image: borrowing MemoryImage
+    ) throws(SnapError) -> Bool {
+        if original.unit == unit.index {
+            return buffer.withBytes(Self.bytes(ofPage: page)) { page in
+                buffer.withBytes(Self.bytes(ofPage: original.page)) { page.isEqual(to: $0) }
+            }
         }
-        return .changed(entries: progress.entries, group: nil, places: [])
+        let offset = original.unit * Unit.byteCount + original.page * Page.byteCount
+        try other.withMutableBytes(0..<Page.byteCount) { (bytes) throws(SnapError) in
+            try image.read(into: &bytes, at: offset)
+        }
+        return isOther(page)
+    }
+
+    // MARK: Encoding
+
+    private mutating func content(
+        of draft: inout UnitDraft
+    ) throws(SnapError) -> EncodedUnit.Content {
+        if draft.pages.isEmpty && draft.duplicates.isEmpty {
+            if draft.entries.allSatisfy({ $0 == .zero }) { return .stored(.zero) }
+            if draft.theirs.starts(with: draft.entries),
+                let location = try keptTable(ofUnit: draft.unit.index)
+            {
+                return .stored(location)
+            }
+        }
+        return .changed(
+            entries: draft.entries, group: try group(of: &draft),
+            places: draft.pages.map(\.page), duplicates: draft.duplicates)
+    }
+
+    /// Where the parent's table of a unit is, unless that lies in a file to let go of.
+    private mutating func keptTable(ofUnit index: Int) throws(SnapError) -> Location? {
+        let level = min(1, table.depth)
+        let location = try parentTables?.location(level: level, index: index) ?? .zero
+        let isLost = try parentTables?.isStored(in: evicted, location, level: level) ?? true
+        return isLost ? nil : location
+    }
+
+    private mutating func group(
+        of draft: inout UnitDraft
+    ) throws(SnapError) -> EncodedGroup? {
+        if draft.pages.isEmpty { return nil }
+        let deltas = try deltas(of: draft.pages)
+        var records: [Record] = []
+        records.reserveCapacity(draft.pages.count)
+        var end = 0
+        // An encoding never reaches beyond the place of its own page: those behind are intact.
+        for (page, runs) in zip(draft.pages, deltas.ranges) {
+            if let runs, let base = page.base {
+                deltas.runs.withBytes { buffer.copy($0.extracting(runs), to: end) }
+                records.append(.delta(page.digest, base: base, encodedByteCount: runs.count))
+                end += runs.count
+                if !page.isMoved { draft.tally.counts.delta += 1 }
+            } else {
+                let bytes = Self.bytes(ofPage: page.page)
+                if bytes.lowerBound != end { buffer.move(bytes, to: end) }
+                records.append(.literal(page.digest))
+                end += Page.byteCount
+                if !page.isMoved { draft.tally.counts.literal += 1 }
+            }
+        }
+        return try buffer.withBytes(0..<end) { (encodings) throws(SnapError) in
+            try encoder.encode(level: 0, records, encodings)
+        }
+    }
+
+    /// How many pages are tried before it is asked whether deltas pay.
+    private static let trialCount = 32
+    /// One in so many must pay, or the unit has changed in bulk and the rest is not tried.
+    private static let payingShare = 8
+
+    /// Encodes pages as deltas where that pays.
+    ///
+    /// They are tried in the order of their bases, so that no cluster is inflated twice.
+    ///
+    /// - Returns: All runs, and which of them are whose; nil for a page that stays literal.
+    private mutating func deltas(
+        of pages: [UnitDraft.Page]
+    ) throws(SnapError) -> (runs: [UInt8], ranges: [Range<Int>?]) {
+        var runs: [UInt8] = []
+        var ranges = [Range<Int>?](repeating: nil, count: pages.count)
+        let candidates = pages.indices.compactMap { index in
+            pages[index].base.map { (index: index, base: $0) }
+        }.sorted { ($0.base, $0.index) < ($1.base, $1.index) }
+        var payingCount = 0
+        for (count, candidate) in candidates.enumerated() {
+            if count > 0, count % Self.trialCount == 0 {
+                if payingCount * Self.payingShare < Self.trialCount { break }
+                payingCount = 0
+            }
+            try parentPages?.readBase(candidate.base, level: 0, as: 0, into: &other)
+            let start = runs.count
+            let isDelta = buffer.withBytes(Self.bytes(ofPage: pages[candidate.index].page)) {
+                page in
+                other.withBytes(0..<Page.byteCount) {
+                    Delta.encode(page, against: $0, appendingTo: &runs)
+                }
+            }
+            if isDelta {
+                ranges[candidate.index] = start..<runs.count
+                payingCount += 1
+            }
+        }
+        return (runs, ranges)
     }
 }

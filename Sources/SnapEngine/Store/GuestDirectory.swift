@@ -45,6 +45,33 @@ package struct GuestDirectory: Sendable {
         return files
     }
 
+    /// Opens a checkpoint's own savevm file.
+    ///
+    /// - Parameter checkpoint: A checkpoint of the index.
+    /// - Throws: `.notFound` if it has been deleted; `.damaged` if it is missing, not whole or
+    ///   another's; `.unsupported`, `.permission` or `.inputOutput`.
+    func savevm(of checkpoint: Checkpoint) throws(SnapError) -> SavevmFile {
+        let number = checkpoint.number
+        let path = directory.file(FileName.savevm(number).text)
+        let file: SavevmFile
+        do {
+            file = try SavevmFile(path, directory.calls)
+        } catch let error where error.code == .notFound {
+            // A deletion that died before it got to the index.
+            if try directory.status(of: FileName.retired(number).text) != nil {
+                throw SnapError(.notFound, "checkpoint \(checkpoint.reference) has been deleted")
+            }
+            throw SnapError(.damaged, "is missing", path: path)
+        }
+        guard file.reference == Reference(number: number, id: checkpoint.id) else {
+            throw SnapError(
+                .damaged,
+                "is checkpoint \(file.header.number) of id \(file.reference.id.hex), expected "
+                    + "\(number) of id \(checkpoint.id.hex)", path: path)
+        }
+        return file
+    }
+
     /// Takes the lock of those who change the guest's checkpoints; makes the directory first.
     ///
     /// - Parameter patience: How long to wait.
@@ -56,6 +83,15 @@ package struct GuestDirectory: Sendable {
         let file = try File(
             makingIfAbsent: directory.file(Self.writerLockName), directory.calls)
         return try FileLock(.exclusive, file, patience: patience)
+    }
+
+    /// Waits until nobody reads who began before: a barrier, not a lock that is kept.
+    ///
+    /// - Parameter patience: How long to wait.
+    /// - Throws: `.busy`, `.permission` or `.inputOutput`.
+    func passReaders(patience: Duration) throws(SnapError) {
+        let file = try File(makingIfAbsent: directory.file(Self.readerLockName), directory.calls)
+        _ = try FileLock(.exclusive, file, patience: patience)
     }
 
     /// Takes the lock of those who read the guest's pages; none where there can be none.

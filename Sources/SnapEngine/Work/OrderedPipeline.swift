@@ -6,7 +6,9 @@ import Synchronization
 ///
 ///     next (one at a time, in order) ─ work (on all workers) ─ deliver (one at a time, in order)
 ///
-/// Results do not depend on the number of workers, and a bounded number of them exists at once.
+/// In the middle of its work an item may take its turn: that part, too, is done one at a time and
+/// in order. Results do not depend on the number of workers, and a bounded number of them exists
+/// at once.
 struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
     private struct State {
         var claimedCount = 0
@@ -24,6 +26,7 @@ struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
     /// Made empty and filled afterwards, because a semaphore must not end with less than it began
     /// with.
     private let permits = DispatchSemaphore(value: 0)
+    private let turnstile = Turnstile()
     private let jobs: Int
 
     private init(jobs: Int) {
@@ -39,14 +42,14 @@ struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
     ///   - jobs: How many workers, at least 1.
     ///   - next: Gives the next item, nil after the last.
     ///   - makeWorker: Makes what one worker needs, once for each that has something to do.
-    ///   - work: Turns an item into a result.
+    ///   - work: Turns an item into a result; either every item takes its turn or none does.
     ///   - deliver: Takes the results in the order of the items.
     /// - Throws: What the closures throw, and `.interrupted`.
     static func run<Worker: ~Copyable>(
         jobs: Int,
         next: @Sendable () throws(SnapError) -> Item?,
         makeWorker: @Sendable () throws(SnapError) -> Worker,
-        work: @Sendable (inout Worker, Item) throws(SnapError) -> Result,
+        work: @Sendable (inout Worker, Item, Turn) throws(SnapError) -> Result,
         deliver: @Sendable (Result) throws(SnapError) -> Void
     ) throws(SnapError) {
         let pipeline = OrderedPipeline(jobs: jobs)
@@ -57,7 +60,8 @@ struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
                 var worker = try makeWorker()
                 while true {
                     let (index, item) = claimed
-                    let result = try work(&worker, item)
+                    let result = try work(
+                        &worker, item, Turn(index: index, turnstile: pipeline.turnstile))
                     pipeline.state.withLock { $0.ready[index] = result }
                     pipeline.drain(deliver)
                     guard let following = pipeline.claim(next) else { return }
@@ -120,6 +124,7 @@ struct OrderedPipeline<Item: Sendable, Result: Sendable>: ~Copyable {
         state.withLock { state in
             if index < state.failure?.index ?? Int.max { state.failure = (index, error) }
         }
+        turnstile.close(from: index)
         permits.signal()
     }
 }

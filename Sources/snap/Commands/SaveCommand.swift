@@ -19,15 +19,17 @@ struct SaveCommand: ParsableCommand {
               snap save /dev/shm/web1.mem --guest web1
               snap save web1.mem --guest web1 --device-state web1.vmstate --label nightly
               snap save web1.mem --guest web1 --parent web1:3
+              snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
 
             EXIT STATUS
               0    saved
               1    the parent is damaged: --full shares nothing with it
+              64   --dirty-bitmap without the --parent that it counts from
               65   the image shrank while it was read
               66   an input or the parent is not there
               74   I/O error, no space included
               75   another snap is saving this guest
-              78   the image's length does not fit
+              78   the image's length does not fit, or the bitmap's
             """)
 
     @Argument(help: ArgumentHelp("The memory image.", valueName: "image"))
@@ -49,6 +51,15 @@ struct SaveCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "The pages changed since --parent, one bit each; clean ones are not read.",
+            valueName: "path"))
+    var dirtyBitmap: String?
+
+    @Flag(help: "Believe no digest: compare with the parent's bytes.")
+    var compareBytes = false
+
+    @Option(
+        help: ArgumentHelp(
             "0 stores, 1 to 3 are fast, 4 to 9 make it smaller.", valueName: "0-9"))
     var level = 1
 
@@ -67,6 +78,11 @@ struct SaveCommand: ParsableCommand {
         if full && parent != nil {
             throw ValidationError("--full shares nothing, --parent names what to share with")
         }
+        if dirtyBitmap != nil && parent == nil {
+            throw ValidationError(
+                "--dirty-bitmap needs --parent: the checkpoint since which its bits are known")
+        }
+        if dirtyBitmap?.isEmpty ?? false { throw ValidationError("--dirty-bitmap is empty") }
         if let label, label.utf8.count > Self.labelByteCountMax {
             throw ValidationError(
                 "--label has \(label.utf8.count) bytes, expected at most "
@@ -86,6 +102,8 @@ struct SaveCommand: ParsableCommand {
         } else if full {
             save.parent = .none
         }
+        save.dirtyBitmap = dirtyBitmap.map { FilePath($0) }
+        save.comparesBytes = compareBytes
         save.level = level
         save.label = label
         save.jobs = jobs.count

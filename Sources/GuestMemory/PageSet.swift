@@ -1,0 +1,64 @@
+/// Some of the pages of a unit.
+public struct PageSet: Sendable, Equatable {
+    private var words = SIMD8<UInt64>(repeating: 0)
+
+    /// No page.
+    public init() {}
+
+    /// Whether it has no page.
+    public var isEmpty: Bool { words == SIMD8(repeating: 0) }
+
+    /// How many pages it has.
+    public var count: Int {
+        words.indices.reduce(0) { $0 + words[$1].nonzeroBitCount }
+    }
+
+    /// Takes pages from a bitmap: bit i of byte i/8 from the lowest is page i.
+    ///
+    /// - Parameter bytes: At most 64 bytes; pages past them are not in the set.
+    init(bitmap bytes: some Collection<UInt8>) {
+        precondition(bytes.count <= Unit.pageCount / 8)
+        for (index, byte) in bytes.enumerated() where byte != 0 {
+            words[index / 8] |= UInt64(byte) << UInt64(index % 8 * 8)
+        }
+    }
+
+    /// Its pages as runs, ascending.
+    public var runs: [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for word in words.indices {
+            var rest = words[word]
+            while rest != 0 {
+                let page = word * 64 + rest.trailingZeroBitCount
+                rest &= rest - 1
+                if let last = runs.last, last.upperBound == page {
+                    runs[runs.count - 1] = last.lowerBound..<page + 1
+                } else {
+                    runs.append(page..<page + 1)
+                }
+            }
+        }
+        return runs
+    }
+
+    /// Adds a page.
+    ///
+    /// - Parameter page: A page of the unit, 0 to 511.
+    public mutating func insert(_ page: Int) {
+        words[page / 64] |= 1 << UInt64(page % 64)
+    }
+
+    /// Takes pages out.
+    ///
+    /// - Parameter other: Which pages.
+    public mutating func subtract(_ other: PageSet) {
+        words &= ~other.words
+    }
+
+    /// Whether it has a page.
+    ///
+    /// - Parameter page: A page of the unit, 0 to 511.
+    public func contains(_ page: Int) -> Bool {
+        words[page / 64] >> UInt64(page % 64) & 1 == 1
+    }
+}

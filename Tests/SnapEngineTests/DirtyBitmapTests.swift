@@ -1,0 +1,147 @@
+import Foundation
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Dirty bitmaps")
+struct DirtyBitmapTests {
+    private static func image(_ pageCount: Int) -> MadeUpImage {
+        var image = MadeUpImage(pageCount: pageCount)
+        for page in stride(from: 0, to: pageCount, by: 2) {
+            image.pages[page] = MadeUpImage.text(page)
+        }
+        return image
+    }
+
+    @Test(
+        "both lengths are taken, all others refused",
+        arguments: [1, 7, 8, 9, 63, 64, 65, 511, 512, 513, 1000, 524_288 + 3])
+    func lengths(pageCount: Int) throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: pageCount)
+        image.pages[0] = MadeUpImage.text(0)
+        try store.save(image)
+        image.pages[pageCount - 1] = MadeUpImage.text(77)
+        let file = store.scratch.file("image")
+        try image.write(to: file)
+        let exact = image.bitmap([pageCount - 1], isPadded: false)
+        let padded = image.bitmap([pageCount - 1])
+        for bytes in [exact, padded] {
+            let bitmap = try store.scratch.write(bytes, to: "bitmap")
+            let saved = try store.save(at: file) { save in
+                save.parent = .checkpoint(.number(store.guest, 1))
+                save.dirtyBitmap = bitmap
+            }
+            #expect(saved.pages.total == pageCount)
+            #expect(saved.pages.changed == 1)
+            #expect(try store.restores(saved.number, to: image))
+        }
+        let before = try store.list()
+        for count in [0, exact.count - 1, padded.count + 1, padded.count + 8] {
+            if count == exact.count || count == padded.count { continue }
+            var bytes = padded + Array(repeating: 0, count: 8)
+            bytes.removeLast(bytes.count - count)
+            try Self.expectMismatch(bytes, file, store)
+        }
+        for stray in pageCount..<padded.count * 8 {
+            var bytes = padded
+            bytes[stray / 8] |= 1 << UInt8(stray % 8)
+            try Self.expectMismatch(bytes, file, store)
+        }
+        #expect(try store.list() == before)
+    }
+
+    private static func expectMismatch(
+        _ bytes: [UInt8], _ file: FilePath, _ store: TestStore
+    ) throws {
+        let bitmap = try store.scratch.write(bytes, to: "bitmap")
+        let error = #expect(throws: SnapError.self) {
+            try store.save(at: file) { save in
+                save.parent = .checkpoint(.number(store.guest, 1))
+                save.dirtyBitmap = bitmap
+            }
+        }
+        #expect(error?.code == .mismatch && error?.path == bitmap)
+    }
+
+    @Test("a parent that is missing or of another size is an error, not a full save")
+    func parents() throws {
+        let store = try TestStore()
+        let image = Self.image(1000)
+        try store.save(image)
+        let bitmap = try store.scratch.write(image.bitmap([3]), to: "bitmap")
+        let missing = #expect(throws: SnapError.self) {
+            try store.save(image) { save in
+                save.parent = .checkpoint(.number(store.guest, 9))
+                save.dirtyBitmap = bitmap
+            }
+        }
+        #expect(missing?.code == .notFound)
+        let longer = Self.image(1001)
+        let longerBitmap = try store.scratch.write(longer.bitmap([3]), to: "longer")
+        let other = #expect(throws: SnapError.self) {
+            try store.save(longer) { save in
+                save.parent = .checkpoint(.number(store.guest, 1))
+                save.dirtyBitmap = longerBitmap
+            }
+        }
+        #expect(other?.code == .mismatch)
+        #expect(try store.list().count == 1)
+    }
+
+    @Test("clean subtrees of three levels are shared without being read")
+    func deep() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
+        let places = [0, 511, 512, 5000, 262_143, 262_144, 300_000, image.pageCount - 1]
+        for page in places { image.pages[page] = MadeUpImage.text(page) }
+        try store.save(image)
+        var number = 1
+        let last = image.pageCount - 1
+        for dirty in [[], [0], [262_143], [262_144], [last], [512, 300_000], places] {
+            for page in dirty { image.pages[page]?[page % 4096] ^= 1 }
+            let bitmap = try store.scratch.write(image.bitmap(Set(dirty)), to: "bitmap")
+            let saved = try store.save(image) { save in
+                save.parent = .checkpoint(.number(store.guest, number))
+                save.dirtyBitmap = bitmap
+                save.jobs = 1 + number % 2
+            }
+            number = saved.number
+            #expect(saved.pages.delta == dirty.count)
+            #expect(saved.pages.unchanged == places.count - dirty.count)
+            #expect(try store.restores(number, to: image), "\(dirty)")
+        }
+        // Only the files on the path of a dirty page were read: the image's own bytes were not.
+        let table = try store.list().map(\.storedByteCount)
+        #expect(table.dropFirst().allSatisfy { $0 < 8192 }, "\(table)")
+    }
+
+    @Test("when files must be let go of, clean pages are taken from the store")
+    func moving() throws {
+        let store = try TestStore()
+        var image = Self.image(1500)
+        try store.save(image)
+        let file = store.scratch.file("image")
+        var movedCount = 0
+        for number in 2...1030 {
+            let page = number * 7 % 1500
+            image.pages[page] = MadeUpImage.text(10_000 + number)
+            // All other pages of the file are holes.
+            var sparse = MadeUpImage(pageCount: 1500)
+            sparse.pages[page] = image.pages[page]
+            try sparse.write(to: file)
+            let bitmap = try store.scratch.write(image.bitmap([page]), to: "bitmap")
+            let saved = try store.save(at: file) { save in
+                save.parent = .checkpoint(.number(store.guest, number - 1))
+                save.dirtyBitmap = bitmap
+            }
+            movedCount += saved.pages.moved
+            #expect(saved.pages.changed == 1 && saved.pages.zero == 1500 - image.pages.count)
+        }
+        #expect(movedCount > 0)
+        #expect(try store.restores(1030, to: image))
+    }
+}
