@@ -5,11 +5,13 @@
 
 extern int renameat2(int old_directory, const char *old_path,
                      int new_directory, const char *new_path, unsigned int flags);
+extern int fallocate(int descriptor, int mode, long offset, long count);
 extern int sync_file_range(int descriptor, long offset, long count, unsigned int flags);
 
 enum {
     snap_rename_noreplace = 1, /* RENAME_NOREPLACE, rename(2) */
     snap_sync_file_range_write = 2, /* SYNC_FILE_RANGE_WRITE, sync_file_range(2) */
+    snap_fallocate_punch_hole = 1 | 2, /* FALLOC_FL_KEEP_SIZE | …PUNCH_HOLE, fallocate(2) */
     snap_seek_data = 3, /* SEEK_DATA, lseek(2) */
     snap_seek_hole = 4, /* SEEK_HOLE, lseek(2) */
     snap_o_tmpfile = 020000000, /* O_TMPFILE without its O_DIRECTORY, open(2) */

@@ -17,7 +17,21 @@ public struct MemoryImage: ~Copyable, Sendable {
     /// - Throws: `.notFound` or `.permission`; `.mismatch` if its length is 0 or no multiple of a
     ///   page.
     public init(raw path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        let file = try File(reading: path, calls)
+        try self.init(try File(reading: path, calls))
+    }
+
+    /// Opens a raw memory image that is there already, to write to it.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - calls: The seam.
+    /// - Throws: as for reading.
+    public init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        try self.init(try File(updating: path, calls))
+    }
+
+    private init(_ file: consuming File) throws(SnapError) {
+        let path = file.path
         let status = try file.status()
         guard status.kind == .regular else {
             throw SnapError(.notFound, "is not a regular file", path: path)
@@ -43,6 +57,31 @@ public struct MemoryImage: ~Copyable, Sendable {
     public func read(into target: inout MutableRawSpan, at offset: Int) throws(SnapError) {
         let count = try file.read(into: &target, at: offset)
         guard count == target.byteCount else { throw shrank(to: offset + count) }
+    }
+
+    /// Writes part of an image that was opened for that.
+    ///
+    /// - Parameters:
+    ///   - source: The bytes.
+    ///   - offset: Where they go, in bytes from the image's start; all of them inside it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
+        try file.write(source, at: offset)
+    }
+
+    /// Makes part of an image that was opened for writing zero: a hole where there can be one.
+    ///
+    /// - Parameter range: Which bytes of it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public func clear(_ range: Range<Int>) throws(SnapError) {
+        try file.clear(range)
+    }
+
+    /// Waits until what was written is on the disk.
+    ///
+    /// - Throws: `.inputOutput`.
+    public func synchronize() throws(SnapError) {
+        try file.synchronize()
     }
 
     /// Checks that the file still has the length it was opened with: a hole that has been cut off

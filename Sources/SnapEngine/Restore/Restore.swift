@@ -14,8 +14,18 @@ package struct Restore: Sendable {
     package enum Output: Sendable, Equatable {
         /// A file that appears when it is whole; holes where pages are zero.
         case file(FilePath)
+        /// A file that is there, of the memory's length: only pages that differ are written.
+        case inPlace(FilePath)
         /// Standard output, zeros and all.
         case standardOutput
+    }
+
+    /// What a restore has done.
+    package struct Outcome: Sendable {
+        /// What was restored.
+        package let checkpoint: Checkpoint
+        /// How many pages of a file in place differed; nil for other outputs.
+        package fileprivate(set) var writtenPageCount: Int?
     }
 
     /// Which checkpoint.
@@ -47,18 +57,19 @@ package struct Restore: Sendable {
     ///
     /// Every page's digest is checked on the way.
     ///
-    /// On failure no output has appeared or changed, except what has gone to standard output.
+    /// On failure no output has appeared or changed, except what has gone to standard output, and
+    /// a file in place whose first page has been written: the error's hint then says so.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
     ///   - calls: The seam.
-    /// - Returns: The checkpoint.
+    /// - Returns: What was restored.
     /// - Throws: By code: `.notFound`; `.usage` for an id that fits two; `.cannotCreate` if an
-    ///   output exists; `.damaged` with file and offset; `.unsupported`; `.busy`;
-    ///   `.permission`; `.inputOutput`; `.interrupted`.
+    ///   output exists; `.mismatch` if one in place does not fit; `.damaged` with file and offset;
+    ///   `.unsupported`; `.busy`; `.permission`; `.inputOutput`; `.interrupted`.
     package func run(
         from store: FilePath, _ calls: SystemCalls
-    ) throws(SnapError) -> Checkpoint {
+    ) throws(SnapError) -> Outcome {
         let store = try Store(reading: store, patience: patience, calls)
         let named = try reference.resolve(in: store.index)
         let guest = store.guest(named.guest)
@@ -66,15 +77,18 @@ package struct Restore: Sendable {
         // Before the lock was held the checkpoint may have been deleted.
         let checkpoint = try CheckpointReference.number(named.guest, named.number)
             .resolve(in: store.index)
-        let own = Reference(number: checkpoint.number, id: checkpoint.id)
-        let file = try SavevmFiles(in: guest.directory, [own]).file(checkpoint.number)
+        let file = try guest.savevm(of: checkpoint)
         let source = RestoreSource(
             blocks: try file.blocks(),
             files: SavevmFiles(in: guest.directory, try file.references()))
         var devices = try deviceState.map { path throws(SnapError) in
             try DeviceStateOutput(path, of: file, in: guest.directory, isForced: isForced)
         }
+        var outcome = Outcome(checkpoint: checkpoint, writtenPageCount: nil)
         switch output {
+        case .inPlace(let path):
+            outcome.writtenPageCount = try update(
+                path, from: source, store.identity, &devices, calls)
         case .standardOutput:
             try source.write(to: File.standardOutput(calls), jobs: jobs)
             try devices?.publish(isSynchronized: isSynchronized)
@@ -94,6 +108,45 @@ package struct Restore: Sendable {
             }
         }
         _ = consume lock
-        return checkpoint
+        return outcome
+    }
+
+    /// Updates a file in place and writes the device state; returns how many pages differed.
+    private func update(
+        _ path: FilePath, from source: RestoreSource, _ identity: StoreIdentity,
+        _ devices: inout DeviceStateOutput?, _ calls: SystemCalls
+    ) throws(SnapError) -> Int {
+        let image = try Self.openInPlace(path, byteCount: source.byteCount, calls)
+        let update = try ImageUpdate(
+            comparing: image, with: source, identity.digestKey, jobs: jobs)
+        try devices?.publish(isSynchronized: isSynchronized)
+        do throws(SnapError) {
+            try update.apply(to: image)
+            if isSynchronized { try image.synchronize() }
+        } catch {
+            devices?.withdraw()
+            throw error.with(
+                hint: "\(path) is a mixture of two states now: the same command again mends it")
+        }
+        return update.pageCount
+    }
+
+    private static func openInPlace(
+        _ path: FilePath, byteCount: Int, _ calls: SystemCalls
+    ) throws(SnapError) -> MemoryImage {
+        let image: MemoryImage
+        do throws(SnapError) {
+            image = try MemoryImage(updating: path, calls)
+        } catch let error where error.code == .notFound {
+            throw SnapError(
+                .mismatch, "\(error.message), expected a file of \(byteCount) bytes", path: path)
+        }
+        guard image.block.byteCount == byteCount else {
+            throw SnapError(
+                .mismatch,
+                "length is \(image.block.byteCount) bytes, the memory has \(byteCount)",
+                path: path)
+        }
+        return image
     }
 }

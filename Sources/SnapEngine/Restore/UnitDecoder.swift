@@ -11,7 +11,7 @@ struct UnitDecoder: ~Copyable {
     private var tablesBlockIndex = -1
     private var pages: PageReader
     private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
-    /// The pages of the unit that are not zero, ascending.
+    /// The pages of the unit that were read, ascending.
     private var storedPages: [Int] = []
 
     init(_ files: SavevmFiles) {
@@ -20,22 +20,46 @@ struct UnitDecoder: ~Copyable {
         pages = PageReader(files)
     }
 
-    /// Reads a unit; its pages that are not zero are then in the buffer, checked.
+    /// Where a unit's pages are stored.
     ///
     /// - Parameter unit: The unit.
-    /// - Throws: `.damaged` and what else reading pages throws.
-    mutating func decode(_ unit: StoredUnit) throws(SnapError) {
+    /// - Throws: `.damaged` and what else reading tables throws.
+    mutating func locations(of unit: StoredUnit) throws(SnapError) -> [Location] {
         if tablesBlockIndex != unit.blockIndex {
             tables = PageTableReader(unit.block, files)
             tablesBlockIndex = unit.blockIndex
         }
-        let locations = try tables?.locations(level: 0, inTable: unit.index) ?? []
-        storedPages = locations.indices.filter { locations[$0] != .zero }
+        return try tables?.locations(level: 0, inTable: unit.index) ?? []
+    }
+
+    /// What is known of a unit's pages without reading them.
+    ///
+    /// - Parameters:
+    ///   - locations: Where they are stored.
+    ///   - key: The key in which digests are wanted.
+    /// - Throws: `.damaged` and what else reading pages throws.
+    mutating func knownPages(
+        at locations: [Location], key: DigestKey
+    ) throws(SnapError) -> [KnownPage] {
+        try pages.knownPages(at: locations, level: 0, key: key)
+    }
+
+    /// Reads a unit; its pages that are not zero are then in the buffer, checked.
+    ///
+    /// - Parameters:
+    ///   - unit: The unit.
+    ///   - wanted: Which pages to read; nil for all.
+    /// - Throws: `.damaged` and what else reading pages throws.
+    mutating func decode(_ unit: StoredUnit, _ wanted: PageSet? = nil) throws(SnapError) {
+        let locations = try locations(of: unit)
+        storedPages = locations.indices.filter {
+            locations[$0] != .zero && wanted?.contains($0) ?? true
+        }
         let requests = storedPages.map { PageRequest(locations[$0], targetPage: $0) }
         try pages.read(requests, level: 0, into: &buffer)
     }
 
-    /// Lends the runs of pages that are not zero.
+    /// Lends the runs of pages that were read.
     ///
     /// - Parameter body: Takes a run and where in the unit it begins, in bytes.
     /// - Throws: What `body` throws.

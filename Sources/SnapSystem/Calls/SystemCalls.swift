@@ -156,6 +156,11 @@ public struct SystemCalls: Sendable {
         _ = try value { ftruncate(descriptor, off_t(byteCount)) }
     }
 
+    func punchHole(_ descriptor: Int32, at offset: Int, byteCount: Int) throws(Errno) {
+        let mode = Int32(snap_fallocate_punch_hole)
+        _ = try value { fallocate(descriptor, mode, off_t(offset), off_t(byteCount)) }
+    }
+
     func setOwner(_ descriptor: Int32, user: UInt32, group: UInt32) throws(Errno) {
         _ = try value { fchown(descriptor, user, group) }
     }

@@ -25,6 +25,16 @@ public struct File: ~Copyable, Sendable {
         try self.init(path, calls, flags: O_RDONLY, action: "open")
     }
 
+    /// Opens an existing file for reading and writing.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - calls: The seam.
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    public init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        try self.init(path, calls, flags: O_RDWR, action: "open")
+    }
+
     /// Opens a file for reading and makes it, empty and with mode 0600, if it is not there.
     ///
     /// - Parameters:
@@ -197,6 +207,32 @@ public struct File: ~Copyable, Sendable {
     public func setLength(_ byteCount: Int) throws(SnapError) {
         do { try calls.setLength(descriptor, byteCount) } catch {
             throw SnapError(error, action: "set the length to \(byteCount) bytes", path: path)
+        }
+    }
+
+    /// Makes a part of the file read as zeros, and gives back its space where the file system can.
+    ///
+    /// - Parameters:
+    ///   - range: Which bytes, inside the file.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    ///
+    /// The corresponding C call is `fallocate` with `FALLOC_FL_PUNCH_HOLE`, else `pwrite`.
+    public func clear(_ range: Range<Int>) throws(SnapError) {
+        do {
+            try calls.punchHole(descriptor, at: range.lowerBound, byteCount: range.count)
+        } catch {
+            guard error == .notSupported || error == .noFunction else {
+                throw SnapError(
+                    error, action: "clear \(range.count) bytes", path: path,
+                    offset: range.lowerBound)
+            }
+            let zeros = [UInt8](repeating: 0, count: min(range.count, 1 << 16))
+            for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeros.count) {
+                try zeros.withBytes { (zeros) throws(SnapError) in
+                    let count = min(zeros.byteCount, range.upperBound - offset)
+                    try write(zeros.extracting(first: count), at: offset)
+                }
+            }
         }
     }
 

@@ -11,11 +11,13 @@ struct RestoreCommand: ParsableCommand {
         abstract: "Write a checkpoint's memory image back, byte for byte.",
         discussion: """
             OUTPUT appears under its name only when it is whole; zero pages are holes. - is \
-            standard output. Every page's digest is checked on the way.
+            standard output. With --in-place OUTPUT is there already, and only pages that differ \
+            are written. Every page's digest is checked on the way.
 
             EXAMPLES
               snap restore web1@latest /dev/shm/web1.mem
               snap restore web1:7 web1.mem --device-state web1.vmstate
+              snap restore web1:7 /dev/shm/web1.mem --in-place
               snap restore web1:7 - | strings | less
 
             EXIT STATUS
@@ -24,6 +26,7 @@ struct RestoreCommand: ParsableCommand {
               66   no such checkpoint, or it has no device state
               73   the output exists or can't be made
               74   I/O error, no space included
+              78   the output of --in-place is not there, or of another length
             """)
 
     @Argument(help: ArgumentHelp("The checkpoint.", valueName: "ref"))
@@ -38,6 +41,9 @@ struct RestoreCommand: ParsableCommand {
             valueName: "path"))
     var deviceState: String?
 
+    @Flag(help: "Update an existing memory file: write only the pages that differ.")
+    var inPlace = false
+
     @Flag(help: "Replace existing regular files, keeping owner and mode.")
     var force = false
 
@@ -51,6 +57,9 @@ struct RestoreCommand: ParsableCommand {
         if output.isEmpty || deviceState?.isEmpty ?? false {
             throw ValidationError("an output's name is empty")
         }
+        if inPlace && (force || output == "-") {
+            throw ValidationError("--in-place updates a file, --force and - do not")
+        }
         if output == "-" && common.json {
             throw ValidationError("--json and the memory cannot share standard output")
         }
@@ -59,7 +68,8 @@ struct RestoreCommand: ParsableCommand {
     func run() throws {
         var restore = Restore(
             try CheckpointReference(parsing: reference),
-            to: output == "-" ? .standardOutput : .file(FilePath(output)))
+            to: output == "-"
+                ? .standardOutput : inPlace ? .inPlace(FilePath(output)) : .file(FilePath(output)))
         restore.deviceState = deviceState.map { FilePath($0) }
         restore.isForced = force
         restore.isSynchronized = sync
@@ -67,21 +77,23 @@ struct RestoreCommand: ParsableCommand {
         restore.patience = common.patience
         let clock = ContinuousClock()
         let start = clock.now
-        let checkpoint = try restore.run(from: common.storePath(), .kernel)
+        let outcome = try restore.run(from: common.storePath(), .kernel)
         let elapsed = clock.now - start
         if common.json {
             var json = JSONWriter()
             json.object { json in
-                checkpoint.writeFields(&json)
+                outcome.checkpoint.writeFields(&json)
                 json.field("output", output)
+                if let count = outcome.writtenPageCount { json.field("writtenPageCount", count) }
                 json.field("elapsedSeconds", elapsed)
             }
             Report.done(json.text + "\n")
         } else if !common.quiet && output != "-" {
-            let size = checkpoint.memoryByteCount.asByteCount
+            let size = outcome.checkpoint.memoryByteCount.asByteCount
+            let written = outcome.writtenPageCount.map { "  " + $0.counted("page") + " written" }
             Report.done(
-                "\(checkpoint.reference)  \(size)  restored to \(output)  "
-                    + "\(elapsed.seconds(fractionDigits: 2)) s\n")
+                "\(outcome.checkpoint.reference)  \(size)  restored to \(output)"
+                    + "\(written ?? "")  \(elapsed.seconds(fractionDigits: 2)) s\n")
         }
     }
 }

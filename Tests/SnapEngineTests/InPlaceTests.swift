@@ -1,0 +1,133 @@
+import Foundation
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Restore in place")
+struct InPlaceTests {
+    private static func update(
+        _ store: TestStore, _ number: Int, _ output: FilePath, calls: SystemCalls = .kernel,
+        jobs: Int = 1
+    ) throws -> Int? {
+        var restore = Restore(.number(store.guest, number), to: .inPlace(output))
+        restore.jobs = jobs
+        return try restore.run(from: store.path, calls).writtenPageCount
+    }
+
+    @Test("any image becomes any other, and only what differs is written", arguments: 0..<20)
+    func anyToAny(seed: Int) throws {
+        var generator = Seeded(UInt64(seed))
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: [1, 513, 1500, 2048][seed % 4])
+        var images: [MadeUpImage] = []
+        for _ in 0..<4 {
+            image.edit(image.pageCount / 3 + 1, &generator)
+            try store.save(image)
+            images.append(image)
+        }
+        let output = store.scratch.file("output")
+        var current = images[0]
+        try current.write(to: output, explicitZeros: Array(0..<min(30, image.pageCount)))
+        for _ in 0..<6 {
+            let next = Int.random(in: 0..<4, using: &generator)
+            let count = try Self.update(store, next + 1, output, jobs: 1 + seed % 3)
+            #expect(count == images[next].differing(from: current).count)
+            #expect(try images[next].equals(output))
+            current = images[next]
+        }
+    }
+
+    @Test("pages that become zero become holes")
+    func holes() throws {
+        let store = try TestStore()
+        let zeros = MadeUpImage(pageCount: 2000)
+        try store.save(zeros)
+        var image = zeros
+        for page in 0..<2000 { image.pages[page] = MadeUpImage.text(page) }
+        let output = store.scratch.file("output")
+        try image.write(to: output)
+        #expect(try Self.update(store, 1, output) == 2000)
+        var status = stat()
+        #expect(stat(output.string, &status) == 0)
+        #expect(status.st_blocks == 0)
+        #expect(try zeros.equals(output))
+    }
+
+    @Test("an output that is not there or of another length is refused and left alone")
+    func misfits() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 10)
+        image.pages[1] = MadeUpImage.text(1)
+        try store.save(image)
+        let missing = store.scratch.file("missing")
+        for (output, size) in [(missing, nil), (store.scratch.file("short"), 9 * 4096)] {
+            if let size { try write([UInt8](repeating: 1, count: size), to: output) }
+            let error = #expect(throws: SnapError.self) { try Self.update(store, 1, output) }
+            #expect(error?.code == .mismatch && error?.path == output)
+        }
+        #expect(!exists(missing))
+        #expect(try bytes(of: store.scratch.file("short")).allSatisfy { $0 == 1 })
+    }
+
+    @Test("what is damaged is found before the first write")
+    func damage() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 1200)
+        for page in 0..<1200 { image.pages[page] = MadeUpImage.text(page) }
+        try store.save(image)
+        let other = MadeUpImage(pageCount: 1200)
+        let output = store.scratch.file("output")
+        try other.write(to: output)
+        let path = store.guestPath.appending("0000000001.savevm")
+        var file = try bytes(of: path)
+        // In the last unit's clusters: all units before it could be written.
+        let place = file.count * 2 / 3
+        file[place] ^= 1
+        try write(file, to: path)
+        let error = #expect(throws: SnapError.self) { try Self.update(store, 1, output) }
+        #expect(error?.code == .damaged && error?.path == path)
+        #expect(try other.equals(output))
+    }
+
+    @Test(
+        "whatever system call fails, the same command again mends it",
+        arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .short, .stop])
+    func faults(fault: FaultPlan.Fault) throws {
+        let store = try TestStore()
+        var generator = Seeded(4)
+        var first = MadeUpImage(pageCount: 1100)
+        first.edit(300, &generator)
+        try store.save(first)
+        var second = first
+        second.edit(200, &generator)
+        try store.save(second)
+        let output = store.scratch.file("output")
+        var call = 0
+        var mixedCount = 0
+        var isFinished = false
+        while !isFinished {
+            try first.write(to: output)
+            let plan = FaultPlan(at: call, fault)
+            do {
+                let calls = SystemCalls(faults: plan)
+                _ = try Self.update(store, 2, output, calls: calls)
+                #expect(try second.equals(output), "\(fault) at call \(call)")
+            } catch let error as SnapError {
+                #expect(fault != .short, "\(fault) at call \(call): \(error)")
+                if try !first.equals(output) {
+                    #expect(error.hint?.contains("mixture") ?? false, "\(error)")
+                    mixedCount += 1
+                }
+            }
+            isFinished = plan.callCount <= call
+            _ = try Self.update(store, 2, output)
+            #expect(try second.equals(output), "\(fault) at call \(call)")
+            call += 1
+        }
+        #expect(call > 40)
+        if fault != .short { #expect(mixedCount > 5) }
+    }
+}
