@@ -164,6 +164,29 @@ package final class CheckpointIndex {
         }
     }
 
+    /// The numbers of the files that any of a guest's checkpoints refers to.
+    ///
+    /// - Parameter guest: Its name.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func referencedNumbers(of guest: GuestName) throws(SnapError) -> Set<Int> {
+        try read { database in
+            let runs = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT DISTINCT first_number, last_number FROM reference
+                    JOIN guest USING (guest_id) WHERE name = ?
+                    """, arguments: [guest.description])
+            var numbers: Set<Int> = []
+            while let run = try runs.next() {
+                let first: Int = try run.decode(atIndex: 0)
+                let last: Int = try run.decode(atIndex: 1)
+                guard (0...last).contains(first), last <= Checkpoint.numberMax else { continue }
+                numbers.formUnion(first...last)
+            }
+            return numbers
+        }
+    }
+
     /// The RAM blocks of a checkpoint, in order.
     ///
     /// - Parameter checkpoint: A checkpoint of this index.
@@ -230,110 +253,16 @@ package final class CheckpointIndex {
         }
     }
 
-    // MARK: Writing
-
-    /// Adds checkpoints; each replaces what the index says of a file of that number.
-    ///
-    /// On failure none is added.
-    ///
-    /// - Parameter checkpoints: What the files say.
-    /// - Throws: `.busy` beyond the timeout, `.damaged`, `.permission` or `.inputOutput`.
-    package func insert(_ checkpoints: [IndexedCheckpoint]) throws(SnapError) {
-        try write { database in
-            for indexed in checkpoints {
-                let checkpoint = indexed.checkpoint
-                let guestID = try Self.guestID(checkpoint.guest, database)
-                try Self.removeFile(guestID, checkpoint.number, database)
-                try Self.insertFile(
-                    guestID, checkpoint.number, isRetired: false, indexed.file, database)
-                try CheckpointColumns.insert(checkpoint, guestID: guestID, database)
-                try Self.insertParts(of: indexed, guestID: guestID, database)
-            }
-        }
-    }
-
-    /// Notes that files are retired: their checkpoints are gone, their pages may be needed.
-    ///
-    /// On failure nothing is changed.
-    ///
-    /// - Parameters:
-    ///   - files: The files by their numbers.
-    ///   - guest: Whose they are.
-    /// - Throws: as `insert`.
-    package func retire(_ files: [Int: IndexedFile], of guest: GuestName) throws(SnapError) {
-        try write { database in
-            let guestID = try Self.guestID(guest, database)
-            for (number, file) in files {
-                try Self.removeFile(guestID, number, database)
-                try Self.insertFile(guestID, number, isRetired: true, file, database)
-            }
-        }
-    }
-
-    private static func guestID(_ guest: GuestName, _ database: Database) throws -> Int64 {
-        let name = guest.description
-        try database.execute(
-            sql: "INSERT INTO guest (name) VALUES (?) ON CONFLICT DO NOTHING", arguments: [name])
-        return try Int64.fetchOne(
-            database, sql: "SELECT guest_id FROM guest WHERE name = ?", arguments: [name]) ?? 0
-    }
-
-    private static func removeFile(
-        _ guestID: Int64, _ number: Int, _ database: Database
-    ) throws {
-        for table in ["checkpoint", "file"] {
-            try database.execute(
-                sql: "DELETE FROM \(table) WHERE guest_id = ? AND number = ?",
-                arguments: [guestID, number])
-        }
-    }
-
-    private static func insertFile(
-        _ guestID: Int64, _ number: Int, isRetired: Bool, _ file: IndexedFile,
-        _ database: Database
-    ) throws {
-        try database.execute(
-            sql: "INSERT INTO file VALUES (?, ?, ?, ?, ?)",
-            arguments: [guestID, number, isRetired, file.generation, file.byteCount])
-    }
-
-    private static func insertParts(
-        of indexed: IndexedCheckpoint, guestID: Int64, _ database: Database
-    ) throws {
-        let number = indexed.checkpoint.number
-        for (position, block) in indexed.ramBlocks.enumerated() {
-            try database.execute(
-                sql: "INSERT INTO ram_block VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [
-                    guestID, number, position, block.name, block.byteCount,
-                    block.guestPhysicalAddress.map { Int64(bitPattern: $0) },
-                ])
-        }
-        for (position, section) in indexed.deviceSections.enumerated() {
-            try database.execute(
-                sql: "INSERT INTO device_section VALUES (?, ?, ?, ?, ?, ?, ?)",
-                arguments: [
-                    guestID, number, position, section.name, section.instanceID,
-                    section.versionID, section.byteCount,
-                ])
-        }
-        for run in indexed.referenceRuns {
-            try database.execute(
-                sql: "INSERT INTO reference VALUES (?, ?, ?, ?)",
-                arguments: [guestID, number, run.lowerBound, run.upperBound])
-        }
-    }
-
     // MARK: Errors
 
-    private static let hint = "snap reindex makes the index anew from the files"
+    static let hint = "snap reindex makes the index anew from the files"
 
     private func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
         try passFaultPoint()
         return try Self.translating(path) { try queue.read(body) }
     }
 
-    private func write(_ body: (Database) throws -> Void) throws(SnapError) {
+    func write(_ body: (Database) throws -> Void) throws(SnapError) {
         try passFaultPoint()
         try Self.translating(path) { try queue.write(body) }
     }

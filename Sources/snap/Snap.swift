@@ -34,13 +34,13 @@ struct Snap: ParsableCommand {
               75   locked by another snap
               76   unsupported version or format
               77   permission
-              78   the image's length does not fit
+              78   the image does not fit: its length, or its bitmap's
               130  interrupted
             """,
         version: "0.1.0",
         subcommands: [
             SaveCommand.self, ListCommand.self, ShowCommand.self, RestoreCommand.self,
-            ReindexCommand.self,
+            DeleteCommand.self, ReindexCommand.self,
         ])
 }
 

@@ -14,6 +14,17 @@ package enum CheckpointReference: Sendable, Equatable {
     case guestOrID(String)
 
     private static let idDigitCountMin = 4
+    private static let idDigitCount = 32
+
+    /// Whether it names one checkpoint for ever: `GUEST:N` or a whole id.
+    var isExact: Bool {
+        switch self {
+        case .number: true
+        case .guestOrID(let text):
+            text.count == Self.idDigitCount && text.allSatisfy(\.isHexDigit)
+        case .latest, .time: false
+        }
+    }
 
     /// Reads a reference.
     ///
@@ -88,7 +99,9 @@ package enum CheckpointReference: Sendable, Equatable {
         if let guest = GuestName(text), try index.knows(guest) {
             return try found(try index.latest(of: guest), guest, index, "no checkpoint")
         }
-        guard text.count >= idDigitCountMin, text.count <= 32, text.allSatisfy(\.isHexDigit) else {
+        guard (idDigitCountMin...idDigitCount).contains(text.count),
+            text.allSatisfy(\.isHexDigit)
+        else {
             throw SnapError(.notFound, "no guest \"\(text)\" in the store", path: index.path)
         }
         let matches = try index.checkpoints(idPrefix: text.lowercased())
@@ -114,5 +127,17 @@ package enum CheckpointReference: Sendable, Equatable {
             try index.knows(guest)
             ? "guest \"\(guest)\" has \(missing)" : "no guest \"\(guest)\" in the store"
         throw SnapError(.notFound, message, path: index.path)
+    }
+}
+
+extension CheckpointReference: CustomStringConvertible {
+    /// The reference as a user writes it.
+    package var description: String {
+        switch self {
+        case .latest(let guest, let back): "\(guest)@latest" + (back == 0 ? "" : "~\(back)")
+        case .number(let guest, let number): "\(guest):\(number)"
+        case .time(let guest, let time): "\(guest)@\(time.rfc3339)"
+        case .guestOrID(let text): text
+        }
     }
 }

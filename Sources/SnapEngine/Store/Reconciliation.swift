@@ -21,13 +21,18 @@ enum Reconciliation {
     ) throws(SnapError) -> (files: GuestDirectory.Files, lost: Set<Int>, highestNumber: Int) {
         let files = try guest.files()
         let rows = try index.numbers(of: guest.guest)
-        // A save that died has no row: a device state with one is that of a file that is lost.
-        try removeLeftovers(files, besides: rows.live, in: guest.directory)
+        // A save that died has no row: a device state with one is that of a file that is lost,
+        // unless a deletion has died before it got to the row.
+        try removeLeftovers(
+            files, besides: rows.live.subtracting(files.retired), in: guest.directory)
         let retired = files.retired.subtracting(files.savevm).subtracting(rows.retired)
         if !retired.isEmpty {
             try index.retire(try sizes(of: retired, in: guest.directory), of: guest.guest)
         }
         try adopt(files.savevm.subtracting(rows.live).sorted(), guest, index, warn: warn)
+        if !files.retired.isEmpty { try returnSpace(of: files, guest, index) }
+        let gone = rows.retired.subtracting(files.retired).subtracting(files.savevm)
+        if !gone.isEmpty { try index.forgetRetired(gone, of: guest.guest) }
         let lost = rows.live.subtracting(files.savevm).subtracting(files.retired)
         for number in lost.sorted() {
             warn(
@@ -60,6 +65,18 @@ enum Reconciliation {
                 guard error.path != index.path else { throw error }
                 warn(error)
             }
+        }
+    }
+
+    /// Gives back the space that a deletion has left to its successor, if nobody reads now.
+    private static func returnSpace(
+        of files: GuestDirectory.Files, _ guest: GuestDirectory, _ index: CheckpointIndex
+    ) throws(SnapError) {
+        let unneeded = files.retired.subtracting(try index.referencedNumbers(of: guest.guest))
+        let sizes = try sizes(of: unneeded, in: guest.directory)
+        // The highest number's file may stay for its name's sake, empty.
+        if sizes.contains(where: { $0.key != files.highestNumber || $0.value.byteCount > 0 }) {
+            _ = try SpaceReturn.run(guest, index, patience: .zero, warn: { _ in })
         }
     }
 

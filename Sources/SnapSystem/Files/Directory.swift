@@ -129,6 +129,23 @@ public struct Directory: Sendable {
         }
     }
 
+    /// Renames a file to a name that nothing has.
+    ///
+    /// - Parameters:
+    ///   - name: The name it has.
+    ///   - newName: The name it gets.
+    /// - Throws: `.cannotCreate` if the new name is taken, `.permission` or `.inputOutput`.
+    ///
+    /// The corresponding C function is `renameat2` with `RENAME_NOREPLACE`.
+    public func rename(_ name: String, to newName: String) throws(SnapError) {
+        do { try calls.rename(file(name), to: file(newName), replacing: false) } catch {
+            if error == .fileExists {
+                throw SnapError(.cannotCreate, "exists", path: file(newName))
+            }
+            throw SnapError(error, action: "rename to \(newName)", path: file(name))
+        }
+    }
+
     /// Renames a file over another.
     ///
     /// - Parameters:

@@ -50,6 +50,13 @@ struct JSONWriter {
         needsComma = true
     }
 
+    /// Writes a field with true or false.
+    mutating func field(_ name: String, _ value: Bool) {
+        key(name)
+        bytes.append(contentsOf: (value ? "true" : "false").utf8)
+        needsComma = true
+    }
+
     /// Writes a field with seconds, to the millisecond.
     mutating func field(_ name: String, _ value: Duration) {
         key(name)

@@ -1,0 +1,185 @@
+// snap delete: checkpoints are given up, and with them the files that no other needs.
+//
+//     savevm → .retired by rename ─ fsync ─ index row │ readers gone ─ unlink what no remaining
+//     checkpoint refers to
+
+import CheckpointIndex
+package import GuestMemory
+import SavevmFormat
+package import SnapSystem
+package import SystemPackage
+
+/// Gives checkpoints up.
+package struct Delete: Sendable {
+    /// What a deletion has done, or would do.
+    package struct Outcome: Sendable {
+        /// The checkpoints that are gone, in the order they were named in.
+        package fileprivate(set) var deleted: [Deleted] = []
+        /// How many bytes of the store were given back.
+        package fileprivate(set) var freedByteCount = 0
+    }
+
+    /// A checkpoint that is gone.
+    package struct Deleted: Sendable, Hashable {
+        /// Whose it was.
+        package let guest: GuestName
+        /// Its number.
+        package let number: Int
+
+        /// `web1:7`.
+        package var reference: String { "\(guest):\(number)" }
+    }
+
+    /// Which checkpoints: `GUEST:N` or whole ids.
+    package var references: [CheckpointReference]
+    /// Whether a guest may lose its last checkpoint.
+    package var allowsLast = false
+    /// How long to wait for a lock.
+    package var patience = Duration.zero
+
+    /// Prepares to delete; everything else has a default.
+    ///
+    /// - Parameter references: Which checkpoints: `GUEST:N` or whole ids.
+    /// - Throws: `.usage` for another kind of reference.
+    package init(_ references: [CheckpointReference]) throws(SnapError) {
+        for reference in references where !reference.isExact {
+            throw SnapError(
+                .usage, "\(reference) may name another checkpoint tomorrow",
+                hint: "delete takes GUEST:NUMBER and whole ids")
+        }
+        self.references = references
+    }
+
+    /// Deletes the checkpoints.
+    ///
+    /// Either all of them are there, or nothing is done. Interrupted, it stops between two
+    /// checkpoints; space that could not be given back is at the guest's next save or deletion.
+    ///
+    /// - Parameters:
+    ///   - store: The store's directory.
+    ///   - calls: The seam.
+    ///   - warn: Takes what is worth a warning.
+    /// - Throws: By code: `.notFound`; `.usage` for a guest's last checkpoint; `.busy`;
+    ///   `.damaged` for the index; `.permission`; `.inputOutput`; `.interrupted`.
+    package func run(
+        in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
+    ) throws(SnapError) -> Outcome {
+        // Opened to read first: a store that is not there is not made.
+        let targets = try targets(in: try Store(reading: store, patience: patience, calls))
+        let store = try Store(writing: store, patience: patience, calls, warn: warn)
+        var outcome = Outcome()
+        for guest in targets.map(\.guest).uniqued() {
+            let directory = store.guest(guest)
+            let lock = try directory.lockForWriting(patience: patience)
+            let present = try Reconciliation.run(directory, store.index, warn: warn)
+            let numbers = targets.filter { $0.guest == guest }.map(\.number)
+            try check(numbers, of: directory, store.index, present.files)
+            for number in numbers {
+                try Interruption.check()
+                try Self.retire(number, of: directory, store.index, present.files)
+                outcome.deleted.append(Deleted(guest: guest, number: number))
+            }
+            outcome.freedByteCount += try SpaceReturn.run(
+                directory, store.index, patience: patience, warn: warn)
+            _ = consume lock
+        }
+        return outcome
+    }
+
+    /// Finds out what would be deleted, and changes nothing.
+    ///
+    /// - Parameters:
+    ///   - store: The store's directory.
+    ///   - calls: The seam.
+    ///   - warn: Takes what is worth a warning.
+    /// - Throws: as `run`.
+    package func plan(
+        in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
+    ) throws(SnapError) -> Outcome {
+        let store = try Store(reading: store, patience: patience, calls)
+        var outcome = Outcome(deleted: try targets(in: store))
+        for guest in outcome.deleted.map(\.guest).uniqued() {
+            let directory = store.guest(guest)
+            let numbers = Set(outcome.deleted.filter { $0.guest == guest }.map(\.number))
+            outcome.freedByteCount += try SpaceReturn.plan(
+                directory, without: numbers, warn: warn)
+        }
+        return outcome
+    }
+
+    /// The checkpoints that are named, each once, all of them there.
+    private func targets(in store: borrowing Store) throws(SnapError) -> [Deleted] {
+        var targets: [Deleted] = []
+        for reference in references {
+            targets.append(try target(reference, in: store))
+        }
+        targets = targets.uniqued()
+        for guest in targets.map(\.guest).uniqued() {
+            let numbers = targets.filter { $0.guest == guest }.map(\.number)
+            let directory = store.guest(guest)
+            try check(numbers, of: directory, store.index, try directory.files())
+        }
+        return targets
+    }
+
+    private func target(
+        _ reference: CheckpointReference, in store: borrowing Store
+    ) throws(SnapError) -> Deleted {
+        // A file that is too damaged for the index can be given up all the same.
+        if case .number(let guest, let number) = reference,
+            try store.guest(guest).files().savevm.contains(number)
+        {
+            return Deleted(guest: guest, number: number)
+        }
+        guard case .guestOrID(let id) = reference else {
+            let checkpoint = try reference.resolve(in: store.index)
+            return Deleted(guest: checkpoint.guest, number: checkpoint.number)
+        }
+        // A guest may have a name that looks like an id; here it is the id.
+        guard let checkpoint = try store.index.checkpoints(idPrefix: id.lowercased()).first else {
+            throw SnapError(.notFound, "no checkpoint of id \(id)", path: store.index.path)
+        }
+        return Deleted(guest: checkpoint.guest, number: checkpoint.number)
+    }
+
+    private func check(
+        _ numbers: [Int], of guest: GuestDirectory, _ index: CheckpointIndex,
+        _ files: GuestDirectory.Files
+    ) throws(SnapError) {
+        let live = try index.numbers(of: guest.guest).live.union(files.savevm)
+        for number in numbers where !live.contains(number) {
+            throw SnapError(.notFound, "guest \"\(guest.guest)\" has no checkpoint \(number)")
+        }
+        guard allowsLast || !live.subtracting(numbers).isEmpty else {
+            throw SnapError(
+                .usage, "guest \"\(guest.guest)\" would have no checkpoint left",
+                hint: "--allow-last deletes the last one too")
+        }
+    }
+
+    /// Makes a checkpoint's file a retired one: the rename is where the checkpoint ends.
+    private static func retire(
+        _ number: Int, of guest: GuestDirectory, _ index: CheckpointIndex,
+        _ files: GuestDirectory.Files
+    ) throws(SnapError) {
+        let directory = guest.directory
+        let retired = FileName.retired(number).text
+        if files.savevm.contains(number) {
+            try directory.rename(FileName.savevm(number).text, to: retired)
+        } else {
+            // Its file was lost; its number stays taken.
+            _ = try File(makingIfAbsent: directory.file(retired), directory.calls)
+        }
+        try directory.synchronize()
+        try index.retire(
+            try Reconciliation.sizes(of: [number], in: directory), of: guest.guest)
+    }
+}
+
+extension Sequence where Element: Hashable {
+    /// Each element once, where it comes first.
+    func uniqued() -> [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}

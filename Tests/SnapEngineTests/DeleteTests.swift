@@ -1,0 +1,192 @@
+import CheckpointIndex
+import Foundation
+import GuestMemory
+import SavevmFormat
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Deletion")
+struct DeleteTests {
+    private static func history(
+        _ count: Int, seed: Int = 1
+    ) throws -> (TestStore, [Int: MadeUpImage]) {
+        var generator = Seeded(UInt64(seed))
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 700)
+        image.edit(500, &generator)
+        let state = Save.DeviceState(
+            name: try GuestName(checking: "dev", as: "section"),
+            path: try store.scratch.write(Array("device".utf8), to: "dev"))
+        var saved: [Int: MadeUpImage] = [:]
+        for _ in 0..<count {
+            let checkpoint = try store.save(image) { save in
+                save.deviceStates = [state]
+                if let older = saved.keys.sorted().randomElement(using: &generator),
+                    Int.random(in: 0..<3, using: &generator) == 0
+                {
+                    save.parent = .checkpoint(.number(store.guest, older))
+                }
+            }
+            saved[checkpoint.number] = image
+            image.edit(60, &generator)
+        }
+        return (store, saved)
+    }
+
+    @discardableResult
+    private static func delete(
+        _ numbers: [Int], in store: TestStore, calls: SystemCalls = .kernel,
+        allowsLast: Bool = false, warn: (SnapError) -> Void = { Issue.record("warned: \($0)") }
+    ) throws -> Delete.Outcome {
+        var delete = try Delete(numbers.map { .number(store.guest, $0) })
+        delete.allowsLast = allowsLast
+        return try delete.run(in: store.path, calls, warn: warn)
+    }
+
+    private static func files(of store: TestStore) throws -> [String] {
+        try names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
+    }
+
+    @Test("any subset in any order: what is left restores", arguments: 0..<15)
+    func subsets(seed: Int) throws {
+        var (store, saved) = try Self.history(8, seed: seed)
+        var generator = Seeded(UInt64(seed) + 50)
+        while saved.count > 1 {
+            let count = Int.random(in: 1..<max(2, saved.count / 2), using: &generator)
+            let victims = Array(saved.keys.shuffled(using: &generator).prefix(count))
+            let plan = try Delete(victims.map { .number(store.guest, $0) })
+                .plan(in: store.path, .kernel, warn: { Issue.record("\($0)") })
+            let before = try Self.files(of: store).map {
+                try bytes(of: store.guestPath.appending($0)).count
+            }.reduce(0, +)
+            let outcome = try Self.delete(victims, in: store)
+            let after = try Self.files(of: store).map {
+                try bytes(of: store.guestPath.appending($0)).count
+            }.reduce(0, +)
+            #expect(outcome.freedByteCount == before - after)
+            #expect(plan.freedByteCount == outcome.freedByteCount)
+            for victim in victims { saved[victim] = nil }
+            #expect(try store.list().map(\.number) == saved.keys.sorted())
+            for (number, image) in saved {
+                #expect(try store.restores(number, to: image), "seed \(seed): \(number)")
+            }
+        }
+        try Self.delete(Array(saved.keys), in: store, allowsLast: true)
+        #expect(try Self.files(of: store) == ["0000000008.retired"])
+        #expect(try bytes(of: store.guestPath.appending("0000000008.retired")).isEmpty)
+        // Numbers are never used again, not even after a reindex.
+        _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { Issue.record("\($0)") })
+        let next = try store.save(MadeUpImage(pageCount: 3))
+        #expect(next.number == 9 && next.parent == nil)
+        try store.save(MadeUpImage(pageCount: 3))
+        #expect(try Self.files(of: store) == ["0000000009.savevm", "0000000010.savevm"])
+    }
+
+    @Test("the last checkpoint stays unless it may go, and nothing is done by halves")
+    func refusals() throws {
+        let (store, saved) = try Self.history(3)
+        let before = try Self.files(of: store)
+        let last = #expect(throws: SnapError.self) { try Self.delete([1, 2, 3], in: store) }
+        #expect(last?.code == .usage)
+        let missing = #expect(throws: SnapError.self) { try Self.delete([1, 7], in: store) }
+        #expect(missing?.code == .notFound)
+        let vague = #expect(throws: SnapError.self) {
+            try Delete([.latest(store.guest, back: 0)])
+        }
+        #expect(vague?.code == .usage)
+        #expect(try Self.files(of: store) == before)
+        #expect(try store.list().count == saved.count)
+        // By its whole id, and twice at that.
+        let id = try store.list()[0].id.hex
+        let outcome = try Delete([.guestOrID(id), .number(store.guest, 1)])
+            .run(in: store.path, .kernel, warn: { Issue.record("\($0)") })
+        #expect(outcome.deleted.map(\.number) == [1])
+    }
+
+    @Test("while a restore reads, the space is not given back; the next writer gives it back")
+    func readers() throws {
+        let (store, saved) = try Self.history(2)
+        let lock = try File(reading: store.guestPath.appending("reader.lock"), .kernel)
+        let reader = try FileLock(.shared, lock, patience: .zero)
+        var warnings: [SnapError] = []
+        try Self.delete([2], in: store, warn: { warnings.append($0) })
+        #expect(warnings.map(\.code) == [.busy])
+        #expect(try bytes(of: store.guestPath.appending("0000000002.retired")).count > 500)
+        _ = consume reader
+        try store.save(try #require(saved[1]))
+        #expect(try bytes(of: store.guestPath.appending("0000000002.retired")).isEmpty)
+        try store.save(try #require(saved[1]))
+        #expect(try !Self.files(of: store).contains("0000000002.retired"))
+        #expect(try store.restores(1, to: try #require(saved[1])))
+    }
+
+    @Test("a remaining file that cannot be read keeps all space")
+    func damagedFile() throws {
+        let (store, saved) = try Self.history(4)
+        let path = store.guestPath.appending("0000000003.savevm")
+        var file = try bytes(of: path)
+        file[file.count - 1] ^= 1
+        try write(file, to: path)
+        var warnings: [SnapError] = []
+        let outcome = try Self.delete([4], in: store, warn: { warnings.append($0) })
+        #expect(warnings.map(\.path) == [path])
+        #expect(outcome.freedByteCount < 4096)
+        #expect(try bytes(of: store.guestPath.appending("0000000004.retired")).count > 4096)
+        // The damaged one can be given up too, and then all is well again.
+        try Self.delete([3], in: store)
+        #expect(try store.list().map(\.number) == [1, 2])
+        for number in [1, 2] {
+            #expect(try store.restores(number, to: try #require(saved[number])))
+        }
+    }
+
+    @Test("a checkpoint whose file is lost can be given up, and keeps its number")
+    func lostFile() throws {
+        let (store, saved) = try Self.history(3)
+        try removeFile(store.guestPath.appending("0000000003.savevm"))
+        try Self.delete([3], in: store, warn: { #expect($0.code == .damaged) })
+        #expect(try store.list().map(\.number) == [1, 2])
+        #expect(try store.save(try #require(saved[2])).number == 4)
+    }
+
+    @Test(
+        "whatever system call fails, it stops between checkpoints and can be tried again",
+        arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .stop])
+    func faults(fault: FaultPlan.Fault) throws {
+        var call = 0
+        var isFinished = false
+        while !isFinished {
+            let (store, saved) = try Self.history(5)
+            let plan = FaultPlan(at: call, fault)
+            let calls = SystemCalls(faults: plan)
+            _ = try? Self.delete([2, 5], in: store, calls: calls, warn: { _ in })
+            isFinished = plan.callCount <= call
+            let what = "\(fault) at call \(call)"
+            let live = try Self.files(of: store).filter { $0.hasSuffix(".savevm") }
+            for number in [1, 3, 4] {
+                #expect(live.contains(FileName.savevm(number).text), "\(what)")
+                #expect(try store.restores(number, to: try #require(saved[number])), "\(what)")
+            }
+            // A checkpoint is there whole or not at all, whatever the index still says.
+            for number in [2, 5] where live.contains(FileName.savevm(number).text) {
+                #expect(try store.restores(number, to: try #require(saved[number])), "\(what)")
+                try Self.delete([number], in: store)
+            }
+            for number in [2, 5] {
+                let error = #expect(throws: SnapError.self) { _ = try store.restore(number) }
+                #expect(error?.code == .notFound, "\(what)")
+            }
+            let again = try store.save(try #require(saved[5]))
+            #expect(again.number == 6, "\(what)")
+            #expect(try store.list().map(\.number) == [1, 3, 4, 6], "\(what)")
+            for file in try Self.files(of: store) where file.hasSuffix(".devstate") {
+                #expect(!file.hasSuffix("2.devstate") && !file.hasSuffix("5.devstate"), "\(what)")
+            }
+            call += 1
+        }
+        #expect(call > 40, "the sweep covered \(call) calls")
+    }
+}
