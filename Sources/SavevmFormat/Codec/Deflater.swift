@@ -27,12 +27,14 @@ package struct Deflater: ~Copyable {
 
     /// Sets a compressor up.
     ///
-    /// - Parameter level: 0 stores, 1 to 3 are ISA-L's, 4 to 9 zlib's.
+    /// ISA-L's own level 1 would take 2 % less time and 1.3 % more room than its level 2.
+    ///
+    /// - Parameter level: 0 stores, 1 is ISA-L's 2, 2 and 3 are its 3, 4 to 9 are zlib's.
     /// - Throws: `.internalFailure` if the library cannot be set up.
     package init(level: Int) throws(SnapError) {
         switch level {
         case ...0: engine = .none
-        case 1...3: engine = .isal(ISALDeflater(level: level))
+        case 1...3: engine = .isal(ISALDeflater(level: min(level + 1, 3)))
         default: engine = .zlib(try ZlibDeflater(level: level))
         }
     }

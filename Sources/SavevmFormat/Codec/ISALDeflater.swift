@@ -1,7 +1,7 @@
 import CISAL
 import SnapSystem
 
-/// ISA-L's igzip: levels 1 to 3, five times as fast as zlib at about its level 1.
+/// ISA-L's igzip at its levels 1 to 3: five times as fast as zlib at about its level 1.
 ///
 /// One stream and one level buffer, made once and reset for each cluster (igzip_lib.h).
 @safe

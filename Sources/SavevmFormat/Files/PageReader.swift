@@ -43,20 +43,32 @@ package struct PageReader: ~Copyable {
         }
     }
 
-    /// A delta whose base is still to be read.
-    private struct PendingDelta {
-        let base: Location
+    /// Where an encoding is, found in its group's head, and what is to become of it.
+    private struct Step {
+        enum Use {
+            /// It is the page.
+            case literal
+            /// It is the base of a delta that becomes the page.
+            case base
+            /// It is the runs of that delta.
+            case runs
+        }
+
+        let location: Location
+        let use: Use
+        let targetPage: Int
         let record: Record
         let file: SavevmFile
-        let groupOffset: Int
-        let targetPage: Int
-        let runs: Range<Int>
+        let entry: GroupEntry
+        let cluster: Cluster
+        /// Where it is in the cluster.
+        let range: Range<Int>
     }
 
     private let files: SavevmFiles
     private let inflater = Inflater()
     private var groups: [OpenGroup] = []
-    private var clusterKeys: [(group: UInt64, cluster: Int)] = []
+    private var clusterKeys: [(group: UInt64, firstSlot: Int)] = []
     private var nextVictim = 0
     private var clusters: MemoryBuffer
     private var scratch = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
@@ -84,67 +96,96 @@ package struct PageReader: ~Copyable {
     package mutating func read(
         _ requests: [PageRequest], level: Int, into target: inout MemoryBuffer
     ) throws(SnapError) {
-        var deltas: [PendingDelta] = []
+        let steps = try steps(for: requests, level: level)
+        var deltas: [(step: Step, runs: Range<Int>)] = []
         runs.removeAll(keepingCapacity: true)
+        for step in steps {
+            let encoded = try encoded(step)
+            if step.use == .runs {
+                let start = runs.count
+                runs += clusters.withBytes(encoded) { $0.bytes }
+                deltas.append((step, start..<runs.count))
+            } else {
+                place(encoded, as: step.targetPage, in: &target)
+                if step.use == .literal { try check(step, in: target) }
+            }
+        }
+        for delta in deltas { try apply(delta.runs, delta.step, to: &target) }
+    }
+
+    /// Finds out which encodings are needed, in an order in which each cluster is needed once.
+    private mutating func steps(
+        for requests: [PageRequest], level: Int
+    ) throws(SnapError) -> [Step] {
+        var steps: [Step] = []
+        steps.reserveCapacity(requests.count)
+        var bases: [(location: Location, targetPage: Int)] = []
         for request in requests.sorted(by: { $0.location < $1.location }) {
             let group = try group(of: request.location, level: level)
-            let record = group.head.records[request.location.slot]
-            let encoded = try encoded(request.location.slot, of: group)
-            switch record.form {
-            case .literal:
-                place(encoded, as: request.targetPage, in: &target)
-                try check(record, request.targetPage, in: target, group.file, group.entry.offset)
+            let step = step(request.location, for: request.targetPage, in: group)
+            switch step.record.form {
+            case .literal: break
             case .delta(let base):
                 guard base < request.location else {
                     throw group.file.damage(
                         "delta's base is not of a lower location", at: group.entry.offset)
                 }
-                let start = runs.count
-                runs += clusters.withBytes(encoded) { $0.bytes }
-                deltas.append(
-                    PendingDelta(
-                        base: base, record: record, file: group.file,
-                        groupOffset: group.entry.offset, targetPage: request.targetPage,
-                        runs: start..<runs.count))
+                bases.append((base, request.targetPage))
             case .dead:
                 throw group.file.damage(
                     "slot \(request.location.slot) is pointed to and empty",
                     at: group.entry.offset)
             }
+            steps.append(step)
         }
-        for delta in deltas.sorted(by: { $0.base < $1.base }) {
-            try resolve(delta, level: level, into: &target)
+        if bases.isEmpty { return steps }
+        bases.sort { $0.location < $1.location }
+        for base in bases {
+            steps.append(try baseStep(base.location, for: base.targetPage, level: level))
         }
+        steps.sort { $0.location < $1.location }
+        return steps
     }
 
-    private mutating func resolve(
-        _ delta: PendingDelta, level: Int, into target: inout MemoryBuffer
-    ) throws(SnapError) {
-        _ = try placeBase(delta.base, level: level, as: delta.targetPage, in: &target)
-        let range = Self.range(ofPage: delta.targetPage)
-        let isValid = runs.withBytes { runs in
-            target.withMutableBytes(range) { page in
-                Delta.apply(runs.extracting(delta.runs), to: &page)
-            }
-        }
-        guard isValid else {
-            throw delta.file.damage("delta's runs are malformed", at: delta.groupOffset)
-        }
-        try check(delta.record, delta.targetPage, in: target, delta.file, delta.groupOffset)
-    }
-
-    private mutating func placeBase(
-        _ base: Location, level: Int, as page: Int, in target: inout MemoryBuffer
-    ) throws(SnapError) -> OpenGroup {
+    private mutating func baseStep(
+        _ base: Location, for targetPage: Int, level: Int
+    ) throws(SnapError) -> Step {
         let group = try group(of: base, level: level)
-        guard group.head.records[base.slot].form == .literal else {
+        let step = step(base, for: targetPage, in: group, isBase: true)
+        guard step.record.form == .literal else {
             throw group.file.damage(
                 "slot \(base.slot) is the base of a delta and not literal",
                 at: group.entry.offset)
         }
-        let encoded = try encoded(base.slot, of: group)
-        place(encoded, as: page, in: &target)
-        return group
+        return step
+    }
+
+    private func step(
+        _ location: Location, for targetPage: Int, in group: OpenGroup, isBase: Bool = false
+    ) -> Step {
+        let record = group.head.records[location.slot]
+        let start = group.slotOffsets[location.slot]
+        return Step(
+            location: location,
+            use: isBase ? .base : record.form == .literal ? .literal : .runs,
+            targetPage: targetPage, record: record, file: group.file, entry: group.entry,
+            cluster: group.head.clusters[group.head.clusterIndex(ofSlot: location.slot)],
+            range: start..<start + record.encodedByteCount)
+    }
+
+    /// Makes a page of its base, which is in its place already.
+    private func apply(
+        _ part: Range<Int>, _ step: Step, to target: inout MemoryBuffer
+    ) throws(SnapError) {
+        let isValid = runs.withBytes { runs in
+            target.withMutableBytes(Self.range(ofPage: step.targetPage)) { page in
+                Delta.apply(runs.extracting(part), to: &page)
+            }
+        }
+        guard isValid else {
+            throw step.file.damage("delta's runs are malformed", at: step.entry.offset)
+        }
+        try check(step, in: target)
     }
 
     /// Reads a literal page that a delta is to be encoded against.
@@ -158,9 +199,9 @@ package struct PageReader: ~Copyable {
     package mutating func readBase(
         _ base: Location, level: Int, as page: Int, into target: inout MemoryBuffer
     ) throws(SnapError) {
-        let group = try placeBase(base, level: level, as: page, in: &target)
-        try check(
-            group.head.records[base.slot], page, in: target, group.file, group.entry.offset)
+        let step = try baseStep(base, for: page, level: level)
+        place(try encoded(step), as: page, in: &target)
+        try check(step, in: target)
     }
 
     /// Reads one page into an array of its own.
@@ -271,22 +312,22 @@ package struct PageReader: ~Copyable {
             slotOffsets: slotOffsets)
     }
 
-    /// Where in `clusters` a slot's encoding is, after its cluster has been inflated if need be.
-    private mutating func encoded(
-        _ slot: Int, of group: OpenGroup
-    ) throws(SnapError) -> Range<Int> {
-        let index = group.head.clusterIndex(ofSlot: slot)
+    /// Where in `clusters` an encoding is, after its cluster has been inflated if need be.
+    private mutating func encoded(_ step: Step) throws(SnapError) -> Range<Int> {
+        let key = (step.location.groupKey, step.cluster.firstSlot)
         let place: Int
-        if let found = clusterKeys.firstIndex(where: { $0 == (group.key, index) }) {
+        if let found = clusterKeys.lastIndex(where: { $0 == key }) {
             place = found
         } else {
-            place = try inflate(index, of: group)
+            place = try inflate(step, key)
         }
-        let start = place * Limits.clusterByteCountMax + group.slotOffsets[slot]
-        return start..<start + group.head.records[slot].encodedByteCount
+        let start = place * Limits.clusterByteCountMax
+        return start + step.range.lowerBound..<start + step.range.upperBound
     }
 
-    private mutating func inflate(_ index: Int, of group: OpenGroup) throws(SnapError) -> Int {
+    private mutating func inflate(
+        _ step: Step, _ key: (group: UInt64, firstSlot: Int)
+    ) throws(SnapError) -> Int {
         let place = nextVictim
         nextVictim = (nextVictim + 1) % Self.clusterCountMax
         if place < clusterKeys.count {
@@ -294,14 +335,13 @@ package struct PageReader: ~Copyable {
         } else {
             clusterKeys.append((0, -1))
         }
-        let cluster = group.head.clusters[index]
         let start = place * Limits.clusterByteCountMax
-        try clusters.withMutableBytes(start..<start + cluster.encodedByteCount) {
+        try clusters.withMutableBytes(start..<start + step.cluster.encodedByteCount) {
             (target) throws(SnapError) in
-            try group.file.read(
-                cluster, of: group.entry, into: &target, scratch: &scratch, inflater)
+            try step.file.read(
+                step.cluster, of: step.entry, into: &target, scratch: &scratch, inflater)
         }
-        clusterKeys[place] = (group.key, index)
+        clusterKeys[place] = key
         return place
     }
 
@@ -318,17 +358,14 @@ package struct PageReader: ~Copyable {
         clusters.withBytes(encoded) { target.copy($0, to: start) }
     }
 
-    private func check(
-        _ record: Record, _ page: Int, in target: borrowing MemoryBuffer, _ file: SavevmFile,
-        _ groupOffset: Int
-    ) throws(SnapError) {
-        let digest = target.withBytes(Self.range(ofPage: page)) {
-            file.description.digestKey.digest(of: $0)
+    private func check(_ step: Step, in target: borrowing MemoryBuffer) throws(SnapError) {
+        let digest = target.withBytes(Self.range(ofPage: step.targetPage)) {
+            step.file.description.digestKey.digest(of: $0)
         }
-        guard digest == record.digest else {
-            throw file.damage(
-                "page digest is \(digest.hex), its record says \(record.digest.hex)",
-                at: groupOffset)
+        guard digest == step.record.digest else {
+            throw step.file.damage(
+                "page digest is \(digest.hex), its record says \(step.record.digest.hex)",
+                at: step.entry.offset)
         }
     }
 }
