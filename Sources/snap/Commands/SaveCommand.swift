@@ -52,7 +52,7 @@ struct SaveCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The pages changed since --parent, one bit each; clean ones are not read.",
-            valueName: "path"))
+            valueName: "[name=]path"))
     var dirtyBitmap: String?
 
     @Flag(help: "Believe no digest: compare with the parent's bytes.")
@@ -102,7 +102,7 @@ struct SaveCommand: ParsableCommand {
         } else if full {
             save.parent = .none
         }
-        save.dirtyBitmap = dirtyBitmap.map { FilePath($0) }
+        save.dirtyBitmap = try dirtyBitmapPath()
         save.comparesBytes = compareBytes
         save.level = level
         save.label = label
@@ -123,6 +123,19 @@ struct SaveCommand: ParsableCommand {
         } else if !common.quiet {
             Report.done(checkpoint.savedLine(elapsed))
         }
+    }
+
+    /// Reads `[NAME=]PATH`, NAME being a RAM block's; a raw image's only block has none.
+    private func dirtyBitmapPath() throws(SnapError) -> FilePath? {
+        guard let dirtyBitmap else { return nil }
+        if let equals = dirtyBitmap.firstIndex(of: "="),
+            case let name = dirtyBitmap[..<equals], !name.isEmpty, !name.contains("/")
+        {
+            throw SnapError(
+                .usage, "a raw image has no RAM block \"\(name)\"",
+                hint: "a path with = in it is written ./\(dirtyBitmap)")
+        }
+        return FilePath(dirtyBitmap)
     }
 
     /// Reads `[NAME=]PATH` of each; a path whose first part looks like a name is written `./…`.
