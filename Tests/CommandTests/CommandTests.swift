@@ -69,6 +69,42 @@ struct CommandTests {
         #expect(try command.run("reindex").text == "1 guest, 2 checkpoints\n")
     }
 
+    @Test("a bitmap, a restore in place and a deletion, as a user types them")
+    func smallSteps() throws {
+        let command = try Command()
+        let scratch = command.scratch
+        var image = Self.image()
+        try image.write(to: scratch.file("mem"))
+        #expect(try command.run("save", "mem", "--guest", "a").status == 0)
+        let first = image
+        image.pages[3]?[100] ^= 1
+        image.pages[30] = nil
+        try image.write(to: scratch.file("mem"))
+        try scratch.write(image.bitmap([3, 4, 30]), to: "dirty")
+        let second = try command.run(
+            "save", "mem", "--guest", "a", "--parent", "a:1", "--dirty-bitmap", "dirty", "--json")
+        #expect(second.pages["delta"] == 1 && second.pages["becameZero"] == 1)
+        #expect(second.pages["unchanged"] == 198 && second.pages["zero"] == 401)
+        let third = try command.run("save", "mem", "--guest", "a", "--compare-bytes", "--json")
+        #expect(third.status == 0 && third.pages["unchanged"] == 199)
+        let back = try command.run("restore", "a:1", "mem", "--in-place")
+        #expect(back.text.contains("2 pages written"))
+        #expect(try first.equals(scratch.file("mem")))
+        let again = try command.run("restore", "a:1", "mem", "--in-place", "--json")
+        #expect(again.json["writtenPageCount"] as? Int == 0)
+        let plan = try command.run("delete", "a:1", "a:3", "--dry-run")
+        #expect(plan.text.hasPrefix("a:1  would be deleted\na:3  would be deleted\n"))
+        #expect(try command.run("list", "-q").text == "a:1\na:2\na:3\n")
+        let deleted = try command.run("delete", "a:1", "a:3", "--json")
+        let list = try #require(deleted.json["deleted"] as? [[String: Any]])
+        #expect(list.map { $0["number"] as? Int } == [1, 3])
+        #expect(try #require(deleted.json["freedByteCount"] as? Int) > 500)
+        #expect(try command.run("list", "-q").text == "a:2\n")
+        #expect(try command.run("restore", "a:2", "out").status == 0)
+        #expect(try image.equals(scratch.file("out")))
+        #expect(try command.run("show", "a:1").status == 66)
+    }
+
     @Test("each failure has its status, one line and a place")
     func statuses() throws {
         let command = try Command()
@@ -83,6 +119,26 @@ struct CommandTests {
             (64, ["save", "image", "--guest", "web1", "--jobs", "0"]),
             (64, ["save", "image", "--guest", "web1", "--full", "--parent", "web1:1"]),
             (64, ["save", "-", "--guest", "web1"]),
+            (64, ["save", "image", "--guest", "web1", "--dirty-bitmap", "odd"]),
+            (64, ["save", "image", "--guest", "web1", "--full", "--dirty-bitmap", "odd"]),
+            (
+                64,
+                [
+                    "save", "image", "--guest", "web1", "--parent", "web1", "--dirty-bitmap",
+                    "ram=odd",
+                ]
+            ),
+            (
+                78,
+                ["save", "image", "--guest", "web1", "--parent", "web1", "--dirty-bitmap", "odd"]
+            ),
+            (64, ["restore", "web1", "image", "--in-place", "--force"]),
+            (64, ["restore", "web1", "-", "--in-place"]),
+            (78, ["restore", "web1", "odd", "--in-place"]),
+            (78, ["restore", "web1", "missing", "--in-place"]),
+            (64, ["delete"]), (64, ["delete", "web1"]), (64, ["delete", "web1@latest"]),
+            (64, ["delete", "web1:1"]), (66, ["delete", "web1:2"]), (66, ["delete", "web2:1"]),
+            (64, ["delete", "abcd"]), (66, ["delete", "web1:1", "--store", "nowhere"]),
             (
                 64,
                 [

@@ -38,13 +38,14 @@ package struct MadeUpImage: Equatable, Sendable {
     package mutating func edit(_ count: Int, _ generator: inout Seeded) {
         for _ in 0..<count {
             let page = Int.random(in: 0..<pageCount, using: &generator)
-            switch Int.random(in: 0..<9, using: &generator) {
+            switch Int.random(in: 0..<12, using: &generator) {
             case 0: pages[page] = nil
             case 1:
                 pages[page] = Self.noise(&generator)
                 if page % 4 == 0 { pages[(page + 600) % pageCount] = pages[page] }
             case 2: pages[page] = pages[Int.random(in: 0..<pageCount, using: &generator)]
-            case 3 where pages[page] != nil:
+            case 3, 9, 10, 11:
+                // Nothing happens to a page that is zero.
                 pages[page]?[Int.random(in: 0..<4096, using: &generator)] &+= 1
             case 4 where pages[page] != nil:
                 let start = Int.random(in: 0..<4096, using: &generator)

@@ -27,8 +27,7 @@ package final class SavevmFile: Sendable {
         var reader = try ends.reader(ofSection: 3, "description")
         description = try Description.decode(&reader)
         let index = ends.trailer.sections[0]
-        let expected =
-            GroupIndex.blockCount(groupCount: ends.trailer.itemCount) * GroupIndex.blockByteCount
+        let expected = GroupIndex.byteCount(groupCount: ends.trailer.itemCount)
         guard index.byteCount == expected else {
             throw SnapError(
                 .damaged, "group index has \(index.byteCount) bytes, expected \(expected)",
@@ -83,7 +82,9 @@ package final class SavevmFile: Sendable {
         lastIndexBlock.withLock { if $0.block == block { entries = $0.entries } }
         if entries.isEmpty {
             let bytes = try ends.read(
-                byteCount: GroupIndex.blockByteCount, at: offset, "group index block")
+                byteCount: min(
+                    GroupIndex.blockByteCount, index.offset + index.byteCount - offset),
+                at: offset, "group index block")
             entries = try GroupIndex.decode(
                 bytes, block: block, at: offset, ends.trailer, path: path)
             lastIndexBlock.withLock { $0 = (block, entries) }

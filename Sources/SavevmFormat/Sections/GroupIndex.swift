@@ -2,13 +2,13 @@ import GuestMemory
 import SnapSystem
 import SystemPackage
 
-// Layout: savevm(5), "Group index". Blocks of 4096 bytes:
+// Layout: savevm(5), "Group index". Blocks of 4096 bytes, the last one as long as its entries need:
 //
 //     OFFSET  SIZE  DESCRIPTION
 //          0    16  checksum over 32 bytes (file id 16, generation 4, zero 4, block number 8)
-//                   and the block's bytes 16 to 4095
+//                   and the block's bytes from 16 on
 //         16    16  reserved
-//         32    32  an entry, 127 times; those past the last group are zero:
+//         32    32  an entry, up to 127 times:
 //                       0     8  offset of the group's head; 0 in an entry of zeros: absent
 //                       8     4  length of the group's clusters together
 //                      12     2  length of the group's head
@@ -34,9 +34,15 @@ package struct GroupEntry: Sendable, Equatable {
 enum GroupIndex {
     static let blockByteCount = 4096
     static let entriesPerBlock = 127
+    private static let fixedByteCount = 32
+    private static let entryByteCount = 32
 
     static func blockCount(groupCount: Int) -> Int {
         (groupCount + entriesPerBlock - 1) / entriesPerBlock
+    }
+
+    static func byteCount(groupCount: Int) -> Int {
+        blockCount(groupCount: groupCount) * fixedByteCount + groupCount * entryByteCount
     }
 
     static func encode(_ entries: [GroupEntry], fileID: Identifier) -> [UInt8] {
@@ -45,7 +51,7 @@ enum GroupIndex {
             let first = block * entriesPerBlock
             let last = min(first + entriesPerBlock, entries.count)
             var writer = ByteWriter(capacity: blockByteCount)
-            writer.pad(to: 32)
+            writer.pad(to: fixedByteCount)
             for entry in entries[first..<last] {
                 writer.append(UInt64(entry.offset))
                 writer.append(UInt32(entry.clusterByteCount))
@@ -54,7 +60,6 @@ enum GroupIndex {
                 writer.append(0 as UInt8)
                 writer.append(entry.headChecksum)
             }
-            writer.pad(to: blockByteCount)
             var checksum = ByteWriter()
             checksum.append(Self.checksum(writer.bytes, block, fileID: fileID, generation: 0))
             index += checksum.bytes + writer.bytes.dropFirst(checksum.bytes.count)
@@ -111,7 +116,7 @@ enum GroupIndex {
                     offset: start, headByteCount: head, clusterByteCount: clusters, level: level,
                     headChecksum: checksum))
         }
-        try reader.zeros((entriesPerBlock - count) * 32, "group index block")
+        try reader.finish("group index block")
         return entries
     }
 

@@ -256,7 +256,7 @@ struct UnitEncoder: ~Copyable {
         of draft: inout UnitDraft
     ) throws(SnapError) -> EncodedGroup? {
         if draft.pages.isEmpty { return nil }
-        let deltas = try deltas(of: draft.pages)
+        let deltas = try PageDeltas(of: draft.pages, in: buffer, &parentPages, scratch: &other)
         var records: [Record] = []
         records.reserveCapacity(draft.pages.count)
         var end = 0
@@ -278,45 +278,5 @@ struct UnitEncoder: ~Copyable {
         return try buffer.withBytes(0..<end) { (encodings) throws(SnapError) in
             try encoder.encode(level: 0, records, encodings)
         }
-    }
-
-    /// How many pages are tried before it is asked whether deltas pay.
-    private static let trialCount = 32
-    /// One in so many must pay, or the unit has changed in bulk and the rest is not tried.
-    private static let payingShare = 8
-
-    /// Encodes pages as deltas where that pays.
-    ///
-    /// They are tried in the order of their bases, so that no cluster is inflated twice.
-    ///
-    /// - Returns: All runs, and which of them are whose; nil for a page that stays literal.
-    private mutating func deltas(
-        of pages: [UnitDraft.Page]
-    ) throws(SnapError) -> (runs: [UInt8], ranges: [Range<Int>?]) {
-        var runs: [UInt8] = []
-        var ranges = [Range<Int>?](repeating: nil, count: pages.count)
-        let candidates = pages.indices.compactMap { index in
-            pages[index].base.map { (index: index, base: $0) }
-        }.sorted { ($0.base, $0.index) < ($1.base, $1.index) }
-        var payingCount = 0
-        for (count, candidate) in candidates.enumerated() {
-            if count > 0, count % Self.trialCount == 0 {
-                if payingCount * Self.payingShare < Self.trialCount { break }
-                payingCount = 0
-            }
-            try parentPages?.readBase(candidate.base, level: 0, as: 0, into: &other)
-            let start = runs.count
-            let isDelta = buffer.withBytes(Self.bytes(ofPage: pages[candidate.index].page)) {
-                page in
-                other.withBytes(0..<Page.byteCount) {
-                    Delta.encode(page, against: $0, appendingTo: &runs)
-                }
-            }
-            if isDelta {
-                ranges[candidate.index] = start..<runs.count
-                payingCount += 1
-            }
-        }
-        return (runs, ranges)
     }
 }
