@@ -2,6 +2,7 @@
 # make test   install what is missing, and pass all tests
 # make build  the release binary, .build/release/snap
 # make lint   format and style, as CI checks them
+# make bench  install what is missing, and measure snap beside its peers on a real guest's memory
 # make clean
 
 SWIFT ?= swift
@@ -14,8 +15,10 @@ TEST = $(SWIFT) test -c release --scratch-path .build-tests
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) groff zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) busybox-static python3 qemu-system-x86
+BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
+	qemu-system-x86 qemu-utils restic xdelta3 zstd
 
-.PHONY: build demo test lint clean
+.PHONY: build demo test lint bench clean
 
 build:
 	Scripts/install $(BUILD_PACKAGES)
@@ -33,5 +36,10 @@ test:
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
 
+bench:
+	Scripts/install $(BENCH_PACKAGES)
+	$(BUILD)
+	bench/run --markdown BENCHMARKS.md
+
 clean:
-	rm -rf .build .build-tests .demo
+	rm -rf .bench .build .build-tests .demo

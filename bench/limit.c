@@ -1,0 +1,265 @@
+/*
+ * limit: what this machine can do with snap's data path, and nothing around it.
+ *
+ *     gcc -O3 -o limit limit.c -lisal -ldeflate -lpthread
+ *     limit IMAGE OUTPUT [THREADS [ROUNDS]]
+ *
+ * IMAGE is a raw memory image whose length is a multiple of 4096; read it once before, so that it
+ * is in the page cache. OUTPUT is written anew in each round and removed, so it decides which file
+ * system is measured. THREADS is 2 and ROUNDS is 1 where they are not given.
+ *
+ * The threads take units of 2 MiB from a common counter, as snap's workers do. A round has three
+ * loops, and prints one line of key=value words:
+ *
+ *     digest     read, test for zero, XXH3-128 with a secret of 192 bytes
+ *     compress   the same, and the other pages in clusters of 64 KiB, ISA-L level 1, zlib format;
+ *                the clusters stay in memory
+ *     restore    inflate with libdeflate, digest, compare, write; zero pages become holes
+ *
+ * Buffers are allocated and touched before the first loop: a program around this path can only be
+ * slower. Needs libisal-dev, libdeflate-dev and libxxhash-dev.
+ */
+#define _GNU_SOURCE
+#define XXH_INLINE_ALL
+#include <errno.h>
+#include <error.h>
+#include <fcntl.h>
+#include <isa-l/igzip_lib.h>
+#include <libdeflate.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum {
+    PAGE = 4096,
+    UNIT_PAGES = 512,
+    UNIT = UNIT_PAGES * PAGE,
+    CLUSTER_PAGES = 16,
+    CLUSTER = CLUSTER_PAGES * PAGE,
+    UNIT_CLUSTERS = UNIT_PAGES / CLUSTER_PAGES,
+    CLUSTER_ROOM = CLUSTER + CLUSTER / 8, /* what a cluster of noise may take */
+    SECRET = 192,
+};
+
+/* What the compressing loop keeps of a unit, for the restoring loop. */
+struct unit {
+    unsigned char *clusters;               /* compressed, one after the other */
+    unsigned cluster_length[UNIT_CLUSTERS];
+    unsigned page_count;                   /* pages that are not zero */
+    unsigned short page[UNIT_PAGES];       /* their numbers in the unit */
+    XXH128_hash_t digest[UNIT_PAGES];
+};
+
+struct worker {
+    pthread_t thread;
+    unsigned char *pages;                  /* a unit as it is read, or inflated */
+    unsigned char *packed;                 /* a unit's pages that are not zero */
+    unsigned char *arena;                  /* where the compressed clusters are kept */
+    size_t arena_used;
+    struct isal_zstream stream;
+    unsigned char level_buffer[ISAL_DEF_LVL1_DEFAULT];
+    struct libdeflate_decompressor *inflater;
+};
+
+static int image, output;
+static size_t image_length, unit_count, thread_count = 2;
+static atomic_size_t next_unit;
+static struct unit *units;
+static struct worker *workers;
+static unsigned char secret[SECRET];
+
+static void die(const char *what) { error(1, errno, "%s", what); }
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec + time.tv_nsec * 1e-9;
+}
+
+/* Returns memory that is already there, so that no loop pays for page faults. */
+static void *touched_memory(size_t length) {
+    void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) die("mmap");
+    return memory;
+}
+
+static bool is_zero(const unsigned char *page) {
+    return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
+}
+
+static size_t unit_length(size_t index) {
+    size_t rest = image_length - index * UNIT;
+    return rest < UNIT ? rest : UNIT;
+}
+
+/* Reads a unit and digests its pages; its non-zero pages are noted, and packed if asked for. */
+static void digest_unit(struct worker *worker, size_t index, bool pack) {
+    struct unit *unit = &units[index];
+    size_t length = unit_length(index);
+    if (pread(image, worker->pages, length, index * UNIT) != (ssize_t)length) die("read");
+    unit->page_count = 0;
+    for (size_t number = 0; number < length / PAGE; number++) {
+        const unsigned char *page = worker->pages + number * PAGE;
+        if (is_zero(page)) continue;
+        if (pack) memcpy(worker->packed + unit->page_count * PAGE, page, PAGE);
+        unit->digest[unit->page_count] = XXH3_128bits_withSecret(page, PAGE, secret, SECRET);
+        unit->page[unit->page_count++] = number;
+    }
+}
+
+static unsigned compress_cluster(struct worker *worker, unsigned char *pages, size_t length) {
+    struct isal_zstream *stream = &worker->stream;
+    isal_deflate_stateless_init(stream);
+    stream->level = 1;
+    stream->level_buf = worker->level_buffer;
+    stream->level_buf_size = sizeof worker->level_buffer;
+    stream->gzip_flag = IGZIP_ZLIB;
+    stream->end_of_stream = 1;
+    stream->flush = NO_FLUSH;
+    stream->next_in = pages;
+    stream->avail_in = length;
+    stream->next_out = worker->arena + worker->arena_used;
+    stream->avail_out = CLUSTER_ROOM;
+    if (isal_deflate_stateless(stream) != COMP_OK) error(1, 0, "ISA-L does not compress");
+    worker->arena_used += stream->total_out;
+    return stream->total_out;
+}
+
+static void compress_unit(struct worker *worker, size_t index) {
+    struct unit *unit = &units[index];
+    digest_unit(worker, index, true);
+    unit->clusters = worker->arena + worker->arena_used;
+    size_t length = (size_t)unit->page_count * PAGE;
+    for (size_t offset = 0; offset < length; offset += CLUSTER) {
+        size_t rest = length - offset;
+        unit->cluster_length[offset / CLUSTER] = compress_cluster(
+            worker, worker->packed + offset, rest < CLUSTER ? rest : CLUSTER);
+    }
+}
+
+/* Inflates a unit's pages, one after the other, and compares their digests. */
+static void inflate_unit(struct worker *worker, const struct unit *unit) {
+    const unsigned char *cluster = unit->clusters;
+    size_t length = (size_t)unit->page_count * PAGE;
+    for (size_t offset = 0; offset < length; offset += CLUSTER) {
+        size_t rest = length - offset, cluster_length = unit->cluster_length[offset / CLUSTER];
+        if (libdeflate_zlib_decompress(worker->inflater, cluster, cluster_length,
+                                       worker->packed + offset, rest < CLUSTER ? rest : CLUSTER,
+                                       NULL) != LIBDEFLATE_SUCCESS)
+            error(1, 0, "libdeflate does not inflate");
+        cluster += cluster_length;
+    }
+    for (unsigned i = 0; i < unit->page_count; i++) {
+        XXH128_hash_t digest = XXH3_128bits_withSecret(worker->packed + i * PAGE, PAGE,
+                                                       secret, SECRET);
+        if (!XXH128_isEqual(digest, unit->digest[i])) error(1, 0, "a page has another digest");
+    }
+}
+
+/* Writes a unit back, one write for each run of pages that are not zero. */
+static void restore_unit(struct worker *worker, size_t index) {
+    const struct unit *unit = &units[index];
+    inflate_unit(worker, unit);
+    for (unsigned begin = 0, end; begin < unit->page_count; begin = end) {
+        for (end = begin + 1; end < unit->page_count; end++)
+            if (unit->page[end] != unit->page[begin] + (end - begin)) break;
+        size_t length = (size_t)(end - begin) * PAGE;
+        off_t offset = (off_t)index * UNIT + (off_t)unit->page[begin] * PAGE;
+        if (pwrite(output, worker->packed + begin * PAGE, length, offset) != (ssize_t)length)
+            die("write");
+    }
+}
+
+static void *digest_loop(void *worker) {
+    for (size_t index; (index = atomic_fetch_add(&next_unit, 1)) < unit_count;)
+        digest_unit(worker, index, false);
+    return NULL;
+}
+
+static void *compress_loop(void *argument) {
+    struct worker *worker = argument;
+    worker->arena_used = 0;
+    for (size_t index; (index = atomic_fetch_add(&next_unit, 1)) < unit_count;)
+        compress_unit(worker, index);
+    return NULL;
+}
+
+static void *restore_loop(void *worker) {
+    for (size_t index; (index = atomic_fetch_add(&next_unit, 1)) < unit_count;)
+        restore_unit(worker, index);
+    return NULL;
+}
+
+/* Runs a loop in all threads and returns the seconds that it took. */
+static double seconds(void *(*loop)(void *)) {
+    double begin = now();
+    next_unit = 0;
+    for (size_t i = 0; i < thread_count; i++)
+        if ((errno = pthread_create(&workers[i].thread, NULL, loop, &workers[i])) != 0)
+            die("pthread_create");
+    for (size_t i = 0; i < thread_count; i++) pthread_join(workers[i].thread, NULL);
+    return now() - begin;
+}
+
+static double restore_seconds(const char *path) {
+    double begin = now();
+    output = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (output < 0) die(path);
+    if (ftruncate(output, image_length) != 0) die("ftruncate");
+    seconds(restore_loop);
+    if (close(output) != 0) die("close");
+    double taken = now() - begin;
+    if (unlink(path) != 0) die("unlink");
+    return taken;
+}
+
+static void round_of_loops(unsigned number, const char *path) {
+    double digest = seconds(digest_loop);
+    double compress = seconds(compress_loop);
+    double restore = restore_seconds(path);
+    size_t compressed = 0, pages = 0;
+    for (size_t i = 0; i < thread_count; i++) compressed += workers[i].arena_used;
+    for (size_t i = 0; i < unit_count; i++) pages += units[i].page_count;
+    printf("round=%u threads=%zu bytes=%zu nonzero_bytes=%zu compressed_bytes=%zu "
+           "digest_s=%.4f compress_s=%.4f restore_s=%.4f\n",
+           number, thread_count, image_length, pages * PAGE, compressed,
+           digest, compress, restore);
+}
+
+static void set_up(const char *path) {
+    image = open(path, O_RDONLY);
+    if (image < 0) die(path);
+    off_t length = lseek(image, 0, SEEK_END);
+    if (length <= 0 || length % PAGE != 0) error(1, 0, "%s: no whole number of pages", path);
+    image_length = length;
+    unit_count = (image_length + UNIT - 1) / UNIT;
+    units = touched_memory(unit_count * sizeof *units);
+    workers = touched_memory(thread_count * sizeof *workers);
+    for (size_t i = 0; i < SECRET; i++) secret[i] = i * 167 + 13; /* any, but not all the same */
+    for (size_t i = 0; i < thread_count; i++) {
+        workers[i].pages = touched_memory(UNIT);
+        workers[i].packed = touched_memory(UNIT);
+        /* Each thread may get all of the units, and none of them may shrink. */
+        workers[i].arena = touched_memory(unit_count * UNIT_CLUSTERS * CLUSTER_ROOM);
+        workers[i].inflater = libdeflate_alloc_decompressor();
+        if (workers[i].inflater == NULL) die("libdeflate");
+    }
+}
+
+int main(int count, char **arguments) {
+    if (count < 3 || count > 5) error(64, 0, "usage: limit IMAGE OUTPUT [THREADS [ROUNDS]]");
+    thread_count = count > 3 ? strtoul(arguments[3], NULL, 10) : 2;
+    unsigned rounds = count > 4 ? strtoul(arguments[4], NULL, 10) : 1;
+    if (thread_count < 1 || thread_count > 1024 || rounds < 1) error(64, 0, "bad number");
+    set_up(arguments[1]);
+    for (unsigned number = 1; number <= rounds; number++) round_of_loops(number, arguments[2]);
+    return 0;
+}

@@ -1,0 +1,100 @@
+"""What snap is meant to reach, and what it reached."""
+from dataclasses import dataclass
+
+from tools import save_name
+
+MB = 1_000_000
+MIB = 1 << 20
+
+
+@dataclass
+class Target:
+    """One figure and its limit; a figure is None if it was not measured."""
+
+    text: str
+    figure: float | None
+    limit: float
+    unit: str = ""
+
+    @property
+    def verdict(self):
+        """Returns ok, MISSED, or that it was not measured."""
+        if self.figure is None:
+            return "not measured"
+        return "ok" if self.figure <= self.limit else "MISSED"
+
+
+def ratio(one, other):
+    """Returns one figure divided by another, if there are both."""
+    return one / other if one is not None and other else None
+
+
+def scaled(figure, unit):
+    """Returns a figure in a larger unit, if there is one."""
+    return None if figure is None else figure / unit
+
+
+def against(figures, measure, limits, figure="wall"):
+    """Returns a target for each peer: snap's figure divided by the peer's."""
+    mine = figures.median(measure, "snap", figure)
+    return [Target(f"{measure}: {figure}, snap / {peer}",
+                   ratio(mine, figures.median(measure, peer, figure)), limit)
+            for peer, limit in limits.items()]
+
+
+def saves(figures):
+    """Returns the targets of saves from the series."""
+    def stored(measure, unit):
+        return scaled(figures.median(measure, "snap", "stored"), unit)
+
+    every = [stored(save_name(number), MB) for number in range(1, 8)]
+    return [
+        *against(figures, "full", {"zstd -1": 0.75, "borg lz4": 1 / 3, "restic": 1 / 5,
+                                   "qemu-img -c": 1 / 10}),
+        *against(figures, "full", {"zstd -1": 1.02}, "stored"),
+        *against(figures, "4 after 3", {"xdelta3 -1": 1 / 3, "borg lz4": 1 / 6}),
+        Target("4 after 3: stored", stored("4 after 3", MB), 0.6, "MB"),
+        *against(figures, "6 after 5", {"borg lz4": 1 / 10, "restic": 1 / 10}),
+        Target("6 after 5: stored", stored("6 after 5", 1024), 28, "KiB"),
+        *against(figures, "7 after 6", {"xdelta3 -1": 1 / 4}),
+        Target("7 after 6: stored", stored("7 after 6", MB), 2.2, "MB"),
+        Target("all seven: stored", None if None in every else sum(every), 300, "MB"),
+    ]
+
+
+def restores(figures):
+    """Returns the targets of restores."""
+    def wall(measure):
+        return figures.median(measure, "snap")
+
+    return [
+        *against(figures, "restore 7", {"zstd -1": 1.0, "restic": 1 / 3}),
+        Target("chain: restore 200 / restore 1",
+               ratio(wall("chain: restore 200"), wall("chain: restore 1")), 1.25),
+        Target("restore 5: in place over phase 6 / whole",
+               ratio(wall("in place"), wall("restore 5")), 0.25),
+    ]
+
+
+def limits(figures):
+    """Returns the targets that compare snap with what the machine can do."""
+    targets = [
+        Target(f"{text}: wall, snap / bare loops in C",
+               ratio(figures.median(measure, "snap"), figures.median(loop, "limit")), 1.25)
+        for text, measure, loop in (("full", "full", "limit compress"),
+                                    ("restore 5", "restore 5", "limit restore"))]
+    for name in "sparse: bitmap", "dense: bitmap":
+        targets += [
+            Target(f"{name}: wall", figures.median(name, "snap"), 0.15, "s"),
+            Target(f"{name}: peak memory",
+                   scaled(figures.median(name, "snap", "rss"), MIB), 64, "MiB")]
+    peak, measure = figures.peak("snap")
+    return targets + [
+        Target("sparse: 1,000 pages: stored",
+               scaled(figures.median("sparse: 1,000 pages", "snap", "stored"), 1000), 180, "KB"),
+        Target(f"peak memory of any snap command ({measure})", scaled(peak, MIB), 200, "MiB")]
+
+
+def all_targets(figures):
+    """Returns all targets."""
+    return saves(figures) + restores(figures) + limits(figures)
