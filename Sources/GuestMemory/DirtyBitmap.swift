@@ -12,7 +12,7 @@ public struct DirtyBitmap: ~Copyable, Sendable {
     private var piece: [UInt8] = []
     private var pieceOffset = 0
 
-    private static let pieceByteCount = 64 * 1024
+    private static let pieceByteCount = 4096
 
     /// Opens a bitmap and checks that it fits.
     ///
@@ -59,7 +59,7 @@ public struct DirtyBitmap: ~Copyable, Sendable {
 
     /// The next unit with a dirty page.
     ///
-    /// - Parameter first: The unit to look at first; not lower than in an earlier call.
+    /// - Parameter first: The unit to look at first; ascending units are read once.
     /// - Returns: The unit and its dirty pages; nil if there is none.
     /// - Throws: `.inputOutput`, or `.inputDamaged` if the file has become shorter.
     public mutating func nextDirtyUnit(
@@ -68,11 +68,15 @@ public struct DirtyBitmap: ~Copyable, Sendable {
         let unitByteCount = Unit.pageCount / 8
         var offset = first * unitByteCount
         while offset < byteCount {
-            if offset >= pieceOffset + piece.count { try readPiece(at: offset) }
+            if !(pieceOffset..<pieceOffset + piece.count).contains(offset) {
+                try readPiece(at: offset)
+            }
             let start = offset - pieceOffset
             let bytes = piece[start..<min(start + unitByteCount, piece.count)]
-            let pages = PageSet(bitmap: bytes)
-            if !pages.isEmpty { return (offset / unitByteCount, pages) }
+            let unit = offset / unitByteCount
+            // The file may have changed since it was checked.
+            let pages = PageSet(bitmap: bytes, pageCount: pageCount - unit * Unit.pageCount)
+            if !pages.isEmpty { return (unit, pages) }
             offset += unitByteCount
         }
         return nil

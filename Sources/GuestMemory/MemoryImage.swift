@@ -48,6 +48,9 @@ public struct MemoryImage: ~Copyable, Sendable {
         self.file = file
     }
 
+    /// Where the image is.
+    public var path: FilePath { file.path }
+
     /// Reads part of the image.
     ///
     /// - Parameters:

@@ -5,6 +5,13 @@ public enum Page {
     /// A page's length in bytes.
     public static let byteCount = 4096
 
+    /// Where a page is among the pages of a run of memory, in bytes from its start.
+    ///
+    /// - Parameter page: Which page of it.
+    public static func bytes(_ page: Int) -> Range<Int> {
+        page * byteCount..<(page + 1) * byteCount
+    }
+
     /// Whether all bytes of a page are 0.
     ///
     /// - Parameter page: 4096 bytes.

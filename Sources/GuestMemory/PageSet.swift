@@ -15,11 +15,17 @@ public struct PageSet: Sendable, Equatable {
 
     /// Takes pages from a bitmap: bit i of byte i/8 from the lowest is page i.
     ///
-    /// - Parameter bytes: At most 64 bytes; pages past them are not in the set.
-    init(bitmap bytes: some Collection<UInt8>) {
+    /// - Parameters:
+    ///   - bytes: At most 64 bytes; pages past them are not in the set.
+    ///   - pageCount: How many pages there are; bits of others are passed over.
+    init(bitmap bytes: some Collection<UInt8>, pageCount: Int) {
         precondition(bytes.count <= Unit.pageCount / 8)
         for (index, byte) in bytes.enumerated() where byte != 0 {
             words[index / 8] |= UInt64(byte) << UInt64(index % 8 * 8)
+        }
+        for word in words.indices where (word + 1) * 64 > pageCount {
+            let count = max(0, pageCount - word * 64)
+            words[word] &= count == 0 ? 0 : UInt64.max >> UInt64(64 - count)
         }
     }
 
@@ -48,11 +54,11 @@ public struct PageSet: Sendable, Equatable {
         words[page / 64] |= 1 << UInt64(page % 64)
     }
 
-    /// Takes pages out.
+    /// Takes a page out.
     ///
-    /// - Parameter other: Which pages.
-    public mutating func subtract(_ other: PageSet) {
-        words &= ~other.words
+    /// - Parameter page: A page of the unit, 0 to 511.
+    public mutating func remove(_ page: Int) {
+        words[page / 64] &= ~(1 << UInt64(page % 64))
     }
 
     /// Whether it has a page.

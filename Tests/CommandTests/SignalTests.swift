@@ -155,6 +155,52 @@ struct SignalTests {
         #expect(output.status == 0, "a sparse output of 100 pages fits")
     }
 
+    @Test("on a full file system a deletion makes room, and memory is updated in place")
+    func fullDiskDeletion() throws {
+        var command = try Command()
+        let mount = command.scratch.file("small")
+        try FileManager.default.createDirectory(
+            atPath: mount.string, withIntermediateDirectories: true)
+        guard geteuid() == 0,
+            try Self.tool(
+                "/bin/mount", "-t", "tmpfs", "-o", "size=4m", "none", mount.string)
+        else {
+            print("not run: a small file system needs the right to mount one")
+            return
+        }
+        defer { _ = try? Self.tool("/bin/umount", mount.string) }
+        var generator = Seeded(1)
+        var image = MadeUpImage(pageCount: 600)
+        for page in 0..<300 { image.pages[page] = MadeUpImage.noise(&generator) }
+        try image.write(to: command.scratch.file("image"))
+        let store = command.environment
+        command.environment["SNAP_STORE"] = mount.appending("store").string
+        for _ in 0..<2 {
+            #expect(try command.run("save", "image", "--guest", "a", "--full").status == 0)
+        }
+        _ = try Self.tool(
+            "/bin/dd", "if=/dev/zero", "of=\(mount.appending("filler"))", "bs=4096")
+        let deleted = try command.run("delete", "a:1")
+        #expect(deleted.status == 0, "\(deleted.errors)")
+        #expect(deleted.text.hasPrefix("a:1  deleted\n1.1 MiB given back"), "\(deleted.text)")
+        #expect(try command.run("list", "--quiet").text == "a:2\n")
+        try FileManager.default.removeItem(atPath: mount.appending("store").string)
+        // What becomes zero makes room for what becomes something.
+        command.environment = store
+        var mirrored = MadeUpImage(pageCount: 600)
+        for page in 0..<300 { mirrored.pages[page + 300] = MadeUpImage.noise(&generator) }
+        try mirrored.write(to: command.scratch.file("mirrored"))
+        #expect(try command.run("save", "image", "--guest", "b").status == 0)
+        #expect(try command.run("save", "mirrored", "--guest", "b").status == 0)
+        try image.write(to: mount.appending("memory"))
+        for (reference, expected) in [("b:2", mirrored), ("b:1", image)] {
+            let restored = try command.run(
+                "restore", reference, mount.appending("memory").string, "--in-place")
+            #expect(restored.status == 0, "\(restored.errors)")
+            #expect(try expected.equals(mount.appending("memory")))
+        }
+    }
+
     @Test("a store on a read-only file system can be read")
     func readOnly() throws {
         var command = try Command()

@@ -106,6 +106,34 @@ struct DeleteTests {
         #expect(outcome.deleted.map(\.number) == [1])
     }
 
+    @Test("what cannot be opened does not count as a checkpoint that is left")
+    func lastWhole() throws {
+        let (store, _) = try Self.history(2)
+        try write([1, 2, 3], to: store.guestPath.appending("0000000001.savevm"))
+        let error = #expect(throws: SnapError.self) { try Self.delete([2], in: store) }
+        #expect(error?.code == .usage)
+        try Self.delete([1], in: store)
+        #expect(try store.list().map(\.number) == [2])
+    }
+
+    @Test("a guest that is busy stops the deletion, and the error says what is gone")
+    func severalGuests() throws {
+        let (store, saved) = try Self.history(2)
+        let other = try GuestName(checking: "other", as: "guest")
+        let file = store.scratch.file("image")
+        try #require(saved[1]).write(to: file)
+        for _ in 0..<2 { _ = try Save(file, guest: other).run(in: store.path, .kernel) { _ in } }
+        let path = store.scratch.guest("other").appending("writer.lock")
+        let lock = try FileLock(.exclusive, try File(reading: path, .kernel), patience: .zero)
+        let error = #expect(throws: SnapError.self) {
+            try Delete([.number(store.guest, 1), .number(other, 1)])
+                .run(in: store.path, .kernel, warn: { Issue.record("\($0)") })
+        }
+        #expect(error?.code == .busy && error?.hint == "gone all the same: g:1")
+        _ = consume lock
+        #expect(try store.list().map(\.reference) == ["g:2", "other:1", "other:2"])
+    }
+
     @Test("while a restore reads, the space is not given back; the next writer gives it back")
     func readers() throws {
         let (store, saved) = try Self.history(2)

@@ -63,6 +63,9 @@ struct InPlaceTests {
         image.pages[1] = MadeUpImage.text(1)
         try store.save(image)
         let missing = store.scratch.file("missing")
+        #expect(
+            #expect(throws: SnapError.self) { try Self.update(store, 1, store.scratch.path) }?.code
+                == .mismatch)
         for (output, size) in [(missing, nil), (store.scratch.file("short"), 9 * 4096)] {
             if let size { try write([UInt8](repeating: 1, count: size), to: output) }
             let error = #expect(throws: SnapError.self) { try Self.update(store, 1, output) }
@@ -70,6 +73,36 @@ struct InPlaceTests {
         }
         #expect(!exists(missing))
         #expect(try bytes(of: store.scratch.file("short")).allSatisfy { $0 == 1 })
+    }
+
+    @Test("a device state beside it is replaced only with force")
+    func deviceState() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 10)
+        image.pages[1] = MadeUpImage.text(1)
+        let state = Save.DeviceState(
+            name: try GuestName(checking: "dev", as: "section"),
+            path: try store.scratch.write([1, 2], to: "dev"))
+        try store.save(image) { $0.deviceStates = [state] }
+        let output = store.scratch.file("output")
+        let device = try store.scratch.write([9], to: "taken")
+        try MadeUpImage(pageCount: 10).write(to: output)
+        var restore = Restore(.number(store.guest, 1), to: .inPlace(output))
+        restore.deviceState = device
+        let taken = #expect(throws: SnapError.self) {
+            try restore.run(from: store.path, .kernel)
+        }
+        #expect(taken?.code == .cannotCreate)
+        #expect(try MadeUpImage(pageCount: 10).equals(output))
+        restore.isForced = true
+        #expect(try restore.run(from: store.path, .kernel).writtenPageCount == 1)
+        #expect(try bytes(of: device) == [1, 2] && image.equals(output))
+        restore.deviceState = output
+        let same = #expect(throws: SnapError.self) {
+            try restore.run(from: store.path, .kernel)
+        }
+        #expect(same?.code == .usage)
+        #expect(try image.equals(output))
     }
 
     @Test("what is damaged is found before the first write")

@@ -30,6 +30,7 @@ public struct Hash128: Sendable, Hashable {
     ///
     /// - Parameter bytes: Any number of bytes.
     package init(checksumOf bytes: RawSpan) {
+        _ = isLibraryReady
         self = unsafe bytes.withUnsafeBytes { bytes in
             Hash128(unsafe snap_xxh3_128(bytes.baseAddress, bytes.count))
         }
@@ -81,7 +82,8 @@ public struct DigestKey: Sendable, Hashable {
     ///
     /// - Parameter page: The page's bytes.
     public func digest(of page: RawSpan) -> Hash128 {
-        unsafe bytes.withUnsafeBytes { key in
+        _ = isLibraryReady
+        return unsafe bytes.withUnsafeBytes { key in
             unsafe page.withUnsafeBytes { page in
                 Hash128(
                     unsafe snap_xxh3_128_with_secret(
@@ -90,3 +92,15 @@ public struct DigestKey: Sendable, Hashable {
         }
     }
 }
+
+/// The library chooses its vectors at its first long input and guards that against no other thread,
+/// so it is done once, before anything else.
+private let isLibraryReady: Bool = {
+    let bytes = [UInt8](repeating: 0, count: 1024)
+    return unsafe bytes.withUnsafeBytes { bytes in
+        let plain = unsafe snap_xxh3_128(bytes.baseAddress, bytes.count)
+        let keyed = unsafe snap_xxh3_128_with_secret(
+            bytes.baseAddress, bytes.count, bytes.baseAddress, DigestKey.byteCount)
+        return plain.low != keyed.low
+    }
+}()

@@ -178,7 +178,7 @@ package struct PageReader: ~Copyable {
         _ part: Range<Int>, _ step: Step, to target: inout MemoryBuffer
     ) throws(SnapError) {
         let isValid = runs.withBytes { runs in
-            target.withMutableBytes(Self.range(ofPage: step.targetPage)) { page in
+            target.withMutableBytes(Page.bytes(step.targetPage)) { page in
                 Delta.apply(runs.extracting(part), to: &page)
             }
         }
@@ -347,10 +347,6 @@ package struct PageReader: ~Copyable {
 
     // MARK: Pages
 
-    private static func range(ofPage page: Int) -> Range<Int> {
-        page * Page.byteCount..<(page + 1) * Page.byteCount
-    }
-
     private func place(
         _ encoded: Range<Int>, as page: Int, in target: inout MemoryBuffer
     ) {
@@ -359,7 +355,7 @@ package struct PageReader: ~Copyable {
     }
 
     private func check(_ step: Step, in target: borrowing MemoryBuffer) throws(SnapError) {
-        let digest = target.withBytes(Self.range(ofPage: step.targetPage)) {
+        let digest = target.withBytes(Page.bytes(step.targetPage)) {
             step.file.description.digestKey.digest(of: $0)
         }
         guard digest == step.record.digest else {

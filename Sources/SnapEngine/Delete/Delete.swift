@@ -17,6 +17,8 @@ package struct Delete: Sendable {
         package fileprivate(set) var deleted: [Deleted] = []
         /// How many bytes of the store were given back.
         package fileprivate(set) var freedByteCount = 0
+        /// How many files of deleted checkpoints stay because others refer to them.
+        package fileprivate(set) var keptFileCount = 0
     }
 
     /// A checkpoint that is gone.
@@ -52,8 +54,9 @@ package struct Delete: Sendable {
 
     /// Deletes the checkpoints.
     ///
-    /// Either all of them are there, or nothing is done. Interrupted, it stops between two
-    /// checkpoints; space that could not be given back is at the guest's next save or deletion.
+    /// Either all of them are there, or nothing is done. On a later failure, or interrupted, it
+    /// stops between two checkpoints, and the error's hint says which are gone; space that could
+    /// not be given back is at the guest's next save or deletion.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
@@ -68,22 +71,38 @@ package struct Delete: Sendable {
         let targets = try targets(in: try Store(reading: store, patience: patience, calls))
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
         var outcome = Outcome()
-        for guest in targets.map(\.guest).uniqued() {
-            let directory = store.guest(guest)
-            let lock = try directory.lockForWriting(patience: patience)
-            let present = try Reconciliation.run(directory, store.index, warn: warn)
-            let numbers = targets.filter { $0.guest == guest }.map(\.number)
-            try check(numbers, of: directory, store.index, present.files)
-            for number in numbers {
-                try Interruption.check()
-                try Self.retire(number, of: directory, store.index, present.files)
-                outcome.deleted.append(Deleted(guest: guest, number: number))
+        do throws(SnapError) {
+            for guest in targets.map(\.guest).uniqued() {
+                let numbers = targets.filter { $0.guest == guest }.map(\.number)
+                try delete(numbers, of: store.guest(guest), store.index, &outcome, warn: warn)
             }
-            outcome.freedByteCount += try SpaceReturn.run(
-                directory, store.index, patience: patience, warn: warn)
-            _ = consume lock
+        } catch {
+            if outcome.deleted.isEmpty { throw error }
+            let gone = outcome.deleted.map(\.reference).joined(separator: ", ")
+            throw error.with(hint: "gone all the same: \(gone)")
         }
         return outcome
+    }
+
+    private func delete(
+        _ numbers: [Int], of guest: GuestDirectory, _ index: CheckpointIndex,
+        _ outcome: inout Outcome, warn: (SnapError) -> Void
+    ) throws(SnapError) {
+        let lock = try guest.lockForWriting(patience: patience)
+        let present = try Reconciliation.run(guest, index, warn: warn)
+        outcome.freedByteCount += present.freedByteCount
+        try check(numbers, of: guest, index, present.files)
+        for number in numbers {
+            try Interruption.check()
+            try Self.retire(number, of: guest.directory, present.files)
+            outcome.deleted.append(Deleted(guest: guest.guest, number: number))
+            outcome.freedByteCount += try SpaceReturn.noteRetired(
+                [number], of: guest, index, patience: patience, warn: warn)
+        }
+        let returned = try SpaceReturn.run(guest, index, patience: patience, warn: warn)
+        outcome.freedByteCount += returned.freedByteCount
+        outcome.keptFileCount += returned.keptFileCount
+        _ = consume lock
     }
 
     /// Finds out what would be deleted, and changes nothing.
@@ -101,8 +120,9 @@ package struct Delete: Sendable {
         for guest in outcome.deleted.map(\.guest).uniqued() {
             let directory = store.guest(guest)
             let numbers = Set(outcome.deleted.filter { $0.guest == guest }.map(\.number))
-            outcome.freedByteCount += try SpaceReturn.plan(
-                directory, without: numbers, warn: warn)
+            let planned = try SpaceReturn.plan(directory, without: numbers, warn: warn)
+            outcome.freedByteCount += planned.freedByteCount
+            outcome.keptFileCount += planned.keptFileCount
         }
         return outcome
     }
@@ -150,7 +170,13 @@ package struct Delete: Sendable {
         for number in numbers where !live.contains(number) {
             throw SnapError(.notFound, "guest \"\(guest.guest)\" has no checkpoint \(number)")
         }
-        guard allowsLast || !live.subtracting(numbers).isEmpty else {
+        // What cannot be opened is no checkpoint to fall back on.
+        let others = files.savevm.subtracting(numbers).sorted(by: >)
+        let isOneLeft = others.contains { number in
+            let path = guest.directory.file(FileName.savevm(number).text)
+            return (try? SavevmFile(path, guest.directory.calls)) != nil
+        }
+        guard allowsLast || isOneLeft else {
             throw SnapError(
                 .usage, "guest \"\(guest.guest)\" would have no checkpoint left",
                 hint: "--allow-last deletes the last one too")
@@ -159,27 +185,20 @@ package struct Delete: Sendable {
 
     /// Makes a checkpoint's file a retired one: the rename is where the checkpoint ends.
     private static func retire(
-        _ number: Int, of guest: GuestDirectory, _ index: CheckpointIndex,
-        _ files: GuestDirectory.Files
+        _ number: Int, of directory: Directory, _ files: GuestDirectory.Files
     ) throws(SnapError) {
-        let directory = guest.directory
         let retired = FileName.retired(number).text
-        if files.savevm.contains(number) {
-            try directory.rename(FileName.savevm(number).text, to: retired)
-        } else {
+        if !files.savevm.contains(number) {
             // Its file was lost; its number stays taken.
             _ = try File(makingIfAbsent: directory.file(retired), directory.calls)
+        } else if files.retired.contains(number) {
+            throw SnapError(
+                .cannotCreate, "exists beside the checkpoint's own file",
+                path: directory.file(retired),
+                hint: "one of the two is a copy; move it out of the store")
+        } else {
+            try directory.rename(FileName.savevm(number).text, to: retired)
         }
         try directory.synchronize()
-        try index.retire(
-            try Reconciliation.sizes(of: [number], in: directory), of: guest.guest)
-    }
-}
-
-extension Sequence where Element: Hashable {
-    /// Each element once, where it comes first.
-    func uniqued() -> [Element] {
-        var seen: Set<Element> = []
-        return filter { seen.insert($0).inserted }
     }
 }

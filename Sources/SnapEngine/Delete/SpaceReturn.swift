@@ -8,53 +8,103 @@ import SnapSystem
 /// What counts are the references in the remaining files, never the index; if one of them cannot
 /// be read, nothing is given back.
 enum SpaceReturn {
+    /// What came of it.
+    struct Outcome {
+        /// How many bytes were given back.
+        var freedByteCount = 0
+        /// How many retired files stay because others refer to them.
+        var keptFileCount = 0
+    }
+
     /// Unlinks a guest's retired files that nobody needs; the one of its highest number is emptied
     /// instead, so that the number stays taken.
     ///
     /// - Parameters:
-    ///   - guest: The guest's directory; its writer lock is held, and rows of retired files are
-    ///     gone.
-    ///   - index: The store's index.
+    ///   - guest: The guest's directory; its writer lock is held, and what is deleted has been
+    ///     retired by name, so that later readers do not find it.
+    ///   - index: The store's index; nil to leave it alone and only empty the files.
     ///   - patience: How long to wait for those who read; if they go on, the space is left for the
     ///     next writer.
     ///   - warn: Takes why nothing is given back.
-    /// - Returns: How many bytes were given back.
     /// - Throws: `.permission`, `.inputOutput`, `.interrupted`, or what the index throws.
     static func run(
-        _ guest: GuestDirectory, _ index: CheckpointIndex, patience: Duration,
+        _ guest: GuestDirectory, _ index: CheckpointIndex?, patience: Duration,
         warn: (SnapError) -> Void
-    ) throws(SnapError) -> Int {
-        let directory = guest.directory
+    ) throws(SnapError) -> Outcome {
         let files = try guest.files()
-        let rows = try index.numbers(of: guest.guest)
         let unneeded = try unneeded(files, of: guest, without: [], warn: warn)
-        let deviceStates = files.deviceState.intersection(files.retired)
-            .subtracting(files.savevm)
-        if unneeded.isEmpty && deviceStates.isEmpty { return 0 }
-        guard try waitForReaders(of: guest, patience: patience, warn: warn) else { return 0 }
-        let highest = rows.live.union([files.highestNumber]).max() ?? 0
-        var freed = 0
+        let deviceStates = files.retiredDeviceStates
+        var outcome = Outcome()
+        outcome.keptFileCount = files.retired.subtracting(unneeded).count
+        if unneeded.isEmpty && deviceStates.isEmpty { return outcome }
+        guard try waitForReaders(of: guest, patience: patience, warn: warn) else {
+            return outcome
+        }
+        for name in unneeded.sorted().map(FileName.retired)
+            + deviceStates.sorted().map(FileName.deviceState)
+        {
+            outcome.freedByteCount += try size(name, in: guest.directory)
+        }
+        try remove(unneeded, deviceStates, of: guest, index, highestNumber: files.highestNumber)
+        return outcome
+    }
+
+    private static func remove(
+        _ unneeded: Set<Int>, _ deviceStates: Set<Int>, of guest: GuestDirectory,
+        _ index: CheckpointIndex?, highestNumber: Int
+    ) throws(SnapError) {
+        let directory = guest.directory
         for number in deviceStates.sorted() {
-            freed += try size(.deviceState(number), in: directory)
             try directory.remove(FileName.deviceState(number).text)
         }
         for number in unneeded.sorted() {
-            freed += try size(.retired(number), in: directory)
-            if number == highest {
-                try File(updating: directory.file(FileName.retired(number).text), directory.calls)
-                    .setLength(0)
-                try index.retire(
-                    [number: IndexedFile(generation: 0, byteCount: 0)], of: guest.guest)
+            let name = FileName.retired(number).text
+            if number == highestNumber || index == nil {
+                try File(updating: directory.file(name), directory.calls).setLength(0)
             } else {
-                try directory.remove(FileName.retired(number).text)
+                try directory.remove(name)
             }
         }
         try directory.synchronize()
-        try index.forgetRetired(unneeded.subtracting([highest]), of: guest.guest)
-        return freed
+        guard let index else { return }
+        if unneeded.contains(highestNumber) {
+            let empty = IndexedFile(generation: 0, byteCount: 0)
+            try index.retire([highestNumber: empty], of: guest.guest)
+        }
+        try index.forgetRetired(unneeded.subtracting([highestNumber]), of: guest.guest)
     }
 
-    /// How many bytes would be given back if some checkpoints were deleted.
+    /// Notes in the index that files are retired.
+    ///
+    /// Where there is no space left to do that, and to delete is how a user makes some, the files
+    /// that nobody needs are emptied first.
+    ///
+    /// - Parameters:
+    ///   - numbers: The files, retired by name.
+    ///   - guest: The guest's directory; its writer lock is held.
+    ///   - index: The store's index.
+    ///   - patience: How long to wait for those who read.
+    ///   - warn: Takes why nothing is given back.
+    /// - Returns: How many bytes were given back for it.
+    /// - Throws: What the index throws.
+    static func noteRetired(
+        _ numbers: Set<Int>, of guest: GuestDirectory, _ index: CheckpointIndex,
+        patience: Duration, warn: (SnapError) -> Void
+    ) throws(SnapError) -> Int {
+        do throws(SnapError) {
+            let sizes = try Reconciliation.sizes(of: numbers, in: guest.directory)
+            try index.retire(sizes, of: guest.guest)
+            return 0
+        } catch let error where error.code == .inputOutput {
+            let freed = try run(guest, nil, patience: patience, warn: warn).freedByteCount
+            if freed == 0 { throw error }
+            let sizes = try Reconciliation.sizes(of: numbers, in: guest.directory)
+            try index.retire(sizes, of: guest.guest)
+            return freed
+        }
+    }
+
+    /// What would be given back if some checkpoints were deleted.
     ///
     /// - Parameters:
     ///   - guest: The guest's directory.
@@ -63,18 +113,20 @@ enum SpaceReturn {
     /// - Throws: `.permission` or `.inputOutput`.
     static func plan(
         _ guest: GuestDirectory, without numbers: Set<Int>, warn: (SnapError) -> Void
-    ) throws(SnapError) -> Int {
+    ) throws(SnapError) -> Outcome {
         let files = try guest.files()
-        var freed = 0
-        for number in try unneeded(files, of: guest, without: numbers, warn: warn) {
+        let unneeded = try unneeded(files, of: guest, without: numbers, warn: warn)
+        var outcome = Outcome()
+        outcome.keptFileCount = files.retired.union(numbers).subtracting(unneeded).count
+        for number in unneeded {
             let name: FileName =
                 files.savevm.contains(number) ? .savevm(number) : .retired(number)
-            freed += try size(name, in: guest.directory)
+            outcome.freedByteCount += try size(name, in: guest.directory)
         }
-        for number in files.deviceState.intersection(numbers) {
-            freed += try size(.deviceState(number), in: guest.directory)
+        for number in files.deviceState.intersection(numbers).union(files.retiredDeviceStates) {
+            outcome.freedByteCount += try size(.deviceState(number), in: guest.directory)
         }
-        return freed
+        return outcome
     }
 
     private static func size(

@@ -6,15 +6,16 @@ import Synchronization
 /// Brings an existing memory file to a checkpoint by writing only the pages that differ.
 ///
 ///     compare: unit ─ read ─ digest ─ the record's? ─ else inflate and check
-///     apply:   units with a difference ─ inflate ─ write, or punch a hole
+///     apply:   punch all that becomes zero │ units with a difference ─ inflate ─ write
 ///
 /// Whatever is needed has been read and checked before the first write; the pages that differ are
 /// inflated twice for that.
 struct ImageUpdate {
-    /// A unit, and which of its pages differ.
+    /// A unit, and which of its pages differ: from zero, and from what is stored.
     private struct Difference {
         let unit: StoredUnit
-        let pages: PageSet
+        let cleared: PageSet
+        let changed: PageSet
     }
 
     private let source: RestoreSource
@@ -22,7 +23,7 @@ struct ImageUpdate {
     private let differences: [Difference]
 
     /// How many pages differ.
-    var pageCount: Int { differences.reduce(0) { $0 + $1.pages.count } }
+    var pageCount: Int { differences.reduce(0) { $0 + $1.cleared.count + $1.changed.count } }
 
     /// Compares a file with a checkpoint.
     ///
@@ -50,11 +51,11 @@ struct ImageUpdate {
             },
             makeWorker: { UnitComparer(source.files, digestKey) },
             work: { (worker, item, _) throws(SnapError) in
-                let pages = try worker.compare(item.unit, item.data, of: image)
-                return Difference(unit: item.unit, pages: pages)
+                let (cleared, changed) = try worker.compare(item.unit, item.data, of: image)
+                return Difference(unit: item.unit, cleared: cleared, changed: changed)
             },
             deliver: { difference in
-                if difference.pages.isEmpty { return }
+                if difference.cleared.isEmpty && difference.changed.isEmpty { return }
                 differences.withLock { $0.append(difference) }
             })
         self.source = source
@@ -64,11 +65,41 @@ struct ImageUpdate {
 
     /// Writes what differs.
     ///
-    /// On failure the file is a mixture; comparing and applying again mends it.
+    /// On failure the file is a mixture, if anything has been written, and the error's hint says
+    /// so; comparing and applying again mends it.
     ///
     /// - Parameter image: The file.
     /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
     func apply(to image: borrowing MemoryImage) throws(SnapError) {
+        let isTouched = Mutex(false)
+        do throws(SnapError) {
+            // First, so that on a file system that is nearly full there is room for the rest.
+            try clear(in: image, isTouched)
+            try write(to: image, isTouched)
+        } catch {
+            guard isTouched.withLock({ $0 }) else { throw error }
+            throw error.with(
+                hint: "\(image.path) is a mixture of two states now: the same command again "
+                    + "mends it")
+        }
+    }
+
+    private func clear(
+        in image: borrowing MemoryImage, _ isTouched: borrowing Mutex<Bool>
+    ) throws(SnapError) {
+        for difference in differences {
+            try Interruption.check()
+            for run in difference.cleared.runs {
+                isTouched.withLock { $0 = true }
+                let start = difference.unit.offset + run.lowerBound * Page.byteCount
+                try image.clear(start..<start + run.count * Page.byteCount)
+            }
+        }
+    }
+
+    private func write(
+        to image: borrowing MemoryImage, _ isTouched: borrowing Mutex<Bool>
+    ) throws(SnapError) {
         let next = Mutex(0)
         try OrderedPipeline.run(
             jobs: jobs,
@@ -82,19 +113,10 @@ struct ImageUpdate {
             makeWorker: { UnitDecoder(source.files) },
             work: { (worker, difference: Difference, _) throws(SnapError) in
                 let unit = difference.unit
-                try worker.decode(unit, difference.pages)
+                try worker.decode(unit, difference.changed)
                 try worker.forEachRun { (bytes, offset) throws(SnapError) in
+                    isTouched.withLock { $0 = true }
                     try image.write(bytes, at: unit.offset + offset)
-                }
-                let locations = try worker.locations(of: unit)
-                var cleared = PageSet()
-                for page in 0..<unit.pageCount
-                where difference.pages.contains(page) && locations[page] == .zero {
-                    cleared.insert(page)
-                }
-                for run in cleared.runs {
-                    let offset = unit.offset + run.lowerBound * Page.byteCount
-                    try image.clear(offset..<offset + run.count * Page.byteCount)
                 }
             },
             deliver: { _ in })
@@ -117,29 +139,29 @@ private struct UnitComparer: ~Copyable {
     /// Compares a unit, and reads those of its stored pages that differ to see that they can be.
     mutating func compare(
         _ unit: StoredUnit, _ data: [Range<Int>], of image: borrowing MemoryImage
-    ) throws(SnapError) -> PageSet {
+    ) throws(SnapError) -> (cleared: PageSet, changed: PageSet) {
         let locations = try decoder.locations(of: unit)
         let known = try decoder.knownPages(at: locations, key: digestKey)
-        var differing = PageSet()
+        var cleared = PageSet()
+        var changed = PageSet()
         // What is not data is a hole, and equal where the checkpoint is zero.
-        for page in 0..<unit.pageCount where locations[page] != .zero { differing.insert(page) }
-        var equal = PageSet()
+        for page in 0..<unit.pageCount where locations[page] != .zero { changed.insert(page) }
         for run in data {
             let start = run.lowerBound - unit.offset
             try buffer.withMutableBytes(start..<start + run.count) { (bytes) throws(SnapError) in
                 try image.read(into: &bytes, at: run.lowerBound)
             }
             for page in start / Page.byteCount..<(start + run.count) / Page.byteCount {
-                let range = page * Page.byteCount..<(page + 1) * Page.byteCount
-                let isEqual = buffer.withBytes(range) { bytes in
-                    locations[page] == .zero
-                        ? Page.isZero(bytes) : digestKey.digest(of: bytes) == known[page].digest
+                let isStored = locations[page] != .zero
+                let isEqual = buffer.withBytes(Page.bytes(page)) { bytes in
+                    isStored
+                        ? digestKey.digest(of: bytes) == known[page].digest : Page.isZero(bytes)
                 }
-                if isEqual { equal.insert(page) } else { differing.insert(page) }
+                if isStored && isEqual { changed.remove(page) }
+                if !isStored && !isEqual { cleared.insert(page) }
             }
         }
-        differing.subtract(equal)
-        if !differing.isEmpty { try decoder.decode(unit, differing) }
-        return differing
+        if !changed.isEmpty { try decoder.decode(unit, changed) }
+        return (cleared, changed)
     }
 }

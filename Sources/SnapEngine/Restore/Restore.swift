@@ -18,6 +18,14 @@ package struct Restore: Sendable {
         case inPlace(FilePath)
         /// Standard output, zeros and all.
         case standardOutput
+
+        /// The file, if it is one.
+        var path: FilePath? {
+            switch self {
+            case .file(let path), .inPlace(let path): path
+            case .standardOutput: nil
+            }
+        }
     }
 
     /// What a restore has done.
@@ -34,7 +42,7 @@ package struct Restore: Sendable {
     package var output: Output
     /// Where its device state goes; nil to leave it.
     package var deviceState: FilePath?
-    /// Whether existing regular files are replaced.
+    /// Whether existing regular files are replaced; in place, those of the device state.
     package var isForced = false
     /// Whether outputs are on the disk before they get their names.
     package var isSynchronized = false
@@ -85,6 +93,9 @@ package struct Restore: Sendable {
             try DeviceStateOutput(path, of: file, in: guest.directory, isForced: isForced)
         }
         var outcome = Outcome(checkpoint: checkpoint, writtenPageCount: nil)
+        if let path = output.path, devices?.files.contains(path) ?? false {
+            throw SnapError(.usage, "is to hold both memory and device state", path: path)
+        }
         switch output {
         case .inPlace(let path):
             outcome.writtenPageCount = try update(
@@ -93,9 +104,6 @@ package struct Restore: Sendable {
             try source.write(to: File.standardOutput(calls), jobs: jobs)
             try devices?.publish(isSynchronized: isSynchronized)
         case .file(let path):
-            guard devices?.files.contains(path) != true else {
-                throw SnapError(.usage, "is to hold both memory and device state", path: path)
-            }
             let image = try ImageOutput(path, calls, isForced: isForced)
             try image.setLength(source.byteCount)
             try source.write(to: image, jobs: jobs)
@@ -125,8 +133,7 @@ package struct Restore: Sendable {
             if isSynchronized { try image.synchronize() }
         } catch {
             devices?.withdraw()
-            throw error.with(
-                hint: "\(path) is a mixture of two states now: the same command again mends it")
+            throw error
         }
         return update.pageCount
     }
@@ -134,13 +141,12 @@ package struct Restore: Sendable {
     private static func openInPlace(
         _ path: FilePath, byteCount: Int, _ calls: SystemCalls
     ) throws(SnapError) -> MemoryImage {
-        let image: MemoryImage
-        do throws(SnapError) {
-            image = try MemoryImage(updating: path, calls)
-        } catch let error where error.code == .notFound {
+        guard try Directory(path, calls).status()?.kind == .regular else {
             throw SnapError(
-                .mismatch, "\(error.message), expected a file of \(byteCount) bytes", path: path)
+                .mismatch, "is no file that is there, expected one of \(byteCount) bytes",
+                path: path)
         }
+        let image = try MemoryImage(updating: path, calls)
         guard image.block.byteCount == byteCount else {
             throw SnapError(
                 .mismatch,

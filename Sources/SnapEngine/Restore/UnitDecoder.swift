@@ -86,7 +86,7 @@ struct UnitDecoder: ~Copyable {
     func bytes(of unit: StoredUnit) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: unit.pageCount * Page.byteCount)
         for page in storedPages {
-            let range = page * Page.byteCount..<(page + 1) * Page.byteCount
+            let range = Page.bytes(page)
             buffer.withBytes(range) { source in
                 bytes.withMutableBytes { $0.copy(source, to: range.lowerBound) }
             }

@@ -3,7 +3,7 @@ import SnapSystem
 
 /// Remembers what a save has stored, to find pages with the same content.
 ///
-/// It only proposes, by half of the digest; bytes decide. Memory is bounded: 16 bytes for each of
+/// It only proposes, by the digest; bytes decide. Memory is bounded: 24 bytes for each of
 /// at most 2^20 pages, 4 GiB. Where more than eight pages fall into one bucket the oldest is
 /// forgotten, and a duplicate of it goes unfound.
 ///
@@ -21,14 +21,14 @@ struct DuplicateFinder {
     }
 
     private struct Entry {
-        var tag: UInt64 = 0
+        var digest = Hash128(low: 0, high: 0)
         /// Unit, page and slot, ascending as pages are stored; 0 for none.
         var packed: UInt64 = 0
 
         init() {}
 
         init(_ digest: Hash128, _ original: Original) {
-            tag = digest.low
+            self.digest = digest
             packed =
                 1 << 63 | UInt64(original.unit) << 18 | UInt64(original.page) << 9
                 | UInt64(original.slot)
@@ -50,8 +50,8 @@ struct DuplicateFinder {
 
     /// The stored page of a digest, if one is remembered.
     func original(of digest: Hash128) -> Original? {
-        bucket(of: digest.low)
-            .first { entries[$0].tag == digest.low && entries[$0].packed != 0 }
+        bucket(of: digest)
+            .first { entries[$0].digest == digest && entries[$0].packed != 0 }
             .map { entries[$0].original }
     }
 
@@ -65,15 +65,15 @@ struct DuplicateFinder {
         insert(Entry(digest, original))
     }
 
-    private func bucket(of tag: UInt64) -> Range<Int> {
+    private func bucket(of digest: Hash128) -> Range<Int> {
         let bucketCount = UInt64(entries.count / Self.bucketEntryCount)
-        let first = Int(tag & (bucketCount - 1)) * Self.bucketEntryCount
+        let first = Int(digest.low & (bucketCount - 1)) * Self.bucketEntryCount
         return first..<first + Self.bucketEntryCount
     }
 
     /// Puts an entry into its bucket, in the place of the oldest if there is no other.
     private mutating func insert(_ entry: Entry) {
-        let bucket = bucket(of: entry.tag)
+        let bucket = bucket(of: entry.digest)
         var place = bucket.lowerBound
         for index in bucket where entries[index].packed < entries[place].packed { place = index }
         if entries[place].packed == 0 { usedCount += 1 }

@@ -93,6 +93,9 @@ package struct Save: Sendable {
         for state in deviceStates { _ = try Self.open(state, calls) }
         if let dirtyBitmap { _ = try DirtyBitmap(dirtyBitmap, of: image.block, calls) }
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
+        if case .checkpoint(let reference) = parent {
+            try check(try reference.resolve(in: store.index))
+        }
         let directory = store.guest(guest)
         let lock = try directory.lockForWriting(patience: patience)
         let present = try Reconciliation.run(directory, store.index, warn: warn)
@@ -133,6 +136,12 @@ package struct Save: Sendable {
         return file
     }
 
+    private func check(_ parent: Checkpoint) throws(SnapError) {
+        guard parent.guest == guest else {
+            throw SnapError(.usage, "parent \(parent.reference) is not of guest \(guest)")
+        }
+    }
+
     /// Opens the checkpoint to share with, and decides what of it can be shared.
     private func findParent(
         for block: RAMBlock, _ guest: GuestDirectory, _ index: CheckpointIndex,
@@ -151,10 +160,7 @@ package struct Save: Sendable {
             return nil
         case .checkpoint(let reference):
             let checkpoint = try reference.resolve(in: index)
-            guard checkpoint.guest == guest.guest else {
-                throw SnapError(
-                    .usage, "parent \(checkpoint.reference) is not of guest \(guest.guest)")
-            }
+            try check(checkpoint)
             let parent = try SaveParent(checkpoint, of: guest)
             guard parent.block(matching: block) != nil else {
                 throw SnapError(

@@ -30,6 +30,9 @@ struct UnitCursor: ~Copyable, Sendable {
     private var index = 0
     private var data = DataCursor()
     private var bitmap: DirtyBitmap?
+    /// The next dirty unit, where clean ones before it are still to be handed out.
+    private var ahead: (unit: Int, pages: PageSet)?
+    private var isBitmapDone = false
     private let skipsCleanUnits: Bool
 
     /// - Parameters:
@@ -70,14 +73,17 @@ struct UnitCursor: ~Copyable, Sendable {
     }
 
     private mutating func dirtyUnit() throws(SnapError) -> ImageUnit? {
-        let dirty = try bitmap?.nextDirtyUnit(from: index)
-        if let dirty, skipsCleanUnits || dirty.unit == index {
-            return ImageUnit(
-                index: dirty.unit, pageCount: pageCount(ofUnit: dirty.unit),
-                pages: dirty.pages.runs, rest: .parents)
+        if ahead == nil && !isBitmapDone {
+            ahead = try bitmap?.nextDirtyUnit(from: index)
+            isBitmapDone = ahead == nil
         }
-        if skipsCleanUnits { return nil }
+        guard let unit = skipsCleanUnits ? ahead?.unit : index else { return nil }
+        var pages = PageSet()
+        if let dirty = ahead, dirty.unit == unit {
+            pages = dirty.pages
+            ahead = nil
+        }
         return ImageUnit(
-            index: index, pageCount: pageCount(ofUnit: index), pages: [], rest: .parents)
+            index: unit, pageCount: pageCount(ofUnit: unit), pages: pages.runs, rest: .parents)
     }
 }

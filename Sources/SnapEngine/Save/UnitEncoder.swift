@@ -69,10 +69,6 @@ struct UnitEncoder: ~Copyable {
         return EncodedUnit(index: unit.index, content: content, tally: draft.tally)
     }
 
-    private static func bytes(ofPage page: Int) -> Range<Int> {
-        page * Page.byteCount..<(page + 1) * Page.byteCount
-    }
-
     private mutating func read(
         _ unit: ImageUnit, of image: borrowing MemoryImage
     ) throws(SnapError) {
@@ -90,7 +86,7 @@ struct UnitEncoder: ~Copyable {
     private mutating func classify(_ draft: inout UnitDraft) throws(SnapError) {
         let known = try knownPages(draft)
         for page in draft.unit.pages.joined() {
-            let digest = buffer.withBytes(Self.bytes(ofPage: page)) { page in
+            let digest = buffer.withBytes(Page.bytes(page)) { page in
                 Page.isZero(page) ? nil : digestKey.digest(of: page)
             }
             guard let digest else { continue }
@@ -140,7 +136,7 @@ struct UnitEncoder: ~Copyable {
 
     /// Whether a page of the buffer has the bytes that were read for comparison.
     private func isOther(_ page: Int) -> Bool {
-        buffer.withBytes(Self.bytes(ofPage: page)) { page in
+        buffer.withBytes(Page.bytes(page)) { page in
             other.withBytes(0..<Page.byteCount) { page.isEqual(to: $0) }
         }
     }
@@ -168,7 +164,7 @@ struct UnitEncoder: ~Copyable {
         where their != .zero && !lookedAt.contains(page) && !isKept(their, known[page]) {
             try parentPages?.read(
                 [PageRequest(their, targetPage: page)], level: 0, into: &buffer)
-            let digest = buffer.withBytes(Self.bytes(ofPage: page)) { digestKey.digest(of: $0) }
+            let digest = buffer.withBytes(Page.bytes(page)) { digestKey.digest(of: $0) }
             draft.entries[page] = .zero
             draft.tally.counts.moved += 1
             draft.pages.append(
@@ -215,8 +211,8 @@ struct UnitEncoder: ~Copyable {
         _ image: borrowing MemoryImage
     ) throws(SnapError) -> Bool {
         if original.unit == unit.index {
-            return buffer.withBytes(Self.bytes(ofPage: page)) { page in
-                buffer.withBytes(Self.bytes(ofPage: original.page)) { page.isEqual(to: $0) }
+            return buffer.withBytes(Page.bytes(page)) { page in
+                buffer.withBytes(Page.bytes(original.page)) { page.isEqual(to: $0) }
             }
         }
         let offset = original.unit * Unit.byteCount + original.page * Page.byteCount
@@ -268,7 +264,7 @@ struct UnitEncoder: ~Copyable {
                 end += runs.count
                 if !page.isMoved { draft.tally.counts.delta += 1 }
             } else {
-                let bytes = Self.bytes(ofPage: page.page)
+                let bytes = Page.bytes(page.page)
                 if bytes.lowerBound != end { buffer.move(bytes, to: end) }
                 records.append(.literal(page.digest))
                 end += Page.byteCount

@@ -24,6 +24,11 @@ package struct GuestDirectory: Sendable {
         /// What was being written when its process died.
         package var temporary: [String] = []
 
+        /// Device states of checkpoints that have been deleted.
+        package var retiredDeviceStates: Set<Int> {
+            deviceState.intersection(retired).subtracting(savevm)
+        }
+
         /// The highest number of a checkpoint, live or retired; 0 if there is none.
         package var highestNumber: Int { savevm.union(retired).max() ?? 0 }
     }

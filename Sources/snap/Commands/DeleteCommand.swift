@@ -56,6 +56,7 @@ struct DeleteCommand: ParsableCommand {
                     }
                 }
                 json.field("freedByteCount", outcome.freedByteCount)
+                json.field("keptFileCount", outcome.keptFileCount)
                 json.field("isDryRun", dryRun)
             }
             Report.done(json.text + "\n")
@@ -65,8 +66,11 @@ struct DeleteCommand: ParsableCommand {
             let verb = dryRun ? "would be deleted" : "deleted"
             let lines = outcome.deleted.map { "\($0.reference)  \(verb)\n" }
             let freed = outcome.freedByteCount.asByteCount
+            let kept =
+                outcome.keptFileCount == 0
+                ? "" : ", \(outcome.keptFileCount.counted("file")) kept: others refer to them"
             Report.done(
-                lines.joined() + "\(freed) \(dryRun ? "would come back" : "given back")\n")
+                lines.joined() + "\(freed) \(dryRun ? "would come back" : "given back")\(kept)\n")
         }
     }
 }

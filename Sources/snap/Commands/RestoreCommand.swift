@@ -44,7 +44,11 @@ struct RestoreCommand: ParsableCommand {
     @Flag(help: "Update an existing memory file: write only the pages that differ.")
     var inPlace = false
 
-    @Flag(help: "Replace existing regular files, keeping owner and mode.")
+    @Flag(
+        help: """
+            Replace existing regular files, keeping owner and mode; in place, those of the device \
+            state.
+            """)
     var force = false
 
     @Flag(help: "Have the output on the disk before it gets its name.")
@@ -57,8 +61,11 @@ struct RestoreCommand: ParsableCommand {
         if output.isEmpty || deviceState?.isEmpty ?? false {
             throw ValidationError("an output's name is empty")
         }
-        if inPlace && (force || output == "-") {
-            throw ValidationError("--in-place updates a file, --force and - do not")
+        if inPlace && output == "-" {
+            throw ValidationError("--in-place updates a file, - is standard output")
+        }
+        if inPlace && force && deviceState == nil {
+            throw ValidationError("--force replaces a file, --in-place updates it")
         }
         if output == "-" && common.json {
             throw ValidationError("--json and the memory cannot share standard output")
