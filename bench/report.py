@@ -145,8 +145,10 @@ def as_text(pairs, made, notes):
 
 def as_markdown(pairs, made, notes, tools):
     """Returns the report for a file."""
-    lines = ["# Benchmarks", "", "Written by `bench/run`: 512 MiB of a real guest in seven phases "
-             "(`bench/record` says which), snap and its peers.", ""]
+    lines = ["# Benchmarks", "",
+             "Written by `bench/run`: 512 MiB of a real guest in seven phases (`bench/record` says",
+             "which), snap and its peers. `make bench` repeats it: 1.5 minutes to record the guest",
+             "the first time, some 8 to measure.", ""]
     lines += [f"- {name}: {value}" for name, value in pairs.items()]
     commands = [f"- {tool.name}: `{tool.save}`" for tool in tools]
     sections = ["\n".join(lines), *(table.markdown() for table in made),
