@@ -70,6 +70,61 @@ struct SignalTests {
         #expect(left.isEmpty)
     }
 
+    @Test(
+        "after SIGKILL or SIGTERM at any moment of a deletion all others restore",
+        arguments: [SIGKILL, SIGTERM])
+    func delete(signal: Int32) throws {
+        let command = try Command()
+        let scratch = command.scratch
+        var generator = Seeded(9)
+        var image = MadeUpImage(pageCount: 700)
+        image.edit(300, &generator)
+        var saved: [String: MadeUpImage] = [:]
+        for attempt in 0..<25 {
+            for _ in 0..<(attempt == 0 ? 6 : 2) {
+                image.edit(10, &generator)
+                try image.write(to: scratch.file("image"))
+                let next = try command.run("save", "image", "--guest", "a", "--json")
+                #expect(next.status == 0 && next.errors.isEmpty, "\(next.errors)")
+                saved["a:\(try #require(next.json["number"] as? Int))"] = image
+            }
+            let victims = saved.keys.shuffled(using: &generator).prefix(2)
+            _ = try Self.run(
+                command, ["delete"] + victims, signal: signal, after: UInt32(attempt * 800))
+            // Whether it came to that or not: afterwards they can be gone.
+            for victim in victims {
+                let again = try command.run("delete", victim)
+                #expect(again.status == 0 || again.status == 66, "\(again.errors)")
+                saved[victim] = nil
+            }
+        }
+        let list = try command.run("list", "--quiet").text.split(separator: "\n").map(String.init)
+        #expect(Set(list) == Set(saved.keys))
+        for (reference, image) in saved {
+            #expect(try command.run("restore", reference, "out", "--force").status == 0)
+            #expect(try image.equals(scratch.file("out")), "\(reference)")
+        }
+    }
+
+    @Test(
+        "after SIGKILL or SIGTERM at any moment of an update in place the same command mends it",
+        arguments: [SIGKILL, SIGTERM])
+    func inPlace(signal: Int32) throws {
+        let command = try Command()
+        let images = (0..<2).map { Self.image($0) }
+        for image in images {
+            try image.write(to: command.scratch.file("image"))
+            #expect(try command.run("save", "image", "--guest", "a").status == 0)
+        }
+        for attempt in 0..<20 {
+            let arguments = ["restore", "a:\(attempt % 2 + 1)", "image", "--in-place"]
+            _ = try Self.run(command, arguments, signal: signal, after: UInt32(attempt * 1500))
+            let again = try command.run("restore", arguments[1], "image", "--in-place")
+            #expect(again.status == 0, "\(again.errors)")
+            #expect(try images[attempt % 2].equals(command.scratch.file("image")))
+        }
+    }
+
     @Test("an interrupted restore leaves no output", arguments: [SIGKILL, SIGINT])
     func restore(signal: Int32) throws {
         let command = try Command()
