@@ -164,31 +164,12 @@ struct SignalTests {
         #expect(try bytes(of: command.scratch.file("status")) == Array("74\n".utf8))
     }
 
-    /// Runs a tool that has to succeed.
-    private static func tool(_ path: String, _ arguments: String...) throws -> Bool {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        return process.terminationStatus == 0
-    }
-
     @Test("a full file system: an error, and everything before it still there")
     func fullDisk() throws {
         var command = try Command()
-        let mount = command.scratch.file("small")
-        try FileManager.default.createDirectory(
-            atPath: mount.string, withIntermediateDirectories: true)
-        guard geteuid() == 0,
-            try Self.tool(
-                "/bin/mount", "-t", "tmpfs", "-o", "size=3m", "none", mount.string)
-        else {
-            print("not run: a small file system needs the right to mount one")
-            return
-        }
-        defer { _ = try? Self.tool("/bin/umount", mount.string) }
+        guard let mounted = try Mount(size: "3m", in: command.scratch) else { return }
+        defer { mounted.unmount() }
+        let mount = mounted.path
         var image = MadeUpImage(pageCount: 2000)
         for page in 0..<100 { image.pages[page] = MadeUpImage.text(page) }
         try image.write(to: command.scratch.file("image"))
@@ -213,17 +194,9 @@ struct SignalTests {
     @Test("on a full file system a deletion makes room, and memory is updated in place")
     func fullDiskDeletion() throws {
         var command = try Command()
-        let mount = command.scratch.file("small")
-        try FileManager.default.createDirectory(
-            atPath: mount.string, withIntermediateDirectories: true)
-        guard geteuid() == 0,
-            try Self.tool(
-                "/bin/mount", "-t", "tmpfs", "-o", "size=4m", "none", mount.string)
-        else {
-            print("not run: a small file system needs the right to mount one")
-            return
-        }
-        defer { _ = try? Self.tool("/bin/umount", mount.string) }
+        guard let mounted = try Mount(size: "4m", in: command.scratch) else { return }
+        defer { mounted.unmount() }
+        let mount = mounted.path
         var generator = Seeded(1)
         var image = MadeUpImage(pageCount: 600)
         for page in 0..<300 { image.pages[page] = MadeUpImage.noise(&generator) }
@@ -233,7 +206,7 @@ struct SignalTests {
         for _ in 0..<2 {
             #expect(try command.run("save", "image", "--guest", "a", "--full").status == 0)
         }
-        _ = try Self.tool(
+        _ = try Mount.tool(
             "/bin/dd", "if=/dev/zero", "of=\(mount.appending("filler"))", "bs=4096")
         let deleted = try command.run("delete", "a:1")
         #expect(deleted.status == 0, "\(deleted.errors)")
@@ -261,20 +234,12 @@ struct SignalTests {
         var command = try Command()
         let image = Self.image(0)
         try image.write(to: command.scratch.file("image"))
-        let mount = command.scratch.file("mount")
-        try FileManager.default.createDirectory(
-            atPath: mount.string, withIntermediateDirectories: true)
-        guard geteuid() == 0,
-            try Self.tool(
-                "/bin/mount", "-t", "tmpfs", "-o", "size=64m", "none", mount.string)
-        else {
-            print("not run: a read-only file system needs the right to mount one")
-            return
-        }
-        defer { _ = try? Self.tool("/bin/umount", mount.string) }
+        guard let mounted = try Mount(size: "64m", in: command.scratch) else { return }
+        defer { mounted.unmount() }
+        let mount = mounted.path
         command.environment["SNAP_STORE"] = mount.appending("store").string
         #expect(try command.run("save", "image", "--guest", "a").status == 0)
-        #expect(try Self.tool("/bin/mount", "-o", "remount,ro", mount.string))
+        #expect(try Mount.tool("/bin/mount", "-o", "remount,ro", mount.string))
         #expect(try command.run("list", "--quiet").text == "a:1\n")
         #expect(try command.run("restore", "a", "out").status == 0)
         #expect(try image.equals(command.scratch.file("out")))
