@@ -213,7 +213,7 @@ package struct PageReader: ~Copyable {
     package mutating func page(at location: Location, level: Int) throws(SnapError) -> [UInt8] {
         var buffer = MemoryBuffer(byteCount: Page.byteCount)
         try read([PageRequest(location, targetPage: 0)], level: level, into: &buffer)
-        return buffer.withBytes(0..<Page.byteCount) { $0.bytes }
+        return buffer.withBytes(Page.bytes(0)) { $0.bytes }
     }
 
     /// Reads what is known of stored pages, without their bytes; each group's head once.

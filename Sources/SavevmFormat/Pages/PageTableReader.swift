@@ -12,11 +12,6 @@ package struct PageTableReader: ~Copyable {
     private var reader: PageReader
     /// For each level from 1 the table last used: its index and its entries.
     private var path: [(index: Int, entries: [Location])]
-    /// Longer deltas of tables do not pay: tables compress five times, and one that is stored as
-    /// it is keeps the deltas of later saves short.
-    private static let deltaByteCountMax = Page.byteCount / 8
-
-    private var basePage = MemoryBuffer(byteCount: Page.byteCount)
 
     /// Prepares to walk.
     ///
@@ -88,31 +83,27 @@ package struct PageTableReader: ~Copyable {
         try reader.isStored(in: numbers, location, level: level)
     }
 
-    /// Encodes a table as a delta against the literal one behind the same place.
+    /// The literal table behind a place: the one that lies there, or its base if it is a delta.
     ///
     /// - Parameters:
-    ///   - page: The table, encoded as a page.
-    ///   - level: Its level.
+    ///   - level: The table's level.
     ///   - index: Which table of that level.
-    ///   - evicted: Files in which no base may lie.
-    /// - Returns: The base and the runs; nil if there is no base or a delta does not pay.
     /// - Throws: `.damaged` and what else reading a page throws.
-    mutating func delta(
-        of page: [UInt8], level: Int, index: Int, evicted: Set<Int>
-    ) throws(SnapError) -> (base: Location, runs: [UInt8])? {
+    mutating func base(level: Int, index: Int) throws(SnapError) -> Location {
         let location = try location(level: level, index: index)
-        let known = try reader.knownPages(at: [location], level: level, key: nil)[0]
-        let base = known.base ?? location
-        guard base != .zero, !evicted.contains(base.number) else { return nil }
-        try reader.readBase(base, level: level, as: 0, into: &basePage)
-        var runs: [UInt8] = []
-        let isDelta = page.withBytes { page in
-            basePage.withBytes(0..<Page.byteCount) { base in
-                Delta.encode(
-                    page, against: base, byteCountMax: Self.deltaByteCountMax,
-                    appendingTo: &runs)
-            }
-        }
-        return isDelta ? (base, runs) : nil
+        return try reader.knownPages(at: [location], level: level, key: nil)[0].base ?? location
+    }
+
+    /// Reads a literal table as the page it is.
+    ///
+    /// - Parameters:
+    ///   - base: Where it is stored.
+    ///   - level: Its level.
+    ///   - target: Where its bytes go, at the front.
+    /// - Throws: `.damaged` and what else reading a page throws.
+    mutating func readBase(
+        _ base: Location, level: Int, into target: inout MemoryBuffer
+    ) throws(SnapError) {
+        try reader.readBase(base, level: level, as: 0, into: &target)
     }
 }

@@ -35,6 +35,12 @@ package struct PageTableWriter: ~Copyable {
     /// pages come complete.
     private var open: [OpenTable]
     private var root = Location.zero
+    private var basePage = MemoryBuffer(byteCount: Page.byteCount)
+
+    /// Longer deltas of tables do not pay: tables compress five times, and one that is stored as
+    /// it is keeps the deltas of later saves short.
+    private static let deltaByteCountMax = Page.byteCount / 8
+
     /// How many units have been appended or shared.
     private var unitCount = 0
 
@@ -177,12 +183,21 @@ package struct PageTableWriter: ~Copyable {
     ) throws(SnapError) -> (record: Record, encoding: [UInt8]) {
         let page = PageTable.encode(entries)
         let digest = page.withBytes { digestKey.digest(of: $0) }
-        let delta = try parent?.delta(
-            of: page, level: level, index: index, evicted: evicted)
-        guard let delta else { return (.literal(digest), page) }
-        let record = Record.delta(
-            digest, base: delta.base, encodedByteCount: delta.runs.count)
-        return (record, delta.runs)
+        let base = try parent?.base(level: level, index: index) ?? .zero
+        guard base != .zero, !evicted.contains(base.number) else {
+            return (.literal(digest), page)
+        }
+        try parent?.readBase(base, level: level, into: &basePage)
+        var runs: [UInt8] = []
+        let isDelta = page.withBytes { page in
+            basePage.withBytes(Page.bytes(0)) { base in
+                Delta.encode(
+                    page, against: base, byteCountMax: Self.deltaByteCountMax,
+                    appendingTo: &runs)
+            }
+        }
+        guard isDelta else { return (.literal(digest), page) }
+        return (.delta(digest, base: base, encodedByteCount: runs.count), runs)
     }
 
     private func encode(

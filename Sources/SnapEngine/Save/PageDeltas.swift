@@ -46,7 +46,7 @@ struct PageDeltas {
             let start = runs.count
             let page = pages[candidate.index].page * Page.byteCount
             let isDelta = buffer.withBytes(page..<page + Page.byteCount) { page in
-                scratch.withBytes(0..<Page.byteCount) { base in
+                scratch.withBytes(Page.bytes(0)) { base in
                     Delta.encode(page, against: base, appendingTo: &runs)
                 }
             }

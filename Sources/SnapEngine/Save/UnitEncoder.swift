@@ -137,7 +137,7 @@ struct UnitEncoder: ~Copyable {
     /// Whether a page of the buffer has the bytes that were read for comparison.
     private func isOther(_ page: Int) -> Bool {
         buffer.withBytes(Page.bytes(page)) { page in
-            other.withBytes(0..<Page.byteCount) { page.isEqual(to: $0) }
+            other.withBytes(Page.bytes(0)) { page.isEqual(to: $0) }
         }
     }
 
@@ -216,7 +216,7 @@ struct UnitEncoder: ~Copyable {
             }
         }
         let offset = original.unit * Unit.byteCount + original.page * Page.byteCount
-        try other.withMutableBytes(0..<Page.byteCount) { (bytes) throws(SnapError) in
+        try other.withMutableBytes(Page.bytes(0)) { (bytes) throws(SnapError) in
             try image.read(into: &bytes, at: offset)
         }
         return isOther(page)
