@@ -41,8 +41,12 @@ let package = Package(
             dependencies: ["SnapSystem", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: strict),
         .target(
+            name: "Codecs",
+            dependencies: ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CDeflate"],
+            swiftSettings: strict),
+        .target(
             name: "SavevmFormat",
-            dependencies: ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CDeflate", "CXXHash"],
+            dependencies: ["Codecs", "GuestMemory", "SnapSystem", "CXXHash"],
             swiftSettings: strict),
         .target(
             name: "CheckpointIndex",
@@ -53,7 +57,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "SnapEngine",
-            dependencies: ["CheckpointIndex", "SavevmFormat", "GuestMemory", "SnapSystem"],
+            dependencies: [
+                "CheckpointIndex", "SavevmFormat", "Codecs", "GuestMemory", "SnapSystem",
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "snap",
@@ -70,7 +76,7 @@ let package = Package(
         .testTarget(
             name: "SavevmFormatTests",
             dependencies: [
-                "SavevmFormat", "GuestMemory", "SnapSystem", "TestSupport", "CZlib",
+                "SavevmFormat", "Codecs", "GuestMemory", "SnapSystem", "TestSupport", "CZlib",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),

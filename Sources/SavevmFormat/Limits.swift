@@ -11,8 +11,6 @@ package enum Limits {
     package static let clusterCountMax = slotCountMax
     /// Encoded pages in a cluster, in bytes.
     package static let clusterByteCountMax = 64 * 1024
-    /// A delta's encoding in bytes: under half a page.
-    package static let deltaByteCountMax = Page.byteCount / 2 - 1
     /// A group's head in bytes.
     package static let groupHeadByteCountMax =
         GroupHead.fixedByteCount + clusterCountMax * Cluster.byteCount

@@ -1,3 +1,4 @@
+import Codecs
 import CZlib
 import SavevmFormat
 import SnapSystem

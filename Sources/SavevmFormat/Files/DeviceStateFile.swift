@@ -1,3 +1,4 @@
+import Codecs
 package import GuestMemory
 package import SnapSystem
 package import SystemPackage

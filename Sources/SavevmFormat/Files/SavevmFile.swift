@@ -1,3 +1,4 @@
+package import Codecs
 import GuestMemory
 package import SnapSystem
 import Synchronization

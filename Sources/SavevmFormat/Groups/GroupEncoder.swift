@@ -1,3 +1,4 @@
+import Codecs
 import GuestMemory
 package import SnapSystem
 

@@ -1,3 +1,4 @@
+package import Codecs
 import GuestMemory
 package import SnapSystem
 package import SystemPackage
@@ -240,10 +241,10 @@ package struct GroupHead: Sendable, Equatable {
             case 0: records.append(.literal(digest))
             case 1: records.append(Record(digest: digest, form: .dead, encodedByteCount: 0))
             case let form:
-                guard form - 1 <= UInt64(Limits.deltaByteCountMax) else {
+                guard form - 1 <= UInt64(Delta.byteCountMax) else {
                     throw reader.damage(
                         "delta has \(form - 1) bytes, expected at most "
-                            + "\(Limits.deltaByteCountMax)")
+                            + "\(Delta.byteCountMax)")
                 }
                 let folded = try reader.varint("delta's base")
                 let step = UInt64(bitPattern: Int64(folded >> 1) ^ -Int64(folded & 1))

@@ -7,6 +7,9 @@ import SnapSystem
 /// bytes. Only the first unchanged length may be 0, no changed length is; what follows the last
 /// pair is unchanged. Layout: savevm(5), "Deltas"; QEMU's docs/devel/migration, "xbzrle".
 package enum Delta {
+    /// A page's longest difference that is worth while, in bytes: under half a page.
+    package static let byteCountMax = Page.byteCount / 2 - 1
+
     /// Turns the base's bytes into the page's.
     ///
     /// - Parameters:
@@ -53,7 +56,7 @@ package enum Delta {
     /// - Returns: false if they take more; nothing is then appended.
     package static func encode(
         _ page: RawSpan, against base: RawSpan,
-        byteCountMax: Int = Limits.deltaByteCountMax, appendingTo runs: inout [UInt8]
+        byteCountMax: Int = Delta.byteCountMax, appendingTo runs: inout [UInt8]
     ) -> Bool {
         precondition(page.byteCount == Page.byteCount && base.byteCount == Page.byteCount)
         let start = runs.count
