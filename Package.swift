@@ -49,6 +49,13 @@ let package = Package(
             dependencies: ["Codecs", "GuestMemory", "SnapSystem", "CXXHash"],
             swiftSettings: strict),
         .target(
+            name: "MigrationStream",
+            dependencies: [
+                "Codecs", "GuestMemory", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "CheckpointIndex",
             dependencies: [
                 "GuestMemory", "SnapSystem", .product(name: "GRDB", package: "GRDB.swift"),
@@ -58,13 +65,14 @@ let package = Package(
         .target(
             name: "SnapEngine",
             dependencies: [
-                "CheckpointIndex", "SavevmFormat", "Codecs", "GuestMemory", "SnapSystem",
+                "CheckpointIndex", "SavevmFormat", "MigrationStream", "Codecs", "GuestMemory",
+                "SnapSystem",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "snap",
             dependencies: [
-                "SnapEngine", "GuestMemory", "SnapSystem",
+                "SnapEngine", "MigrationStream", "GuestMemory", "SnapSystem",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

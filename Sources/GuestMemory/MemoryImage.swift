@@ -1,23 +1,32 @@
 public import SnapSystem
 public import SystemPackage
 
-/// A guest's memory at rest: a raw file, the page of address 0 first.
+/// A RAM block's bytes at rest: a file, or a part of one, the page of address 0 first.
 ///
 /// It is read, never mapped: a file that shrinks under a mapping would be SIGBUS.
-public struct MemoryImage: ~Copyable, Sendable {
-    /// The image's one RAM block, without a name.
+public struct MemoryImage: Sendable {
+    /// The RAM block; without a name unless one was given.
     public let block: RAMBlock
-    private let file: File
+    private let shared: SharedFile
+    /// Where in the file the block begins, in bytes.
+    private let start: Int
+    /// How long the file is meant to be.
+    private let fileByteCount: Int
 
-    /// Opens a raw memory image.
+    /// Opens a raw memory image: a file that is one RAM block.
     ///
     /// - Parameters:
     ///   - path: The file.
+    ///   - name: The block's name; empty if it has none.
+    ///   - guestPhysicalAddress: Where the guest sees it, if known.
     ///   - calls: The seam.
     /// - Throws: `.notFound` or `.permission`; `.mismatch` if its length is 0 or no multiple of a
     ///   page.
-    public init(raw path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(try File(reading: path, calls))
+    public init(
+        raw path: FilePath, name: String = "", guestPhysicalAddress: UInt64? = nil,
+        _ calls: SystemCalls
+    ) throws(SnapError) {
+        try self.init(try File(reading: path, calls), name, guestPhysicalAddress)
     }
 
     /// Opens a raw memory image that is there already, to write to it.
@@ -27,10 +36,12 @@ public struct MemoryImage: ~Copyable, Sendable {
     ///   - calls: The seam.
     /// - Throws: as for reading.
     public init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(try File(updating: path, calls))
+        try self.init(try File(updating: path, calls), "", nil)
     }
 
-    private init(_ file: consuming File) throws(SnapError) {
+    private init(
+        _ file: consuming File, _ name: String, _ guestPhysicalAddress: UInt64?
+    ) throws(SnapError) {
         let path = file.path
         let status = try file.status()
         guard status.kind == .regular else {
@@ -44,32 +55,60 @@ public struct MemoryImage: ~Copyable, Sendable {
                 "length is \(status.byteCount) bytes, expected a positive multiple of "
                     + "\(Page.byteCount) up to \(RAMBlock.byteCountMax)", path: path)
         }
-        block = RAMBlock(name: "", byteCount: status.byteCount)
-        self.file = file
+        block = RAMBlock(
+            name: name, byteCount: status.byteCount, guestPhysicalAddress: guestPhysicalAddress)
+        shared = SharedFile(file)
+        start = 0
+        fileByteCount = status.byteCount
+    }
+
+    /// A RAM block that lies in a part of a file.
+    ///
+    /// - Parameters:
+    ///   - block: The block.
+    ///   - shared: The file.
+    ///   - start: Where in the file it begins, in bytes, a multiple of a page.
+    ///   - fileByteCount: The file's length in bytes.
+    init(_ block: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int) {
+        self.block = block
+        self.shared = shared
+        self.start = start
+        self.fileByteCount = fileByteCount
+    }
+
+    /// The same bytes as a block with another name.
+    ///
+    /// - Parameter name: QEMU's name for it.
+    public func named(_ name: String) -> MemoryImage {
+        MemoryImage(
+            RAMBlock(
+                name: name, byteCount: block.byteCount,
+                guestPhysicalAddress: block.guestPhysicalAddress), in: shared, at: start,
+            fileByteCount: fileByteCount)
     }
 
     /// Where the image is.
-    public var path: FilePath { file.path }
+    public var path: FilePath { shared.file.path }
 
     /// Reads part of the image.
     ///
     /// - Parameters:
     ///   - target: Where the bytes go, filled whole.
-    ///   - offset: Where they are, in bytes from the image's start; all of them inside it.
+    ///   - offset: Where they are, in bytes from the block's start; all of them inside it.
     /// - Throws: `.inputDamaged` if the file has become shorter, else `.inputOutput`.
     public func read(into target: inout MutableRawSpan, at offset: Int) throws(SnapError) {
-        let count = try file.read(into: &target, at: offset)
-        guard count == target.byteCount else { throw shrank(to: offset + count) }
+        let count = try shared.file.read(into: &target, at: start + offset)
+        guard count == target.byteCount else { throw shrank(to: start + offset + count) }
     }
 
     /// Writes part of an image that was opened for that.
     ///
     /// - Parameters:
     ///   - source: The bytes.
-    ///   - offset: Where they go, in bytes from the image's start; all of them inside it.
+    ///   - offset: Where they go, in bytes from the block's start; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
     public func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
-        try file.write(source, at: offset)
+        try shared.file.write(source, at: start + offset)
     }
 
     /// Makes part of an image that was opened for writing zero: a hole where there can be one.
@@ -77,14 +116,14 @@ public struct MemoryImage: ~Copyable, Sendable {
     /// - Parameter range: Which bytes of it.
     /// - Throws: `.inputOutput` or `.interrupted`.
     public func clear(_ range: Range<Int>) throws(SnapError) {
-        try file.clear(range)
+        try shared.file.clear(start + range.lowerBound..<start + range.upperBound)
     }
 
     /// Waits until what was written is on the disk.
     ///
     /// - Throws: `.inputOutput`.
     public func synchronize() throws(SnapError) {
-        try file.synchronize()
+        try shared.file.synchronize()
     }
 
     /// Checks that the file still has the length it was opened with: a hole that has been cut off
@@ -92,15 +131,15 @@ public struct MemoryImage: ~Copyable, Sendable {
     ///
     /// - Throws: `.inputDamaged` if not.
     public func checkLength() throws(SnapError) {
-        let byteCount = try file.status().byteCount
-        guard byteCount == block.byteCount else { throw shrank(to: byteCount) }
+        let byteCount = try shared.file.status().byteCount
+        guard byteCount == fileByteCount else { throw shrank(to: byteCount) }
     }
 
     private func shrank(to byteCount: Int) -> SnapError {
         SnapError(
             .inputDamaged,
-            "length changed to \(byteCount) bytes while it was read, expected \(block.byteCount)",
-            path: file.path, offset: min(byteCount, block.byteCount),
+            "length changed to \(byteCount) bytes while it was read, expected \(fileByteCount)",
+            path: path, offset: min(byteCount, fileByteCount),
             hint: "pause the guest before saving its memory")
     }
 
@@ -108,7 +147,7 @@ public struct MemoryImage: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - cursor: Where to go on; parts are asked for in ascending order.
-    ///   - end: Where the part ends, in bytes from the image's start.
+    ///   - end: Where the part ends, in bytes from the block's start.
     /// - Returns: Runs of whole pages outside of which the part is a hole, ascending.
     /// - Throws: `.inputOutput`.
     public func dataRuns(
@@ -128,12 +167,15 @@ public struct MemoryImage: ~Copyable, Sendable {
     }
 
     private func findData(_ cursor: inout DataCursor) throws(SnapError) {
-        guard let start = try file.nextData(from: cursor.offset) else {
+        guard let first = try shared.file.nextData(from: start + cursor.offset),
+            first < start + block.byteCount
+        else {
             cursor.data = block.byteCount..<Int.max
             return
         }
-        let end = try file.nextHole(from: start)
-        let pages = start / Page.byteCount..<(end + Page.byteCount - 1) / Page.byteCount
+        let end = try shared.file.nextHole(from: first) - start
+        let pages =
+            (first - start) / Page.byteCount..<(end + Page.byteCount - 1) / Page.byteCount
         cursor.data = pages.lowerBound * Page.byteCount..<pages.upperBound * Page.byteCount
     }
 }
@@ -146,6 +188,6 @@ public struct DataCursor: Sendable {
     fileprivate var offset = 0
     fileprivate var data = 0..<0
 
-    /// Begins at the image's start.
+    /// Begins at the block's start.
     public init() {}
 }

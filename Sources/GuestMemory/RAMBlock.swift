@@ -10,6 +10,17 @@ public struct RAMBlock: Sendable, Equatable {
     /// The longest block in bytes: 1 PiB.
     public static let byteCountMax = 1 << 50
 
+    /// The longest name in bytes: QEMU gives its length in one byte.
+    public static let nameByteCountMax = 255
+
+    /// Whether QEMU could call a block so: printable ASCII, not too long.
+    ///
+    /// - Parameter text: The name.
+    public static func isName(_ text: some StringProtocol) -> Bool {
+        (1...nameByteCountMax).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+    }
+
     /// Describes a RAM block.
     ///
     /// - Parameters:

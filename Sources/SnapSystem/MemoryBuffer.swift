@@ -83,6 +83,13 @@ extension [UInt8] {
         try body(unsafe span.bytes)
     }
 
+    /// Appends bytes.
+    ///
+    /// - Parameter source: The bytes.
+    public mutating func append(copying source: RawSpan) {
+        unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) }
+    }
+
     /// Lends the array's bytes to be written.
     ///
     /// - Parameter body: What writes them.

@@ -118,7 +118,11 @@ struct CommandTests {
             (64, ["save", "image", "--guest", "web1", "--level", "10"]),
             (64, ["save", "image", "--guest", "web1", "--jobs", "0"]),
             (64, ["save", "image", "--guest", "web1", "--full", "--parent", "web1:1"]),
-            (64, ["save", "-", "--guest", "web1"]),
+            (64, ["save", "--guest", "web1"]),
+            (64, ["save", "image", "--ram-block", "a=image", "--guest", "web1"]),
+            (64, ["save", "-", "--format", "raw", "--guest", "web1"]),
+            (64, ["save", "--ram-block", "image", "--guest", "web1"]),
+            (65, ["save", "-", "--guest", "web1"]),
             (64, ["save", "image", "--guest", "web1", "--dirty-bitmap", "odd"]),
             (64, ["save", "image", "--guest", "web1", "--full", "--dirty-bitmap", "odd"]),
             (

@@ -72,7 +72,8 @@ struct Builder {
         _ = try writer.finish(
             blocks: [
                 StoredBlock(
-                    block: RAMBlock(name: "", byteCount: pageCount * 4096), root: root)
+                    block: RAMBlock(name: "", byteCount: pageCount * 4096), root: root,
+                    zeroPageCount: pageCount)
             ], references: references,
             description: Description(
                 guest: try GuestName(checking: "golden", as: "guest"), label: "a label",

@@ -1,5 +1,5 @@
-import Codecs
 import CZlib
+import Codecs
 import SavevmFormat
 import SnapSystem
 import TestSupport

@@ -58,12 +58,24 @@ struct GoldenTests {
         let header = FileHeader(
             .deviceState, number: 1, storeID: builder.storeID, checkpointID: id, parent: nil)
         var writer = try DeviceStateWriter(in: builder.directory, header, level: 0)
-        try writer.appendOpaque(
-            try File(reading: path, .kernel), name: GuestName(checking: "dev", as: "section"))
+        let source = try File(reading: path, .kernel)
+        writer.begin(.opaque, name: try GuestName(checking: "dev", as: "section"))
+        try writer.append(StoredSection.Identity(.opaque, name: "dev"), source, 0..<Int.max)
+        writer.begin(.stream, name: try GuestName(checking: "stream", as: "section"))
+        try writer.append(StoredSection.Identity(.framing, name: ""), source, 0..<2)
+        try writer.append(
+            StoredSection.Identity(
+                .device, name: "cpu", instanceID: 3, versionID: 12, sectionID: 5), source, 2..<6,
+            state: 1..<3)
         let seal = try writer.finish()
         let file = scratch.file("0000000001.devstate")
         #expect(Self.dump(try bytes(of: file)) == Golden.deviceState)
         let read = try DeviceStateFile(file, seal, id, .kernel)
-        #expect(read.sections.map(\.summary).map(\.byteCount) == [6])
+        #expect(read.files.map(\.name) == ["dev", "stream"])
+        #expect(
+            read.files.flatMap(\.summaries) == [
+                DeviceSection(name: "dev", instanceID: 0, versionID: 0, byteCount: 6),
+                DeviceSection(name: "cpu", instanceID: 3, versionID: 12, byteCount: 2),
+            ])
     }
 }

@@ -122,7 +122,9 @@ struct DeleteTests {
         let other = try GuestName(checking: "other", as: "guest")
         let file = store.scratch.file("image")
         try #require(saved[1]).write(to: file)
-        for _ in 0..<2 { _ = try Save(file, guest: other).run(in: store.path, .kernel) { _ in } }
+        for _ in 0..<2 {
+            _ = try Save(.image(file, nil), guest: other).run(in: store.path, .kernel) { _ in }
+        }
         let path = store.scratch.guest("other").appending("writer.lock")
         let lock = try FileLock(.exclusive, try File(reading: path, .kernel), patience: .zero)
         let error = #expect(throws: SnapError.self) {

@@ -33,7 +33,7 @@ struct DirtyBitmapTests {
             let bitmap = try store.scratch.write(bytes, to: "bitmap")
             let saved = try store.save(at: file) { save in
                 save.parent = .checkpoint(.number(store.guest, 1))
-                save.dirtyBitmap = bitmap
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
             }
             #expect(saved.pages.total == pageCount)
             #expect(saved.pages.changed == 1)
@@ -61,7 +61,7 @@ struct DirtyBitmapTests {
         let error = #expect(throws: SnapError.self) {
             try store.save(at: file) { save in
                 save.parent = .checkpoint(.number(store.guest, 1))
-                save.dirtyBitmap = bitmap
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
             }
         }
         #expect(error?.code == .mismatch && error?.path == bitmap)
@@ -76,7 +76,7 @@ struct DirtyBitmapTests {
         let missing = #expect(throws: SnapError.self) {
             try store.save(image) { save in
                 save.parent = .checkpoint(.number(store.guest, 9))
-                save.dirtyBitmap = bitmap
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
             }
         }
         #expect(missing?.code == .notFound)
@@ -85,7 +85,7 @@ struct DirtyBitmapTests {
         let other = #expect(throws: SnapError.self) {
             try store.save(longer) { save in
                 save.parent = .checkpoint(.number(store.guest, 1))
-                save.dirtyBitmap = longerBitmap
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: longerBitmap)]
             }
         }
         #expect(other?.code == .mismatch)
@@ -110,7 +110,7 @@ struct DirtyBitmapTests {
             for page in [1, 513, 262_145] { file.pages[page] = MadeUpImage.text(1) }
             let saved = try store.save(file) { save in
                 save.parent = .checkpoint(.number(store.guest, number))
-                save.dirtyBitmap = bitmap
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
                 save.jobs = 1 + number % 2
             }
             number = saved.number
@@ -142,7 +142,7 @@ struct DirtyBitmapTests {
             let bitmap = try store.scratch.write(image.bitmap([page]), to: "bitmap")
             let saved = try store.save(at: file) { save in
                 save.parent = .checkpoint(.number(store.guest, number - 1))
-                save.dirtyBitmap = bitmap
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
             }
             movedCount += saved.pages.moved
             #expect(saved.pages.changed == 1 && saved.pages.zero == 40_000 - image.pages.count)

@@ -76,7 +76,9 @@ struct HistoryTests {
             save.comparesBytes = comparesBytes
             guard let parent, kind < 2 else { return }
             save.parent = .checkpoint(.number(store.guest, parent))
-            if kind == 0 { save.dirtyBitmap = bitmap }
+            if kind == 0 {
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
+            }
         }
     }
 }

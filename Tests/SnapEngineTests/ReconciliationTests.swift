@@ -111,7 +111,8 @@ struct ReconciliationTests {
         for name in names { try write([1], to: store.guestPath.appending(name)) }
         try write([1], to: store.path.appending("guests/notes"))
         var save = Save(
-            store.scratch.file("image"), guest: try GuestName(checking: "h", as: "guest"))
+            .image(store.scratch.file("image"), .raw),
+            guest: try GuestName(checking: "h", as: "guest"))
         save.jobs = 1
         _ = try save.run(in: store.path, .kernel, warn: { Issue.record("warned: \($0)") })
         #expect(try store.list().map(\.reference) == ["g:1", "g:2", "h:1"])

@@ -26,7 +26,7 @@ struct TestStore: Sendable {
         at image: FilePath, _ configure: (inout Save) throws -> Void = { _ in },
         warn: (SnapError) -> Void = { Issue.record("warned: \($0)") }
     ) throws -> Checkpoint {
-        var save = Save(image, guest: guest)
+        var save = Save(.image(image, nil), guest: guest)
         try configure(&save)
         return try save.run(in: path, calls, warn: warn)
     }

@@ -14,8 +14,12 @@ struct StyleTests {
         "Codecs": ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CDeflate"],
         "SavevmFormat": ["Codecs", "GuestMemory", "SnapSystem", "CXXHash"],
         "CheckpointIndex": ["GuestMemory", "SnapSystem"],
-        "SnapEngine": ["CheckpointIndex", "SavevmFormat", "Codecs", "GuestMemory", "SnapSystem"],
-        "snap": ["SnapEngine", "GuestMemory", "SnapSystem"],
+        "MigrationStream": ["Codecs", "GuestMemory", "SnapSystem"],
+        "SnapEngine": [
+            "CheckpointIndex", "SavevmFormat", "MigrationStream", "Codecs", "GuestMemory",
+            "SnapSystem",
+        ],
+        "snap": ["SnapEngine", "MigrationStream", "GuestMemory", "SnapSystem"],
     ]
 
     /// The files that may hold unsafe code: system calls, memory, codecs, hashes, integers.
@@ -24,7 +28,8 @@ struct StyleTests {
         "SnapSystem/MemoryBuffer.swift", "SnapSystem/Timestamp.swift", "GuestMemory/Page.swift",
         "Codecs/Deflater.swift", "Codecs/Delta.swift", "Codecs/Inflater.swift",
         "Codecs/ISALDeflater.swift", "Codecs/ZlibDeflater.swift",
-        "SavevmFormat/Bytes/ByteReader.swift", "SavevmFormat/Bytes/Hash128.swift",
+        "MigrationStream/Read/StreamInput.swift", "SavevmFormat/Bytes/ByteReader.swift",
+        "SavevmFormat/Bytes/Hash128.swift",
     ]
 
     private static func sources() throws -> [(name: String, lines: [String])] {

@@ -7,8 +7,8 @@ package import SystemPackage
 ///
 /// Reading it never touches RAM pages.
 package struct DeviceStateFile: ~Copyable {
-    /// Its sections, in the order they were given.
-    package let sections: [StoredSection]
+    /// What was given, in that order.
+    package let files: [StoredDeviceState]
     private let ends: FileEnds
 
     /// Opens a file and checks that it is whole and the one that a checkpoint names.
@@ -34,9 +34,22 @@ package struct DeviceStateFile: ~Copyable {
                 .damaged, "is not the device-state file that its checkpoint names", path: path)
         }
         var reader = try ends.reader(ofSection: 0, "section table")
-        sections = try StoredSection.decode(
-            &reader, count: ends.trailer.itemCount, end: ends.trailer.sections[0].offset)
+        files = try StoredDeviceState.decode(
+            &reader, sectionCount: ends.trailer.itemCount, end: ends.trailer.sections[0].offset)
         self.ends = ends
+    }
+
+    /// The file's path.
+    package var path: FilePath { ends.path }
+
+    /// Reads a section's bytes, all of them at once.
+    ///
+    /// - Parameter section: Which section: one that is known to be short.
+    /// - Throws: `.damaged` with the place, `.inputOutput`.
+    package func bytes(of section: StoredSection) throws(SnapError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try read(section) { bytes.append(copying: $0) }
+        return bytes
     }
 
     /// Reads a section's bytes, one piece after the other, each checked before it is passed on.
@@ -67,7 +80,8 @@ package struct DeviceStateFile: ~Copyable {
             try content.withBytes(range) { (content) throws(SnapError) in
                 guard isWhole, Hash128(checksumOf: content) == piece.contentChecksum else {
                     throw SnapError(
-                        .damaged, "device section \(section.name) has other content than saved",
+                        .damaged,
+                        "device section \(section.identity.name) has other content than saved",
                         path: ends.path, offset: offset)
                 }
                 try body(content)

@@ -10,7 +10,8 @@ package struct DeviceStateWriter: ~Copyable {
     private let pending: PendingFile
     private let deflater: Deflater
     private var offset: Int
-    private var sections: [StoredSection] = []
+    private var files: [StoredDeviceState] = []
+    private var sectionCount = 0
 
     /// Begins a file.
     ///
@@ -35,36 +36,51 @@ package struct DeviceStateWriter: ~Copyable {
         offset = FileHeader.byteCount
     }
 
-    /// Appends the content of a file as one opaque section.
+    /// Begins what belongs to a device-state file that was given.
+    ///
+    /// - Parameters:
+    ///   - kind: What sort of file it is.
+    ///   - name: Its name.
+    package mutating func begin(_ kind: StoredDeviceState.Kind, name: GuestName) {
+        files.append(StoredDeviceState(kind: kind, name: name.description))
+    }
+
+    /// Appends a section of the file that was begun last.
     ///
     /// On failure the writer must be abandoned.
     ///
     /// - Parameters:
-    ///   - source: The file, read from its start to its end.
-    ///   - name: The section's name.
-    /// - Throws: `.inputOutput`, or `.mismatch` past the limit on a section's length.
-    package mutating func appendOpaque(
-        _ source: borrowing File, name: GuestName
+    ///   - identity: What it is.
+    ///   - source: The file that holds its bytes.
+    ///   - range: Which of them are the section, to the file's end if that comes first.
+    ///   - state: Which bytes of the section are the device's own; nil for all of them.
+    /// - Throws: `.inputOutput`, or `.mismatch` past the limits on sections.
+    package mutating func append(
+        _ identity: StoredSection.Identity, _ source: borrowing File, _ range: Range<Int>,
+        state: Range<Int>? = nil
     ) throws(SnapError) {
-        guard sections.count < Limits.deviceSectionCountMax else {
+        sectionCount += 1
+        guard sectionCount <= Limits.deviceSectionCountMax else {
             throw SnapError(
                 .mismatch, "is one device section too many: \(Limits.deviceSectionCountMax) fit",
                 path: source.path)
         }
-        var section = StoredSection(
-            kind: .opaque, name: name.description, firstOffset: offset)
-        while true {
+        var section = StoredSection(identity, firstOffset: offset)
+        while section.byteCount < range.count {
             let piece = try source.read(
-                byteCount: Limits.clusterByteCountMax, at: section.byteCount)
+                byteCount: min(Limits.clusterByteCountMax, range.count - section.byteCount),
+                at: range.lowerBound + section.byteCount)
             if piece.isEmpty { break }
             guard section.byteCount + piece.count <= Limits.deviceSectionByteCountMax else {
                 throw SnapError(
                     .mismatch,
-                    "is longer than \(Limits.deviceSectionByteCountMax) bytes", path: source.path)
+                    "device section is longer than \(Limits.deviceSectionByteCountMax) bytes",
+                    path: source.path)
             }
             try append(piece, to: &section)
         }
-        sections.append(section)
+        section.state = (state ?? 0..<section.byteCount).clamped(to: 0..<section.byteCount)
+        files[files.count - 1].sections.append(section)
     }
 
     private mutating func append(
@@ -90,7 +106,7 @@ package struct DeviceStateWriter: ~Copyable {
     }
 
     /// The sections so far, as the index speaks of them.
-    package var summaries: [DeviceSection] { sections.map(\.summary) }
+    package var summaries: [DeviceSection] { files.flatMap(\.summaries) }
 
     /// Completes the file, makes it durable and gives it its name.
     ///
@@ -99,7 +115,7 @@ package struct DeviceStateWriter: ~Copyable {
     /// - Returns: What the savevm file says of it.
     /// - Throws: `.cannotCreate` if the name is taken, `.inputOutput` or `.permission`.
     package consuming func finish() throws(SnapError) -> DeviceStateSeal {
-        let table = StoredSection.encode(sections)
+        let table = StoredDeviceState.encode(files)
         guard table.count <= Limits.sectionByteCountMax else {
             throw SnapError(
                 .mismatch, "the device state is too long: its table has \(table.count) bytes",
@@ -110,7 +126,7 @@ package struct DeviceStateWriter: ~Copyable {
             checksum: table.withBytes { Hash128(checksumOf: $0) })
         try append(table)
         let trailer = Trailer(
-            sections: [section], itemCount: sections.count,
+            sections: [section], itemCount: sectionCount,
             fileByteCount: offset + Trailer.byteCount, checkpointID: header.checkpointID,
             headerChecksum: FileHeader.checksum(in: header.encode())
         ).encode(.deviceState)

@@ -35,7 +35,8 @@ package struct PageTableWriter: ~Copyable {
     /// The open tables of the levels from 1; the first is never used, since tables over guest
     /// pages come complete.
     private var open: [OpenTable]
-    private var root = Location.zero
+    /// Where the root is, when all units have been appended.
+    package private(set) var root = Location.zero
     private var basePage = MemoryBuffer(byteCount: Page.byteCount)
 
     /// Longer deltas of tables do not pay: tables compress five times, and one that is stored as
@@ -126,9 +127,6 @@ package struct PageTableWriter: ~Copyable {
             root = Location(number: file.number, group: group, slot: 0)
         }
     }
-
-    /// Where the root is, when all units have been appended.
-    package consuming func finish() -> Location { root }
 
     private mutating func add(_ child: Child, under level: Int) throws(SnapError) {
         switch child {

@@ -10,6 +10,7 @@ import SnapSystem
 //        1  1 if the guest-physical address is known, else 0
 //        8  guest-physical address, or zero
 //        8  location of the root of its page table
+//        8  how many of its pages are zero
 
 /// A RAM block of a checkpoint and the root of its page table.
 package struct StoredBlock: Sendable, Equatable {
@@ -17,11 +18,14 @@ package struct StoredBlock: Sendable, Equatable {
     package let block: RAMBlock
     /// Where its root is: the one table that all others are reached from.
     package let root: Location
+    /// How many of its pages are zero.
+    package let zeroPageCount: Int
 
     /// Names a stored block; the parameters are the properties.
-    package init(block: RAMBlock, root: Location) {
+    package init(block: RAMBlock, root: Location, zeroPageCount: Int) {
         self.block = block
         self.root = root
+        self.zeroPageCount = zeroPageCount
     }
 
     static func encode(_ blocks: [StoredBlock]) -> [UInt8] {
@@ -33,6 +37,7 @@ package struct StoredBlock: Sendable, Equatable {
             writer.append(UInt8(stored.block.guestPhysicalAddress == nil ? 0 : 1))
             writer.append(stored.block.guestPhysicalAddress ?? 0)
             writer.append(stored.root.rawValue)
+            writer.append(UInt64(stored.zeroPageCount))
         }
         return writer.bytes
     }
@@ -55,11 +60,14 @@ package struct StoredBlock: Sendable, Equatable {
             guard root == .zero || (1...number).contains(root.number) else {
                 throw reader.damage("root is in file \(root.number), expected 1 to \(number)")
             }
+            let zeroPageCount = try reader.count(
+                "count of zero pages", as: UInt64.self, in: 0...byteCount / Page.byteCount)
             blocks.append(
                 StoredBlock(
                     block: RAMBlock(
                         name: name, byteCount: byteCount,
-                        guestPhysicalAddress: hasAddress ? address : nil), root: root))
+                        guestPhysicalAddress: hasAddress ? address : nil), root: root,
+                    zeroPageCount: zeroPageCount))
         }
         try reader.finish("block table")
         return blocks

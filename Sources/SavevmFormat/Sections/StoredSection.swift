@@ -5,13 +5,18 @@ import SnapSystem
 // Layout: savevm(5), "Device-state file". The section table:
 //
 //     SIZE  DESCRIPTION
-//        4  section count; then for each section, in the order they were given:
-//        1  kind: 0 opaque, others are reserved
+//        4  file count; then for each file, in the order they were given:
+//        1  kind: 0 opaque, 1 QEMU stream
+//    2 + n  name
+//        4  section count; then for each section, in order:
+//        1  kind: 0 opaque, 1 framing, 2 RAM start, 3 RAM, 4 device
 //    2 + n  name
 //        4  instance id
 //        4  version id
 //        4  section id
 //        8  length in bytes
+//        8  where in it the device's own state begins
+//        8  length of the device's own state in bytes
 //        8  offset of its first piece; its pieces follow one another
 //        4  piece count; then for each piece of 64 KiB, the last one shorter:
 //             0     1  codec: 0 stored, 1 zlib
@@ -21,6 +26,79 @@ import SnapSystem
 //            12     4  reserved
 //            16    16  checksum of the stored bytes
 //            32    16  checksum of the content
+
+/// A device-state file as it was given, or the device state of a memory image that had one.
+package struct StoredDeviceState: Sendable, Equatable {
+    /// The sorts of files.
+    package enum Kind: UInt8, Sendable {
+        /// Bytes that mean nothing to snap: one section.
+        case opaque = 0
+        /// A QEMU stream; its sections, one after the other, are its bytes.
+        case stream = 1
+    }
+
+    /// What sort it is.
+    package let kind: Kind
+    /// Its name; no two of a checkpoint have the same.
+    package let name: String
+    /// Its sections, in order.
+    package internal(set) var sections: [StoredSection] = []
+
+    init(kind: Kind, name: String) {
+        self.kind = kind
+        self.name = name
+    }
+
+    /// The sections that hold a device's state, as the index and the command speak of them.
+    package var summaries: [DeviceSection] {
+        sections.filter { $0.kind == .opaque || $0.kind == .device }.map(\.summary)
+    }
+
+    static func encode(_ files: [StoredDeviceState]) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.append(UInt32(files.count))
+        for file in files {
+            writer.append(file.kind.rawValue)
+            writer.append(text: file.name)
+            writer.append(UInt32(file.sections.count))
+            for section in file.sections { section.encode(to: &writer) }
+        }
+        return writer.bytes
+    }
+
+    static func decode(
+        _ reader: inout ByteReader, sectionCount: Int, end: Int
+    ) throws(SnapError) -> [StoredDeviceState] {
+        let fileCount = try reader.count(
+            "file count", as: UInt32.self, in: 1...Limits.deviceSectionCountMax)
+        var files: [StoredDeviceState] = []
+        var left = sectionCount
+        var offset = FileHeader.byteCount
+        for _ in 0..<fileCount {
+            let field = try reader.integer("file kind", as: UInt8.self)
+            guard let kind = Kind(rawValue: field) else {
+                throw reader.unsupported("device-state file has kind \(field)", bytesBack: 1)
+            }
+            var file = StoredDeviceState(kind: kind, name: try reader.text("file name"))
+            let count = try reader.count(
+                "section count", as: UInt32.self,
+                in: (kind == .opaque ? 1 : 0)...max(0, kind == .opaque ? 1 : left))
+            left -= count
+            for _ in 0..<count {
+                let section = try StoredSection(&reader, offset: offset, end: end)
+                offset += section.pieces.reduce(0) { $0 + $1.storedByteCount }
+                file.sections.append(section)
+            }
+            files.append(file)
+        }
+        guard left == 0 else {
+            throw reader.damage(
+                "table has \(sectionCount - left) sections, expected \(sectionCount)")
+        }
+        try reader.finish("section table")
+        return files
+    }
+}
 
 /// Up to 64 KiB of a device section, compressed alone.
 struct SectionPiece: Sendable, Equatable {
@@ -38,29 +116,56 @@ package struct StoredSection: Sendable, Equatable {
     package enum Kind: UInt8, Sendable {
         /// A file's content, whatever it means.
         case opaque = 0
+        /// Bytes of a stream around its sections: header, configuration, commands, description.
+        case framing = 1
+        /// The section that begins a stream's RAM; empty where the pages are in the savevm file.
+        case ramStart = 2
+        /// A later section of a stream's RAM; one that is empty ends it.
+        case ram = 3
+        /// A section of a device, header and footer included.
+        case device = 4
     }
 
-    /// What sort it is.
-    package let kind: Kind
-    /// Its name.
-    package let name: String
-    /// Which of several devices of that name.
-    package let instanceID: UInt32
-    /// The version of the device's own format.
-    package let versionID: UInt32
-    /// Its number in a QEMU stream.
-    package let sectionID: UInt32
+    /// What a section is besides its bytes.
+    package struct Identity: Sendable, Equatable {
+        /// What sort it is.
+        package let kind: Kind
+        /// Its name.
+        package let name: String
+        /// Which of several devices of that name.
+        package let instanceID: UInt32
+        /// The version of the device's own format.
+        package let versionID: UInt32
+        /// Its number in a QEMU stream.
+        package let sectionID: UInt32
+
+        /// Describes a section; the parameters are the properties.
+        package init(
+            _ kind: Kind, name: String, instanceID: UInt32 = 0, versionID: UInt32 = 0,
+            sectionID: UInt32 = 0
+        ) {
+            self.kind = kind
+            self.name = name
+            self.instanceID = instanceID
+            self.versionID = versionID
+            self.sectionID = sectionID
+        }
+    }
+
+    /// What it is.
+    package let identity: Identity
     /// Its length in bytes.
     package private(set) var byteCount = 0
+    /// Where in it the device's own state is, without the stream's header and footer.
+    package internal(set) var state = 0..<0
     let firstOffset: Int
     private(set) var pieces: [SectionPiece] = []
 
-    init(kind: Kind, name: String, firstOffset: Int) {
-        self.kind = kind
-        self.name = name
-        instanceID = 0
-        versionID = 0
-        sectionID = 0
+    /// What sort it is.
+    package var kind: Kind { identity.kind }
+
+    init(_ identity: Identity, firstOffset: Int) {
+        self.identity = identity
         self.firstOffset = firstOffset
     }
 
@@ -72,62 +177,48 @@ package struct StoredSection: Sendable, Equatable {
     /// The section as the index and the command speak of it.
     package var summary: DeviceSection {
         DeviceSection(
-            name: name, instanceID: Int(instanceID), versionID: Int(versionID),
-            byteCount: byteCount)
+            name: identity.name, instanceID: Int(identity.instanceID),
+            versionID: Int(identity.versionID), byteCount: state.count)
     }
 
-    static func encode(_ sections: [StoredSection]) -> [UInt8] {
-        var writer = ByteWriter()
-        writer.append(UInt32(sections.count))
-        for section in sections {
-            writer.append(section.kind.rawValue)
-            writer.append(text: section.name)
-            writer.append(section.instanceID)
-            writer.append(section.versionID)
-            writer.append(section.sectionID)
-            writer.append(UInt64(section.byteCount))
-            writer.append(UInt64(section.firstOffset))
-            writer.append(UInt32(section.pieces.count))
-            for piece in section.pieces {
-                writer.append(UInt32(piece.codec.rawValue))
-                writer.append(UInt32(piece.byteCount))
-                writer.append(UInt32(piece.storedByteCount))
-                writer.append(0 as UInt32)
-                writer.append(piece.checksum)
-                writer.append(piece.contentChecksum)
-            }
+    fileprivate func encode(to writer: inout ByteWriter) {
+        writer.append(identity.kind.rawValue)
+        writer.append(text: identity.name)
+        writer.append(identity.instanceID)
+        writer.append(identity.versionID)
+        writer.append(identity.sectionID)
+        writer.append(UInt64(byteCount))
+        writer.append(UInt64(state.lowerBound))
+        writer.append(UInt64(state.count))
+        writer.append(UInt64(firstOffset))
+        writer.append(UInt32(pieces.count))
+        for piece in pieces {
+            writer.append(UInt32(piece.codec.rawValue))
+            writer.append(UInt32(piece.byteCount))
+            writer.append(UInt32(piece.storedByteCount))
+            writer.append(0 as UInt32)
+            writer.append(piece.checksum)
+            writer.append(piece.contentChecksum)
         }
-        return writer.bytes
     }
 
-    static func decode(
-        _ reader: inout ByteReader, count: Int, end: Int
-    ) throws(SnapError) -> [StoredSection] {
-        let limited = min(count, Limits.deviceSectionCountMax)
-        let count = try reader.count("section count", as: UInt32.self, in: limited...limited)
-        var sections: [StoredSection] = []
-        var offset = FileHeader.byteCount
-        for _ in 0..<count {
-            let section = try StoredSection(&reader, offset: offset, end: end)
-            offset += section.pieces.reduce(0) { $0 + $1.storedByteCount }
-            sections.append(section)
-        }
-        try reader.finish("section table")
-        return sections
-    }
-
-    private init(_ reader: inout ByteReader, offset: Int, end: Int) throws(SnapError) {
+    fileprivate init(
+        _ reader: inout ByteReader, offset: Int, end: Int
+    ) throws(SnapError) {
         let field = try reader.integer("section kind", as: UInt8.self)
         guard let kind = Kind(rawValue: field) else {
             throw reader.unsupported("device section has kind \(field)", bytesBack: 1)
         }
-        self.kind = kind
-        name = try reader.text("section name")
-        instanceID = try reader.integer("instance id")
-        versionID = try reader.integer("version id")
-        sectionID = try reader.integer("section id")
+        identity = Identity(
+            kind, name: try reader.text("section name"),
+            instanceID: try reader.integer("instance id"),
+            versionID: try reader.integer("version id"),
+            sectionID: try reader.integer("section id"))
         let expected = try reader.count(
             "section length", as: UInt64.self, in: 0...Limits.deviceSectionByteCountMax)
+        let start = try reader.count("state offset", as: UInt64.self, in: 0...expected)
+        let count = try reader.count("state length", as: UInt64.self, in: 0...expected - start)
+        state = start..<start + count
         firstOffset = try reader.count("section offset", as: UInt64.self, in: offset...offset)
         let pieceCount = try reader.count(
             "piece count", as: UInt32.self,

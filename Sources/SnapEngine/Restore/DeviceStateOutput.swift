@@ -3,10 +3,10 @@ import SavevmFormat
 import SnapSystem
 import SystemPackage
 
-/// The device state on its way out: one section to a file, several to a directory.
+/// The device state on its way out: each file as it was given, several into a directory.
 struct DeviceStateOutput: ~Copyable {
     private let source: DeviceStateFile
-    /// Where the sections go, in order.
+    /// Where they go, in order.
     let files: [FilePath]
     private let directoryToMake: Directory?
     private let calls: SystemCalls
@@ -16,7 +16,7 @@ struct DeviceStateOutput: ~Copyable {
     /// Opens a checkpoint's device state and looks at where it is to go.
     ///
     /// - Parameters:
-    ///   - path: A file's name for one section; an existing or new directory for several.
+    ///   - path: A file's name for one file; an existing or new directory for several.
     ///   - checkpoint: The checkpoint's savevm file.
     ///   - guest: The guest's directory in the store.
     ///   - isForced: Whether existing regular files are replaced.
@@ -25,19 +25,19 @@ struct DeviceStateOutput: ~Copyable {
     init(
         _ path: FilePath, of checkpoint: SavevmFile, in guest: Directory, isForced: Bool
     ) throws(SnapError) {
-        let source = try Self.open(checkpoint, in: guest)
+        let source = try DeviceStateFile(of: checkpoint, in: guest)
         let target = Directory(path, guest.calls)
         let existing = try target.status()
         let isDirectory = existing?.kind == .directory
         var files = [path]
-        if isDirectory || source.sections.count != 1 {
+        if isDirectory || source.files.count != 1 {
             guard existing == nil || isDirectory else {
                 throw SnapError(
                     .cannotCreate,
-                    "\(source.sections.count) device sections need a directory, "
+                    "\(source.files.count) device-state files need a directory, "
                         + "this is none", path: path)
             }
-            files = try Self.files(of: source.sections, in: target)
+            files = try Self.files(of: source.files, in: target)
         }
         if existing != nil { try Self.checkAbsent(files, guest.calls, isForced: isForced) }
         self.files = files
@@ -45,24 +45,6 @@ struct DeviceStateOutput: ~Copyable {
         self.source = source
         self.isForced = isForced
         calls = guest.calls
-    }
-
-    private static func open(
-        _ checkpoint: SavevmFile, in guest: Directory
-    ) throws(SnapError) -> DeviceStateFile {
-        let number = checkpoint.header.number
-        guard let seal = checkpoint.description.deviceState else {
-            throw SnapError(
-                .notFound,
-                "checkpoint \(checkpoint.description.guest):\(number) was saved without device "
-                    + "state")
-        }
-        let path = guest.file(FileName.deviceState(number).text)
-        do {
-            return try DeviceStateFile(path, seal, checkpoint.header.checkpointID, guest.calls)
-        } catch let error where error.code == .notFound {
-            throw SnapError(.damaged, "is missing", path: path)
-        }
     }
 
     private static func checkAbsent(
@@ -78,17 +60,17 @@ struct DeviceStateOutput: ~Copyable {
         }
     }
 
-    /// Names the files in a directory; a section's name obeys the rule that makes it one.
+    /// Names the files in a directory; their names obey the rule that makes them such.
     private static func files(
-        of sections: [StoredSection], in target: Directory
+        of states: [StoredDeviceState], in target: Directory
     ) throws(SnapError) -> [FilePath] {
         var files: [FilePath] = []
-        for section in sections {
-            let file = target.file(section.name)
-            guard GuestName(section.name) != nil, !files.contains(file) else {
+        for state in states {
+            let file = target.file(state.name)
+            guard GuestName(state.name) != nil, !files.contains(file) else {
                 throw SnapError(
                     .cannotCreate,
-                    "section \"\(section.name)\" cannot name a file, or is there twice",
+                    "device state \"\(state.name)\" cannot name a file, or is there twice",
                     path: target.path)
             }
             files.append(file)
@@ -96,7 +78,7 @@ struct DeviceStateOutput: ~Copyable {
         return files
     }
 
-    /// Writes all sections out; each file appears when it is whole.
+    /// Writes all files out; each appears when it is whole.
     ///
     /// On failure none is left of those that replaced nothing.
     ///
@@ -105,12 +87,14 @@ struct DeviceStateOutput: ~Copyable {
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
             try directoryToMake?.make()
-            for (section, path) in zip(source.sections, files) {
+            for (state, path) in zip(source.files, files) {
                 let output = try ImageOutput(path, calls, isForced: isForced)
                 var offset = 0
-                try source.read(section) { (bytes) throws(SnapError) in
-                    try output.write(bytes, at: offset)
-                    offset += bytes.byteCount
+                for section in state.sections {
+                    try source.read(section) { (bytes) throws(SnapError) in
+                        try output.write(bytes, at: offset)
+                        offset += bytes.byteCount
+                    }
                 }
                 let isNew = output.isNew
                 try output.publish(isSynchronized: isSynchronized)
@@ -130,5 +114,30 @@ struct DeviceStateOutput: ~Copyable {
             try? directory.remove(name)
         }
         try? directoryToMake?.removeIfEmpty()
+    }
+}
+
+extension DeviceStateFile {
+    /// Opens the device state of a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: The checkpoint's savevm file.
+    ///   - guest: The guest's directory in the store.
+    /// - Throws: `.notFound` if the checkpoint has none, `.damaged`, `.permission` or
+    ///   `.inputOutput`.
+    init(of checkpoint: SavevmFile, in guest: Directory) throws(SnapError) {
+        let number = checkpoint.header.number
+        guard let seal = checkpoint.description.deviceState else {
+            throw SnapError(
+                .notFound,
+                "checkpoint \(checkpoint.description.guest):\(number) was saved without device "
+                    + "state")
+        }
+        let path = guest.file(FileName.deviceState(number).text)
+        do throws(SnapError) {
+            try self.init(path, seal, checkpoint.header.checkpointID, guest.calls)
+        } catch let error where error.code == .notFound {
+            throw SnapError(.damaged, "is missing", path: path)
+        }
     }
 }

@@ -53,6 +53,13 @@ struct ImageOutput: ~Copyable, Sendable {
         try pending.file.write(bytes, at: offset)
     }
 
+    /// Lends the file, to be written from its start to its end.
+    func withFile(
+        _ body: (borrowing File) throws(SnapError) -> Void
+    ) throws(SnapError) {
+        try body(pending.file)
+    }
+
     /// Gives the file its name.
     ///
     /// - Parameter isSynchronized: Whether its bytes must be on the disk before, and its name

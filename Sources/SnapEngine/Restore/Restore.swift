@@ -28,6 +28,16 @@ package struct Restore: Sendable {
         }
     }
 
+    /// In what form the memory is written.
+    package enum Form: Sendable, Equatable {
+        /// The bytes of all RAM blocks, one after the other.
+        case raw
+        /// The bytes of one RAM block.
+        case block(String)
+        /// One QEMU stream, device state and all.
+        case stream
+    }
+
     /// What a restore has done.
     package struct Outcome: Sendable {
         /// What was restored.
@@ -40,6 +50,8 @@ package struct Restore: Sendable {
     package var reference: CheckpointReference
     /// Where its memory goes.
     package var output: Output
+    /// In what form.
+    package var form = Form.raw
     /// Where its device state goes; nil to leave it.
     package var deviceState: FilePath?
     /// Whether existing regular files are replaced; in place, those of the device state.
@@ -86,9 +98,13 @@ package struct Restore: Sendable {
         let checkpoint = try CheckpointReference.number(named.guest, named.number)
             .resolve(in: store.index)
         let file = try guest.savevm(of: checkpoint)
-        let source = RestoreSource(
+        let all = RestoreSource(
             blocks: try file.blocks(),
             files: SavevmFiles(in: guest.directory, try file.references()))
+        let source = if case .block(let name) = form { try all.block(named: name) } else { all }
+        let stream =
+            form == .stream
+            ? try StreamSource(all, of: file, in: guest.directory) : nil
         var devices = try deviceState.map { path throws(SnapError) in
             try DeviceStateOutput(path, of: file, in: guest.directory, isForced: isForced)
         }
@@ -101,12 +117,23 @@ package struct Restore: Sendable {
             outcome.writtenPageCount = try update(
                 path, from: source, store.identity, &devices, calls)
         case .standardOutput:
-            try source.write(to: File.standardOutput(calls), jobs: jobs)
+            let output = File.standardOutput(calls)
+            if let stream {
+                try stream.write(to: output, jobs: jobs)
+            } else {
+                try source.write(to: output, jobs: jobs)
+            }
             try devices?.publish(isSynchronized: isSynchronized)
         case .file(let path):
             let image = try ImageOutput(path, calls, isForced: isForced)
-            try image.setLength(source.byteCount)
-            try source.write(to: image, jobs: jobs)
+            if let stream {
+                try image.withFile { (file) throws(SnapError) in
+                    try stream.write(to: file, jobs: jobs)
+                }
+            } else {
+                try image.setLength(source.byteCount)
+                try source.write(to: image, jobs: jobs)
+            }
             try devices?.publish(isSynchronized: isSynchronized)
             do throws(SnapError) {
                 try image.publish(isSynchronized: isSynchronized)

@@ -80,6 +80,16 @@ struct UnitDecoder: ~Copyable {
         }
     }
 
+    /// Lends the pages that were read, at their places in the unit.
+    ///
+    /// - Parameter body: Takes which pages they are, and the unit's bytes: those of other pages
+    ///   mean nothing.
+    func withPages<Result>(_ body: (PageSet, borrowing MemoryBuffer) -> Result) -> Result {
+        var pages = PageSet()
+        for page in storedPages { pages.insert(page) }
+        return body(pages, buffer)
+    }
+
     /// The whole unit, zeros and all.
     ///
     /// - Parameter unit: The unit that was decoded last.

@@ -12,7 +12,7 @@ import SnapSystem
 struct DuplicateFinder {
     /// A page that the save stores.
     struct Original: Sendable {
-        /// Which unit it is in.
+        /// Which of the units of all blocks it is in.
         let unit: Int
         /// Which page of the unit it is.
         let page: Int

@@ -6,12 +6,13 @@
 
 import CheckpointIndex
 package import GuestMemory
+package import MigrationStream
 import SavevmFormat
 package import SnapSystem
 import Synchronization
 package import SystemPackage
 
-/// Takes a checkpoint of a memory image at rest.
+/// Takes a checkpoint of a guest's memory at rest.
 package struct Save: Sendable {
     /// A device-state file to keep with the checkpoint.
     package struct DeviceState: Sendable, Equatable {
@@ -23,6 +24,49 @@ package struct Save: Sendable {
         /// Names a file; the parameters are the properties.
         package init(name: GuestName, path: FilePath) {
             self.name = name
+            self.path = path
+        }
+    }
+
+    /// Where the memory is.
+    package enum Source: Sendable {
+        /// In a file; its form is told by its first bytes, unless it is given.
+        case image(FilePath, ImageFormat?)
+        /// In a QEMU stream on standard input.
+        case standardInput
+        /// In raw files, one for each RAM block.
+        case blocks([RAMBlockFile])
+        /// In a running guest, whose QMP socket this is.
+        case monitor(FilePath)
+    }
+
+    /// A raw file that is a RAM block.
+    package struct RAMBlockFile: Sendable, Equatable {
+        /// The block's name.
+        package let name: String
+        /// Where its bytes are.
+        package let path: FilePath
+        /// Where the guest sees it, if known.
+        package let guestPhysicalAddress: UInt64?
+
+        /// Names a file; the parameters are the properties.
+        package init(name: String, path: FilePath, guestPhysicalAddress: UInt64?) {
+            self.name = name
+            self.path = path
+            self.guestPhysicalAddress = guestPhysicalAddress
+        }
+    }
+
+    /// Which pages of a RAM block may differ from the parent's.
+    package struct DirtyBitmapFile: Sendable, Equatable {
+        /// The block's name; nil for the only one.
+        package let blockName: String?
+        /// Where the bitmap is.
+        package let path: FilePath
+
+        /// Names a file; the parameters are the properties.
+        package init(blockName: String?, path: FilePath) {
+            self.blockName = blockName
             self.path = path
         }
     }
@@ -39,14 +83,15 @@ package struct Save: Sendable {
 
     /// Whose memory it is.
     package var guest: GuestName
-    /// The raw memory image.
-    package var image: FilePath
+    /// Where its memory is.
+    package var source: Source
     /// Device-state files, in order.
     package var deviceStates: [DeviceState] = []
     /// What to share pages with.
     package var parent = Parent.newest
-    /// The pages that may differ from the parent, which must then be named; nil to compare all.
-    package var dirtyBitmap: FilePath?
+    /// The pages that may differ from the parent, which must then be named; blocks without a
+    /// bitmap are compared whole.
+    package var dirtyBitmaps: [DirtyBitmapFile] = []
     /// Whether no digest is believed: a page is the parent's if its bytes are.
     package var comparesBytes = false
     /// The compression level, 0 to 9.
@@ -65,10 +110,10 @@ package struct Save: Sendable {
     /// Prepares to save; everything else has a default.
     ///
     /// - Parameters:
-    ///   - image: The raw memory image.
+    ///   - source: Where the memory is.
     ///   - guest: Whose memory it is.
-    package init(_ image: FilePath, guest: GuestName) {
-        self.image = image
+    package init(_ source: Source, guest: GuestName) {
+        self.source = source
         self.guest = guest
     }
 
@@ -89,9 +134,7 @@ package struct Save: Sendable {
         in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
     ) throws(SnapError) -> Checkpoint {
         // Inputs first: a command that cannot work leaves no new store behind.
-        let image = try MemoryImage(raw: image, calls)
-        for state in deviceStates { _ = try Self.open(state, calls) }
-        if let dirtyBitmap { _ = try DirtyBitmap(dirtyBitmap, of: image.block, calls) }
+        let inputs = try SaveInputs(self, calls)
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
         if case .checkpoint(let reference) = parent {
             try check(try reference.resolve(in: store.index))
@@ -107,12 +150,12 @@ package struct Save: Sendable {
         }
         let indexed: IndexedCheckpoint
         do throws(SnapError) {
+            let content = try inputs.read(scratch: directory.directory)
             let parent = try findParent(
-                for: image.block, directory, store.index, without: present.lost)
+                for: content.images.map(\.block), directory, store.index, without: present.lost)
             indexed = try SaveSession(
-                save: self, directory: directory.directory, identity: store.identity,
-                number: number, parent: parent
-            ).write(image)
+                self, content, number: number, parent, directory.directory, store.identity
+            ).write()
         } catch let error where error.code == .damaged && error.hint == nil {
             throw error.with(hint: "snap save --full shares nothing with what is damaged")
         }
@@ -128,14 +171,6 @@ package struct Save: Sendable {
         return indexed.checkpoint
     }
 
-    static func open(_ state: DeviceState, _ calls: SystemCalls) throws(SnapError) -> File {
-        let file = try File(reading: state.path, calls)
-        guard try file.status().kind == .regular else {
-            throw SnapError(.notFound, "is not a regular file", path: state.path)
-        }
-        return file
-    }
-
     private func check(_ parent: Checkpoint) throws(SnapError) {
         guard parent.guest == guest else {
             throw SnapError(.usage, "parent \(parent.reference) is not of guest \(guest)")
@@ -144,7 +179,7 @@ package struct Save: Sendable {
 
     /// Opens the checkpoint to share with, and decides what of it can be shared.
     private func findParent(
-        for block: RAMBlock, _ guest: GuestDirectory, _ index: CheckpointIndex,
+        for blocks: [RAMBlock], _ guest: GuestDirectory, _ index: CheckpointIndex,
         without lost: Set<Int>
     ) throws(SnapError) -> SaveParent? {
         switch parent {
@@ -155,18 +190,20 @@ package struct Save: Sendable {
                 back += 1
                 if lost.contains(newest.number) { continue }
                 let parent = try SaveParent(newest, of: guest)
-                return parent.block(matching: block) == nil ? nil : parent
+                return parent.matches(blocks) ? parent : nil
             }
             return nil
         case .checkpoint(let reference):
             let checkpoint = try reference.resolve(in: index)
             try check(checkpoint)
             let parent = try SaveParent(checkpoint, of: guest)
-            guard parent.block(matching: block) != nil else {
+            guard parent.matches(blocks) else {
+                let byteCount = blocks.reduce(0) { $0 + $1.byteCount }
                 throw SnapError(
                     .mismatch,
-                    "length is \(block.byteCount) bytes, parent \(checkpoint.reference) has "
-                        + "\(checkpoint.memoryByteCount)", path: image)
+                    "memory has \(byteCount) bytes, parent \(checkpoint.reference) has "
+                        + "\(checkpoint.memoryByteCount), and no RAM block of the same name and "
+                        + "length")
             }
             return parent
         }

@@ -6,16 +6,25 @@ import SystemPackage
 
 /// The serial end of a save: takes encoded units in order and writes the savevm file.
 struct SaveOutput: ~Copyable {
+    private let session: SaveSession
     private var file: SavevmWriter
+    /// The tables of the block that is being written, and what became of its pages.
     private var tables: PageTableWriter
     private var tally = PageTally()
-    /// For each unit the number of its group in the file; -1 if it has none.
+    /// The blocks that have been written, and what became of their pages.
+    private var stored: [StoredBlock] = []
+    private var counts = PageCounts()
+    /// For each unit of all blocks the number of its group in the file; -1 if it has none.
     private var groups: [Int32] = []
 
-    init(_ file: consuming SavevmWriter, _ tables: consuming PageTableWriter) {
+    init(_ session: SaveSession, _ file: consuming SavevmWriter) throws(SnapError) {
+        tables = try session.makeTables(session.blocks[0])
+        self.session = session
         self.file = file
-        self.tables = tables
     }
+
+    /// The block that is being written.
+    private var block: SaveBlock { session.blocks[stored.count] }
 
     /// Appends a unit: its group, and its table where that goes.
     ///
@@ -24,7 +33,11 @@ struct SaveOutput: ~Copyable {
     /// - Parameter unit: The next unit.
     /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
     mutating func append(_ unit: EncodedUnit) throws(SnapError) {
-        try share(upTo: unit.index)
+        while stored.count < unit.blockIndex {
+            try finishBlock()
+            tables = try session.makeTables(block)
+        }
+        try share(upTo: unit.ordinal)
         tally.add(unit.tally)
         groups.append(-1)
         switch unit.content {
@@ -33,7 +46,7 @@ struct SaveOutput: ~Copyable {
         case .changed(var entries, let group, let places, let duplicates):
             if let group {
                 let number = try file.append(group)
-                groups[unit.index] = Int32(number)
+                groups[unit.ordinal] = Int32(number)
                 for (slot, place) in places.enumerated() {
                     entries[place] = Location(number: file.number, group: number, slot: slot)
                 }
@@ -47,50 +60,57 @@ struct SaveOutput: ~Copyable {
         }
     }
 
-    private mutating func share(upTo unit: Int) throws(SnapError) {
-        if groups.count == unit { return }
-        try tables.share(upTo: unit, &file)
-        groups += Array(repeating: -1, count: unit - groups.count)
+    /// Shares the units up to one of the same block with the parent.
+    private mutating func share(upTo ordinal: Int) throws(SnapError) {
+        if groups.count == ordinal { return }
+        try tables.share(upTo: ordinal - block.firstUnit, &file)
+        groups += Array(repeating: -1, count: ordinal - groups.count)
     }
 
-    /// The counts of all pages.
+    private mutating func finishBlock() throws(SnapError) {
+        let block = block
+        try share(upTo: block.firstUnit + block.image.block.unitCount)
+        let counts = try counts(of: block)
+        stored.append(
+            StoredBlock(
+                block: block.image.block, root: tables.root, zeroPageCount: counts.zero))
+        self.counts.add(counts)
+        tally = PageTally()
+    }
+
+    /// The counts of all pages of a block.
     ///
     /// Those that a dirty bitmap has kept from being looked at are what they are in the parent.
-    private func counts(
-        _ block: RAMBlock, _ parent: PageCounts?, _ path: FilePath
-    ) throws(SnapError) -> PageCounts {
+    private func counts(of block: SaveBlock) throws(SnapError) -> PageCounts {
         var counts = tally.counts
-        guard let parent else { return counts }
-        counts.zero += parent.zero - tally.parentZero
+        guard block.dirtyBitmap != nil, let parent = block.parent else { return counts }
+        counts.zero += parent.zeroPageCount - tally.parentZero
         counts.unchanged = 0
-        counts.unchanged = block.pageCount - counts.total
+        counts.unchanged = block.image.block.pageCount - counts.total
         guard counts.zero >= 0, counts.unchanged >= counts.moved else {
             throw SnapError(
-                .damaged, "says that \(parent.zero) of its pages are zero, its table does not",
-                path: path)
+                .damaged,
+                "says that \(parent.zeroPageCount) pages of a RAM block are zero, its table does "
+                    + "not", path: session.parent?.path)
         }
         return counts
     }
 
     /// Completes and publishes the file.
     ///
-    /// - Parameters:
-    ///   - session: What the file is for.
-    ///   - block: The RAM block that has been written.
-    ///   - deviceState: The device-state file, published already.
+    /// - Parameter deviceState: The device-state file, published already.
     /// - Returns: What the file says of its checkpoint.
     /// - Throws: `.cannotCreate`, `.inputOutput` or `.permission`.
-    consuming func finish(
-        _ session: SaveSession, _ block: RAMBlock, _ deviceState: DeviceStateSeal?
-    ) throws(SnapError) -> Description {
-        try share(upTo: block.unitCount)
-        let parent = session.save.dirtyBitmap == nil ? nil : session.parent
-        let counts = try counts(block, parent?.counts, parent?.path ?? "")
+    consuming func finish(_ deviceState: DeviceStateSeal?) throws(SnapError) -> Description {
+        while stored.count + 1 < session.blocks.count {
+            try finishBlock()
+            tables = try session.makeTables(block)
+        }
+        try finishBlock()
         let description = Description(
             guest: session.save.guest, label: session.save.label, createdAt: session.save.createdAt,
             pages: counts, digestKey: session.identity.digestKey, deviceState: deviceState)
         return try file.finish(
-            blocks: [StoredBlock(block: block, root: tables.finish())],
-            references: session.references, description: description)
+            blocks: stored, references: session.references, description: description)
     }
 }

@@ -9,8 +9,6 @@ struct SaveParent: Sendable {
     let reference: Reference
     /// Its savevm file.
     let path: FilePath
-    /// What became of its pages.
-    let counts: PageCounts
     /// Its RAM blocks and their roots.
     let blocks: [StoredBlock]
     /// The files that shared pages may lie in.
@@ -31,14 +29,18 @@ struct SaveParent: Sendable {
         let all = try file.references()
         reference = file.reference
         path = file.path
-        counts = file.description.pages
         blocks = try file.blocks()
         files = SavevmFiles(in: guest.directory, all)
         (references, evicted) = try ReferenceLimit.apply(to: all, blocks, files)
     }
 
-    /// The block that a new checkpoint's only block is compared with.
-    func block(matching block: RAMBlock) -> StoredBlock? {
-        RAMBlock.matches(of: [block], in: blocks.map(\.block))[0].map { blocks[$0] }
+    /// For each block of a new checkpoint the one that it is compared with.
+    func blocks(matching images: [RAMBlock]) -> [StoredBlock?] {
+        RAMBlock.matches(of: images, in: blocks.map(\.block)).map { $0.map { blocks[$0] } }
+    }
+
+    /// Whether a new checkpoint has a block that can be compared.
+    func matches(_ images: [RAMBlock]) -> Bool {
+        blocks(matching: images).contains { $0 != nil }
     }
 }

@@ -1,7 +1,8 @@
 import GuestMemory
 import SnapSystem
+import SystemPackage
 
-/// A unit of a memory image, and which of its pages are to be looked at.
+/// A unit of a RAM block, and which of its pages are to be looked at.
 struct ImageUnit: Sendable {
     /// What the pages are that are not looked at.
     enum Rest: Sendable {
@@ -11,8 +12,12 @@ struct ImageUnit: Sendable {
         case parents
     }
 
+    /// Which RAM block it is of.
+    let blockIndex: Int
     /// Which unit of the block.
     let index: Int
+    /// Which of the units of all blocks.
+    let ordinal: Int
     /// Its pages: 512, or fewer at the block's end.
     let pageCount: Int
     /// Runs of pages to look at, ascending, counted from the unit's first.
@@ -20,56 +25,68 @@ struct ImageUnit: Sendable {
     /// What the other pages are.
     let rest: Rest
 
-    /// Where a page is, in bytes from the image's start.
+    /// Where a page is, in bytes from the block's start.
     func offset(ofPage page: Int) -> Int { index * Unit.byteCount + page * Page.byteCount }
 }
 
-/// Goes through the units of a memory image in order, past those that nothing can have changed in.
+/// Goes through the units of all RAM blocks in order, past those that nothing can have changed in.
 struct UnitCursor: ~Copyable, Sendable {
-    private let block: RAMBlock
+    private let blocks: [SaveBlock]
+    private let skipsCleanUnits: Bool
+    private let calls: SystemCalls
+    private var blockIndex = -1
     private var index = 0
     private var data = DataCursor()
     private var bitmap: DirtyBitmap?
     /// The next dirty unit, where clean ones before it are still to be handed out.
     private var ahead: (unit: Int, pages: PageSet)?
     private var isBitmapDone = false
-    private let skipsCleanUnits: Bool
 
     /// - Parameters:
-    ///   - block: The RAM block.
-    ///   - bitmap: Which pages are dirty; nil to look at all data.
+    ///   - blocks: The RAM blocks.
     ///   - skipsCleanUnits: Whether units without a dirty page are passed by.
-    init(_ block: RAMBlock, _ bitmap: consuming DirtyBitmap?, skipsCleanUnits: Bool) {
-        self.block = block
-        self.bitmap = bitmap
+    ///   - calls: The seam.
+    init(_ blocks: [SaveBlock], skipsCleanUnits: Bool, _ calls: SystemCalls) {
+        self.blocks = blocks
         self.skipsCleanUnits = skipsCleanUnits
+        self.calls = calls
     }
 
     /// The next unit; nil after the last.
-    mutating func next(_ image: borrowing MemoryImage) throws(SnapError) -> ImageUnit? {
-        guard index < block.unitCount else { return nil }
-        let unit = try bitmap == nil ? dataUnit(image) : dirtyUnit()
-        index = unit.map { $0.index + 1 } ?? block.unitCount
+    mutating func next() throws(SnapError) -> ImageUnit? {
+        while true {
+            if blockIndex >= 0, let unit = try nextOfBlock() { return unit }
+            guard blockIndex + 1 < blocks.count else { return nil }
+            blockIndex += 1
+            index = 0
+            data = DataCursor()
+            ahead = nil
+            isBitmapDone = false
+            let block = blocks[blockIndex]
+            bitmap = try block.dirtyBitmap.map { path throws(SnapError) in
+                try DirtyBitmap(path, of: block.image.block, calls)
+            }
+        }
+    }
+
+    private mutating func nextOfBlock() throws(SnapError) -> ImageUnit? {
+        let unitCount = blocks[blockIndex].image.block.unitCount
+        guard index < unitCount else { return nil }
+        let unit = try bitmap == nil ? dataUnit() : dirtyUnit()
+        index = unit.map { $0.index + 1 } ?? unitCount
         return unit
     }
 
-    private func pageCount(ofUnit index: Int) -> Int {
-        min(Unit.pageCount, block.pageCount - index * Unit.pageCount)
-    }
-
-    private mutating func dataUnit(
-        _ image: borrowing MemoryImage
-    ) throws(SnapError) -> ImageUnit {
+    private mutating func dataUnit() throws(SnapError) -> ImageUnit {
+        let block = blocks[blockIndex]
         let start = index * Unit.byteCount
-        let pageCount = pageCount(ofUnit: index)
-        let runs = try image.dataRuns(
-            advancing: &data, to: start + pageCount * Page.byteCount)
-        return ImageUnit(
-            index: index, pageCount: pageCount,
-            pages: runs.map { run in
-                let first = (run.lowerBound - start) / Page.byteCount
-                return first..<first + run.count / Page.byteCount
-            }, rest: .zero)
+        let end = min(start + Unit.byteCount, block.image.block.byteCount)
+        let runs = try block.image.dataRuns(advancing: &data, to: end)
+        let pages = runs.map { run in
+            let first = (run.lowerBound - start) / Page.byteCount
+            return first..<first + run.count / Page.byteCount
+        }
+        return unit(index, pages, rest: .zero)
     }
 
     private mutating func dirtyUnit() throws(SnapError) -> ImageUnit? {
@@ -77,13 +94,20 @@ struct UnitCursor: ~Copyable, Sendable {
             ahead = try bitmap?.nextDirtyUnit(from: index)
             isBitmapDone = ahead == nil
         }
-        guard let unit = skipsCleanUnits ? ahead?.unit : index else { return nil }
+        guard let next = skipsCleanUnits ? ahead?.unit : index else { return nil }
         var pages = PageSet()
-        if let dirty = ahead, dirty.unit == unit {
+        if let dirty = ahead, dirty.unit == next {
             pages = dirty.pages
             ahead = nil
         }
+        return unit(next, pages.runs, rest: .parents)
+    }
+
+    private func unit(_ index: Int, _ pages: [Range<Int>], rest: ImageUnit.Rest) -> ImageUnit {
+        let block = blocks[blockIndex]
         return ImageUnit(
-            index: unit, pageCount: pageCount(ofUnit: unit), pages: pages.runs, rest: .parents)
+            blockIndex: blockIndex, index: index, ordinal: block.firstUnit + index,
+            pageCount: min(Unit.pageCount, block.image.block.pageCount - index * Unit.pageCount),
+            pages: pages, rest: rest)
     }
 }

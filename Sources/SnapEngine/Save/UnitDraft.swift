@@ -22,9 +22,19 @@ struct EncodedUnit: Sendable {
         let original: DuplicateFinder.Original
     }
 
-    let index: Int
+    /// Which RAM block it is of.
+    let blockIndex: Int
+    /// Which of the units of all blocks.
+    let ordinal: Int
     let content: Content
     let tally: PageTally
+
+    init(_ unit: ImageUnit, _ content: Content, _ tally: PageTally) {
+        blockIndex = unit.blockIndex
+        ordinal = unit.ordinal
+        self.content = content
+        self.tally = tally
+    }
 }
 
 /// What became of pages that were looked at.

@@ -3,75 +3,71 @@ import SavevmFormat
 import SnapSystem
 import Synchronization
 
-/// Turns units of a memory image into groups, comparing them with the parent's pages.
+/// Turns units of RAM blocks into groups, comparing them with the parent's pages.
 ///
 /// A worker owns one.
 struct UnitEncoder: ~Copyable {
+    private let blocks: [SaveBlock]
+    private let files: SavevmFiles?
     private let digestKey: DigestKey
-    private let table: PageTable
     private let comparesBytes: Bool
     private let encoder: GroupEncoder
     private let evicted: Set<Int>
+    /// The parent's tables of the block whose units are being encoded.
     private var parentTables: PageTableReader?
+    private var blockIndex = -1
     private var parentPages: PageReader?
     /// The unit's bytes; the encodings of pages that are stored replace them from the front.
     private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
     /// A page to compare with: the parent's, an original's, a base.
     private var other = MemoryBuffer(byteCount: Page.byteCount)
 
-    /// - Parameters:
-    ///   - save: What the user wants.
-    ///   - digestKey: The key of the digests.
-    ///   - table: The shape of the block's page table.
-    ///   - parent: The parent's block, and the parent.
+    /// - Parameter session: The save.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
-    init(
-        _ save: Save, _ digestKey: DigestKey, _ table: PageTable,
-        parent: (block: StoredBlock, checkpoint: SaveParent)?
-    ) throws(SnapError) {
-        encoder = try GroupEncoder(level: save.level)
-        comparesBytes = save.comparesBytes
-        self.digestKey = digestKey
-        self.table = table
-        evicted = parent?.checkpoint.evicted ?? []
-        if let parent {
-            parentTables = PageTableReader(parent.block, parent.checkpoint.files)
-            parentPages = PageReader(parent.checkpoint.files)
-        } else {
-            parentTables = nil
-            parentPages = nil
-        }
+    init(_ session: SaveSession) throws(SnapError) {
+        encoder = try GroupEncoder(level: session.save.level)
+        blocks = session.blocks
+        files = session.parent?.files
+        comparesBytes = session.save.comparesBytes
+        digestKey = session.identity.digestKey
+        evicted = session.parent?.evicted ?? []
+        parentTables = nil
+        parentPages = files.map { PageReader($0) }
     }
 
     /// Encodes a unit.
     ///
     /// - Parameters:
     ///   - unit: The unit.
-    ///   - image: The image it is of.
     ///   - turn: The unit's place in the order.
     ///   - finder: What has been stored before, used in the unit's turn.
     /// - Throws: `.inputDamaged` if the image has shrunk, `.damaged` for the parent's files,
     ///   `.inputOutput`.
     mutating func encode(
-        _ unit: ImageUnit, of image: borrowing MemoryImage, _ turn: Turn,
-        _ finder: borrowing Mutex<DuplicateFinder>
+        _ unit: ImageUnit, _ turn: Turn, _ finder: borrowing Mutex<DuplicateFinder>
     ) throws(SnapError) -> EncodedUnit {
+        if unit.blockIndex != blockIndex {
+            blockIndex = unit.blockIndex
+            parentTables = nil
+            if let files, let parent = blocks[blockIndex].parent {
+                parentTables = PageTableReader(parent, files)
+            }
+        }
         let theirs = try parentTables?.locations(level: 0, inTable: unit.index) ?? []
         var draft = UnitDraft(unit, theirs: theirs)
-        try read(unit, of: image)
+        try read(unit)
         try classify(&draft)
         try turn.take { () throws(SnapError) in
             try finder.withLock { finder throws(SnapError) in
-                try findDuplicates(in: &draft, of: image, &finder)
+                try findDuplicates(in: &draft, &finder)
             }
         }
         let content = try content(of: &draft)
-        return EncodedUnit(index: unit.index, content: content, tally: draft.tally)
+        return EncodedUnit(unit, content, draft.tally)
     }
 
-    private mutating func read(
-        _ unit: ImageUnit, of image: borrowing MemoryImage
-    ) throws(SnapError) {
+    private mutating func read(_ unit: ImageUnit) throws(SnapError) {
+        let image = blocks[unit.blockIndex].image
         for run in unit.pages {
             let bytes = run.lowerBound * Page.byteCount..<run.upperBound * Page.byteCount
             try buffer.withMutableBytes(bytes) { (bytes) throws(SnapError) in
@@ -178,14 +174,13 @@ struct UnitEncoder: ~Copyable {
 
     /// Takes out the pages whose content has been stored before, and notes the others.
     private mutating func findDuplicates(
-        in draft: inout UnitDraft, of image: borrowing MemoryImage,
-        _ finder: inout DuplicateFinder
+        in draft: inout UnitDraft, _ finder: inout DuplicateFinder
     ) throws(SnapError) {
         var stored: [UnitDraft.Page] = []
         stored.reserveCapacity(draft.pages.count)
         for page in draft.pages {
             if let original = finder.original(of: page.digest) {
-                if try isEqual(page.page, original, draft.unit, image) {
+                if try isEqual(page.page, original, draft.unit) {
                     draft.duplicates.append(
                         EncodedUnit.Duplicate(page: page.page, original: original))
                     if !page.isMoved { draft.tally.counts.duplicate += 1 }
@@ -194,7 +189,7 @@ struct UnitEncoder: ~Copyable {
             } else {
                 finder.note(
                     DuplicateFinder.Original(
-                        unit: draft.unit.index, page: page.page, slot: stored.count), page.digest)
+                        unit: draft.unit.ordinal, page: page.page, slot: stored.count), page.digest)
             }
             stored.append(page)
         }
@@ -207,17 +202,20 @@ struct UnitEncoder: ~Copyable {
     /// guest at rest does not do, equal bytes with the digest of those that were stored are still
     /// the ones that were stored.
     private mutating func isEqual(
-        _ page: Int, _ original: DuplicateFinder.Original, _ unit: ImageUnit,
-        _ image: borrowing MemoryImage
+        _ page: Int, _ original: DuplicateFinder.Original, _ unit: ImageUnit
     ) throws(SnapError) -> Bool {
-        if original.unit == unit.index {
+        if original.unit == unit.ordinal {
             return buffer.withBytes(Page.bytes(page)) { page in
                 buffer.withBytes(Page.bytes(original.page)) { page.isEqual(to: $0) }
             }
         }
-        let offset = original.unit * Unit.byteCount + original.page * Page.byteCount
+        guard let block = blocks.last(where: { $0.firstUnit <= original.unit }) else {
+            return false
+        }
+        let offset =
+            (original.unit - block.firstUnit) * Unit.byteCount + original.page * Page.byteCount
         try other.withMutableBytes(Page.bytes(0)) { (bytes) throws(SnapError) in
-            try image.read(into: &bytes, at: offset)
+            try block.image.read(into: &bytes, at: offset)
         }
         return isOther(page)
     }
@@ -242,7 +240,7 @@ struct UnitEncoder: ~Copyable {
 
     /// Where the parent's table of a unit is, unless that lies in a file to let go of.
     private mutating func keptTable(ofUnit index: Int) throws(SnapError) -> Location? {
-        let level = min(1, table.depth)
+        let level = min(1, parentTables?.table.depth ?? 0)
         let location = try parentTables?.location(level: level, index: index) ?? .zero
         let isLost = try parentTables?.isStored(in: evicted, location, level: level) ?? true
         return isLost ? nil : location

@@ -30,7 +30,7 @@ extension IndexedCheckpoint {
                 sections = try DeviceStateFile(
                     directory.file(FileName.deviceState(number).text), seal,
                     file.header.checkpointID, directory.calls
-                ).sections.map(\.summary)
+                ).files.flatMap(\.summaries)
             } catch let error where error.code == .damaged || error.code == .notFound {
                 warn(
                     SnapError(

@@ -131,6 +131,15 @@ public struct SystemCalls: Sendable {
         }
     }
 
+    /// Reads at the descriptor's own position: pipes have no other.
+    func read(_ descriptor: Int32, into target: inout MutableRawSpan) throws(Errno) -> Int {
+        try unsafe target.withUnsafeMutableBytes { (target) throws(Errno) in
+            try transfer(target.count) { count in
+                unsafe Glibc.read(descriptor, target.baseAddress, count)
+            }
+        }
+    }
+
     func write(_ descriptor: Int32, _ source: RawSpan, at offset: Int) throws(Errno) -> Int {
         try unsafe source.withUnsafeBytes { (source) throws(Errno) in
             try transfer(source.count) { count in

@@ -59,18 +59,33 @@ public struct File: ~Copyable, Sendable {
         isOwner = true
     }
 
-    private init(standardOutput calls: SystemCalls) {
-        path = "standard output"
+    private init(standard descriptor: Int32, _ path: FilePath, _ calls: SystemCalls) {
+        self.path = path
         self.calls = calls
-        descriptor = STDOUT_FILENO
+        self.descriptor = descriptor
         isOwner = false
+    }
+
+    /// Takes over a descriptor that is open.
+    init(owning descriptor: Int32, _ path: FilePath, _ calls: SystemCalls) {
+        self.path = path
+        self.calls = calls
+        self.descriptor = descriptor
+        isOwner = true
+    }
+
+    /// The process's standard input, which is not closed.
+    ///
+    /// - Parameter calls: The seam.
+    public static func standardInput(_ calls: SystemCalls) -> File {
+        File(standard: STDIN_FILENO, "standard input", calls)
     }
 
     /// The process's standard output, which is not closed.
     ///
     /// - Parameter calls: The seam.
     public static func standardOutput(_ calls: SystemCalls) -> File {
-        File(standardOutput: calls)
+        File(standard: STDOUT_FILENO, "standard output", calls)
     }
 
     deinit { if isOwner { calls.close(descriptor) } }
@@ -128,6 +143,20 @@ public struct File: ~Copyable, Sendable {
         }
         bytes.removeLast(byteCount - count)
         return bytes
+    }
+
+    /// Reads at the descriptor's own position, as much as there is: for pipes.
+    ///
+    /// - Parameter target: Where the bytes go.
+    /// - Returns: How many bytes were read; 0 only at the end.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    ///
+    /// The corresponding C function is `read`.
+    public func readNext(into target: inout MutableRawSpan) throws(SnapError) -> Int {
+        try Interruption.check()
+        do { return try calls.read(descriptor, into: &target) } catch {
+            throw SnapError(error, action: "read", path: path)
+        }
     }
 
     /// Writes all bytes at a place.

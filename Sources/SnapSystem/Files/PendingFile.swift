@@ -25,11 +25,33 @@ public struct PendingFile: ~Copyable, Sendable {
             temporaryName = nil
         } else {
             let temporaryName = Self.temporaryName()
-            file = try File(
-                directory.file(temporaryName), directory.calls,
-                flags: O_RDWR | O_CREAT | O_EXCL, action: "make")
+            file = try Self.make(temporaryName, in: directory)
             self.temporaryName = temporaryName
         }
+    }
+
+    /// A file for the time of a command, which never gets a name and is gone when it is closed.
+    ///
+    /// - Parameters:
+    ///   - directory: The directory in whose file system it is.
+    ///   - purpose: What it is for, for messages.
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    public static func scratch(
+        in directory: Directory, for purpose: String
+    ) throws(SnapError) -> File {
+        if let file = try nameless(in: directory, for: purpose) { return file }
+        let temporaryName = temporaryName()
+        let file = try make(temporaryName, in: directory)
+        try directory.remove(temporaryName)
+        return file
+    }
+
+    private static func make(
+        _ name: String, in directory: Directory
+    ) throws(SnapError) -> File {
+        try File(
+            directory.file(name), directory.calls, flags: O_RDWR | O_CREAT | O_EXCL,
+            action: "make")
     }
 
     /// A file without a name; nil where there can be none.

@@ -12,18 +12,21 @@ struct RestoreCommand: ParsableCommand {
         discussion: """
             OUTPUT appears under its name only when it is whole; zero pages are holes. - is \
             standard output. With --in-place OUTPUT is there already, and only pages that differ \
-            are written. Every page's digest is checked on the way.
+            are written. Several RAM blocks are written one after the other, unless --ram-block \
+            names one. --format qemu writes one stream that QEMU resumes with -incoming, if the \
+            checkpoint has QEMU's device state. Every page's digest is checked on the way.
 
             EXAMPLES
               snap restore web1@latest /dev/shm/web1.mem
               snap restore web1:7 web1.mem --device-state web1.vmstate
               snap restore web1:7 /dev/shm/web1.mem --in-place
               snap restore web1:7 - | strings | less
+              qemu-system-x86_64 ... -incoming "exec:snap restore web1:7 - --format qemu"
 
             EXIT STATUS
               0    restored
               1    the store is damaged
-              66   no such checkpoint, or it has no device state
+              66   no such checkpoint or RAM block, or it has no device state
               73   the output exists or can't be made
               74   I/O error, no space included
               78   the output of --in-place is not there, or of another length
@@ -37,7 +40,15 @@ struct RestoreCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Also write the device state: a file, or a directory for several sections.",
+            "What OUTPUT becomes: raw memory, or one QEMU stream.", valueName: "form"))
+    var format = Format.raw
+
+    @Option(help: ArgumentHelp("Only this RAM block.", valueName: "name"))
+    var ramBlock: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Also write the device state: a file, or a directory for several.",
             valueName: "path"))
     var deviceState: String?
 
@@ -61,6 +72,11 @@ struct RestoreCommand: ParsableCommand {
         if output.isEmpty || deviceState?.isEmpty ?? false {
             throw ValidationError("an output's name is empty")
         }
+        if format == .qemu && (inPlace || ramBlock != nil) {
+            throw ValidationError(
+                "--format qemu writes a whole stream, --in-place and --ram-block do not"
+            )
+        }
         if inPlace && output == "-" {
             throw ValidationError("--in-place updates a file, - is standard output")
         }
@@ -77,6 +93,8 @@ struct RestoreCommand: ParsableCommand {
             try CheckpointReference(parsing: reference),
             to: output == "-"
                 ? .standardOutput : inPlace ? .inPlace(FilePath(output)) : .file(FilePath(output)))
+        if format == .qemu { restore.form = .stream }
+        if let ramBlock { restore.form = .block(ramBlock) }
         restore.deviceState = deviceState.map { FilePath($0) }
         restore.isForced = force
         restore.isSynchronized = sync

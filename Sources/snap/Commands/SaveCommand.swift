@@ -1,5 +1,6 @@
 import ArgumentParser
 import GuestMemory
+import MigrationStream
 import SnapEngine
 import SnapSystem
 import SystemPackage
@@ -10,14 +11,18 @@ struct SaveCommand: ParsableCommand {
         commandName: "save",
         abstract: "Take a checkpoint of a guest's memory image.",
         discussion: """
-            IMAGE is the raw memory of a guest that is paused: the file behind a QEMU \
-            memory-backend-file, say. The first checkpoint is full; each later one stores what \
-            has changed since the newest, or since --parent. Zero pages cost nothing, and holes \
-            of the image are not even read.
+            IMAGE is the raw memory of a guest that is paused, the file behind a QEMU \
+            memory-backend-file, say; or a QEMU migration stream, which is told by its first \
+            bytes; or -, such a stream on standard input. Several RAM blocks, each in a file of \
+            its own, are given by --ram-block instead. The first checkpoint is full; each later \
+            one stores what has changed since the newest, or since --parent. Zero pages cost \
+            nothing, and holes of the image are not even read.
 
             EXAMPLES
               snap save /dev/shm/web1.mem --guest web1
               snap save web1.mem --guest web1 --device-state web1.vmstate --label nightly
+              snap save web1.mig --guest web1
+              in QEMU's monitor: migrate "exec:snap save - --guest web1"
               snap save web1.mem --guest web1 --parent web1:3
               snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
 
@@ -25,22 +30,33 @@ struct SaveCommand: ParsableCommand {
               0    saved
               1    the parent is damaged: --full shares nothing with it
               64   --dirty-bitmap without the --parent that it counts from
-              65   the image shrank while it was read
+              65   the image shrank while it was read, a stream is damaged or cut short
               66   an input or the parent is not there
               74   I/O error, no space included
               75   another snap is saving this guest
+              76   a form that cannot be read: a multifd channel, a disk image, a core
               78   the image's length does not fit, or the bitmap's
             """)
 
     @Argument(help: ArgumentHelp("The memory image.", valueName: "image"))
-    var image: String
+    var image: String?
 
     @Option(help: ArgumentHelp("Whose memory it is.", valueName: "name"))
     var guest: String
 
     @Option(
         help: ArgumentHelp(
-            "A device-state file to keep with it; may be repeated.", valueName: "[name=]path"))
+            "A raw file that is one of several RAM blocks, and where the guest sees it.",
+            valueName: "name=path[@address]"))
+    var ramBlock: [String] = []
+
+    @Option(help: ArgumentHelp("What IMAGE is, whatever its first bytes say.", valueName: "form"))
+    var format: Format?
+
+    @Option(
+        help: ArgumentHelp(
+            "A device-state file to keep with it, or the device-only stream of a raw image.",
+            valueName: "[name=]path"))
     var deviceState: [String] = []
 
     @Option(help: ArgumentHelp("Share with this checkpoint, not the newest.", valueName: "ref"))
@@ -53,7 +69,7 @@ struct SaveCommand: ParsableCommand {
         help: ArgumentHelp(
             "The pages changed since --parent, one bit each; clean ones are not read.",
             valueName: "[name=]path"))
-    var dirtyBitmap: String?
+    var dirtyBitmap: [String] = []
 
     @Flag(help: "Believe no digest: compare with the parent's bytes.")
     var compareBytes = false
@@ -78,31 +94,40 @@ struct SaveCommand: ParsableCommand {
         if full && parent != nil {
             throw ValidationError("--full shares nothing, --parent names what to share with")
         }
-        if dirtyBitmap != nil && parent == nil {
+        if image == nil && ramBlock.isEmpty {
+            throw ValidationError("neither IMAGE nor --ram-block is given")
+        }
+        if image != nil && !ramBlock.isEmpty {
+            throw ValidationError("IMAGE and --ram-block exclude each other")
+        }
+        if format == .raw && image == "-" {
+            throw ValidationError("IMAGE is -: only a QEMU stream is read from a pipe")
+        }
+        if format != nil && image == nil {
+            throw ValidationError("--format says what IMAGE is, and there is none")
+        }
+        if !dirtyBitmap.isEmpty && parent == nil {
             throw ValidationError(
                 "--dirty-bitmap needs --parent: the checkpoint since which its bits are known")
         }
-        if dirtyBitmap?.isEmpty ?? false { throw ValidationError("--dirty-bitmap is empty") }
+        if dirtyBitmap.contains("") { throw ValidationError("--dirty-bitmap is empty") }
         if let label, label.utf8.count > Self.labelByteCountMax {
             throw ValidationError(
                 "--label has \(label.utf8.count) bytes, expected at most "
                     + "\(Self.labelByteCountMax)")
         }
-        if image == "-" {
-            throw ValidationError("IMAGE is -: only a memory image in a file can be saved")
-        }
     }
 
     func run() throws {
         var save = Save(
-            FilePath(image), guest: try GuestName(checking: guest, as: "guest"))
+            try source(), guest: try GuestName(checking: guest, as: "guest"))
         save.deviceStates = try deviceStates()
         if let parent {
             save.parent = .checkpoint(try CheckpointReference(parsing: parent))
         } else if full {
             save.parent = .none
         }
-        save.dirtyBitmap = try dirtyBitmapPath()
+        save.dirtyBitmaps = dirtyBitmap.map(Self.dirtyBitmapFile)
         save.comparesBytes = compareBytes
         save.level = level
         save.label = label
@@ -125,17 +150,50 @@ struct SaveCommand: ParsableCommand {
         }
     }
 
-    /// Reads `[NAME=]PATH`, NAME being a RAM block's; a raw image's only block has none.
-    private func dirtyBitmapPath() throws(SnapError) -> FilePath? {
-        guard let dirtyBitmap else { return nil }
-        if let equals = dirtyBitmap.firstIndex(of: "="),
-            case let name = dirtyBitmap[..<equals], !name.isEmpty, !name.contains("/")
-        {
-            throw SnapError(
-                .usage, "a raw image has no RAM block \"\(name)\"",
-                hint: "a path with = in it is written ./\(dirtyBitmap)")
+    private func source() throws(SnapError) -> Save.Source {
+        if image == "-" { return .standardInput }
+        if let image { return .image(FilePath(image), format?.imageFormat) }
+        var files: [Save.RAMBlockFile] = []
+        for text in ramBlock {
+            let file = try Self.ramBlockFile(text)
+            guard !files.contains(where: { $0.name == file.name }) else {
+                throw SnapError(.usage, "RAM block \(file.name) is given twice")
+            }
+            files.append(file)
         }
-        return FilePath(dirtyBitmap)
+        return .blocks(files)
+    }
+
+    /// Reads `NAME=PATH[@ADDRESS]`; what follows the last @ is an address only if it is a number.
+    private static func ramBlockFile(_ text: String) throws(SnapError) -> Save.RAMBlockFile {
+        guard let equals = text.firstIndex(of: "="), case let name = text[..<equals],
+            RAMBlock.isName(name), case var path = text[text.index(after: equals)...],
+            !path.isEmpty
+        else {
+            throw SnapError(
+                .usage,
+                "--ram-block is \"\(text)\", expected NAME=PATH[@ADDRESS] with a name of "
+                    + "1 to \(RAMBlock.nameByteCountMax) printable characters")
+        }
+        var address: UInt64?
+        if let at = path.lastIndex(of: "@"), case let digits = path[path.index(after: at)...],
+            let number = digits.hasPrefix("0x")
+                ? UInt64(digits.dropFirst(2), radix: 16) : UInt64(digits)
+        {
+            address = number
+            path = path[..<at]
+        }
+        return Save.RAMBlockFile(
+            name: String(name), path: FilePath(String(path)), guestPhysicalAddress: address)
+    }
+
+    /// Reads `[NAME=]PATH`, NAME being a RAM block's; what has a slash before the = is a path.
+    private static func dirtyBitmapFile(_ text: String) -> Save.DirtyBitmapFile {
+        guard let equals = text.firstIndex(of: "="), case let name = text[..<equals],
+            !name.isEmpty, !name.contains("/")
+        else { return Save.DirtyBitmapFile(blockName: nil, path: FilePath(text)) }
+        return Save.DirtyBitmapFile(
+            blockName: String(name), path: FilePath(String(text[text.index(after: equals)...])))
     }
 
     /// Reads `[NAME=]PATH` of each; a path whose first part looks like a name is written `./…`.
@@ -160,5 +218,19 @@ struct SaveCommand: ParsableCommand {
             states.append(state)
         }
         return states
+    }
+}
+
+/// The forms of a memory image that can be asked for.
+enum Format: String, ExpressibleByArgument, CaseIterable {
+    case raw
+    case qemu
+
+    /// The form, as the engine calls it.
+    var imageFormat: ImageFormat {
+        switch self {
+        case .raw: .raw
+        case .qemu: .stream
+        }
     }
 }

@@ -1,0 +1,132 @@
+public import SnapSystem
+
+/// Guest RAM that comes page by page, in any order and some of it more than once, until it is
+/// whole and can be read like an image.
+///
+/// It lies in a scratch file, so that memory use does not grow with the guest. Pages that follow
+/// one another are written together.
+public struct MemoryStage: ~Copyable {
+    private let shared: SharedFile
+    /// The RAM blocks, and where in the file each begins.
+    private var blocks: [RAMBlock] = []
+    private var starts: [Int] = []
+    private var byteCount = 0
+    /// Pages on their way into the file: where the first goes, and the bytes so far.
+    private var run = MemoryBuffer(byteCount: Unit.byteCount)
+    private var runStart = 0
+    private var runByteCount = 0
+    /// The pages of the file that have been written, by unit.
+    private var written: [Int: PageSet] = [:]
+
+    /// Begins without a block.
+    ///
+    /// - Parameter directory: The directory in whose file system the scratch file is.
+    /// - Throws: `.permission` or `.inputOutput`.
+    public init(in directory: Directory) throws(SnapError) {
+        shared = SharedFile(
+            try PendingFile.scratch(in: directory, for: "a scratch file for guest memory"))
+    }
+
+    /// Adds a block, all of it zero.
+    ///
+    /// - Parameter block: The block.
+    /// - Throws: `.inputOutput` if the file system takes no file of that length.
+    public mutating func add(_ block: RAMBlock) throws(SnapError) {
+        blocks.append(block)
+        starts.append(byteCount)
+        byteCount += block.unitCount * Unit.byteCount
+        try shared.file.setLength(byteCount)
+    }
+
+    /// Puts pages in their place, over what is there.
+    ///
+    /// - Parameters:
+    ///   - bytes: Whole pages, at most a unit.
+    ///   - block: Which block.
+    ///   - offset: Where in the block, in bytes, a multiple of a page; all of them inside it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public mutating func write(
+        _ bytes: RawSpan, block: Int, at offset: Int
+    ) throws(SnapError) {
+        let place = place(block, offset, bytes.byteCount)
+        if place.lowerBound != runStart + runByteCount
+            || runByteCount + bytes.byteCount > run.byteCount
+        {
+            try flush()
+            runStart = place.lowerBound
+        }
+        run.copy(bytes, to: runByteCount)
+        runByteCount += bytes.byteCount
+        note(place)
+    }
+
+    /// Makes pages zero.
+    ///
+    /// - Parameters:
+    ///   - byteCount: How many bytes, whole pages.
+    ///   - block: Which block.
+    ///   - offset: Where in the block, in bytes, a multiple of a page; all of them inside it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public mutating func clear(
+        byteCount: Int, block: Int, at offset: Int
+    ) throws(SnapError) {
+        let place = place(block, offset, byteCount)
+        // What was never written is a hole, and most pages that are zero always were.
+        guard isWritten(place) else { return }
+        try flush()
+        try shared.file.clear(place)
+    }
+
+    /// Reads pages as they are now.
+    ///
+    /// - Parameters:
+    ///   - target: Where their bytes go, whole pages.
+    ///   - block: Which block.
+    ///   - offset: Where in the block, in bytes, a multiple of a page; all of them inside it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public mutating func read(
+        into target: inout MutableRawSpan, block: Int, at offset: Int
+    ) throws(SnapError) {
+        let place = place(block, offset, target.byteCount)
+        try flush()
+        guard try shared.file.read(into: &target, at: place.lowerBound) == place.count else {
+            throw SnapError(.internalFailure, "scratch file has shrunk", path: shared.file.path)
+        }
+    }
+
+    /// The blocks, to be read; what no page has come for is zero.
+    ///
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public consuming func finish() throws(SnapError) -> [MemoryImage] {
+        try flush()
+        return zip(blocks, starts).map { block, start in
+            MemoryImage(block, in: shared, at: start, fileByteCount: byteCount)
+        }
+    }
+
+    private func place(_ block: Int, _ offset: Int, _ byteCount: Int) -> Range<Int> {
+        precondition(offset >= 0 && byteCount <= blocks[block].byteCount - offset)
+        return starts[block] + offset..<starts[block] + offset + byteCount
+    }
+
+    private mutating func flush() throws(SnapError) {
+        if runByteCount == 0 { return }
+        try run.withBytes(0..<runByteCount) { (bytes) throws(SnapError) in
+            try shared.file.write(bytes, at: runStart)
+        }
+        runByteCount = 0
+    }
+
+    private mutating func note(_ place: Range<Int>) {
+        for page in place.lowerBound / Page.byteCount..<place.upperBound / Page.byteCount {
+            written[page / Unit.pageCount, default: PageSet()].insert(page % Unit.pageCount)
+        }
+    }
+
+    private func isWritten(_ place: Range<Int>) -> Bool {
+        let pages = place.lowerBound / Page.byteCount..<place.upperBound / Page.byteCount
+        return pages.contains { page in
+            written[page / Unit.pageCount]?.contains(page % Unit.pageCount) ?? false
+        }
+    }
+}

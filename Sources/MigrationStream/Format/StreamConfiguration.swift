@@ -1,0 +1,109 @@
+import SnapSystem
+
+/// What a stream says of itself before its sections.
+///
+/// Layout: header "QEVM" and version 3; then, since QEMU 2.4, 07, the machine type's name, and
+/// subsections (QEMU's docs/devel/migration/main.rst).
+package struct StreamConfiguration: Sendable, Equatable {
+    /// The machine type: `pc-q35-7.2`; nil if the stream does not say, and then its sections have
+    /// no footers.
+    package private(set) var machine: String?
+    /// The capabilities that the destination must have too.
+    package private(set) var capabilities: [String] = []
+    /// The length of a page of the target in bytes.
+    package private(set) var pageByteCount = 4096
+    /// The same bytes, without the capabilities that say how RAM is sent.
+    private(set) var plainBytes: [UInt8] = []
+
+    /// Reads header and configuration.
+    ///
+    /// - Parameter input: The stream, at its beginning.
+    /// - Throws: `.unsupported` for another version, `.inputDamaged`.
+    init(_ input: inout StreamInput) throws(SnapError) {
+        let magic = try input.bytes(4, "magic")
+        guard magic == StreamFormat.magic else {
+            throw input.unsupported("is no QEMU stream: it begins with \(magic)", at: 0)
+        }
+        let version = try input.integer("stream version", as: UInt32.self)
+        guard version == StreamFormat.version else {
+            let age = version == StreamFormat.obsoleteVersion ? ", which is obsolete" : ""
+            throw input.unsupported(
+                "stream has version \(version)\(age), expected \(StreamFormat.version)", at: 4)
+        }
+        plainBytes = magic + version.bigEndianBytes
+        guard try input.peek(1) == [ElementType.configuration.rawValue] else { return }
+        _ = try input.integer("configuration", as: UInt8.self)
+        let length = try input.integer("length of the machine's name", as: UInt32.self)
+        guard length > 0, length <= StreamLimits.machineByteCountMax,
+            case let bytes = try input.bytes(Int(length), "machine's name"),
+            let name = StreamInput.text(bytes)
+        else {
+            throw input.damage(
+                "machine's name has \(length) bytes or is not printable, expected 1 to "
+                    + "\(StreamLimits.machineByteCountMax)")
+        }
+        machine = name
+        plainBytes += [ElementType.configuration.rawValue] + length.bigEndianBytes + bytes
+        while try input.peek(1) == [ElementType.subsection.rawValue] { try readSubsection(&input) }
+    }
+
+    private mutating func readSubsection(_ input: inout StreamInput) throws(SnapError) {
+        let place = input.offset
+        _ = try input.integer("subsection", as: UInt8.self)
+        let name = try input.name("subsection's name")
+        let version = try input.integer("subsection's version", as: UInt32.self)
+        let head =
+            [ElementType.subsection.rawValue, UInt8(name.utf8.count)] + Array(name.utf8)
+            + version.bigEndianBytes
+        switch name {
+        case "configuration/target-page-bits":
+            let bits = try input.integer("target page bits", as: UInt32.self)
+            guard bits < 32, StreamLimits.pageByteCounts.contains(1 << bits) else {
+                throw input.unsupported(
+                    "target pages have 2^\(bits) bytes, expected 4096 to 65536", at: place)
+            }
+            pageByteCount = 1 << bits
+            plainBytes += head + bits.bigEndianBytes
+        case "configuration/capabilities":
+            try readCapabilities(&input)
+            let kept = capabilities.filter {
+                $0 != StreamFormat.mappedRAM && $0 != StreamFormat.ignoreShared
+            }
+            if kept.isEmpty { return }
+            plainBytes += head + UInt32(kept.count).bigEndianBytes
+            for name in kept { plainBytes += [UInt8(name.utf8.count)] + Array(name.utf8) }
+        case "configuration/uuid":
+            plainBytes += head + (try input.bytes(16, "uuid"))
+        default:
+            throw input.unsupported("stream has the unknown subsection \(name)", at: place)
+        }
+    }
+
+    private mutating func readCapabilities(_ input: inout StreamInput) throws(SnapError) {
+        let count = try input.integer("count of capabilities", as: UInt32.self)
+        guard count <= StreamLimits.capabilityCountMax else {
+            throw input.damage(
+                "stream has \(count) capabilities, expected at most "
+                    + "\(StreamLimits.capabilityCountMax)")
+        }
+        for _ in 0..<count { capabilities.append(try input.name("capability's name")) }
+    }
+
+    /// Whether the pages are at places of their own in the file.
+    var isMapped: Bool { capabilities.contains(StreamFormat.mappedRAM) }
+
+    /// Whether RAM that is shared with others is not in the stream.
+    var ignoresShared: Bool { capabilities.contains(StreamFormat.ignoreShared) }
+
+    /// Whether each section ends with a footer.
+    var hasFooters: Bool { machine != nil }
+}
+
+extension FixedWidthInteger {
+    /// The integer as a stream has it, the highest byte first.
+    var bigEndianBytes: [UInt8] {
+        stride(from: Self.bitWidth - 8, through: 0, by: -8).map {
+            UInt8(truncatingIfNeeded: self >> $0)
+        }
+    }
+}

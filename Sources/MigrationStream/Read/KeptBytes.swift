@@ -1,0 +1,33 @@
+import SnapSystem
+
+/// Bytes of a stream that are kept as they are, in a scratch file.
+struct KeptBytes: ~Copyable {
+    private let file: File
+    private var waiting: [UInt8] = []
+    private var writtenByteCount = 0
+
+    private static let waitingByteCountMax = 1 << 16
+
+    init(in directory: Directory) throws(SnapError) {
+        file = try PendingFile.scratch(in: directory, for: "a scratch file for device state")
+    }
+
+    mutating func append(_ bytes: RawSpan) throws(SnapError) {
+        waiting.append(copying: bytes)
+        if waiting.count >= Self.waitingByteCountMax { try flush() }
+    }
+
+    private mutating func flush() throws(SnapError) {
+        try waiting.withBytes { (bytes) throws(SnapError) in
+            try file.write(bytes, at: writtenByteCount)
+        }
+        writtenByteCount += waiting.count
+        waiting.removeAll(keepingCapacity: true)
+    }
+
+    /// The file, to be read.
+    consuming func finish() throws(SnapError) -> SharedFile {
+        try flush()
+        return SharedFile(file)
+    }
+}

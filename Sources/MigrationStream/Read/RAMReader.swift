@@ -1,0 +1,263 @@
+import Codecs
+import GuestMemory
+import SnapSystem
+
+/// Reads the RAM sections of a stream: the list of blocks, then page records in any order.
+///
+///     record ─ PAGE │ ZERO │ XBZRLE on what is there │ COMPRESS_PAGE inflated ─ stage
+///
+/// The last record of a page wins. Without a stage everything is checked and nothing kept.
+struct RAMReader: ~Copyable {
+    private let configuration: StreamConfiguration
+    let pageByteCount: Int
+    var stage: MemoryStage?
+    /// The blocks in the stream's order.
+    private(set) var blocks: [RAMBlock] = []
+    private var indices: [String: Int] = [:]
+    /// Those of which a page has come.
+    var sentBlocks: Set<Int> = []
+    /// The block of the last record, which the next may mean without naming it.
+    private var current: Int?
+    private var dataRecordCount = 0
+    private var zeroRecordCount = 0
+    private let inflater = Inflater()
+    private var page: MemoryBuffer
+
+    /// - Parameters:
+    ///   - configuration: What the stream says of itself.
+    ///   - stage: Where pages go; nil to keep none.
+    init(_ configuration: StreamConfiguration, _ stage: consuming MemoryStage?) {
+        self.configuration = configuration
+        pageByteCount = configuration.pageByteCount
+        page = MemoryBuffer(byteCount: pageByteCount)
+        self.stage = stage
+    }
+
+    /// The staged RAM blocks, in the stream's order.
+    ///
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    consuming func takeImages() throws(SnapError) -> [MemoryImage] {
+        guard let stage else { return [] }
+        return try stage.finish()
+    }
+
+    /// Whether pages that are not zero were sent by another way: a stream of one channel has at
+    /// least those of the ROMs.
+    var lacksPages: Bool {
+        let pageCount = blocks.reduce(0) { $0 + $1.byteCount / pageByteCount }
+        return !configuration.isMapped && !configuration.ignoresShared && dataRecordCount == 0
+            && zeroRecordCount < pageCount
+    }
+
+    /// Reads the payload of a RAM section, up to its own end.
+    ///
+    /// - Parameters:
+    ///   - input: The stream, behind the section's header.
+    ///   - hasPageSizes: Whether the list of blocks may have page sizes: postcopy was advised.
+    /// - Throws: `.inputDamaged`, `.unsupported`, `.inputOutput`, `.interrupted`.
+    mutating func readSection(
+        _ input: inout StreamInput, hasPageSizes: Bool
+    ) throws(SnapError) {
+        let mask = UInt64(pageByteCount - 1)
+        while true {
+            let place = input.offset
+            let word = try input.integer("page record", as: UInt64.self)
+            let flags = PageFlags(rawValue: word & mask)
+            if flags == .endOfSection { return }
+            if flags == .memorySize {
+                try readBlocks(&input, byteCount: word & ~mask, hasPageSizes: hasPageSizes)
+            } else if flags.contains(.multifdFlush) {
+                throw input.unsupported(
+                    "is the main channel of a multifd migration, its pages are in the others",
+                    at: place, hint: "migrate to a file or a pipe, with multifd off")
+            } else {
+                guard let offset = Int(exactly: word & ~mask) else {
+                    throw input.damage("page has the offset \(word & ~mask)", at: place)
+                }
+                try readRecord(&input, flags, offset, at: place)
+            }
+        }
+    }
+
+    // MARK: The list of blocks
+
+    private mutating func readBlocks(
+        _ input: inout StreamInput, byteCount: UInt64, hasPageSizes: Bool
+    ) throws(SnapError) {
+        let place = input.offset - 8
+        guard blocks.isEmpty else {
+            throw input.damage("list of RAM blocks comes twice", at: place)
+        }
+        guard byteCount > 0, byteCount <= StreamLimits.memoryByteCountMax else {
+            throw input.damage(
+                "RAM has \(byteCount) bytes, expected 1 to \(StreamLimits.memoryByteCountMax)",
+                at: place)
+        }
+        var left = Int(byteCount)
+        while left > 0 {
+            let block = try readBlock(&input, left: left)
+            left -= block.byteCount
+            indices[block.name] = blocks.count
+            blocks.append(block)
+            try stage?.add(block)
+            if hasPageSizes { try skipPageSize(&input) }
+            if configuration.ignoresShared { _ = try input.integer("address", as: UInt64.self) }
+            if configuration.isMapped { try readMapped(&input) }
+        }
+    }
+
+    private func readBlock(
+        _ input: inout StreamInput, left: Int
+    ) throws(SnapError) -> RAMBlock {
+        let place = input.offset
+        let name = try input.name("RAM block's name")
+        guard blocks.count < StreamLimits.blockCountMax else {
+            throw input.damage(
+                "more than \(StreamLimits.blockCountMax) RAM blocks", at: place)
+        }
+        guard indices[name] == nil else {
+            throw input.damage("RAM block \(name) is listed twice", at: place)
+        }
+        let byteCount = try input.integer("RAM block's length", as: UInt64.self)
+        guard byteCount > 0, byteCount <= left, byteCount % UInt64(pageByteCount) == 0 else {
+            throw input.damage(
+                "RAM block \(name) has \(byteCount) bytes, expected a multiple of "
+                    + "\(pageByteCount) up to \(left)", at: place)
+        }
+        return RAMBlock(name: name, byteCount: Int(byteCount))
+    }
+
+    /// Passes the size of a block's pages by: it is there only if it is not the host's, and is
+    /// told from a name or a record by its bits.
+    private func skipPageSize(_ input: inout StreamInput) throws(SnapError) {
+        let next = try input.peek(8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        if next > 0, next < 1 << 40, next & (next - 1) == 0, next >= UInt64(pageByteCount) {
+            _ = try input.integer("page size", as: UInt64.self)
+        }
+    }
+
+    // MARK: Page records
+
+    private mutating func readRecord(
+        _ input: inout StreamInput, _ flags: PageFlags, _ offset: Int, at place: Int
+    ) throws(SnapError) {
+        let kind = flags.subtracting(.sameBlock)
+        guard [.zero, .page, .xbzrle, .compressed].contains(kind) else {
+            let bits = String(flags.rawValue, radix: 16)
+            if kind == .hook { throw input.unsupported("page was sent by RDMA", at: place) }
+            throw input.damage("page record has the flags 0x\(bits)", at: place)
+        }
+        if configuration.isMapped {
+            throw input.damage("mapped-ram stream has a page record", at: place)
+        }
+        let block = try readBlockOfRecord(&input, flags, at: place)
+        guard offset <= blocks[block].byteCount - pageByteCount else {
+            throw input.damage(
+                "page at \(offset) of RAM block \(blocks[block].name), which has "
+                    + "\(blocks[block].byteCount) bytes", at: place)
+        }
+        sentBlocks.insert(block)
+        switch kind {
+        case .zero: try readZero(&input, block, offset)
+        case .page: try readPage(&input, block, offset)
+        case .xbzrle: try readXBZRLE(&input, block, offset)
+        default: try readCompressed(&input, block, offset)
+        }
+    }
+
+    private mutating func readBlockOfRecord(
+        _ input: inout StreamInput, _ flags: PageFlags, at place: Int
+    ) throws(SnapError) -> Int {
+        if flags.contains(.sameBlock) {
+            guard let current else {
+                throw input.damage("first page record names no RAM block", at: place)
+            }
+            return current
+        }
+        let name = try input.name("RAM block's name")
+        guard let block = indices[name] else {
+            throw input.damage("page of RAM block \(name), which is not in the list", at: place)
+        }
+        current = block
+        return block
+    }
+
+    private mutating func readZero(
+        _ input: inout StreamInput, _ block: Int, _ offset: Int
+    ) throws(SnapError) {
+        let fill = try input.integer("fill byte", as: UInt8.self)
+        zeroRecordCount += 1
+        if fill == 0 {
+            try stage?.clear(byteCount: pageByteCount, block: block, at: offset)
+        } else {
+            let bytes = [UInt8](repeating: fill, count: pageByteCount)
+            try bytes.withBytes { (bytes) throws(SnapError) in
+                try stage?.write(bytes, block: block, at: offset)
+            }
+        }
+    }
+
+    private mutating func readPage(
+        _ input: inout StreamInput, _ block: Int, _ offset: Int
+    ) throws(SnapError) {
+        dataRecordCount += 1
+        try input.withBytes(pageByteCount, "page") { (bytes) throws(SnapError) in
+            try stage?.write(bytes, block: block, at: offset)
+        }
+    }
+
+    private mutating func readXBZRLE(
+        _ input: inout StreamInput, _ block: Int, _ offset: Int
+    ) throws(SnapError) {
+        dataRecordCount += 1
+        let place = input.offset
+        let mark = try input.integer("XBZRLE mark", as: UInt8.self)
+        let length = Int(try input.integer("XBZRLE length", as: UInt16.self))
+        guard mark == StreamFormat.xbzrleMark, length <= pageByteCount else {
+            throw input.damage(
+                "XBZRLE record has mark \(mark) and \(length) bytes, expected 1 and at most "
+                    + "\(pageByteCount)", at: place)
+        }
+        let all = 0..<pageByteCount
+        try page.withMutableBytes(all) { (page) throws(SnapError) in
+            try stage?.read(into: &page, block: block, at: offset)
+        }
+        var isWhole = false
+        try input.withBytes(length, "XBZRLE runs") { runs in
+            isWhole = page.withMutableBytes(all) { Delta.apply(runs, to: &$0) }
+        }
+        guard isWhole else { throw input.damage("XBZRLE runs are no runs of a page", at: place) }
+        try writePage(block, offset)
+    }
+
+    private mutating func readCompressed(
+        _ input: inout StreamInput, _ block: Int, _ offset: Int
+    ) throws(SnapError) {
+        dataRecordCount += 1
+        let place = input.offset
+        let length = try input.integer("length of a compressed page", as: UInt32.self)
+        // zlib.h, compressBound.
+        let bound = pageByteCount + pageByteCount >> 12 + pageByteCount >> 14 + 13
+        guard length <= bound else {
+            throw input.damage(
+                "compressed page has \(length) bytes, expected at most \(bound)", at: place)
+        }
+        var isWhole = false
+        try input.withBytes(Int(length), "compressed page") { bytes in
+            isWhole = page.withMutableBytes(0..<pageByteCount) {
+                inflater.inflate(bytes, into: &$0)
+            }
+        }
+        guard isWhole else {
+            throw input.damage(
+                "compressed page is no zlib stream of \(pageByteCount) bytes", at: place)
+        }
+        try writePage(block, offset)
+    }
+
+    private mutating func writePage(_ block: Int, _ offset: Int) throws(SnapError) {
+        try page.withBytes(0..<pageByteCount) { (page) throws(SnapError) in
+            try stage?.write(page, block: block, at: offset)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import SnapSystem
+
+/// What a section that begins says of itself: type, section id, name, instance id, version id.
+struct SectionHead {
+    let type: ElementType
+    let sectionID: UInt32
+    let name: String
+    let instanceID: UInt32
+    let versionID: UInt32
+
+    /// Its length in bytes.
+    var byteCount: Int { 14 + name.utf8.count }
+
+    /// The longest there can be.
+    static let byteCountMax = 14 + StreamLimits.nameByteCountMax
+
+    /// Looks at the header that comes next, without taking it.
+    ///
+    /// - Parameter input: The stream, at a section's beginning.
+    /// - Throws: `.inputDamaged`.
+    init(peekingAt input: inout StreamInput) throws(SnapError) {
+        let bytes = try input.peek(Self.byteCountMax)
+        guard let head = SectionHead(bytes) else {
+            throw input.damage("section's header is cut short, or its name is not printable")
+        }
+        self = head
+    }
+
+    /// Reads a header.
+    ///
+    /// - Parameter bytes: It, and what follows.
+    /// - Returns: nil if it is none.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 6, let type = ElementType(rawValue: bytes[0]),
+            type == .start || type == .full, case let length = Int(bytes[5]), length > 0,
+            bytes.count >= 14 + length, let name = StreamInput.text(Array(bytes[6..<6 + length]))
+        else { return nil }
+        let integer = { (offset: Int) in
+            bytes[offset..<offset + 4].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
+        }
+        self.type = type
+        self.name = name
+        sectionID = integer(1)
+        instanceID = integer(6 + length)
+        versionID = integer(10 + length)
+    }
+}
+
+extension StreamInput {
+    /// Takes a section's footer.
+    ///
+    /// - Parameters:
+    ///   - sectionID: The section.
+    ///   - isThere: Whether this stream has footers.
+    mutating func readFooter(of sectionID: UInt32, isThere: Bool) throws(SnapError) {
+        guard isThere else { return }
+        let place = offset
+        let mark = try integer("footer", as: UInt8.self)
+        let found = try integer("footer", as: UInt32.self)
+        guard mark == ElementType.footer.rawValue, found == sectionID else {
+            throw damage(
+                "footer is \(mark) of section \(found), expected "
+                    + "\(ElementType.footer.rawValue) of \(sectionID)", at: place)
+        }
+    }
+
+    /// Takes a command that does nothing to a snapshot.
+    ///
+    /// - Returns: Which command it was.
+    mutating func readCommand() throws(SnapError) -> UInt16 {
+        let place = offset
+        _ = try integer("command", as: UInt8.self)
+        let command = try integer("command", as: UInt16.self)
+        let length = try integer("command's length", as: UInt16.self)
+        guard StreamFormat.harmlessCommands.contains(command) else {
+            throw unsupported(
+                "stream has the command \(command), which is of no snapshot", at: place)
+        }
+        try skip(Int(length))
+        return command
+    }
+
+    /// Takes bytes up to what looks like a section's footer with another element behind it.
+    ///
+    /// - Parameters:
+    ///   - sectionID: The section.
+    ///   - names: The sections that have begun.
+    /// - Returns: false if there is none.
+    mutating func skipToFooter(
+        of sectionID: UInt32, known names: [UInt32: String]
+    ) throws(SnapError) -> Bool {
+        let footer = [ElementType.footer.rawValue] + sectionID.bigEndianBytes
+        while try skip(to: ElementType.footer.rawValue) {
+            let bytes = try peek(footer.count + SectionHead.byteCountMax)
+            if bytes.starts(with: footer),
+                Self.isElement(Array(bytes.dropFirst(footer.count)), known: names)
+            {
+                return true
+            }
+            try skip(1)
+        }
+        return false
+    }
+
+    /// Whether bytes look like the beginning of an element.
+    private static func isElement(_ bytes: [UInt8], known names: [UInt32: String]) -> Bool {
+        guard let first = bytes.first else { return false }
+        switch ElementType(rawValue: first) {
+        case .end:
+            return bytes.count == 1 || bytes[1] == 0
+                || bytes[1] == ElementType.description.rawValue
+        case .start, .full:
+            return SectionHead(bytes) != nil
+        case .part, .sectionEnd:
+            guard bytes.count >= 5 else { return false }
+            return names[bytes[1..<5].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }] != nil
+        case .command:
+            guard bytes.count >= 5 else { return false }
+            return StreamFormat.harmlessCommands.contains(UInt16(bytes[1]) << 8 | UInt16(bytes[2]))
+        default:
+            return false
+        }
+    }
+}

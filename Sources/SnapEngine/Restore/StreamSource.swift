@@ -1,0 +1,122 @@
+import GuestMemory
+import MigrationStream
+import SavevmFormat
+import SnapSystem
+import Synchronization
+
+/// A checkpoint as one QEMU stream: its pages where the RAM was, all else as it was kept.
+struct StreamSource: ~Copyable {
+    private let ram: RestoreSource
+    private let devices: DeviceStateFile
+    private let sections: [StoredSection]
+
+    /// How long the sections may be that are read whole: header and configuration, list of blocks.
+    private static let sectionByteCountMax = 2 << 20
+
+    /// Opens the device state and looks for the stream in it.
+    ///
+    /// - Parameters:
+    ///   - ram: The checkpoint's RAM.
+    ///   - checkpoint: Its savevm file.
+    ///   - guest: The guest's directory in the store.
+    /// - Throws: `.notFound` if it has none, `.damaged`, `.permission` or `.inputOutput`.
+    init(
+        _ ram: RestoreSource, of checkpoint: SavevmFile, in guest: Directory
+    ) throws(SnapError) {
+        let devices = try DeviceStateFile(of: checkpoint, in: guest)
+        guard let state = devices.files.first(where: { $0.kind == .stream }),
+            state.sections.contains(where: { $0.kind == .ramStart })
+        else {
+            throw SnapError(
+                .notFound,
+                "checkpoint \(checkpoint.description.guest):\(checkpoint.header.number) was saved "
+                    + "without a QEMU stream that says where its RAM belongs")
+        }
+        sections = state.sections
+        self.ram = ram
+        self.devices = devices
+    }
+
+    /// Writes the stream.
+    ///
+    /// - Parameters:
+    ///   - output: Where to, at its own position.
+    ///   - jobs: How many workers.
+    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    func write(to output: borrowing File, jobs: Int) throws(SnapError) {
+        guard let first = sections.first, first.kind == .framing else {
+            throw damage("does not begin with a stream's header")
+        }
+        let writer: StreamWriter
+        do throws(SnapError) {
+            writer = try StreamWriter(framing: try bytes(of: first), path: devices.path)
+        } catch { throw damage(error.message) }
+        try append(writer.head, to: output)
+        for section in sections.dropFirst() {
+            switch section.kind {
+            case .ramStart:
+                try writeRAM(section, writer, to: output, jobs: jobs)
+            case .ram where section.byteCount == 0:
+                try append(writer.ramEnd(section.identity.sectionID), to: output)
+            case .opaque, .framing, .ram, .device:
+                try devices.read(section) { (bytes) throws(SnapError) in
+                    try output.append(bytes)
+                }
+            }
+        }
+    }
+
+    /// Writes the list of blocks, and a section with the pages of those in the checkpoint.
+    private func writeRAM(
+        _ section: StoredSection, _ writer: StreamWriter, to output: borrowing File, jobs: Int
+    ) throws(SnapError) {
+        let id = section.identity.sectionID
+        var blocks = ram.blocks.map(\.block)
+        if section.byteCount > 0 {
+            // What the kept sections have pages of, ROMs say, is listed there and nowhere else.
+            do throws(SnapError) {
+                let listed = try writer.blocks(listedIn: try bytes(of: section), path: devices.path)
+                let isListed = { (block: RAMBlock) in
+                    listed.contains { $0.name == block.name && $0.byteCount == block.byteCount }
+                }
+                guard blocks.allSatisfy(isListed) else {
+                    throw damage("lists other RAM blocks than the checkpoint has")
+                }
+                blocks = listed
+            } catch { throw damage(error.message) }
+        }
+        try append(writer.ramStart(id, blocks) + writer.partHead(id), to: output)
+        let cursor = Mutex(StoredUnitCursor(ram.blocks))
+        try OrderedPipeline.run(
+            jobs: jobs,
+            next: { cursor.withLock { $0.next() } },
+            makeWorker: { UnitDecoder(ram.files) },
+            work: { (worker, unit, _) throws(SnapError) in
+                try worker.decode(unit)
+                return worker.withPages { pages, buffer in
+                    writer.pageRecords(
+                        unit.block.block, at: unit.index * Unit.byteCount,
+                        pageCount: unit.pageCount, pages, in: buffer)
+                }
+            },
+            deliver: { (records) throws(SnapError) in try append(records, to: output) })
+        try append(writer.sectionEnd(id), to: output)
+    }
+
+    private func append(_ bytes: [UInt8], to output: borrowing File) throws(SnapError) {
+        try bytes.withBytes { (bytes) throws(SnapError) in try output.append(bytes) }
+    }
+
+    private func bytes(of section: StoredSection) throws(SnapError) -> [UInt8] {
+        guard section.byteCount <= Self.sectionByteCountMax else {
+            throw damage(
+                "header or list of RAM blocks has \(section.byteCount) bytes, expected at most "
+                    + "\(Self.sectionByteCountMax)")
+        }
+        return try devices.bytes(of: section)
+    }
+
+    private func damage(_ message: String) -> SnapError {
+        SnapError(.damaged, message, path: devices.path)
+    }
+}

@@ -1,0 +1,176 @@
+import GuestMemory
+import MigrationStream
+import SnapSystem
+import SystemPackage
+
+/// What a checkpoint is to hold: RAM at rest, and device state.
+struct SaveContent: Sendable {
+    /// A device-state file.
+    struct DeviceState: Sendable {
+        /// Its name.
+        let name: GuestName
+        /// The file itself; of a stream, the bytes that are kept of it.
+        let file: SharedFile
+        /// What it holds, if it is a stream.
+        let stream: StreamContent?
+    }
+
+    /// The RAM blocks.
+    var images: [MemoryImage]
+    /// The device-state files, in order.
+    var deviceStates: [DeviceState]
+}
+
+/// The files that a save is given, open, before anything is made or locked.
+struct SaveInputs: Sendable {
+    private enum Memory {
+        case images([MemoryImage])
+        case stream(SharedFile)
+    }
+
+    private let memory: Memory
+    private let deviceStates: [(name: GuestName, file: SharedFile)]
+
+    /// The name of the device state that comes with a memory image.
+    static let ownDeviceState = "devices"
+
+    /// Opens the files.
+    ///
+    /// - Parameters:
+    ///   - save: What the user wants.
+    ///   - calls: The seam.
+    /// - Throws: `.notFound`, `.permission`, `.mismatch`, `.unsupported`, `.usage` or
+    ///   `.inputOutput`.
+    init(_ save: Save, _ calls: SystemCalls) throws(SnapError) {
+        switch save.source {
+        case .image(let path, let format):
+            memory = try Self.open(path, format, calls)
+        case .standardInput:
+            memory = .stream(SharedFile(.standardInput(calls)))
+        case .blocks(let files):
+            var images: [MemoryImage] = []
+            for file in files {
+                images.append(
+                    try MemoryImage(
+                        raw: file.path, name: file.name,
+                        guestPhysicalAddress: file.guestPhysicalAddress, calls))
+            }
+            memory = .images(images)
+        case .monitor:
+            memory = .images([])
+        }
+        var deviceStates: [(name: GuestName, file: SharedFile)] = []
+        for state in save.deviceStates {
+            let file = try File(reading: state.path, calls)
+            guard try file.status().kind == .regular else {
+                throw SnapError(.notFound, "is not a regular file", path: state.path)
+            }
+            deviceStates.append((state.name, SharedFile(file)))
+        }
+        self.deviceStates = deviceStates
+        if case .images(let images) = memory {
+            for (image, bitmap) in zip(images, try SaveBlock.assign(save.dirtyBitmaps, to: images))
+            {
+                if let bitmap { _ = try DirtyBitmap(bitmap, of: image.block, calls) }
+            }
+        }
+    }
+
+    private static func open(
+        _ path: FilePath, _ format: ImageFormat?, _ calls: SystemCalls
+    ) throws(SnapError) -> Memory {
+        let file = try File(reading: path, calls)
+        guard try file.status().kind == .regular else {
+            throw SnapError(
+                .notFound, "is not a regular file", path: path,
+                hint: "a QEMU stream from a pipe is -")
+        }
+        let found = if let format { format } else { try ImageFormat.detect(file) }
+        switch found {
+        case .raw: return .images([try MemoryImage(raw: path, calls)])
+        case .stream: return .stream(SharedFile(file))
+        }
+    }
+
+    /// Reads the streams among the files.
+    ///
+    /// - Parameter scratch: The directory in whose file system scratch files are.
+    /// - Throws: `.inputDamaged` with the place, `.unsupported`, `.mismatch`, `.usage`,
+    ///   `.inputOutput`, `.interrupted`.
+    func read(scratch: Directory) throws(SnapError) -> SaveContent {
+        var content = SaveContent(images: [], deviceStates: [])
+        switch memory {
+        case .images(let images): content.images = images
+        case .stream(let file):
+            let (stream, images) = try StreamReader(file, scratch: scratch, stagesRAM: true).read()
+            guard !images.isEmpty else {
+                throw SnapError(
+                    .unsupported, "stream has no RAM", path: file.file.path,
+                    hint: "snap save MEMORY-FILE --device-state \(file.file.path)")
+            }
+            content.images = images
+            content.deviceStates.append(
+                SaveContent.DeviceState(
+                    name: try GuestName(checking: Self.ownDeviceState, as: "device state"),
+                    file: stream.bytes, stream: stream))
+        }
+        for state in deviceStates {
+            try content.add(state.file, name: state.name, scratch: scratch)
+        }
+        return content
+    }
+}
+
+extension SaveContent {
+    /// Adds a device-state file.
+    ///
+    /// - Parameters:
+    ///   - file: The file; if it is a stream it is split, and says the names of RAM blocks.
+    ///   - name: Its name.
+    ///   - scratch: The directory in whose file system scratch files are.
+    /// - Throws: `.inputDamaged`, `.unsupported`, `.mismatch`, `.usage`, `.inputOutput`.
+    mutating func add(
+        _ file: SharedFile, name: GuestName, scratch: Directory
+    ) throws(SnapError) {
+        guard !deviceStates.contains(where: { $0.name == name }) else {
+            throw SnapError(
+                .usage, "device state \(name) is there twice", path: file.file.path,
+                hint: "--device-state NAME=PATH names it otherwise")
+        }
+        guard try file.file.read(byteCount: 4, at: 0) == Array("QEVM".utf8) else {
+            deviceStates.append(DeviceState(name: name, file: file, stream: nil))
+            return
+        }
+        guard deviceStates.allSatisfy({ $0.stream == nil }) else {
+            throw SnapError(
+                .usage, "is a second QEMU stream: a checkpoint has one", path: file.file.path)
+        }
+        let (stream, _) = try StreamReader(file, scratch: scratch, stagesRAM: false).read()
+        try nameImages(by: stream, path: file.file.path)
+        deviceStates.append(DeviceState(name: name, file: stream.bytes, stream: stream))
+    }
+
+    /// Gives the images the names of the RAM blocks that a device-only stream lists and leaves out.
+    private mutating func nameImages(
+        by stream: StreamContent, path: FilePath
+    ) throws(SnapError) {
+        var left = stream.blocks.indices.filter { !stream.sentBlocks.contains($0) }
+            .map { stream.blocks[$0] }
+        // A stream without such a list says nothing about the RAM.
+        guard !left.isEmpty else { return }
+        images = try images.map { image throws(SnapError) in
+            let found = left.firstIndex { block in
+                block.byteCount == image.block.byteCount
+                    && (image.block.name.isEmpty || image.block.name == block.name)
+            }
+            guard let found else {
+                let listed = left.map { "\($0.name) of \($0.byteCount) bytes" }
+                throw SnapError(
+                    .mismatch,
+                    "leaves out \(listed.joined(separator: ", ")), which the image of "
+                        + "\(image.block.byteCount) bytes is not", path: path)
+            }
+            return image.named(left.remove(at: found).name)
+        }
+    }
+}
