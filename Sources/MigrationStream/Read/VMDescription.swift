@@ -11,20 +11,20 @@ struct VMDescription {
 
     private struct Device: Decodable {
         let name: String
-        let instance_id: UInt32
+        let instanceId: UInt32
         let fields: [Field]?
         let subsections: [Subsection]?
     }
 
     private struct Subsection: Decodable {
-        let vmsd_name: String
+        let vmsdName: String
         let fields: [Field]?
         let subsections: [Subsection]?
     }
 
     private struct Field: Decodable {
         let size: Int?
-        let array_len: Int?
+        let arrayLen: Int?
     }
 
     /// Each device in stream order; a length in bytes where it can be had.
@@ -39,10 +39,12 @@ struct VMDescription {
     /// - Parameter json: The text.
     /// - Returns: nil if it is none.
     init?(_ json: [UInt8]) {
-        guard let root = try? JSONDecoder().decode(Root.self, from: Data(json)) else { return nil }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        guard let root = try? decoder.decode(Root.self, from: Data(json)) else { return nil }
         devices = root.devices.map { device in
             (
-                device.name, device.instance_id,
+                device.name, device.instanceId,
                 Self.byteCount(device.fields ?? [], device.subsections ?? [])
             )
         }
@@ -68,7 +70,7 @@ struct VMDescription {
     private static func byteCount(_ fields: [Field], _ subsections: [Subsection]) -> Int? {
         var sum = 0
         for field in fields {
-            guard let size = field.size, size >= 0, case let length = field.array_len ?? 1,
+            guard let size = field.size, size >= 0, case let length = field.arrayLen ?? 1,
                 length >= 0
             else { return nil }
             let (bytes, isTooLong) = size.multipliedReportingOverflow(by: length)
@@ -76,7 +78,7 @@ struct VMDescription {
             sum += bytes
         }
         for subsection in subsections {
-            let head = 6 + subsection.vmsd_name.utf8.count
+            let head = 6 + subsection.vmsdName.utf8.count
             guard
                 let bytes = byteCount(subsection.fields ?? [], subsection.subsections ?? []),
                 bytes <= Int.max - sum - head
