@@ -13,8 +13,9 @@ BUILD = $(SWIFT) build -c release --static-swift-stdlib --product snap
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) groff zstd
-DEMO_PACKAGES = $(BUILD_PACKAGES) busybox-static python3 qemu-system-x86
+GUEST_PACKAGES = busybox-static python3 qemu-system-x86
+TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff zstd
+DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
 

@@ -56,6 +56,13 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "QEMUMonitor",
+            dependencies: [
+                "GuestMemory", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "CheckpointIndex",
             dependencies: [
                 "GuestMemory", "SnapSystem", .product(name: "GRDB", package: "GRDB.swift"),
@@ -65,8 +72,8 @@ let package = Package(
         .target(
             name: "SnapEngine",
             dependencies: [
-                "CheckpointIndex", "SavevmFormat", "MigrationStream", "Codecs", "GuestMemory",
-                "SnapSystem",
+                "CheckpointIndex", "SavevmFormat", "MigrationStream", "QEMUMonitor", "Codecs",
+                "GuestMemory", "SnapSystem",
             ],
             swiftSettings: strict),
         .executableTarget(

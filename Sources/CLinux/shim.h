@@ -17,3 +17,12 @@ enum {
     snap_o_tmpfile = 020000000, /* O_TMPFILE without its O_DIRECTORY, open(2) */
     snap_at_symlink_follow = 0x400, /* AT_SYMLINK_FOLLOW, linkat(2) */
 };
+
+/* unix(7), cmsg(3): Swift does not see the macros that lay a control message out. */
+struct snap_descriptor_message {
+    unsigned long length; /* CMSG_LEN(sizeof(int)) */
+    int level, type;      /* SOL_SOCKET, SCM_RIGHTS */
+    int descriptor, padding;
+};
+struct snap_peer { int process; unsigned int user, group; }; /* struct ucred, unix(7) */
+enum { snap_so_peercred = 17 };                              /* SO_PEERCRED, x86 and ARM */

@@ -26,21 +26,37 @@ public enum Interruption {
     /// multi-threaded caller may without meaning us, is let through.
     public static func install() {
         _ = isRequested  // the handler must not be the first to touch the flag
-        var action = sigaction()
-        unsafe action.__sigaction_handler.sa_handler = { _ in
-            Interruption.requested.store(true, ordering: .relaxed)
-        }
-        // A second signal ends the process where the first is not seen, as in a write to a pipe
-        // that nobody reads. What is being written has no name yet.
-        action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
         var numbers = sigset_t()
         unsafe sigemptyset(&numbers)
         for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {
-            unsafe sigaction(number, &action, nil)
+            // A second signal ends the process where the first is not seen, as in a write to a
+            // pipe that nobody reads. What is being written has no name yet.
+            catchSignal(number, onceOnly: true)
             unsafe sigaddset(&numbers, number)
         }
         unsafe sigprocmask(SIG_UNBLOCK, &numbers, nil)
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
+    }
+
+    /// Runs what must come to its own end: however many signals come meanwhile, they only ask.
+    ///
+    /// - Parameter body: What is run.
+    public static func enduring<Result, Failure>(
+        _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let numbers = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
+        for number in numbers { catchSignal(number, onceOnly: false) }
+        defer { for number in numbers { catchSignal(number, onceOnly: true) } }
+        return try body()
+    }
+
+    private static func catchSignal(_ number: Int32, onceOnly: Bool) {
+        var action = sigaction()
+        unsafe action.__sigaction_handler.sa_handler = { _ in
+            Interruption.requested.store(true, ordering: .relaxed)
+        }
+        action.sa_flags = onceOnly ? Int32(bitPattern: UInt32(SA_RESETHAND)) : 0
+        unsafe sigaction(number, &action, nil)
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {

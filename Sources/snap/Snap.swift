@@ -12,9 +12,10 @@ struct Snap: ParsableCommand {
         abstract:
             "Keeps the memory of virtual machines: compact checkpoints, restored byte for byte.",
         discussion: """
-            A guest must be paused while its memory image is saved.
+            A guest must be paused while its memory image is saved; --qmp sees to that itself.
 
             EXAMPLES
+              snap save --qmp /run/web1.qmp --guest web1
               snap save /dev/shm/web1.mem --guest web1 --device-state web1.vmstate
               snap list
               snap restore web1@latest /dev/shm/web1.mem
@@ -30,8 +31,8 @@ struct Snap: ParsableCommand {
               66   input, guest or checkpoint not found
               70   internal error
               73   output exists or can't be made
-              74   I/O error, no space included
-              75   locked by another snap
+              74   I/O error, no space included; QEMU refuses
+              75   locked by another snap, or the QMP socket is in use
               76   unsupported version or format
               77   permission
               78   the image does not fit: its length, or its bitmap's
@@ -40,7 +41,7 @@ struct Snap: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             SaveCommand.self, ListCommand.self, ShowCommand.self, RestoreCommand.self,
-            DeleteCommand.self, ReindexCommand.self,
+            DiffCommand.self, DeleteCommand.self, ReindexCommand.self,
         ])
 }
 

@@ -28,7 +28,7 @@ struct TestStore: Sendable {
     ) throws -> Checkpoint {
         var save = Save(.image(image, nil), guest: guest)
         try configure(&save)
-        return try save.run(in: path, calls, warn: warn)
+        return try save.run(in: path, calls, warn: warn).checkpoint
     }
 
     @discardableResult

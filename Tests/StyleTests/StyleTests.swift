@@ -15,9 +15,10 @@ struct StyleTests {
         "SavevmFormat": ["Codecs", "GuestMemory", "SnapSystem", "CXXHash"],
         "CheckpointIndex": ["GuestMemory", "SnapSystem"],
         "MigrationStream": ["Codecs", "GuestMemory", "SnapSystem"],
+        "QEMUMonitor": ["GuestMemory", "SnapSystem"],
         "SnapEngine": [
-            "CheckpointIndex", "SavevmFormat", "MigrationStream", "Codecs", "GuestMemory",
-            "SnapSystem",
+            "CheckpointIndex", "SavevmFormat", "MigrationStream", "QEMUMonitor", "Codecs",
+            "GuestMemory", "SnapSystem",
         ],
         "snap": ["SnapEngine", "MigrationStream", "GuestMemory", "SnapSystem"],
     ]

@@ -13,6 +13,12 @@ package struct StreamContent: Sendable {
     package let elements: [StreamElement]
     /// The file that holds their bytes.
     package let bytes: SharedFile
+
+    /// The blocks that are listed and of which no page has come, because others share them.
+    package var ignoredBlocks: [RAMBlock] {
+        configuration.ignoresShared
+            ? blocks.indices.filter { !sentBlocks.contains($0) }.map { blocks[$0] } : []
+    }
 }
 
 /// An element of a stream that is kept.

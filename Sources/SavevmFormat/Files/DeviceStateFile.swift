@@ -65,28 +65,84 @@ package struct DeviceStateFile: ~Copyable {
         var content = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
         var offset = section.firstOffset
         for piece in section.pieces {
-            let stored = try ends.read(
-                byteCount: piece.storedByteCount, at: offset, "device section")
-            try ByteReader(stored, path: ends.path, startOffset: offset)
-                .check(piece.checksum, "device section")
-            let range = 0..<piece.byteCount
-            let isWhole = stored.withBytes { stored in
-                content.withMutableBytes(range) { content in
-                    if piece.codec == .zlib { return inflater.inflate(stored, into: &content) }
-                    content.copy(stored)
-                    return true
-                }
-            }
-            try content.withBytes(range) { (content) throws(SnapError) in
-                guard isWhole, Hash128(checksumOf: content) == piece.contentChecksum else {
-                    throw SnapError(
-                        .damaged,
-                        "device section \(section.identity.name) has other content than saved",
-                        path: ends.path, offset: offset)
-                }
+            try read(piece, of: section, at: offset, inflater, into: &content)
+            try content.withBytes(0..<piece.byteCount) { (content) throws(SnapError) in
                 try body(content)
             }
             offset += piece.storedByteCount
         }
+    }
+
+    private func read(
+        _ piece: SectionPiece, of section: StoredSection, at offset: Int,
+        _ inflater: borrowing Inflater, into content: inout MemoryBuffer
+    ) throws(SnapError) {
+        let stored = try ends.read(byteCount: piece.storedByteCount, at: offset, "device section")
+        try ByteReader(stored, path: ends.path, startOffset: offset)
+            .check(piece.checksum, "device section")
+        let range = 0..<piece.byteCount
+        let isWhole = stored.withBytes { stored in
+            content.withMutableBytes(range) { content in
+                if piece.codec == .zlib { return inflater.inflate(stored, into: &content) }
+                content.copy(stored)
+                return true
+            }
+        }
+        let checksum = content.withBytes(range) { Hash128(checksumOf: $0) }
+        guard isWhole, checksum == piece.contentChecksum else {
+            throw SnapError(
+                .damaged, "device section \(section.identity.name) has other content than saved",
+                path: ends.path, offset: offset)
+        }
+    }
+
+    /// How many bytes of a device's own state differ from those of another checkpoint's.
+    ///
+    /// Those that only one of them has all differ.
+    ///
+    /// - Parameters:
+    ///   - section: The section.
+    ///   - other: The other checkpoint's.
+    ///   - file: The file that it is in.
+    /// - Throws: `.damaged` with the place, `.inputOutput`.
+    package func differingByteCount(
+        of section: StoredSection, from other: StoredSection, in file: borrowing DeviceStateFile
+    ) throws(SnapError) -> Int {
+        let common = min(section.state.count, other.state.count)
+        var count = max(section.state.count, other.state.count) - common
+        let step = Limits.clusterByteCountMax
+        for start in stride(from: 0, to: common, by: step) {
+            let part = start..<min(start + step, common)
+            let mine = try bytes(of: section, part)
+            let theirs = try file.bytes(of: other, part)
+            if mine != theirs { count += zip(mine, theirs).count { $0 != $1 } }
+        }
+        return count
+    }
+
+    /// Some bytes of a device's own state.
+    private func bytes(
+        of section: StoredSection, _ range: Range<Int>
+    ) throws(SnapError) -> [UInt8] {
+        let wanted =
+            section.state.lowerBound + range.lowerBound..<section.state.lowerBound
+            + range.upperBound
+        let inflater = Inflater()
+        var content = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
+        var bytes: [UInt8] = []
+        var start = 0
+        var offset = section.firstOffset
+        for piece in section.pieces {
+            let part = wanted.clamped(to: start..<start + piece.byteCount)
+            if !part.isEmpty {
+                try read(piece, of: section, at: offset, inflater, into: &content)
+                content.withBytes(part.lowerBound - start..<part.upperBound - start) {
+                    bytes.append(copying: $0)
+                }
+            }
+            start += piece.byteCount
+            offset += piece.storedByteCount
+        }
+        return bytes
     }
 }

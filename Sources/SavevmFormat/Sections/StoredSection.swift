@@ -49,10 +49,13 @@ package struct StoredDeviceState: Sendable, Equatable {
         self.name = name
     }
 
-    /// The sections that hold a device's state, as the index and the command speak of them.
-    package var summaries: [DeviceSection] {
-        sections.filter { $0.kind == .opaque || $0.kind == .device }.map(\.summary)
+    /// The sections that hold a device's state, or a whole file.
+    package var listedSections: [StoredSection] {
+        sections.filter { $0.kind == .opaque || $0.kind == .device }
     }
+
+    /// The same, as the index and the command speak of them.
+    package var summaries: [DeviceSection] { listedSections.map(\.summary) }
 
     static func encode(_ files: [StoredDeviceState]) -> [UInt8] {
         var writer = ByteWriter()

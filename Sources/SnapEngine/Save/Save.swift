@@ -98,6 +98,8 @@ package struct Save: Sendable {
     package var level = 1
     /// The user's words for it.
     package var label: String?
+    /// Whether a guest that a save which died has left paused is let go first.
+    package var resumesStale = false
     /// How many workers, at least 1.
     package var jobs = 1
     /// How long to wait for a lock.
@@ -117,10 +119,19 @@ package struct Save: Sendable {
         self.guest = guest
     }
 
+    /// What a save has done.
+    package struct Outcome: Sendable {
+        /// The new checkpoint.
+        package let checkpoint: Checkpoint
+        /// How long a running guest was stopped for it; nil if it was not.
+        package let standstill: Duration?
+    }
+
     /// Takes the checkpoint.
     ///
-    /// On failure the store's checkpoints are what they were. An index row that cannot be written
-    /// after the checkpoint is safe is a warning: the next save adopts the file.
+    /// On failure the store's checkpoints are what they were, and a guest that was running runs.
+    /// An index row that cannot be written after the checkpoint is safe is a warning: the next
+    /// save adopts the file.
     ///
     /// - Parameters:
     ///   - store: The store's directory; made if it is not there.
@@ -132,7 +143,7 @@ package struct Save: Sendable {
     ///   `.interrupted`.
     package func run(
         in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
-    ) throws(SnapError) -> Checkpoint {
+    ) throws(SnapError) -> Outcome {
         // Inputs first: a command that cannot work leaves no new store behind.
         let inputs = try SaveInputs(self, calls)
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
@@ -148,27 +159,41 @@ package struct Save: Sendable {
                 .unsupported, "guest \(guest) has used all \(Checkpoint.numberMax) numbers",
                 path: directory.directory.path)
         }
-        let indexed: IndexedCheckpoint
+        let taken: (indexed: IndexedCheckpoint, standstill: Duration?, failure: SnapError?)
         do throws(SnapError) {
-            let content = try inputs.read(scratch: directory.directory)
-            let parent = try findParent(
-                for: content.images.map(\.block), directory, store.index, without: present.lost)
-            indexed = try SaveSession(
-                self, content, number: number, parent, directory.directory, store.identity
-            ).write()
+            if case .monitor(let socket) = source {
+                taken = try saveRunning(
+                    Standstill(socket, self, directory.directory, warn: warn), number, directory,
+                    store, without: present.lost)
+            } else {
+                let content = try inputs.read(scratch: directory.directory)
+                let parent = try findParent(
+                    for: content.images.map(\.block), directory, store.index,
+                    without: present.lost)
+                let indexed = try SaveSession(
+                    self, content, number: number, parent, directory.directory, store.identity
+                ).write()
+                taken = (indexed, nil, nil)
+            }
         } catch let error where error.code == .damaged && error.hint == nil {
             throw error.with(hint: "snap save --full shares nothing with what is damaged")
         }
-        do { try store.index.insert([indexed]) } catch {
+        let checkpoint = taken.indexed.checkpoint
+        do { try store.index.insert([taken.indexed]) } catch {
             let reason = "\(error)"
             warn(
                 SnapError(
                     error.code,
-                    "\(indexed.checkpoint.reference) is saved, but not in the index: \(reason)",
+                    "\(checkpoint.reference) is saved, but not in the index: \(reason)",
                     hint: "the next save of the guest, or snap reindex, adds it"))
         }
         _ = consume lock
-        return indexed.checkpoint
+        if let failure = taken.failure {
+            throw SnapError(
+                failure.code, "\(checkpoint.reference) is saved, but the \(failure.message)",
+                path: failure.path, hint: failure.hint)
+        }
+        return Outcome(checkpoint: checkpoint, standstill: taken.standstill)
     }
 
     private func check(_ parent: Checkpoint) throws(SnapError) {
@@ -178,7 +203,7 @@ package struct Save: Sendable {
     }
 
     /// Opens the checkpoint to share with, and decides what of it can be shared.
-    private func findParent(
+    func findParent(
         for blocks: [RAMBlock], _ guest: GuestDirectory, _ index: CheckpointIndex,
         without lost: Set<Int>
     ) throws(SnapError) -> SaveParent? {

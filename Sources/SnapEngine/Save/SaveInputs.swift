@@ -150,27 +150,58 @@ extension SaveContent {
         deviceStates.append(DeviceState(name: name, file: stream.bytes, stream: stream))
     }
 
+    /// Describes a running guest.
+    ///
+    /// - Parameters:
+    ///   - images: Its RAM, in files; those that are not this guest's RAM are left out.
+    ///   - stream: Its device state.
+    ///   - path: Its QMP socket, for messages.
+    /// - Throws: `.mismatch` if RAM is neither in a file nor in the stream, `.usage`.
+    init(
+        _ images: [MemoryImage], _ stream: StreamContent, path: FilePath
+    ) throws(SnapError) {
+        self.images = images.filter { image in
+            stream.ignoredBlocks.contains { Self.matches(image.block, $0) }
+        }
+        deviceStates = []
+        try nameImages(by: stream, path: path)
+        deviceStates = [
+            DeviceState(
+                name: try GuestName(checking: SaveInputs.ownDeviceState, as: "device state"),
+                file: stream.bytes, stream: stream)
+        ]
+    }
+
     /// Gives the images the names of the RAM blocks that a device-only stream lists and leaves out.
     private mutating func nameImages(
         by stream: StreamContent, path: FilePath
     ) throws(SnapError) {
-        var left = stream.blocks.indices.filter { !stream.sentBlocks.contains($0) }
-            .map { stream.blocks[$0] }
+        var left = stream.ignoredBlocks
         // A stream without such a list says nothing about the RAM.
         guard !left.isEmpty else { return }
+        let describe = { (blocks: [RAMBlock]) in
+            blocks.map { "\($0.name) of \($0.byteCount) bytes" }.joined(separator: ", ")
+        }
         images = try images.map { image throws(SnapError) in
-            let found = left.firstIndex { block in
-                block.byteCount == image.block.byteCount
-                    && (image.block.name.isEmpty || image.block.name == block.name)
-            }
-            guard let found else {
-                let listed = left.map { "\($0.name) of \($0.byteCount) bytes" }
+            guard let found = left.firstIndex(where: { Self.matches(image.block, $0) }) else {
                 throw SnapError(
                     .mismatch,
-                    "leaves out \(listed.joined(separator: ", ")), which the image of "
+                    "leaves out the RAM \(describe(left)), which the image of "
                         + "\(image.block.byteCount) bytes is not", path: path)
             }
             return image.named(left.remove(at: found).name)
         }
+        guard left.isEmpty else {
+            throw SnapError(
+                .mismatch, "leaves out the RAM \(describe(left)), of which there is no image",
+                path: path, hint: "--ram-block gives each of several blocks")
+        }
+    }
+
+    /// Whether an image is a block: old machine types call it by the whole path of its backend.
+    private static func matches(_ image: RAMBlock, _ block: RAMBlock) -> Bool {
+        image.byteCount == block.byteCount
+            && (image.name.isEmpty || block.name == image.name
+                || block.name == "/objects/" + image.name)
     }
 }

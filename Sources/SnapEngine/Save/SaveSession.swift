@@ -50,10 +50,12 @@ struct SaveSession: Sendable {
     ///
     /// On failure neither of the files is there.
     ///
+    /// - Parameter pagesAreRead: Called when the images are no longer needed.
     /// - Returns: What the index is to know.
     /// - Throws: What reading the images and the parent, and writing the files, throw.
-    func write() throws(SnapError) -> IndexedCheckpoint {
+    func write(pagesAreRead: () -> Void = {}) throws(SnapError) -> IndexedCheckpoint {
         let output = try writePages()
+        pagesAreRead()
         let (seal, sections) = try writeDeviceState()
         do throws(SnapError) {
             return indexed(try output.finish(seal), sections)

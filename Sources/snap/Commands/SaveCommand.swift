@@ -14,7 +14,8 @@ struct SaveCommand: ParsableCommand {
             IMAGE is the raw memory of a guest that is paused, the file behind a QEMU \
             memory-backend-file, say; or a QEMU migration stream, which is told by its first \
             bytes; or -, such a stream on standard input. Several RAM blocks, each in a file of \
-            its own, are given by --ram-block instead. The first checkpoint is full; each later \
+            its own, are given by --ram-block instead; --qmp does all of it for a running guest: \
+            stop, device state, RAM, and on. The first checkpoint is full; each later \
             one stores what has changed since the newest, or since --parent. Zero pages cost \
             nothing, and holes of the image are not even read.
 
@@ -22,6 +23,7 @@ struct SaveCommand: ParsableCommand {
               snap save /dev/shm/web1.mem --guest web1
               snap save web1.mem --guest web1 --device-state web1.vmstate --label nightly
               snap save web1.mig --guest web1
+              snap save --qmp /run/web1.qmp --guest web1
               in QEMU's monitor: migrate "exec:snap save - --guest web1"
               snap save web1.mem --guest web1 --parent web1:3
               snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
@@ -33,7 +35,7 @@ struct SaveCommand: ParsableCommand {
               65   the image shrank while it was read, a stream is damaged or cut short
               66   an input or the parent is not there
               74   I/O error, no space included
-              75   another snap is saving this guest
+              75   another snap is saving this guest, or one that died has left it paused
               76   a form that cannot be read: a multifd channel, a disk image, a core
               78   the image's length does not fit, or the bitmap's
             """)
@@ -49,6 +51,15 @@ struct SaveCommand: ParsableCommand {
             "A raw file that is one of several RAM blocks, and where the guest sees it.",
             valueName: "name=path[@address]"))
     var ramBlock: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Save a running guest, which stands still meanwhile: the QMP socket of its QEMU.",
+            valueName: "socket"))
+    var qmp: String?
+
+    @Flag(help: "First let a guest go on that a killed save has left paused.")
+    var resumeStale = false
 
     @Option(help: ArgumentHelp("What IMAGE is, whatever its first bytes say.", valueName: "form"))
     var format: Format?
@@ -94,11 +105,15 @@ struct SaveCommand: ParsableCommand {
         if full && parent != nil {
             throw ValidationError("--full shares nothing, --parent names what to share with")
         }
-        if image == nil && ramBlock.isEmpty {
-            throw ValidationError("neither IMAGE nor --ram-block is given")
+        guard [image != nil, !ramBlock.isEmpty, qmp != nil].count(where: \.self) == 1 else {
+            throw ValidationError("give one of IMAGE, --ram-block and --qmp")
         }
-        if image != nil && !ramBlock.isEmpty {
-            throw ValidationError("IMAGE and --ram-block exclude each other")
+        if qmp != nil && !(dirtyBitmap.isEmpty && deviceState.isEmpty) {
+            throw ValidationError(
+                "--qmp asks QEMU for all it needs: no --device-state, no --dirty-bitmap")
+        }
+        if resumeStale && qmp == nil {
+            throw ValidationError("--resume-stale is for --qmp")
         }
         if format == .raw && image == "-" {
             throw ValidationError("IMAGE is -: only a QEMU stream is read from a pipe")
@@ -131,28 +146,42 @@ struct SaveCommand: ParsableCommand {
         save.comparesBytes = compareBytes
         save.level = level
         save.label = label
+        save.resumesStale = resumeStale
         save.jobs = jobs.count
         save.patience = common.patience
         let clock = ContinuousClock()
         let start = clock.now
-        let checkpoint = try save.run(
+        let outcome = try save.run(
             in: common.storePath(), .kernel, warn: Report.warning)
+        let checkpoint = outcome.checkpoint
         let elapsed = clock.now - start
-        if common.json {
-            var json = JSONWriter()
-            json.object { json in
-                checkpoint.writeFields(&json)
-                json.field("elapsedSeconds", elapsed)
-            }
-            Report.done(json.text + "\n")
-        } else if !common.quiet {
-            Report.done(checkpoint.savedLine(elapsed))
+        if common.quiet && !common.json { return }
+        let text =
+            common.json
+            ? json(outcome, elapsed)
+            : checkpoint.savedLine(elapsed, standstill: outcome.standstill)
+        if image == "-" {
+            // QEMU has closed the standard output of what it executes.
+            try? Report.result(text)
+        } else {
+            Report.done(text)
         }
+    }
+
+    private func json(_ outcome: Save.Outcome, _ elapsed: Duration) -> String {
+        var json = JSONWriter()
+        json.object { json in
+            outcome.checkpoint.writeFields(&json)
+            json.field("elapsedSeconds", elapsed)
+            if qmp != nil { json.field("standstillSeconds", outcome.standstill) }
+        }
+        return json.text + "\n"
     }
 
     private func source() throws(SnapError) -> Save.Source {
         if image == "-" { return .standardInput }
         if let image { return .image(FilePath(image), format?.imageFormat) }
+        if let qmp { return .monitor(FilePath(qmp)) }
         var files: [Save.RAMBlockFile] = []
         for text in ramBlock {
             let file = try Self.ramBlockFile(text)

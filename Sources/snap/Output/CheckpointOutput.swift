@@ -51,14 +51,19 @@ extension Checkpoint {
 
     /// The line that `save` prints.
     ///
-    /// - Parameter elapsed: How long the save took.
-    func savedLine(_ elapsed: Duration) -> String {
+    /// - Parameters:
+    ///   - elapsed: How long the save took.
+    ///   - standstill: How long the guest stood still, if it did.
+    func savedLine(_ elapsed: Duration, standstill: Duration?) -> String {
         let of = parent.map { " of \($0)" } ?? ""
-        let parts = [
+        var parts = [
             reference, kind + of, memoryByteCount.asByteCount,
             pages.changed.counted("page") + " changed", "\(storedByteCount.asByteCount) stored",
             elapsed.seconds(fractionDigits: 2) + " s",
         ]
+        if let standstill {
+            parts.append("guest stood still \(standstill.seconds(fractionDigits: 3)) s")
+        }
         return parts.joined(separator: "  ") + "\n"
     }
 }

@@ -57,10 +57,10 @@ struct JSONWriter {
         needsComma = true
     }
 
-    /// Writes a field with seconds, to the millisecond.
-    mutating func field(_ name: String, _ value: Duration) {
+    /// Writes a field with seconds, to the millisecond, or null.
+    mutating func field(_ name: String, _ value: Duration?) {
         key(name)
-        bytes.append(contentsOf: value.seconds(fractionDigits: 3).utf8)
+        bytes.append(contentsOf: (value?.seconds(fractionDigits: 3) ?? "null").utf8)
         needsComma = true
     }
 

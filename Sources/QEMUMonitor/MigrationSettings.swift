@@ -1,0 +1,60 @@
+/// How QEMU migrates: the part of it that a save changes and puts back.
+package struct MigrationSettings: Codable, Sendable, Equatable {
+    /// A capability and whether it is on.
+    package struct Capability: Codable, Sendable, Equatable {
+        let capability: String
+        let state: Bool
+    }
+
+    /// What is not on or off.
+    struct Parameters: Codable, Sendable, Equatable {
+        enum CodingKeys: String, CodingKey {
+            case maxBandwidth = "max-bandwidth"
+        }
+        let maxBandwidth: UInt64
+    }
+
+    struct Request: Encodable {
+        let capabilities: [Capability]
+    }
+
+    let capabilities: [Capability]
+    let parameters: Parameters
+
+    /// The capability that leaves RAM out which others share.
+    private static let ignoreShared = "x-ignore-shared"
+    /// Those that change nothing in the stream of a guest that is stopped, or that must be the
+    /// same in the destination.
+    private static let harmless: Set<String> = ["events", "validate-uuid", "late-block-activate"]
+    /// In bytes a second; QEMU takes it for no limit.
+    private static let bandwidthMax: UInt64 = 1 << 40
+
+    init(_ capabilities: [Capability], _ parameters: Parameters) {
+        self.capabilities = capabilities
+        self.parameters = parameters
+    }
+
+    var request: Request { Request(capabilities: capabilities) }
+
+    /// What has to be set so that only device state is sent, at once and in one stream.
+    package var forDeviceState: MigrationSettings {
+        MigrationSettings(
+            changed.map { Capability(capability: $0.capability, state: !$0.state) },
+            Parameters(maxBandwidth: max(parameters.maxBandwidth, Self.bandwidthMax)))
+    }
+
+    /// What puts back what `forDeviceState` changes.
+    package var toPutBack: MigrationSettings { MigrationSettings(changed, parameters) }
+
+    private var changed: [Capability] {
+        capabilities.filter {
+            !Self.harmless.contains($0.capability)
+                && $0.state != ($0.capability == Self.ignoreShared)
+        }
+    }
+
+    /// Whether QEMU can leave shared RAM out.
+    package var canIgnoreShared: Bool {
+        capabilities.contains { $0.capability == Self.ignoreShared }
+    }
+}

@@ -1,0 +1,202 @@
+import GuestMemory
+package import SnapSystem
+package import SystemPackage
+
+/// A guest under a running QEMU, as far as a checkpoint needs it.
+package struct RunningGuest: ~Copyable {
+    private struct Status: Decodable {
+        let status: String
+        let running: Bool
+    }
+
+    private struct Child: Decodable {
+        let name: String
+        let type: String
+    }
+
+    private struct Property: Encodable {
+        let path: String
+        let property: String
+    }
+
+    private struct Place: Encodable {
+        let path: String
+    }
+
+    private struct Migration: Decodable {
+        enum CodingKeys: String, CodingKey {
+            case status
+            case reason = "error-desc"
+        }
+        let status: String?
+        let reason: String?
+    }
+
+    private struct Descriptor: Encodable {
+        let fdname: String
+    }
+
+    private struct Target: Encodable {
+        let uri: String
+    }
+
+    /// A file behind some of the guest's RAM.
+    package struct Backend: Sendable, Equatable {
+        /// The backend's id, which is the RAM block's name.
+        package let name: String
+        /// Where it is.
+        package let path: FilePath
+    }
+
+    private var client: QMPClient
+
+    /// The name of the descriptor that QEMU is given.
+    private static let descriptorName = "snap-device-state"
+    private static let fileBackend = "child<memory-backend-file>"
+
+    /// Connects to QEMU.
+    ///
+    /// - Parameters:
+    ///   - path: The QMP socket.
+    ///   - patience: How long to wait for another client to leave.
+    ///   - calls: The seam.
+    /// - Throws: As `QMPClient.connect`.
+    package init(
+        _ path: FilePath, patience: Duration, _ calls: SystemCalls
+    ) throws(SnapError) {
+        client = try QMPClient.connect(to: path, patience: patience, calls)
+    }
+
+    /// QEMU's process; 0 if it is not to be seen from here.
+    package var process: Int { client.process }
+
+    /// Whether calls go on though the command was asked to end.
+    package var endures: Bool {
+        get { client.endures }
+        set { client.endures = newValue }
+    }
+
+    /// The guest's state as QEMU names it.
+    ///
+    /// - Throws: As `QMPClient.ask`.
+    package mutating func status() throws(SnapError) -> (name: String, isRunning: Bool) {
+        let status: Status = try client.ask("query-status")
+        return (status.status, status.running)
+    }
+
+    /// Stops the guest.
+    ///
+    /// - Throws: As `QMPClient.execute`.
+    package mutating func stop() throws(SnapError) {
+        try client.execute("stop", QMPClient.Nothing())
+    }
+
+    /// Lets the guest go on.
+    ///
+    /// - Throws: As `QMPClient.execute`.
+    package mutating func resume() throws(SnapError) {
+        try client.execute("cont", QMPClient.Nothing())
+    }
+
+    /// The files that QEMU shares the guest's RAM through.
+    ///
+    /// - Throws: `.unsupported` if there are none, and what `QMPClient.ask` throws.
+    package mutating func backends() throws(SnapError) -> [Backend] {
+        let children: [Child] = try client.ask("qom-list", Place(path: "/objects"))
+        var backends: [Backend] = []
+        for child in children where child.type == Self.fileBackend {
+            let object = "/objects/\(child.name)"
+            let isShared: Bool = try client.ask(
+                "qom-get", Property(path: object, property: "share"))
+            guard isShared else { continue }
+            let path: String = try client.ask(
+                "qom-get", Property(path: object, property: "mem-path"))
+            backends.append(Backend(name: child.name, path: resolved(FilePath(path))))
+        }
+        guard !backends.isEmpty else {
+            throw SnapError(
+                .unsupported, "no RAM of this guest is in a shared file", path: client.path,
+                hint: "-object memory-backend-file,share=on puts it there; without, "
+                    + "migrate \"exec:snap save - --guest NAME\" saves it")
+        }
+        return backends
+    }
+
+    /// A path as QEMU means it, which may be in another directory than snap.
+    private func resolved(_ path: FilePath) -> FilePath {
+        guard path.isRelative, process > 0 else { return path }
+        return FilePath("/proc/\(process)/cwd").appending(path.components)
+    }
+
+    /// Gives QEMU a moment before it is asked again.
+    ///
+    /// - Throws: `.interrupted` or `.inputOutput`.
+    package mutating func pause() throws(SnapError) {
+        try client.pause()
+    }
+
+    // MARK: Device state
+
+    /// Whether a migration is under way.
+    ///
+    /// - Throws: As `QMPClient.ask`.
+    package mutating func isMigrating() throws(SnapError) -> Bool {
+        let migration: Migration = try client.ask("query-migrate")
+        let ended = ["none", "completed", "failed", "cancelled"]
+        return migration.status.map { !ended.contains($0) } ?? false
+    }
+
+    /// Has the device state written into a pipe.
+    ///
+    /// - Parameter writing: The pipe's writing end, of which QEMU gets a descriptor of its own.
+    /// - Throws: As `QMPClient.execute`.
+    package mutating func startDeviceState(into writing: SharedFile) throws(SnapError) {
+        try client.execute(
+            "getfd", Descriptor(fdname: Self.descriptorName), passing: writing.file)
+        try client.execute("migrate", Target(uri: "fd:\(Self.descriptorName)"))
+    }
+
+    /// Waits until the migration whose bytes have all been read is over.
+    ///
+    /// - Throws: `.inputOutput` if it failed, and what `QMPClient.ask` throws.
+    package mutating func finishDeviceState() throws(SnapError) {
+        while try isMigrating() { try client.pause() }
+        let migration: Migration = try client.ask("query-migrate")
+        guard migration.status == "completed" else {
+            throw SnapError(
+                .inputOutput,
+                "QEMU's migration ended as \(migration.status ?? "nothing"): "
+                    + (migration.reason ?? "no reason is given"), path: client.path)
+        }
+    }
+
+    /// Ends a migration that has not ended.
+    ///
+    /// - Throws: As `QMPClient.execute`.
+    package mutating func cancelMigration() throws(SnapError) {
+        guard try isMigrating() else { return }
+        try client.execute("migrate_cancel", QMPClient.Nothing())
+        while try isMigrating() { try client.pause() }
+    }
+
+    // MARK: Settings
+
+    /// Changes how QEMU migrates.
+    ///
+    /// - Parameter settings: What to set.
+    /// - Throws: As `QMPClient.execute`.
+    package mutating func apply(_ settings: MigrationSettings) throws(SnapError) {
+        try client.execute("migrate-set-parameters", settings.parameters)
+        if settings.capabilities.isEmpty { return }
+        try client.execute("migrate-set-capabilities", settings.request)
+    }
+
+    /// How QEMU migrates.
+    ///
+    /// - Throws: As `QMPClient.ask`.
+    package mutating func settings() throws(SnapError) -> MigrationSettings {
+        MigrationSettings(
+            try client.ask("query-migrate-capabilities"), try client.ask("query-migrate-parameters")
+        )
+    }
+}
