@@ -11,10 +11,10 @@ public struct MemoryStage: ~Copyable {
     private var blocks: [RAMBlock] = []
     private var starts: [Int] = []
     private var byteCount = 0
+    private let writer: RunWriter
     /// Pages on their way into the file: where the first goes, and the bytes so far.
-    private var run = MemoryBuffer(byteCount: Unit.byteCount)
     private var runStart = 0
-    private var runByteCount = 0
+    private var run: [UInt8] = []
     /// The pages of the file that have been written, by unit.
     private var written: [Int: PageSet] = [:]
 
@@ -25,6 +25,7 @@ public struct MemoryStage: ~Copyable {
     public init(in directory: Directory) throws(SnapError) {
         shared = SharedFile(
             try PendingFile.scratch(in: directory, for: "a scratch file for guest memory"))
+        writer = RunWriter(shared)
     }
 
     /// Adds a block, all of it zero.
@@ -49,14 +50,13 @@ public struct MemoryStage: ~Copyable {
         _ bytes: RawSpan, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(block, offset, bytes.byteCount)
-        if place.lowerBound != runStart + runByteCount
-            || runByteCount + bytes.byteCount > run.byteCount
+        if place.lowerBound != runStart + run.count
+            || run.count + bytes.byteCount > Unit.byteCount
         {
             try flush()
             runStart = place.lowerBound
         }
-        run.copy(bytes, to: runByteCount)
-        runByteCount += bytes.byteCount
+        run.append(copying: bytes)
         note(place)
     }
 
@@ -73,7 +73,7 @@ public struct MemoryStage: ~Copyable {
         let place = place(block, offset, byteCount)
         // What was never written is a hole, and most pages that are zero always were.
         guard isWritten(place) else { return }
-        try flush()
+        try settle()
         try shared.file.clear(place)
     }
 
@@ -88,7 +88,7 @@ public struct MemoryStage: ~Copyable {
         into target: inout MutableRawSpan, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(block, offset, target.byteCount)
-        try flush()
+        try settle()
         guard try shared.file.read(into: &target, at: place.lowerBound) == place.count else {
             throw SnapError(.internalFailure, "scratch file has shrunk", path: shared.file.path)
         }
@@ -98,7 +98,7 @@ public struct MemoryStage: ~Copyable {
     ///
     /// - Throws: `.inputOutput` or `.interrupted`.
     public consuming func finish() throws(SnapError) -> [MemoryImage] {
-        try flush()
+        try settle()
         return zip(blocks, starts).map { block, start in
             MemoryImage(block, in: shared, at: start, fileByteCount: byteCount)
         }
@@ -109,12 +109,20 @@ public struct MemoryStage: ~Copyable {
         return starts[block] + offset..<starts[block] + offset + byteCount
     }
 
+    /// Has the run written, some time.
     private mutating func flush() throws(SnapError) {
-        if runByteCount == 0 { return }
-        try run.withBytes(0..<runByteCount) { (bytes) throws(SnapError) in
-            try shared.file.write(bytes, at: runStart)
-        }
-        runByteCount = 0
+        if run.isEmpty { return }
+        let full = run
+        run = []
+        // Most runs are as long as they can be, and growing one by and by would copy it again.
+        run.reserveCapacity(full.count)
+        try writer.write(full, at: runStart)
+    }
+
+    /// Waits until the file holds all that came.
+    private mutating func settle() throws(SnapError) {
+        try flush()
+        try writer.wait()
     }
 
     private mutating func note(_ place: Range<Int>) {

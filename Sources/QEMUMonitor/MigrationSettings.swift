@@ -10,8 +10,10 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     struct Parameters: Codable, Sendable, Equatable {
         enum CodingKeys: String, CodingKey {
             case maxBandwidth = "max-bandwidth"
+            case tlsCredentials = "tls-creds"
         }
         let maxBandwidth: UInt64
+        let tlsCredentials: String?
     }
 
     struct Request: Encodable {
@@ -40,11 +42,16 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     package var forDeviceState: MigrationSettings {
         MigrationSettings(
             changed.map { Capability(capability: $0.capability, state: !$0.state) },
-            Parameters(maxBandwidth: max(parameters.maxBandwidth, Self.bandwidthMax)))
+            Parameters(
+                maxBandwidth: max(parameters.maxBandwidth, Self.bandwidthMax),
+                tlsCredentials: nil))
     }
 
     /// What puts back what `forDeviceState` changes.
-    package var toPutBack: MigrationSettings { MigrationSettings(changed, parameters) }
+    package var toPutBack: MigrationSettings {
+        MigrationSettings(
+            changed, Parameters(maxBandwidth: parameters.maxBandwidth, tlsCredentials: nil))
+    }
 
     private var changed: [Capability] {
         capabilities.filter {
@@ -52,6 +59,9 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
                 && $0.state != ($0.capability == Self.ignoreShared)
         }
     }
+
+    /// Whether QEMU encrypts what it sends, for which both ends have to speak.
+    package var isEncrypted: Bool { !(parameters.tlsCredentials ?? "").isEmpty }
 
     /// Whether QEMU can leave shared RAM out.
     package var canIgnoreShared: Bool {

@@ -61,6 +61,7 @@ enum StreamLimits {
     /// All RAM of a guest, in bytes: 16 TiB.
     static let memoryByteCountMax = 1 << 44
     static let pageByteCounts = [4096, 8192, 16384, 32768, 65536]
+    static let elementCountMax = 1 << 16
     static let descriptionByteCountMax = 16 << 20
     /// The bitmap of a block in a mapped-ram stream, in bytes: that of 2 TiB.
     static let bitmapByteCountMax = 64 << 20

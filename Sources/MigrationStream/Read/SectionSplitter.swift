@@ -76,6 +76,9 @@ struct SectionSplitter: ~Copyable {
 
     private mutating func splitElement() throws(SnapError) -> Bool {
         let place = input.offset
+        guard elements.count < StreamLimits.elementCountMax else {
+            throw input.damage("more than \(StreamLimits.elementCountMax) elements")
+        }
         if let ram = ramElements.first, ram.range.lowerBound == place {
             ramElements.removeFirst()
             elements.append(ram)

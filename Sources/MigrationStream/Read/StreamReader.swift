@@ -135,6 +135,9 @@ package struct StreamReader: ~Copyable {
     /// - Returns: Whether more RAM may follow.
     private mutating func readElement() throws(SnapError) -> Bool {
         let place = input.offset
+        guard max(names.count, ramElements.count) < StreamLimits.elementCountMax else {
+            throw input.damage("more than \(StreamLimits.elementCountMax) elements")
+        }
         let field = try input.peek(1)
         guard let byte = field.first else {
             throw input.damage("stream ends without its end mark")

@@ -52,6 +52,10 @@ struct Standstill: ~Copyable {
                 .unsupported, "this QEMU has no capability x-ignore-shared, which came with 4.0",
                 path: socket)
         }
+        guard !settings.isEncrypted else {
+            throw SnapError(
+                .unsupported, "QEMU is told to encrypt migrations, by tls-creds", path: socket)
+        }
         var images: [MemoryImage] = []
         for backend in try guest.backends() {
             images.append(try MemoryImage(raw: backend.path, name: backend.name, calls))
@@ -147,18 +151,27 @@ struct Standstill: ~Copyable {
     ///   there.
     mutating func end() throws(SnapError) {
         guest.endures = true
+        var failure: SnapError?
         if areSettingsChanged {
-            try guest.cancelMigration()
-            try putSettingsBack()
+            do throws(SnapError) {
+                try guest.cancelMigration()
+                try putSettingsBack()
+            } catch { failure = error }
         }
-        guard isStopped else { return }
-        do throws(SnapError) { try Self.resume(&guest) } catch {
+        if isStopped {
+            do throws(SnapError) { try Self.resume(&guest) } catch {
+                throw SnapError(
+                    error.code, "guest cannot be let go: \(error.message)", path: socket,
+                    hint: "cont in QEMU's monitor, or the next snap save with --resume-stale")
+            }
+            duration = ContinuousClock.now - start
+            isStopped = false
+        }
+        if let failure {
             throw SnapError(
-                error.code, "guest cannot be let go: \(error.message)", path: socket,
-                hint: "cont in QEMU's monitor, or the next snap save with --resume-stale")
+                failure.code, "guest's QEMU migrates otherwise than before: \(failure.message)",
+                path: socket)
         }
-        duration = ContinuousClock.now - start
-        isStopped = false
         try StandstillMarker.remove(in: directory)
     }
 

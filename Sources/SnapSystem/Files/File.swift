@@ -153,8 +153,15 @@ public struct File: ~Copyable, Sendable {
     ///
     /// The corresponding C function is `read`.
     public func readNext(into target: inout MutableRawSpan) throws(SnapError) -> Int {
-        try Interruption.check()
-        do { return try calls.read(descriptor, into: &target) } catch {
+        do throws(Errno) {
+            // A signal may wake another thread than the one that waits here.
+            while !Interruption.isRequested {
+                if try calls.waitToRead(descriptor, milliseconds: 200) {
+                    return try calls.read(descriptor, into: &target)
+                }
+            }
+            throw Errno.interrupted
+        } catch {
             throw SnapError(error, action: "read", path: path)
         }
     }
