@@ -56,7 +56,10 @@ struct SaveInputs: Sendable {
                         guestPhysicalAddress: file.guestPhysicalAddress, calls))
             }
             memory = .images(images)
-        case .monitor:
+        case .monitor(let socket):
+            guard try Directory(socket, calls).status() != nil else {
+                throw SnapError(.notFound, "there is no socket", path: socket)
+            }
             memory = .images([])
         }
         var deviceStates: [(name: GuestName, file: SharedFile)] = []
