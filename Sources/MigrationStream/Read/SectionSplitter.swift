@@ -45,13 +45,17 @@ struct SectionSplitter: ~Copyable {
         let tail = min(byteCount, StreamLimits.descriptionByteCountMax + 5)
         var bytes = try kept.file.read(byteCount: tail, at: byteCount - tail)
         bytes.removeLast(bytes.reversed().prefix { $0 == 0 }.count)
-        guard let zero = bytes.lastIndex(of: 0),
-            let brace = bytes[zero...].firstIndex(of: UInt8(ascii: "{")), brace >= 5,
-            bytes[brace - 5] == ElementType.description.rawValue,
-            case let length = bytes[brace - 4..<brace].reduce(0, { $0 << 8 | Int($1) }),
-            length == bytes.count - brace
-        else { return nil }
-        return VMDescription(Array(bytes[brace...]))
+        guard let zero = bytes.lastIndex(of: 0) else { return nil }
+        // The length, whose last zero that is, may have a byte that looks like a brace.
+        for start in max(5, zero + 1)..<max(5, zero + 5) where start < bytes.count {
+            let length = bytes[start - 4..<start].reduce(0) { $0 << 8 | Int($1) }
+            if bytes[start] == UInt8(ascii: "{"), length == bytes.count - start,
+                bytes[start - 5] == ElementType.description.rawValue
+            {
+                return VMDescription(Array(bytes[start...]))
+            }
+        }
+        return nil
     }
 
     /// Splits.
