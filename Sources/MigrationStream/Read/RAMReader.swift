@@ -100,7 +100,11 @@ struct RAMReader: ~Copyable {
             indices[block.name] = blocks.count
             blocks.append(block)
             try stage?.add(block)
-            if hasPageSizes { try skipPageSize(&input) }
+            // QEMU takes neither capability together with postcopy, and an address or a header
+            // could be taken for a size.
+            if hasPageSizes && !configuration.ignoresShared && !configuration.isMapped {
+                try skipPageSize(&input)
+            }
             if configuration.ignoresShared { _ = try input.integer("address", as: UInt64.self) }
             if configuration.isMapped { try readMapped(&input) }
         }
