@@ -99,7 +99,9 @@ struct SectionSplitter: ~Copyable {
         case .start, .full:
             let head = try SectionHead(peekingAt: &input)
             try input.skip(head.byteCount)
-            names[head.sectionID] = head.name
+            guard names.updateValue(head.name, forKey: head.sectionID) == nil else {
+                throw input.damage("section \(head.sectionID) begins twice", at: place)
+            }
             return try readState(of: head, from: place)
         case .part, .sectionEnd:
             return try readPart(from: place)

@@ -168,10 +168,13 @@ package struct StreamReader: ~Copyable {
     private mutating func readStart(at place: Int) throws(SnapError) {
         // Whether it is RAM is known only after the name.
         let head = try SectionHead(peekingAt: &input)
-        guard head.name == StreamFormat.ramName, head.type == .start else {
+        guard head.name == StreamFormat.ramName else {
             try input.skip(head.byteCount)
             try note(head.name, head.sectionID, at: place)
             return try skipSection(head.sectionID, head.name)
+        }
+        guard head.type == .start else {
+            throw input.damage("RAM is in one section, expected one that begins it", at: place)
         }
         guard head.versionID == StreamFormat.ramVersion, ram.blocks.isEmpty else {
             throw input.unsupported(
@@ -185,6 +188,9 @@ package struct StreamReader: ~Copyable {
         element.versionID = head.versionID
         element.sectionID = head.sectionID
         try readRAM(element, headByteCount: head.byteCount)
+        guard !ram.blocks.isEmpty else {
+            throw input.damage("RAM begins without a list of its blocks", at: place)
+        }
     }
 
     private mutating func readPart(at place: Int) throws(SnapError) {
@@ -197,6 +203,9 @@ package struct StreamReader: ~Copyable {
         guard name == StreamFormat.ramName else {
             try input.skip(5)
             return try skipSection(sectionID, name)
+        }
+        guard !hasRAMEnd else {
+            throw input.damage("RAM goes on behind its end", at: place)
         }
         var element = StreamElement(kind: .ram)
         element.sectionID = sectionID
