@@ -8,6 +8,8 @@ struct SectionSplitter: ~Copyable {
     private let configuration: StreamConfiguration
     private var input: StreamInput
     private var description: VMDescription?
+    /// Whether the last byte can be an end mark, or a zero behind one.
+    private let endsWithZero: Bool
     private var elements: [StreamElement] = []
     /// The RAM's elements, the next first.
     private var ramElements: ArraySlice<StreamElement>
@@ -33,6 +35,8 @@ struct SectionSplitter: ~Copyable {
             names[element.sectionID] = element.name
         }
         description = try Self.findDescription(in: kept)
+        let last = try kept.file.status().byteCount - 1
+        endsWithZero = try kept.file.read(byteCount: 1, at: last) == [0]
         input.move(to: start)
         self.input = input
         addFraming(from: 0)
@@ -170,8 +174,11 @@ struct SectionSplitter: ~Copyable {
         return next == [ElementType.footer.rawValue] + sectionID.bigEndianBytes
     }
 
-    /// What can't be told apart stays together.
+    /// What can't be told apart stays together, if it ends as a stream does.
     private mutating func readAllDevices(from place: Int) throws(SnapError) -> Bool {
+        guard description != nil || endsWithZero else {
+            throw input.damage("stream ends without its end mark")
+        }
         input.move(to: place)
         try input.skipRest()
         var element = StreamElement(kind: .device)
