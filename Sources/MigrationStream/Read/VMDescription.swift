@@ -27,12 +27,20 @@ struct VMDescription {
         let arrayLen: Int?
     }
 
-    /// Each device in stream order; a length in bytes where it can be had.
-    private let devices: [(name: String, instanceID: UInt32, byteCount: Int?)]
+    /// What a device is asked for by.
+    private struct Key: Hashable {
+        let name: String
+        let instanceID: UInt32
+    }
+
+    /// Each device's length in bytes where it can be had, in stream order.
+    private let byteCounts: [Int?]
+    /// Where the devices of a name are among them; those that are left.
+    private var places: [Key: ArraySlice<Int>] = [:]
     private var next = 0
 
     /// How many devices it describes.
-    var deviceCount: Int { devices.count }
+    var deviceCount: Int { byteCounts.count }
 
     /// Reads a description.
     ///
@@ -42,11 +50,10 @@ struct VMDescription {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         guard let root = try? decoder.decode(Root.self, from: Data(json)) else { return nil }
-        devices = root.devices.map { device in
-            (
-                device.name, device.instanceId,
-                Self.byteCount(device.fields ?? [], device.subsections ?? [])
-            )
+        byteCounts = root.devices.map { Self.byteCount($0.fields ?? [], $0.subsections ?? []) }
+        for (place, device) in root.devices.enumerated() {
+            places[Key(name: device.name, instanceID: device.instanceId), default: []]
+                .append(place)
         }
     }
 
@@ -56,13 +63,13 @@ struct VMDescription {
     ///   - name: The device's name.
     ///   - instanceID: Which of several of that name.
     mutating func byteCount(of name: String, _ instanceID: UInt32) -> Int? {
-        guard
-            let found = devices[next...].firstIndex(where: {
-                $0.name == name && $0.instanceID == instanceID
-            })
-        else { return nil }
-        next = found + 1
-        return devices[found].byteCount
+        let key = Key(name: name, instanceID: instanceID)
+        while let place = places[key]?.popFirst() {
+            if place < next { continue }
+            next = place + 1
+            return byteCounts[place]
+        }
+        return nil
     }
 
     /// A field's size includes the subsections of a structure in it; those of the device itself
