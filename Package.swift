@@ -86,7 +86,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "TestSupport",
-            dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+            dependencies: ["CZlib", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport", swiftSettings: tests),
         .testTarget(
             name: "SavevmFormatTests",
@@ -96,10 +96,18 @@ let package = Package(
             ],
             swiftSettings: tests),
         .testTarget(
+            name: "MigrationStreamTests",
+            dependencies: [
+                "MigrationStream", "GuestMemory", "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
+        .testTarget(
             name: "SnapEngineTests",
             dependencies: [
-                "SnapEngine", "CheckpointIndex", "SavevmFormat", "GuestMemory", "SnapSystem",
-                "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+                "SnapEngine", "CheckpointIndex", "SavevmFormat", "MigrationStream", "GuestMemory",
+                "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
         .testTarget(
@@ -120,3 +128,25 @@ let package = Package(
         .testTarget(name: "StyleTests", swiftSettings: tests),
     ]
 )
+
+// The fuzzer of `make fuzz` and its instrumentation, which nothing else has.
+if Context.environment["SNAP_FUZZ"] != nil {
+    let flags = ["-sanitize=fuzzer,address"]
+    for target in package.targets
+    where ["SnapSystem", "GuestMemory", "Codecs", "MigrationStream"].contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(flags)]
+    }
+    package.products.append(.executable(name: "fuzz-stream", targets: ["FuzzStream"]))
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "FuzzStream",
+            dependencies: [
+                "MigrationStream", "GuestMemory", "SnapSystem", "TestSupport", "CFuzzer",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Fuzz/FuzzStream",
+            swiftSettings: tests + [.unsafeFlags(flags + ["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(flags + ["-use-ld=lld"])]),
+    ]
+}

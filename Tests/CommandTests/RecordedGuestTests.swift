@@ -8,8 +8,10 @@ import Testing
 struct RecordedGuestTests {
     private static let archive = ProcessInfo.processInfo.environment["SNAP_CORPUS"]
 
-    /// Unpacks the raw images; nil, and a word of it, if there is no archive.
-    private static func unpack(into scratch: Scratch) throws -> [FilePath]? {
+    /// Unpacks the images of one form; nil, and a word of it, if there is no archive.
+    private static func unpack(
+        _ form: String = "mem", into scratch: Scratch
+    ) throws -> [FilePath]? {
         guard let archive else {
             print("not run: SNAP_CORPUS names no archive of recorded guests")
             return nil
@@ -17,13 +19,13 @@ struct RecordedGuestTests {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = [
-            "-c", "zstd -q -d --long=30 -c \"$0\" | tar -x --sparse -C \"$1\" --wildcards '*.mem'",
-            archive, scratch.path.string,
+            "-c", "zstd -q -d --long=30 -c \"$0\" | tar -x --sparse -C \"$1\" --wildcards \"*.$2\"",
+            archive, scratch.path.string, form,
         ]
         try process.run()
         process.waitUntilExit()
         try #require(process.terminationStatus == 0)
-        return (1...4).map { scratch.file("phase\($0).mem") }
+        return (1...4).map { scratch.file("phase\($0).\(form)") }
     }
 
     private static func isEqual(_ left: FilePath, _ right: FilePath) -> Bool {
@@ -62,5 +64,105 @@ struct RecordedGuestTests {
                 try FileManager.default.removeItem(atPath: command.scratch.file("out").string)
             }
         }
+    }
+
+    @Test("four phases as QEMU's streams, from files and through pipes")
+    func streams() throws {
+        let command = try Command()
+        let scratch = command.scratch
+        guard let streams = try Self.unpack("mig", into: scratch),
+            let images = try Self.unpack(into: scratch)
+        else { return }
+        for (index, (stream, image)) in zip(streams, images).enumerated() {
+            let number = 2 * index + 1
+            let saved = try command.run("save", stream.string, "--guest", "file", "--json")
+            #expect(saved.status == 0, "\(saved.errors)")
+            #expect(saved.json["deviceSectionCount"] as? Int == 32)
+            let process = command.process(["save", "-", "--guest", "pipe"])
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = [
+                "-c", "cat \"$0\" | \"$1\" save - --guest pipe --quiet", stream.string,
+                Command.path,
+            ]
+            try process.run()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            let scan = StreamScan(try Data(contentsOf: URL(fileURLWithPath: stream.string)))
+            // Numbers are given once: what is saved again and deleted has used one.
+            for (guest, number) in [("file", 2 * index + 1), ("pipe", index + 1)] {
+                let restored = try command.run(
+                    "restore", "\(guest):\(number)", "out", "--ram-block", "ram",
+                    "--device-state", "state")
+                #expect(restored.status == 0, "\(restored.errors)")
+                #expect(Self.isEqual(scratch.file("out"), image))
+                #expect(try bytes(of: scratch.file("state")) == Self.rest(of: stream, scan))
+                for name in ["out", "state"] {
+                    try FileManager.default.removeItem(atPath: scratch.file(name).string)
+                }
+            }
+            // What QEMU takes back is, saved again, the same guest.
+            let again = try command.run("restore", "file:\(number)", "again", "--format", "qemu")
+            #expect(again.status == 0, "\(again.errors)")
+            let second = try command.run(
+                "save", "again", "--guest", "file", "--parent", "file:\(number)", "--json")
+            #expect(second.pages["unchanged"].map { $0 > 20_000 } == true, "\(second.errors)")
+            #expect(second.pages["literal"] == 0 && second.pages["delta"] == 0)
+            #expect(try command.run("delete", "file:\(number + 1)").status == 0)
+            try FileManager.default.removeItem(atPath: scratch.file("again").string)
+        }
+    }
+
+    /// The stream without its RAM.
+    private static func rest(of stream: FilePath, _ scan: StreamScan) throws -> [UInt8] {
+        let data = try Data(contentsOf: URL(fileURLWithPath: stream.string), options: .alwaysMapped)
+        var rest: [UInt8] = []
+        var end = 0
+        for range in scan.ram {
+            rest += data[end..<range.lowerBound]
+            end = range.upperBound
+        }
+        return rest + data[end...]
+    }
+
+    @Test("a stream stores what its RAM stores as an image, and its ROMs")
+    func streamAfterImage() throws {
+        let command = try Command()
+        guard let images = try Self.unpack(into: command.scratch),
+            let streams = try Self.unpack("mig", into: command.scratch)
+        else { return }
+        let scan = StreamScan(try Data(contentsOf: URL(fileURLWithPath: streams[1].string)))
+        let others = scan.blocks.filter { $0.name != "ram" }.reduce(0) { $0 + $1.byteCount }
+        #expect(scan.blocks.contains { $0.name == "ram" && $0.byteCount == 128 << 20 })
+        var saved: [Command.Outcome] = []
+        for (guest, path) in [("image", images[1]), ("stream", streams[1])] {
+            let first = try command.run("save", images[0].string, "--guest", guest)
+            #expect(first.status == 0, "\(first.errors)")
+            saved.append(try command.run("save", path.string, "--guest", guest, "--json"))
+            #expect(saved.last?.status == 0, "\(saved.last?.errors ?? "")")
+        }
+        #expect(saved[1].json["parent"] as? Int == 1)
+        let stored = saved.map { outcome in
+            ["literal", "delta", "duplicate"].reduce(0) { $0 + (outcome.pages[$1] ?? 0) }
+        }
+        let used = saved.map { ($0.pages["total"] ?? 0) - ($0.pages["zero"] ?? 0) }
+        #expect(saved[1].pages["unchanged"] == saved[0].pages["unchanged"])
+        #expect(saved[1].pages["becameZero"] == saved[0].pages["becameZero"])
+        // All pages of the ROMs that are not zero are new.
+        #expect(stored[1] - stored[0] == used[1] - used[0])
+        #expect((1...others / 4096).contains(used[1] - used[0]))
+        let sizes = saved.map { $0.json["storedByteCount"] as? Int ?? 0 }
+        let devices = saved[1].json["deviceStateByteCount"] as? Int ?? 0
+        #expect((sizes[0]...sizes[0] + others + devices).contains(sizes[1]), "\(sizes)")
+    }
+
+    @Test("an ELF core is named and refused")
+    func cores() throws {
+        let command = try Command()
+        guard let cores = try Self.unpack("elf", into: command.scratch) else { return }
+        for core in cores {
+            let saved = try command.run("save", core.string, "--guest", "a")
+            #expect(saved.status == 76 && saved.errors.contains("ELF"), "\(saved.errors)")
+        }
+        #expect(!exists(command.scratch.store))
     }
 }

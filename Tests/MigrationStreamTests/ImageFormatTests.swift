@@ -1,0 +1,51 @@
+import MigrationStream
+import SnapSystem
+import TestSupport
+import Testing
+
+@Suite("The form of a file")
+struct ImageFormatTests {
+    private static func detect(_ bytes: [UInt8], in scratch: Scratch) throws -> ImageFormat {
+        try ImageFormat.detect(File(reading: scratch.write(bytes, to: "file"), .kernel))
+    }
+
+    @Test("what cannot be read is named, at any length but not cut")
+    func others() throws {
+        let scratch = try Scratch()
+        let heads: [(String, [UInt8])] = [
+            ("multifd", [0x11, 0x22, 0x33, 0x44]), ("qcow2", Array("QFI".utf8) + [0xfb]),
+            ("kdump", Array("KDUMP   ".utf8)), ("kdump", Array("makedumpfile".utf8)),
+            ("ELF", [0x7f] + Array("ELF".utf8)), ("libvirt", Array("LibvirtQemudSave".utf8)),
+            ("never completed", Array("LibvirtQemudPart".utf8)), ("gzip", [0x1f, 0x8b, 8]),
+            ("zstd", [0x28, 0xb5, 0x2f, 0xfd]), ("xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]),
+            ("lzop", [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a]),
+        ]
+        for (name, head) in heads {
+            for count in [0, 1, 8192] {
+                let bytes = head + [UInt8](repeating: 0, count: count)
+                let error = #expect(throws: SnapError.self, "\(name)") {
+                    _ = try Self.detect(bytes, in: scratch)
+                }
+                #expect(error?.code == .unsupported && error?.offset == 0, "\(name)")
+                #expect(error?.message.contains(name) == true, "\(name): \(error as Any)")
+                #expect(error?.hint?.contains("--format raw") == true, "\(name)")
+            }
+            #expect(try Self.detect([head[0]], in: scratch) == .raw, "\(name)")
+        }
+    }
+
+    @Test("streams and raw images are told apart")
+    func forms() throws {
+        let scratch = try Scratch()
+        for form in SmallStream.allCases {
+            #expect(try Self.detect(form.made().bytes, in: scratch) == .stream, "\(form)")
+        }
+        let raw: [[UInt8]] = [
+            [], [0], Array("QEV".utf8), Array("qevm".utf8), [0] + Array("QEVM".utf8),
+            [UInt8](repeating: 0, count: 4096), MadeUpImage.text(1),
+        ]
+        for bytes in raw { #expect(try Self.detect(bytes, in: scratch) == .raw) }
+        // A version that cannot be read is a stream all the same.
+        #expect(try Self.detect(Array("QEVM".utf8) + [0, 0, 0, 9], in: scratch) == .stream)
+    }
+}

@@ -1,0 +1,109 @@
+import GuestMemory
+import MigrationStream
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Reading a stream")
+struct ReadingTests {
+    @Test("random streams give their RAM and all their other bytes", arguments: 0..<120)
+    func random(seed: Int) throws {
+        var generator = Seeded(UInt64(seed))
+        let made = MadeUpStream.random(&generator)
+        let scratch = try Scratch()
+        try ReadStream(made.bytes, in: scratch).check(made, "seed \(seed)")
+        if seed % 3 == 0 {
+            try ReadStream(made.bytes, in: scratch, isPiped: true)
+                .check(made, "seed \(seed), piped")
+        }
+        guard !made.isMapped else { return }
+        try ReadStream(made.bytes, stagesRAM: false, in: scratch)
+            .check(made, stagesRAM: false, "seed \(seed), all kept")
+    }
+
+    @Test("streams whose RAM is elsewhere are kept whole", arguments: 0..<20)
+    func withoutRAM(seed: Int) throws {
+        var generator = Seeded(1000 + UInt64(seed))
+        let made = MadeUpStream.random(&generator, hasRAM: false)
+        let scratch = try Scratch()
+        for isPiped in [false, true] {
+            let read = try ReadStream(
+                made.bytes, stagesRAM: false, in: scratch, isPiped: isPiped)
+            try read.check(made, stagesRAM: false, "seed \(seed)")
+            #expect(read.content.sentBlocks.isEmpty, "seed \(seed)")
+        }
+        let outcome = try ReadOutcome(made.bytes, in: scratch)
+        #expect(outcome.error?.code == .unsupported, "seed \(seed)")
+    }
+
+    @Test("footers tell devices apart as the description does", arguments: 0..<60)
+    func footers(seed: Int) throws {
+        let scratch = try Scratch()
+        let streams = [true, false].map { isDescribed in
+            var generator = Seeded(2000 + UInt64(seed))
+            return MadeUpStream.random(&generator, isDescribed: isDescribed)
+        }
+        guard streams[0].hasFooters else { return }
+        let read = try streams.map { try ReadStream($0.bytes, in: scratch) }
+        // Only what follows the end mark differs.
+        #expect(read[0].listing.dropLast() == read[1].listing.dropLast(), "seed \(seed)")
+        #expect(read[1].hasNoGaps, "seed \(seed)")
+    }
+
+    @Test("each small stream", arguments: SmallStream.allCases)
+    func small(form: SmallStream) throws {
+        let made = form.made()
+        let scratch = try Scratch()
+        if form == .withoutFootersUndescribed {
+            let read = try ReadStream(made.bytes, in: scratch)
+            // Nothing tells its devices apart.
+            #expect(read.listing.map(\.name).suffix(1) == ["devices"])
+            #expect(read.kept == made.bytesWithoutRAM && read.hasNoGaps)
+            #expect(try read.ram() == made.ram)
+            return
+        }
+        if form.hasRAM { try ReadStream(made.bytes, in: scratch).check(made, "\(form)") }
+        if !made.isMapped {
+            try ReadStream(made.bytes, stagesRAM: false, in: scratch)
+                .check(made, stagesRAM: false, "\(form)")
+        }
+    }
+
+    @Test("which blocks have pages in the stream is told")
+    func sentBlocks() throws {
+        var made = MadeUpStream()
+        let images = ["a", "b", "c"].map { ($0, MadeUpImage(pageCount: 2)) }
+        made.ramStart(images)
+        made.ramSection(isLast: true) { stream in
+            stream.record(.compressed, "c", 1, MadeUpImage.text(1))
+            stream.record(.zero, "a", 1, [UInt8](repeating: 0, count: 4096))
+        }
+        made.finish()
+        let read = try ReadStream(made.bytes, in: try Scratch())
+        #expect(read.content.sentBlocks == [0, 2])
+        try read.check(made, "three blocks")
+    }
+
+    @Test("page sizes of blocks are passed by, and their absence is seen")
+    func pageSizes() throws {
+        let scratch = try Scratch()
+        for size in [nil, 1 << 21, 1 << 30] as [UInt64?] {
+            var bytes = MadeUpStream().bytes
+            bytes += [0x08, 0, 3, 0, 16] + [UInt8](repeating: 0, count: 16)
+            bytes += [0x01, 0, 0, 0, 2] + MadeUpStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
+            bytes += MadeUpStream.integer(0x6004 as UInt64)
+            for name in ["one", "two", "three"] {
+                bytes += MadeUpStream.text(name) + MadeUpStream.integer(0x2000 as UInt64)
+                if let size { bytes += MadeUpStream.integer(size) }
+            }
+            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
+            bytes += MadeUpStream.integer(0x1008 as UInt64) + MadeUpStream.text("two")
+            bytes += MadeUpImage.text(5)
+            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
+            let read = try ReadStream(bytes, in: scratch)
+            #expect(read.content.blocks.map(\.name) == ["one", "two", "three"])
+            #expect(try read.ram()["two"]?.pages == [1: MadeUpImage.text(5)])
+        }
+    }
+}

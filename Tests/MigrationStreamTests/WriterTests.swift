@@ -1,0 +1,112 @@
+import GuestMemory
+import MigrationStream
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Writing a stream")
+struct WriterTests {
+    /// Writes what was read as a stream again, as a restore does.
+    private static func written(_ read: ReadStream, _ made: MadeUpStream) throws -> [UInt8] {
+        let framing = try #require(read.content.elements.first)
+        let writer = try StreamWriter(framing: Array(read.kept[framing.range]), path: "framing")
+        var bytes = writer.head
+        for element in read.content.elements.dropFirst() {
+            switch element.kind {
+            case .ramStart:
+                bytes += writer.ramStart(element.sectionID, read.content.blocks)
+                bytes += writer.partHead(element.sectionID)
+                for block in read.content.blocks {
+                    bytes += records(writer, block, made.ram[block.name])
+                }
+                bytes += writer.sectionEnd(element.sectionID)
+            case .ram: bytes += writer.ramEnd(element.sectionID)
+            case .framing, .device: bytes += read.kept[element.range]
+            }
+        }
+        return bytes
+    }
+
+    private static func records(
+        _ writer: StreamWriter, _ block: RAMBlock, _ image: MadeUpImage?
+    ) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = MemoryBuffer(byteCount: Unit.byteCount)
+        for unit in 0..<block.unitCount {
+            let first = unit * Unit.pageCount
+            let pageCount = min(Unit.pageCount, block.pageCount - first)
+            var stored = PageSet()
+            for page in 0..<pageCount {
+                // What the buffer holds of zero pages means nothing.
+                let content = image?.pages[first + page]
+                let junk = [UInt8](repeating: 0xcc, count: 4096)
+                (content ?? junk).withBytes { buffer.copy($0, to: page * 4096) }
+                if content != nil { stored.insert(page) }
+            }
+            bytes += writer.pageRecords(
+                block, at: first * 4096, pageCount: pageCount, stored, in: buffer)
+        }
+        return bytes
+    }
+
+    @Test("what is written is read as what it was", arguments: 0..<60)
+    func roundTrip(seed: Int) throws {
+        var generator = Seeded(4000 + UInt64(seed))
+        let made = MadeUpStream.random(&generator)
+        let scratch = try Scratch()
+        let first = try ReadStream(made.bytes, in: scratch)
+        let bytes = try Self.written(first, made)
+        let second = try ReadStream(bytes, in: scratch)
+        #expect(try second.ram() == made.ram, "seed \(seed)")
+        #expect(second.content.blocks == first.content.blocks, "seed \(seed)")
+        #expect(second.images.map(\.block) == first.images.map(\.block), "seed \(seed)")
+        // All pages are said, even those of which nothing has come.
+        #expect(second.content.sentBlocks.count == first.content.blocks.count, "seed \(seed)")
+        let devices = [first, second].map { read in
+            read.listing.filter { $0.kind == .device }.map { read.kept[$0.range] }
+        }
+        #expect(devices[0] == devices[1], "seed \(seed)")
+        #expect(second.content.configuration.machine == made.configuration.machine)
+        #expect(second.content.configuration.pageByteCount == made.pageByteCount)
+        #expect(
+            second.content.configuration.capabilities
+                == made.configuration.capabilities.filter { $0 != "mapped-ram" }, "seed \(seed)")
+        // The same again is the same bytes.
+        #expect(try Self.written(second, made) == bytes, "seed \(seed)")
+    }
+
+    @Test("the list of a kept section is read again", arguments: 0..<20)
+    func keptList(seed: Int) throws {
+        var generator = Seeded(5000 + UInt64(seed))
+        let made = MadeUpStream.random(&generator, hasRAM: seed % 2 == 0)
+        guard !made.isMapped else { return }
+        let scratch = try Scratch()
+        let read = try ReadStream(made.bytes, stagesRAM: false, in: scratch)
+        let framing = try #require(read.content.elements.first)
+        let writer = try StreamWriter(framing: Array(read.kept[framing.range]), path: "framing")
+        let section = try #require(read.content.elements.first { $0.kind == .ramStart })
+        let bytes = Array(read.kept[section.range])
+        #expect(try writer.blocks(listedIn: bytes, path: "list") == read.content.blocks)
+        for count in 0..<bytes.count - 5 {
+            let error = #expect(throws: SnapError.self, "seed \(seed), \(count) bytes") {
+                _ = try writer.blocks(listedIn: Array(bytes.prefix(count)), path: "list")
+            }
+            #expect(error?.code == .inputDamaged, "seed \(seed), \(count) bytes")
+        }
+    }
+
+    @Test("header and configuration that are cut are refused", arguments: SmallStream.allCases)
+    func cutFraming(form: SmallStream) throws {
+        let made = form.made()
+        let framing = made.elements[0].range
+        #expect(
+            try StreamWriter(framing: Array(made.bytes[framing]), path: "f").head.count
+                <= framing.count)
+        for count in 0..<8 {
+            #expect(throws: SnapError.self, "\(count) bytes") {
+                _ = try StreamWriter(framing: Array(made.bytes.prefix(count)), path: "f")
+            }
+        }
+    }
+}

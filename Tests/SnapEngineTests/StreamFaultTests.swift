@@ -1,0 +1,112 @@
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Whatever system call fails, with a QEMU stream")
+struct StreamFaultTests {
+    private static let faults: [FaultPlan.Fault] = [
+        .fail(.ioError), .fail(.noSpace), .fail(.interrupted), .short, .stop,
+    ]
+
+    /// A store with a checkpoint of a stream, and the next stream.
+    private struct Fixture {
+        let store: TestStore
+        let first = SmallStream.compressed.made()
+        let next = SmallStream.xbzrle.made()
+        let file: FilePath
+
+        init() throws {
+            store = try TestStore()
+            try store.save(at: try store.scratch.write(first.bytes, to: "first"))
+            file = try store.scratch.write(next.bytes, to: "next")
+        }
+
+        func check(_ number: Int, _ made: MadeUpStream, _ what: String) throws {
+            for (name, image) in made.ram {
+                let output = try store.restore(number) { $0.form = .block(name) }
+                #expect(try image.equals(output), "\(what): \(number), \(name)")
+                try removeFile(output)
+            }
+            let state = store.scratch.file("state")
+            try removeFile(store.restore(number) { $0.deviceState = state })
+            #expect(try bytes(of: state) == made.bytesWithoutRAM, "\(what): \(number)")
+            try removeFile(state)
+        }
+    }
+
+    @Test("a save loses nothing and can be tried again", arguments: StreamFaultTests.faults)
+    func save(fault: FaultPlan.Fault) throws {
+        var call = 0
+        var isFinished = false
+        while !isFinished {
+            let fixture = try Fixture()
+            let plan = FaultPlan(at: call, fault)
+            var store = fixture.store
+            store.calls = SystemCalls(faults: plan)
+            var failure: SnapError?
+            do {
+                try store.save(at: fixture.file) { _ in
+                } warn: { _ in
+                }
+            } catch let error as SnapError { failure = error }
+            isFinished = plan.callCount <= call
+            let what = "\(fault) at call \(call)"
+            if fault == .short || fault == .fail(.interrupted) {
+                #expect(failure == nil, "\(what): \(failure as Any)")
+            }
+            let committed = exists(store.guestPath.appending("0000000002.savevm"))
+            if failure == nil { #expect(committed, "\(what)") }
+            if fault != .stop && !committed {
+                let left = try names(in: store.guestPath).filter { $0.hasPrefix("0000000002") }
+                #expect(left.isEmpty, "\(what): \(left)")
+            }
+            try fixture.check(1, fixture.first, what)
+            let again = try fixture.store.save(at: fixture.file)
+            #expect(again.number == (committed ? 3 : 2), "\(what)")
+            try fixture.check(again.number, fixture.next, what)
+            if committed { try fixture.check(2, fixture.next, what) }
+            // No scratch file has a name that stays.
+            let files = try names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
+            #expect(files.count == 2 * again.number, "\(what): \(files)")
+            call += 1
+        }
+        #expect(call > 80, "the sweep covered \(call) calls")
+    }
+
+    @Test("a restore leaves no output and can be tried again", arguments: StreamFaultTests.faults)
+    func restore(fault: FaultPlan.Fault) throws {
+        let fixture = try Fixture()
+        try fixture.store.save(at: fixture.file)
+        let whole = try bytes(of: fixture.store.restore(2) { $0.form = .stream })
+        var call = 0
+        var isFinished = false
+        while !isFinished {
+            let plan = FaultPlan(at: call, fault)
+            let output = fixture.store.scratch.file("output")
+            var restore = Restore(.number(fixture.store.guest, 2), to: .file(output))
+            restore.form = .stream
+            restore.isSynchronized = true
+            var failure: SnapError?
+            do throws(SnapError) {
+                _ = try restore.run(from: fixture.store.path, SystemCalls(faults: plan))
+            } catch { failure = error }
+            isFinished = plan.callCount <= call
+            let what = "\(fault) at call \(call)"
+            if fault == .short || fault == .fail(.interrupted) {
+                #expect(failure == nil, "\(what): \(failure as Any)")
+            }
+            if exists(output) {
+                #expect(try bytes(of: output) == whole, "\(what)")
+                try removeFile(output)
+            } else {
+                #expect(failure != nil, "\(what)")
+            }
+            call += 1
+        }
+        #expect(call > 40, "the sweep covered \(call) calls")
+        try fixture.check(2, fixture.next, "\(fault)")
+    }
+}

@@ -1,0 +1,254 @@
+import Foundation
+import GuestMemory
+import MigrationStream
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("QEMU streams as checkpoints")
+struct StreamTests {
+    /// Saves a stream as the guest's next checkpoint.
+    private static func save(
+        _ made: MadeUpStream, _ store: TestStore, _ configure: (inout Save) -> Void = { _ in }
+    ) throws -> Checkpoint {
+        try store.save(at: store.scratch.write(made.bytes, to: "stream"), configure)
+    }
+
+    @Test(
+        "each block comes back, and the stream, which is the same when it is saved again",
+        arguments: 0..<30)
+    func roundTrip(seed: Int) throws {
+        var generator = Seeded(6000 + UInt64(seed))
+        let made = MadeUpStream.random(&generator)
+        let store = try TestStore()
+        let first = try Self.save(made, store) { $0.jobs = 1 + seed % 2 }
+        let pageCount = made.ram.values.reduce(0) { $0 + $1.pageCount }
+        let usedCount = made.ram.values.reduce(0) { $0 + $1.pages.count }
+        #expect(first.pages.total == pageCount, "seed \(seed)")
+        #expect(first.pages.zero == pageCount - usedCount, "seed \(seed)")
+        for (name, image) in made.ram {
+            let output = try store.restore(1) { $0.form = .block(name) }
+            #expect(try image.equals(output), "seed \(seed), \(name)")
+        }
+        let states = store.scratch.file("state")
+        _ = try store.restore(1) { $0.deviceState = states }
+        #expect(try bytes(of: states) == made.bytesWithoutRAM, "seed \(seed)")
+        let stream = try store.restore(1) { $0.form = .stream }
+        let second = try store.save(at: stream)
+        #expect(second.pages.changed == 0, "seed \(seed)")
+        #expect(second.deviceSectionCount == first.deviceSectionCount, "seed \(seed)")
+        for (name, image) in made.ram {
+            let output = try store.restore(2) { $0.form = .block(name) }
+            #expect(try image.equals(output), "seed \(seed), \(name)")
+        }
+        let again = try store.restore(2) { $0.form = .stream }
+        #expect(try bytes(of: again) == bytes(of: stream), "seed \(seed)")
+    }
+
+    /// All that a store has, by name.
+    private static func contents(_ path: FilePath) throws -> [String: [UInt8]] {
+        var contents: [String: [UInt8]] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: path.string) {
+            let file = path.appending(name)
+            // A directory has no bytes.
+            contents[name] = (try? bytes(of: file)) ?? []
+        }
+        return contents
+    }
+
+    @Test("a stream that is cut changes nothing", arguments: SmallStream.allCases)
+    func cuts(form: SmallStream) throws {
+        let made = form.made()
+        guard form.hasRAM else { return }
+        let store = try TestStore()
+        _ = try Self.save(made, store)
+        let before = try Self.contents(store.path)
+        let end = try #require(made.elements.last).range.lowerBound
+        var tried = 0
+        for count in stride(from: 0, to: end, by: max(1, end / 60)) where count >= 4 {
+            let cut = Array(made.bytes.prefix(count))
+            // Without footers nothing tells a zero from the end mark.
+            if !made.hasFooters && cut.last == 0 { continue }
+            let error = #expect(throws: SnapError.self, "\(form) of \(count) bytes") {
+                try store.save(at: store.scratch.write(cut, to: "cut"))
+            }
+            #expect(error?.code == .inputDamaged, "\(form) of \(count) bytes")
+            #expect(try Self.contents(store.path) == before, "\(form) of \(count) bytes")
+            tried += 1
+        }
+        #expect(tried > 20)
+    }
+
+    // MARK: RAM blocks and device state
+
+    private static func device(_ name: String, _ path: FilePath) throws -> Save.DeviceState {
+        Save.DeviceState(name: try GuestName(checking: name, as: "device"), path: path)
+    }
+
+    @Test("a stream without RAM names the image, and must fit it")
+    func names() throws {
+        let store = try TestStore()
+        let made = SmallStream.ignoreShared.made()
+        let stream = try store.scratch.write(made.bytes, to: "devices")
+        var image = MadeUpImage(pageCount: 2)
+        image.pages[1] = MadeUpImage.text(1)
+        try store.save(image) { $0.deviceStates = [try Self.device("d", stream)] }
+        let details = try Store(reading: store.path, patience: .zero, .kernel)
+            .details(of: .number(store.guest, 1))
+        #expect(details.ramBlocks.map(\.name) == ["ram0"])
+        #expect(details.deviceSections.map(\.name) == ["timer", "cpu"])
+        let output = try store.restore(1) { $0.form = .block("ram0") }
+        #expect(try image.equals(output))
+        let state = store.scratch.file("state")
+        _ = try store.restore(1) { $0.deviceState = state }
+        #expect(try bytes(of: state) == made.bytes)
+        // The image is where the list of blocks was: one stream has both.
+        let whole = try store.restore(1) { $0.form = .stream }
+        let second = try store.save(at: whole) { $0.parent = .none }
+        #expect(second.pages.total == 3 && second.pages.zero == 2)
+        let mismatch = #expect(throws: SnapError.self) {
+            try store.save(MadeUpImage(pageCount: 3)) {
+                $0.deviceStates = [try Self.device("d", stream)]
+            }
+        }
+        #expect(mismatch?.code == .mismatch && mismatch?.path == stream)
+        let two = #expect(throws: SnapError.self) {
+            try store.save(image) {
+                $0.deviceStates = [
+                    try Self.device("d", stream), try Self.device("e", stream),
+                ]
+            }
+        }
+        #expect(two?.code == .usage && two?.path == stream)
+        let whole2 = try store.scratch.write(SmallStream.plain.made().bytes, to: "whole")
+        let both = #expect(throws: SnapError.self) {
+            try store.save(at: whole2) { $0.deviceStates = [try Self.device("d", stream)] }
+        }
+        #expect(both?.code == .usage)
+        #expect(try store.list().count == 2)
+    }
+
+    @Test("a stream whose RAM is elsewhere is no memory image")
+    func withoutRAM() throws {
+        let store = try TestStore()
+        for form in [SmallStream.ignoreShared] {
+            let error = #expect(throws: SnapError.self) { _ = try Self.save(form.made(), store) }
+            #expect(error?.code == .unsupported && error?.hint?.contains("--device-state") == true)
+        }
+        var devices = MadeUpStream()
+        devices.device(MadeUpDevice("a", sectionID: 5, state: [1]))
+        devices.finish()
+        let error = #expect(throws: SnapError.self) { _ = try Self.save(devices, store) }
+        #expect(error?.code == .unsupported)
+        // As the state of an image of any length it is kept, and names nothing.
+        let stream = try store.scratch.write(devices.bytes, to: "devices")
+        try store.save(MadeUpImage(pageCount: 5)) {
+            $0.deviceStates = [try Self.device("d", stream)]
+        }
+        let none = #expect(throws: SnapError.self) {
+            _ = try store.restore(1) { $0.form = .stream }
+        }
+        #expect(none?.code == .notFound)
+    }
+
+    /// Saves raw files, one for each block.
+    @discardableResult
+    private static func save(
+        _ images: [(String, MadeUpImage)], _ store: TestStore,
+        _ configure: (inout Save) throws -> Void = { _ in }
+    ) throws -> Checkpoint {
+        var files: [Save.RAMBlockFile] = []
+        for (index, (name, image)) in images.enumerated() {
+            let path = store.scratch.file("block\(index)")
+            try image.write(to: path)
+            files.append(Save.RAMBlockFile(name: name, path: path, guestPhysicalAddress: nil))
+        }
+        var save = Save(.blocks(files), guest: store.guest)
+        try configure(&save)
+        return try save.run(in: store.path, .kernel) { Issue.record("warned: \($0)") }
+    }
+
+    private static func image(_ pageCount: Int, _ first: Int) -> MadeUpImage {
+        var image = MadeUpImage(pageCount: pageCount)
+        for page in 0..<pageCount / 2 { image.pages[page] = MadeUpImage.text(first + page) }
+        return image
+    }
+
+    @Test("blocks share with the parent's of the same name and length")
+    func parents() throws {
+        let store = try TestStore()
+        let (a, b, c) = (Self.image(600, 0), Self.image(20, 1000), Self.image(20, 2000))
+        let first = try Self.save([("a", a), ("b", b), ("c", c)], store)
+        #expect(first.parent == nil && first.pages.literal + first.pages.delta == 320)
+        // In another order, and one of another name and one of another length.
+        let second = try Self.save([("c", c), ("d", b), ("a", a)], store)
+        #expect(second.parent == 1 && second.pages.unchanged == 310)
+        #expect(second.pages.changed == 10)
+        let longer = Self.image(21, 2000)
+        let third = try Self.save([("c", longer), ("a", a)], store)
+        #expect(third.pages.unchanged == 300 && third.pages.changed == 10)
+        // Without a name the length alone decides.
+        let fourth = try store.save(a)
+        #expect(fourth.parent == 3 && fourth.pages.unchanged == 300 && fourth.pages.changed == 0)
+        let fifth = try Self.save([("x", a)], store)
+        #expect(fifth.parent == 4 && fifth.pages.unchanged == 300)
+        let expected: [(Int, [(String, MadeUpImage)])] = [
+            (1, [("a", a), ("b", b), ("c", c)]), (2, [("c", c), ("d", b), ("a", a)]),
+            (3, [("c", longer), ("a", a)]), (5, [("x", a)]),
+        ]
+        for (number, blocks) in expected {
+            for (name, image) in blocks {
+                let output = try store.restore(number) { $0.form = .block(name) }
+                #expect(try image.equals(output), "\(number), \(name)")
+            }
+            let all = try store.restore(number)
+            #expect(try bytes(of: all) == blocks.flatMap(\.1.bytes), "\(number)")
+        }
+        let missing = #expect(throws: SnapError.self) {
+            _ = try store.restore(1) { $0.form = .block("x") }
+        }
+        #expect(missing?.code == .notFound)
+    }
+
+    @Test("a bitmap of one of several blocks: the others are compared whole")
+    func bitmaps() throws {
+        let store = try TestStore()
+        var (a, b) = (Self.image(1100, 0), Self.image(40, 3000))
+        try Self.save([("a", a), ("b", b)], store)
+        a.pages[3] = MadeUpImage.text(9003)
+        a.pages[4] = nil
+        b.pages[1] = MadeUpImage.text(9001)
+        b.pages[39] = MadeUpImage.text(9039)
+        let bitmap = try store.scratch.write(a.bitmap([3, 4, 5, 1000]), to: "bitmap")
+        let saved = try Self.save([("b", b), ("a", a)], store) { save in
+            save.parent = .checkpoint(.number(store.guest, 1))
+            save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: "a", path: bitmap)]
+        }
+        #expect(saved.pages.total == 1140)
+        #expect(saved.pages.zero == 1140 - a.pages.count - b.pages.count)
+        #expect(saved.pages.changed == 4 && saved.pages.becameZero == 1)
+        #expect(saved.pages.unchanged == a.pages.count + b.pages.count - 3)
+        for (name, image) in [("a", a), ("b", b)] {
+            let output = try store.restore(2) { $0.form = .block(name) }
+            #expect(try image.equals(output), "\(name)")
+        }
+        let wrong: [([(String?, FilePath)], SnapError.Code)] = [
+            ([("c", bitmap)], .usage), ([(nil, bitmap)], .usage),
+            ([("a", bitmap), ("a", bitmap)], .usage), ([("b", bitmap)], .mismatch),
+        ]
+        for (bitmaps, code) in wrong {
+            let error = #expect(throws: SnapError.self, "\(bitmaps)") {
+                _ = try Self.save([("b", b), ("a", a)], store) { save in
+                    save.parent = .checkpoint(.number(store.guest, 1))
+                    save.dirtyBitmaps = bitmaps.map {
+                        Save.DirtyBitmapFile(blockName: $0.0, path: $0.1)
+                    }
+                }
+            }
+            #expect(error?.code == code, "\(bitmaps): \(error as Any)")
+        }
+        #expect(try store.list().count == 2)
+    }
+}

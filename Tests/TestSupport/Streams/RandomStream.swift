@@ -1,0 +1,127 @@
+extension MadeUpStream {
+    /// A stream of any form that QEMU could write, with RAM.
+    ///
+    /// - Parameters:
+    ///   - generator: Decides all of it.
+    ///   - hasRAM: Whether pages are in it; if not, it lists blocks that are elsewhere.
+    ///   - isDescribed: Whether it has a description; nil to decide.
+    package static func random(
+        _ generator: inout Seeded, hasRAM: Bool = true, isDescribed: Bool? = nil
+    ) -> MadeUpStream {
+        var configuration = Configuration()
+        if Int.random(in: 0..<6, using: &generator) == 0 && hasRAM && isDescribed != false {
+            configuration.machine = nil
+        } else {
+            configuration.pageBits = [nil, nil, 12, 13, 16].randomElement(using: &generator) ?? nil
+            if !hasRAM { configuration.capabilities.append("x-ignore-shared") }
+            if hasRAM && Int.random(in: 0..<5, using: &generator) == 0 {
+                configuration.capabilities.append("mapped-ram")
+            }
+            if Bool.random(using: &generator) { configuration.capabilities.append("x-other") }
+            if Bool.random(using: &generator) {
+                configuration.uuid = MadeUpDevice.noise(16, &generator)
+            }
+        }
+        var stream = MadeUpStream(configuration)
+        stream.addRandomSections(&generator, hasRAM: hasRAM)
+        let padding = [0, 0, 1, 700].randomElement(using: &generator) ?? 0
+        // Nothing tells the devices of a stream without footers and description apart.
+        let isDescribed =
+            isDescribed ?? (!stream.hasFooters || Int.random(in: 0..<4, using: &generator) > 0)
+        stream.finish(isDescribed: isDescribed, padding: padding)
+        return stream
+    }
+
+    private mutating func addRandomSections(_ generator: inout Seeded, hasRAM: Bool) {
+        let later = MadeUpDevice.random("dirty-bitmap", sectionID: 9, &generator)
+        if hasFooters && Int.random(in: 0..<3, using: &generator) == 0 {
+            device(MadeUpDevice.random("early/device", sectionID: 70, &generator))
+        }
+        if Bool.random(using: &generator) { command(2, [0, 0, 0, 1]) }
+        ramStart(randomBlocks(&generator))
+        let isIterating = hasFooters && Bool.random(using: &generator)
+        if isIterating { iterableStart(later) }
+        let partCount = Int.random(in: 0..<4, using: &generator)
+        let isBackground = hasRAM && Int.random(in: 0..<4, using: &generator) == 0
+        for _ in 0..<partCount {
+            ramSection(isLast: false) { stream in
+                if hasRAM { stream.addRandomRecords(&generator) }
+            }
+            if isIterating { iterablePart(later, isLast: false) }
+        }
+        if Bool.random(using: &generator) { command(11) }
+        ramSection(isLast: !isBackground) { stream in
+            if hasRAM { stream.addLastRecords(&generator) }
+        }
+        if isIterating { iterablePart(later, isLast: true) }
+        for number in 0..<Int.random(in: 0..<5, using: &generator) {
+            var made = MadeUpDevice.random(
+                "device/\(number / 2)", sectionID: 20 + UInt32(number), &generator)
+            made.instanceID = UInt32(number % 2)
+            // A device that is not described ends at its footer.
+            let isLeftOut = hasFooters && Int.random(in: 0..<6, using: &generator) == 0
+            device(made, isDescribed: !isLeftOut)
+        }
+    }
+
+    private func randomBlocks(
+        _ generator: inout Seeded
+    ) -> [(name: String, image: MadeUpImage)] {
+        let names = ["pc.ram", "/rom@etc/acpi/tables", "pc.bios", "0000:00:02.0/vga.vram", "x"]
+        return names.prefix(Int.random(in: 1...names.count, using: &generator)).map { name in
+            // Some are longer than a unit of 512 pages of 4096 bytes.
+            let count = [1, 2, 3, 20, 70, 530].randomElement(using: &generator) ?? 1
+            let perPage = pageByteCount / 4096
+            var image = MadeUpImage(pageCount: (count + perPage - 1) / perPage * perPage)
+            if isMapped { image.edit(5, &generator) }
+            return (name, image)
+        }
+    }
+
+    /// Writes records of any kind, of some pages again and again.
+    private mutating func addRandomRecords(_ generator: inout Seeded) {
+        guard !isMapped else { return }
+        for _ in 0..<Int.random(in: 0..<25, using: &generator) {
+            guard let name = blockNames.randomElement(using: &generator), let image = ram[name]
+            else { continue }
+            let pageCount = image.pageCount / (pageByteCount / 4096)
+            let first = Int.random(in: 0..<pageCount, using: &generator)
+            let run = Int.random(in: 1...4, using: &generator)
+            for page in first..<min(pageCount, first + run) {
+                let kind = PageRecord.allCases.randomElement(using: &generator) ?? .page
+                record(
+                    kind, name, page, randomPage(kind, name, page, &generator),
+                    isNamed: Int.random(in: 0..<4, using: &generator) == 0)
+            }
+        }
+    }
+
+    /// What the last section of RAM has: at least one page that is no zero record.
+    private mutating func addLastRecords(_ generator: inout Seeded) {
+        addRandomRecords(&generator)
+        guard !isMapped, let name = blockNames.last else { return }
+        record(.page, name, 0, randomPage(.page, name, 0, &generator))
+    }
+
+    private func randomPage(
+        _ kind: PageRecord, _ name: String, _ page: Int, _ generator: inout Seeded
+    ) -> [UInt8] {
+        var new = content(name, page)
+        switch kind {
+        case .zero:
+            // Old writers fill with any byte.
+            new[0] = Int.random(in: 0..<6, using: &generator) == 0 ? 0xa5 : 0
+        case .xbzrle:
+            for _ in 0..<Int.random(in: 1...5, using: &generator) {
+                let place = Int.random(in: 0..<new.count, using: &generator)
+                for index in place..<min(new.count, place + 30) { new[index] &+= 3 }
+            }
+        case .page, .compressed:
+            let text = MadeUpImage.text(Int.random(in: 0..<1000, using: &generator))
+            let other =
+                Bool.random(using: &generator) ? text : MadeUpImage.noise(&generator)
+            new = (0..<new.count / 4096).flatMap { $0 % 2 == 0 ? other : text }
+        }
+        return new
+    }
+}

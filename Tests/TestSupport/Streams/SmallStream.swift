@@ -1,0 +1,82 @@
+/// Streams of few bytes, one for each form: every byte of them can be tried.
+package enum SmallStream: String, CaseIterable, Sendable {
+    case plain
+    case compressed
+    case xbzrle
+    case mapped
+    case background
+    case early
+    case iterable
+    case undescribed
+    case withoutFooters
+    case withoutFootersUndescribed
+    case ignoreShared
+    case configured
+    case postcopyAdvised
+
+    /// Whether pages are in it.
+    package var hasRAM: Bool { self != .ignoreShared }
+
+    private var configuration: MadeUpStream.Configuration {
+        var configuration = MadeUpStream.Configuration()
+        configuration.machine = "pc"
+        switch self {
+        case .mapped: configuration.capabilities = ["mapped-ram"]
+        case .ignoreShared: configuration.capabilities = ["x-ignore-shared"]
+        case .withoutFooters, .withoutFootersUndescribed: configuration.machine = nil
+        case .configured:
+            configuration.pageBits = 12
+            configuration.capabilities = ["a", "b"]
+            configuration.uuid = Array(1...16)
+        default: break
+        }
+        return configuration
+    }
+
+    /// The stream.
+    package func made() -> MadeUpStream {
+        var stream = MadeUpStream(configuration)
+        if self == .early {
+            stream.device(MadeUpDevice("mem", sectionID: 7, state: [1, 2, 3]), isDescribed: false)
+        }
+        if self == .postcopyAdvised { stream.command(3, [UInt8](repeating: 0, count: 16)) }
+        var image = MadeUpImage(pageCount: 2)
+        image.pages[1] = MadeUpImage.text(1)
+        stream.ramStart([("ram0", image), ("rom", MadeUpImage(pageCount: 1))])
+        var dirty = MadeUpDevice("dirty", sectionID: 5, state: [9, 8])
+        if self == .iterable { stream.iterableStart(dirty) }
+        stream.ramSection(isLast: false) { stream in
+            if !stream.isMapped && self != .ignoreShared { addRecords(&stream) }
+        }
+        dirty.state = []
+        if self == .iterable { stream.iterablePart(dirty, isLast: false) }
+        stream.command(11)
+        if self != .background { stream.ramSection(isLast: true) }
+        if self == .iterable { stream.iterablePart(dirty, isLast: true) }
+        stream.device(MadeUpDevice("timer", sectionID: 3, state: [0x7e, 0, 0, 0, 3]))
+        var second = MadeUpDevice("cpu", sectionID: 4, state: [5, 0x05, 1, 0x61, 0, 0, 0, 1, 6])
+        second.fields =
+            #""fields": [{"size": 1}], "subsections": [{"vmsd_name": "a", "#
+            + #""fields": [{"size": 1}]}]"#
+        stream.device(second)
+        stream.finish(
+            isDescribed: self != .undescribed && self != .withoutFootersUndescribed,
+            padding: self == .plain ? 3 : 0)
+        return stream
+    }
+
+    private func addRecords(_ stream: inout MadeUpStream) {
+        let text = MadeUpImage.text(2)
+        let zero = [UInt8](repeating: 0, count: 4096)
+        stream.record(self == .plain ? .page : .compressed, "ram0", 0, text)
+        stream.record(.zero, "ram0", 1, zero)
+        stream.record(.zero, "rom", 0, zero)
+        if self == .xbzrle {
+            var new = text
+            new[100] = 0xaa
+            new[4095] = 0xbb
+            stream.record(.xbzrle, "ram0", 0, new)
+            stream.record(.xbzrle, "ram0", 1, text.map { $0 == text[0] ? 1 : 0 })
+        }
+    }
+}
