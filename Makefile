@@ -3,6 +3,7 @@
 # make build  the release binary, .build/release/snap
 # make lint   format and style, as CI checks them
 # make bench  install what is missing, and measure snap beside its peers on a real guest's memory
+# make fuzz   feed the reader of QEMU's streams what libFuzzer makes up, for SECONDS (600)
 # make clean
 
 SWIFT ?= swift
@@ -19,7 +20,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
 
-.PHONY: build demo test lint bench clean
+.PHONY: build demo test lint bench fuzz clean
 
 build:
 	Scripts/install $(BUILD_PACKAGES)
@@ -42,5 +43,9 @@ bench:
 	$(BUILD)
 	bench/run --markdown BENCHMARKS.md
 
+fuzz:
+	Scripts/install $(BUILD_PACKAGES)
+	Scripts/fuzz $(SECONDS)
+
 clean:
-	rm -rf .bench .build .build-tests .demo
+	rm -rf .bench .build .build-fuzz .build-tests .demo

@@ -1,0 +1,101 @@
+// The reader of QEMU's migration streams against bytes that libFuzzer makes up.
+//
+//     fuzz-stream seeds DIR     writes the streams to begin with
+//     fuzz-stream OPTION...     libFuzzer's own options and folders
+
+import CFuzzer
+import Foundation
+import GuestMemory
+import MigrationStream
+import SnapSystem
+import SystemPackage
+import TestSupport
+
+/// Says what is wrong, in the one way that libFuzzer sees.
+private func require(_ condition: Bool, _ what: String) {
+    if !condition { fatalError(what) }
+}
+
+/// What the reader made of some bytes.
+private struct Reading {
+    let content: StreamContent
+    let kept: [UInt8]
+
+    /// Reads; nil if the bytes are refused with an error that names a place.
+    init?(_ path: FilePath, stagesRAM: Bool) {
+        do throws(SnapError) {
+            let directory = Directory(Fuzz.scratch.path, .kernel)
+            content = try StreamReader(
+                SharedFile(File(reading: path, .kernel)), scratch: directory,
+                stagesRAM: stagesRAM
+            ).read().0
+            let file = content.bytes
+            kept = try file.file.read(byteCount: try file.file.status().byteCount, at: 0)
+        } catch {
+            // A length up to 16 TiB may be more than the file system takes.
+            let codes: [SnapError.Code] = [.inputDamaged, .unsupported, .inputOutput]
+            require(codes.contains(error.code) && error.path != nil, "\(error)")
+            return nil
+        }
+        var end = 0
+        for element in content.elements {
+            require(element.range.lowerBound == end, "gap at \(end)")
+            end = element.range.upperBound
+            require(element.state.upperBound <= element.range.count, "state outside")
+        }
+        require(end == kept.count, "\(end) of \(kept.count) bytes are in elements")
+    }
+}
+
+private enum Fuzz {
+    static let scratch: Scratch = {
+        do { return try Scratch() } catch { fatalError("\(error)") }
+    }()
+
+    /// One input, read in both forms; what is kept must be the input's.
+    static func test(_ bytes: [UInt8]) {
+        do {
+            let path = try scratch.write(bytes, to: "input")
+            let staged = Reading(path, stagesRAM: true)
+            guard let whole = Reading(path, stagesRAM: false) else { return }
+            require(whole.kept == bytes, "bytes have changed")
+            guard let staged else { return }
+            let rest = whole.content.elements.filter { $0.kind != .ram && $0.kind != .ramStart }
+                .flatMap { whole.kept[$0.range] }
+            require(staged.kept == rest, "staged and whole reading differ")
+        } catch { fatalError("\(error)") }
+    }
+
+    /// Writes a file for each small stream and for some random ones that are not long.
+    static func writeSeeds(to directory: String) throws {
+        let folder = FilePath(directory)
+        for form in SmallStream.allCases {
+            try write(form.made().bytes, to: folder.appending(form.rawValue))
+        }
+        for seed in 0..<200 {
+            var generator = Seeded(UInt64(seed))
+            let made = MadeUpStream.random(&generator, hasRAM: seed % 4 > 0)
+            if made.bytes.count <= 32768 {
+                try write(made.bytes, to: folder.appending("random-\(seed)"))
+            }
+        }
+    }
+}
+
+@main
+struct Main {
+    static func main() throws {
+        let arguments = CommandLine.arguments
+        if arguments.count == 3, arguments[1] == "seeds" {
+            return try Fuzz.writeSeeds(to: arguments[2])
+        }
+        var count = CommandLine.argc
+        var texts: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
+        let status = LLVMFuzzerRunDriver(&count, &texts) { data, size in
+            Fuzz.test(Array(UnsafeBufferPointer(start: data, count: size)))
+            return 0
+        }
+        try? FileManager.default.removeItem(atPath: Fuzz.scratch.path.string)
+        exit(status)
+    }
+}
