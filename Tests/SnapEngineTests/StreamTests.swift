@@ -114,6 +114,16 @@ struct StreamTests {
             }
         }
         #expect(mismatch?.code == .mismatch && mismatch?.path == stream)
+        // RAM that is nowhere is no snapshot.
+        var incomplete = MadeUpStream(made.configuration)
+        incomplete.ramStart([("ram0", image), ("ram1", MadeUpImage(pageCount: 1))])
+        incomplete.ramSection(isLast: true)
+        incomplete.finish()
+        let lacking = try store.scratch.write(incomplete.bytes, to: "lacking")
+        let lack = #expect(throws: SnapError.self) {
+            try store.save(image) { $0.deviceStates = [try Self.device("d", lacking)] }
+        }
+        #expect(lack?.code == .mismatch && lack?.message.contains("ram1") == true)
         let two = #expect(throws: SnapError.self) {
             try store.save(image) {
                 $0.deviceStates = [
@@ -168,6 +178,7 @@ struct StreamTests {
         var save = Save(.blocks(files), guest: store.guest)
         try configure(&save)
         return try save.run(in: store.path, .kernel) { Issue.record("warned: \($0)") }
+            .checkpoint
     }
 
     private static func image(_ pageCount: Int, _ first: Int) -> MadeUpImage {

@@ -14,6 +14,8 @@ struct SectionSplitter: ~Copyable {
     /// The RAM's elements, the next first.
     private var ramElements: ArraySlice<StreamElement>
     private var names: [UInt32: String] = [:]
+    private var wrongLengthCount = 0
+    private static let wrongLengthCountMax = 64
 
     /// The name under which the devices of a stream without footers or description are listed.
     private static let allDevices = "devices"
@@ -135,10 +137,7 @@ struct SectionSplitter: ~Copyable {
         of head: SectionHead, from place: Int
     ) throws(SnapError) -> Bool {
         let first = input.offset
-        if head.type == .full,
-            let byteCount = description?.byteCount(of: head.name, head.instanceID),
-            try endsWell(head.sectionID, at: first, byteCount)
-        {
+        if head.type == .full, let byteCount = try describedByteCount(of: head, at: first) {
             input.move(to: first + byteCount)
         } else if configuration.hasFooters {
             input.move(to: first)
@@ -159,6 +158,21 @@ struct SectionSplitter: ~Copyable {
         element.state = first - place..<last - place
         elements.append(element)
         return true
+    }
+
+    /// How long the state of a device is by the description, if that is right about it.
+    ///
+    /// One that is wrong time and again is believed no more: each look costs a read there and back.
+    private mutating func describedByteCount(
+        of head: SectionHead, at first: Int
+    ) throws(SnapError) -> Int? {
+        guard let byteCount = description?.byteCount(of: head.name, head.instanceID) else {
+            return nil
+        }
+        if try endsWell(head.sectionID, at: first, byteCount) { return byteCount }
+        wrongLengthCount += 1
+        if wrongLengthCount == Self.wrongLengthCountMax { description = nil }
+        return nil
     }
 
     /// Whether a section that is so long has its footer there, or something that can follow one.

@@ -46,7 +46,11 @@ package enum SmallStream: String, CaseIterable, Sendable {
         var dirty = MadeUpDevice("dirty", sectionID: 5, state: [9, 8])
         if self == .iterable { stream.iterableStart(dirty) }
         stream.ramSection(isLast: false) { stream in
-            if !stream.isMapped && self != .ignoreShared { addRecords(&stream) }
+            if self == .ignoreShared {
+                stream.record(.zero, "rom", 0, [UInt8](repeating: 0, count: 4096))
+            } else if !stream.isMapped {
+                addRecords(&stream)
+            }
         }
         dirty.state = []
         if self == .iterable { stream.iterablePart(dirty, isLast: false) }
