@@ -159,22 +159,9 @@ package struct Save: Sendable {
                 .unsupported, "guest \(guest) has used all \(Checkpoint.numberMax) numbers",
                 path: directory.directory.path)
         }
-        let taken: (indexed: IndexedCheckpoint, standstill: Duration?, failure: SnapError?)
+        let taken: Taken
         do throws(SnapError) {
-            if case .monitor(let socket) = source {
-                taken = try saveRunning(
-                    Standstill(socket, self, directory.directory, warn: warn), number, directory,
-                    store, without: present.lost)
-            } else {
-                let content = try inputs.read(scratch: directory.directory)
-                let parent = try findParent(
-                    for: content.images.map(\.block), directory, store.index,
-                    without: present.lost)
-                let indexed = try SaveSession(
-                    self, content, number: number, parent, directory.directory, store.identity
-                ).write()
-                taken = (indexed, nil, nil)
-            }
+            taken = try take(inputs, number, directory, store, without: present.lost, warn)
         } catch let error where error.code == .damaged && error.hint == nil {
             throw error.with(hint: "snap save --full shares nothing with what is damaged")
         }
@@ -194,6 +181,31 @@ package struct Save: Sendable {
                 path: failure.path, hint: failure.hint)
         }
         return Outcome(checkpoint: checkpoint, standstill: taken.standstill)
+    }
+
+    /// A checkpoint whose files are in the store.
+    struct Taken {
+        let indexed: IndexedCheckpoint
+        /// How long the guest stood still for it; nil if it did not.
+        var standstill: Duration?
+        /// Why the guest still does.
+        var failure: SnapError?
+    }
+
+    private func take(
+        _ inputs: SaveInputs, _ number: Int, _ guest: GuestDirectory, _ store: borrowing Store,
+        without lost: Set<Int>, _ warn: (SnapError) -> Void
+    ) throws(SnapError) -> Taken {
+        if case .monitor(let socket) = source {
+            let standstill = try Standstill(socket, self, guest.directory, warn: warn)
+            return try takeRunning(standstill, number, guest, store, without: lost)
+        }
+        let content = try inputs.read(scratch: guest.directory)
+        let parent = try findParent(
+            for: content.images.map(\.block), guest, store.index, without: lost)
+        let session = try SaveSession(
+            self, content, number: number, parent, guest.directory, store.identity)
+        return Taken(indexed: try session.write())
     }
 
     private func check(_ parent: Checkpoint) throws(SnapError) {
