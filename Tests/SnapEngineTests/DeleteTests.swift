@@ -186,15 +186,10 @@ struct DeleteTests {
         "whatever system call fails, it stops between checkpoints and can be tried again",
         arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .stop])
     func faults(fault: FaultPlan.Fault) throws {
-        var call = 0
-        var isFinished = false
-        while !isFinished {
+        try FaultPlan.sweep(fault, past: 40) { plan, what in
             let (store, saved) = try Self.history(5)
-            let plan = FaultPlan(at: call, fault)
             let calls = SystemCalls(faults: plan)
             _ = try? Self.delete([2, 5], in: store, calls: calls, warn: { _ in })
-            isFinished = plan.callCount <= call
-            let what = "\(fault) at call \(call)"
             let live = try Self.files(of: store).filter { $0.hasSuffix(".savevm") }
             for number in [1, 3, 4] {
                 #expect(live.contains(FileName.savevm(number).text), "\(what)")
@@ -215,8 +210,6 @@ struct DeleteTests {
             for file in try Self.files(of: store) where file.hasSuffix(".devstate") {
                 #expect(!file.hasSuffix("2.devstate") && !file.hasSuffix("5.devstate"), "\(what)")
             }
-            call += 1
         }
-        #expect(call > 40, "the sweep covered \(call) calls")
     }
 }

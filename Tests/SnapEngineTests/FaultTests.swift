@@ -45,11 +45,8 @@ struct FaultTests {
 
     @Test("a save loses nothing and can be tried again", arguments: FaultTests.faults)
     func save(fault: FaultPlan.Fault) throws {
-        var call = 0
-        var isFinished = false
-        while !isFinished {
+        try FaultPlan.sweep(fault, past: 60) { plan, what in
             let fixture = try Fixture()
-            let plan = FaultPlan(at: call, fault)
             var store = fixture.store
             store.calls = SystemCalls(faults: plan)
             let image = store.scratch.file("next")
@@ -64,8 +61,6 @@ struct FaultTests {
                     warnings += 1
                 }
             } catch let error as SnapError { failure = error }
-            isFinished = plan.callCount <= call
-            let what = "\(fault) at call \(call)"
             if fault == .short || fault == .fail(.interrupted) {
                 #expect(failure == nil, "\(what)")
             }
@@ -87,44 +82,33 @@ struct FaultTests {
             }
             let numbers = try fixture.store.list().map(\.number)
             #expect(numbers == Array(1...again.number), "\(what)")
-            call += 1
         }
-        #expect(call > 60, "the sweep covered \(call) calls")
     }
 
     @Test("a first save can be tried again", arguments: FaultTests.faults)
     func firstSave(fault: FaultPlan.Fault) throws {
         var image = MadeUpImage(pageCount: 8)
         image.pages[3] = MadeUpImage.text(3)
-        var call = 0
-        var isFinished = false
-        while !isFinished {
+        try FaultPlan.sweep(fault, past: 60) { plan, what in
             var store = try TestStore()
-            let plan = FaultPlan(at: call, fault)
             store.calls = SystemCalls(faults: plan)
             let file = store.scratch.file("image")
             try image.write(to: file)
             _ = try? store.save(at: file, warn: { _ in })
-            isFinished = plan.callCount <= call
             store.calls = .kernel
             let again = try store.save(at: file)
-            #expect(try store.restores(again.number, to: image), "\(fault) at call \(call)")
+            #expect(try store.restores(again.number, to: image), "\(what)")
             #expect(
                 try store.list().map(\.number) == Array(1...again.number),
-                "\(fault) at call \(call)")
-            call += 1
+                "\(what)")
         }
-        #expect(call > 60, "the sweep covered \(call) calls")
     }
 
     @Test("a restore leaves no output and can be tried again", arguments: FaultTests.faults)
     func restore(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         try fixture.store.save(fixture.next) { $0.deviceStates = [fixture.state] }
-        var call = 0
-        var isFinished = false
-        while !isFinished {
-            let plan = FaultPlan(at: call, fault)
+        try FaultPlan.sweep(fault, past: 40) { plan, what in
             let output = fixture.store.scratch.file("output")
             let device = fixture.store.scratch.file("device")
             var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
@@ -134,8 +118,6 @@ struct FaultTests {
             do throws(SnapError) {
                 _ = try restore.run(from: fixture.store.path, SystemCalls(faults: plan))
             } catch { failure = error }
-            isFinished = plan.callCount <= call
-            let what = "\(fault) at call \(call)"
             if fault == .short || fault == .fail(.interrupted) {
                 #expect(failure == nil, "\(what)")
             }
@@ -152,26 +134,17 @@ struct FaultTests {
             let files = try names(in: fixture.store.guestPath).filter { !$0.hasSuffix(".lock") }
             #expect(files.count == 4, "\(what)")
             #expect(try fixture.store.restores(3, to: fixture.next), "\(what)")
-            call += 1
         }
-        #expect(call > 40, "the sweep covered \(call) calls")
     }
 
     @Test("a reindex leaves an index behind", arguments: FaultTests.faults)
     func reindex(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         let before = try fixture.store.list()
-        var call = 0
-        var isFinished = false
-        while !isFinished {
-            let plan = FaultPlan(at: call, fault)
+        try FaultPlan.sweep(fault, past: 30) { (plan, what) throws in
             _ = try? Reindex.run(
                 fixture.store.path, patience: .zero, SystemCalls(faults: plan), warn: { _ in })
-            isFinished = plan.callCount <= call
-            let what = "\(fault) at call \(call)"
             #expect(try fixture.store.list() == before, "\(what)")
-            call += 1
         }
-        #expect(call > 30, "the sweep covered \(call) calls")
     }
 }

@@ -138,29 +138,23 @@ struct InPlaceTests {
         second.edit(200, &generator)
         try store.save(second)
         let output = store.scratch.file("output")
-        var call = 0
         var mixedCount = 0
-        var isFinished = false
-        while !isFinished {
+        try FaultPlan.sweep(fault, past: 40) { plan, what in
             try first.write(to: output)
-            let plan = FaultPlan(at: call, fault)
             do {
                 let calls = SystemCalls(faults: plan)
                 _ = try Self.update(store, 2, output, calls: calls)
-                #expect(try second.equals(output), "\(fault) at call \(call)")
+                #expect(try second.equals(output), "\(what)")
             } catch let error as SnapError {
-                #expect(fault != .short, "\(fault) at call \(call): \(error)")
+                #expect(fault != .short, "\(what): \(error)")
                 if try !first.equals(output) {
                     #expect(error.hint?.contains("mixture") ?? false, "\(error)")
                     mixedCount += 1
                 }
             }
-            isFinished = plan.callCount <= call
             _ = try Self.update(store, 2, output)
-            #expect(try second.equals(output), "\(fault) at call \(call)")
-            call += 1
+            #expect(try second.equals(output), "\(what)")
         }
-        #expect(call > 40)
         if fault != .short { #expect(mixedCount > 5) }
     }
 }

@@ -39,11 +39,8 @@ struct StreamFaultTests {
 
     @Test("a save loses nothing and can be tried again", arguments: StreamFaultTests.faults)
     func save(fault: FaultPlan.Fault) throws {
-        var call = 0
-        var isFinished = false
-        while !isFinished {
+        try FaultPlan.sweep(fault, past: 80) { plan, what in
             let fixture = try Fixture()
-            let plan = FaultPlan(at: call, fault)
             var store = fixture.store
             store.calls = SystemCalls(faults: plan)
             var failure: SnapError?
@@ -52,8 +49,6 @@ struct StreamFaultTests {
                 } warn: { _ in
                 }
             } catch let error as SnapError { failure = error }
-            isFinished = plan.callCount <= call
-            let what = "\(fault) at call \(call)"
             if fault == .short || fault == .fail(.interrupted) {
                 #expect(failure == nil, "\(what): \(failure as Any)")
             }
@@ -71,9 +66,7 @@ struct StreamFaultTests {
             // No scratch file has a name that stays.
             let files = try names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
             #expect(files.count == 2 * again.number, "\(what): \(files)")
-            call += 1
         }
-        #expect(call > 80, "the sweep covered \(call) calls")
     }
 
     @Test("a restore leaves no output and can be tried again", arguments: StreamFaultTests.faults)
@@ -81,10 +74,7 @@ struct StreamFaultTests {
         let fixture = try Fixture()
         try fixture.store.save(at: fixture.file)
         let whole = try bytes(of: fixture.store.restore(2) { $0.form = .stream })
-        var call = 0
-        var isFinished = false
-        while !isFinished {
-            let plan = FaultPlan(at: call, fault)
+        try FaultPlan.sweep(fault, past: 40) { plan, what in
             let output = fixture.store.scratch.file("output")
             var restore = Restore(.number(fixture.store.guest, 2), to: .file(output))
             restore.form = .stream
@@ -93,8 +83,6 @@ struct StreamFaultTests {
             do throws(SnapError) {
                 _ = try restore.run(from: fixture.store.path, SystemCalls(faults: plan))
             } catch { failure = error }
-            isFinished = plan.callCount <= call
-            let what = "\(fault) at call \(call)"
             if fault == .short || fault == .fail(.interrupted) {
                 #expect(failure == nil, "\(what): \(failure as Any)")
             }
@@ -104,9 +92,7 @@ struct StreamFaultTests {
             } else {
                 #expect(failure != nil, "\(what)")
             }
-            call += 1
         }
-        #expect(call > 40, "the sweep covered \(call) calls")
         try fixture.check(2, fixture.next, "\(fault)")
     }
 }
