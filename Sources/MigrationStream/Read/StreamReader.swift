@@ -59,7 +59,6 @@ package struct StreamElement: Sendable, Equatable {
 /// What a device's section holds has no length in the stream, so all that follows the RAM is kept
 /// first and split afterwards, when the description at the end is known.
 package struct StreamReader: ~Copyable {
-    private let scratch: Directory
     private let keepsRAM: Bool
     private var input: StreamInput
     private let configuration: StreamConfiguration
@@ -99,7 +98,6 @@ package struct StreamReader: ~Copyable {
         configurationByteCount = input.offset
         self.configuration = configuration
         self.input = input
-        self.scratch = scratch
         keepsRAM = !stagesRAM
     }
 
