@@ -87,6 +87,11 @@ public struct MemoryImage: Sendable {
             fileByteCount: fileByteCount)
     }
 
+    /// The number that the file has in its file system.
+    ///
+    /// - Throws: `.inputOutput`.
+    public func inode() throws(SnapError) -> UInt64 { try shared.file.status().inode }
+
     /// Where the image is.
     public var path: FilePath { shared.file.path }
 

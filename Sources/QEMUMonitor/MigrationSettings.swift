@@ -60,6 +60,14 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
         }
     }
 
+    /// Whether all that another value sets is set so in this one.
+    ///
+    /// - Parameter other: What `forDeviceState` gave.
+    package func includes(_ other: MigrationSettings) -> Bool {
+        other.capabilities.allSatisfy(capabilities.contains)
+            && parameters.maxBandwidth == other.parameters.maxBandwidth
+    }
+
     /// Whether QEMU encrypts what it sends, for which both ends have to speak.
     package var isEncrypted: Bool { !(parameters.tlsCredentials ?? "").isEmpty }
 

@@ -36,8 +36,8 @@ package struct QMPClient: ~Copyable {
         package init() {}
     }
 
-    /// The process that listens; 0 if it is not to be seen from here.
-    package let process: Int
+    /// The process that listens.
+    package let process: QEMUProcess
     private let socket: LocalSocket
     private var received: [UInt8] = []
     private var lastID = 0
@@ -62,13 +62,15 @@ package struct QMPClient: ~Copyable {
     package static func connect(
         to path: FilePath, patience: Duration, _ calls: SystemCalls
     ) throws(SnapError) -> QMPClient {
-        var client = try QMPClient(LocalSocket(connectingTo: path, calls))
+        var client = try QMPClient(LocalSocket(connectingTo: path, calls), calls)
         try client.greet(patience: patience)
         return client
     }
 
-    private init(_ socket: consuming LocalSocket) throws(SnapError) {
-        process = try socket.peerProcess()
+    private init(
+        _ socket: consuming LocalSocket, _ calls: SystemCalls
+    ) throws(SnapError) {
+        process = QEMUProcess(try socket.peerProcess(), calls)
         self.socket = socket
     }
 
@@ -78,7 +80,8 @@ package struct QMPClient: ~Copyable {
             greeting = try nextLine(within: max(patience, Self.greetingPatience))
         } catch let error where error.code == .busy {
             throw SnapError(
-                .busy, "QEMU sends no greeting: another client is connected", path: path)
+                .busy, "QEMU sends no greeting: another client is connected, or it hangs",
+                path: path)
         }
         guard (try? JSONDecoder().decode(Greeting.self, from: Data(greeting))) != nil else {
             throw SnapError(.unsupported, "is no QMP socket", path: path)

@@ -27,9 +27,17 @@ package struct RunningGuest: ~Copyable {
         enum CodingKeys: String, CodingKey {
             case status
             case reason = "error-desc"
+            case time = "total-time"
+            case ram
         }
         let status: String?
         let reason: String?
+        let time: UInt64?
+        let ram: TransferredRAM?
+    }
+
+    private struct TransferredRAM: Decodable {
+        let transferred: UInt64?
     }
 
     private struct Descriptor: Encodable {
@@ -48,11 +56,18 @@ package struct RunningGuest: ~Copyable {
         package let path: FilePath
     }
 
+    /// What tells a migration that is over from another.
+    package struct MigrationTrace: Codable, Sendable, Equatable {
+        let milliseconds: UInt64?
+        let byteCount: UInt64?
+    }
+
     private var client: QMPClient
 
     /// The name of the descriptor that QEMU is given.
     private static let descriptorName = "snap-device-state"
     private static let fileBackend = "child<memory-backend-file>"
+    private static let backendPrefix = "child<memory-backend-"
 
     /// Connects to QEMU.
     ///
@@ -67,8 +82,8 @@ package struct RunningGuest: ~Copyable {
         client = try QMPClient.connect(to: path, patience: patience, calls)
     }
 
-    /// QEMU's process; 0 if it is not to be seen from here.
-    package var process: Int { client.process }
+    /// QEMU's process.
+    package var process: QEMUProcess { client.process }
 
     /// Whether calls go on though the command was asked to end.
     package var endures: Bool {
@@ -104,11 +119,17 @@ package struct RunningGuest: ~Copyable {
     package mutating func backends() throws(SnapError) -> [Backend] {
         let children: [Child] = try client.ask("qom-list", Place(path: "/objects"))
         var backends: [Backend] = []
-        for child in children where child.type == Self.fileBackend {
+        for child in children where child.type.hasPrefix(Self.backendPrefix) {
             let object = "/objects/\(child.name)"
             let isShared: Bool = try client.ask(
                 "qom-get", Property(path: object, property: "share"))
+            // What is not shared is in the stream.
             guard isShared else { continue }
+            guard child.type == Self.fileBackend else {
+                throw SnapError(
+                    .unsupported, "RAM \(child.name) is shared, and in no file that has a name",
+                    path: client.path, hint: "-object memory-backend-file puts it into one")
+            }
             let path: String = try client.ask(
                 "qom-get", Property(path: object, property: "mem-path"))
             backends.append(Backend(name: child.name, path: resolved(FilePath(path))))
@@ -124,8 +145,8 @@ package struct RunningGuest: ~Copyable {
 
     /// A path as QEMU means it, which may be in another directory than snap.
     private func resolved(_ path: FilePath) -> FilePath {
-        guard path.isRelative, process > 0 else { return path }
-        return FilePath("/proc/\(process)/cwd").appending(path.components)
+        guard path.isRelative, let directory = process.workingDirectory else { return path }
+        return directory.appending(path.components)
     }
 
     /// Gives QEMU a moment before it is asked again.
@@ -168,6 +189,15 @@ package struct RunningGuest: ~Copyable {
                 "QEMU's migration ended as \(migration.status ?? "nothing"): "
                     + (migration.reason ?? "no reason is given"), path: client.path)
         }
+    }
+
+    /// What is known of the migration that ended last.
+    ///
+    /// - Throws: As `QMPClient.ask`.
+    package mutating func lastMigration() throws(SnapError) -> MigrationTrace {
+        let migration: Migration = try client.ask("query-migrate")
+        return MigrationTrace(
+            milliseconds: migration.time, byteCount: migration.ram?.transferred)
     }
 
     /// Ends a migration that has not ended.

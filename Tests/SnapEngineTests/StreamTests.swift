@@ -124,6 +124,11 @@ struct StreamTests {
             try store.save(image) { $0.deviceStates = [try Self.device("d", lacking)] }
         }
         #expect(lack?.code == .mismatch && lack?.message.contains("ram1") == true)
+        let holding = try store.scratch.write(SmallStream.plain.made().bytes, to: "holding")
+        let double = #expect(throws: SnapError.self) {
+            try store.save(image) { $0.deviceStates = [try Self.device("d", holding)] }
+        }
+        #expect(double?.code == .mismatch && double?.path == holding)
         let two = #expect(throws: SnapError.self) {
             try store.save(image) {
                 $0.deviceStates = [
@@ -221,6 +226,29 @@ struct StreamTests {
             _ = try store.restore(1) { $0.form = .block("x") }
         }
         #expect(missing?.code == .notFound)
+    }
+
+    @Test("a bitmap counts from a block that is certain, not from one of the same length")
+    func ambiguousBitmap() throws {
+        let store = try TestStore()
+        let (a, b) = (Self.image(20, 0), Self.image(20, 100))
+        try Self.save([("a", a), ("x/b", b)], store)
+        let clean = try store.scratch.write(b.bitmap([]), to: "clean")
+        let error = #expect(throws: SnapError.self) {
+            try store.save(b) { save in
+                save.parent = .checkpoint(.number(store.guest, 1))
+                save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: clean)]
+            }
+        }
+        #expect(error?.code == .mismatch && error?.path == clean)
+        // A name with a slash in it comes with the path.
+        let named = FilePath("x/b=\(clean.string)")
+        let saved = try Self.save([("x/b", a), ("a", a)], store) { save in
+            save.parent = .checkpoint(.number(store.guest, 1))
+            save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: named)]
+        }
+        #expect(saved.pages.changed == 0)
+        #expect(try b.equals(store.restore(2) { $0.form = .block("x/b") }))
     }
 
     @Test("a bitmap of one of several blocks: the others are compared whole")

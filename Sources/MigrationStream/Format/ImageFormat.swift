@@ -28,6 +28,14 @@ package enum ImageFormat: Sendable, Equatable {
         ([0x89, 0x4c, 0x5a, 0x4f], "compressed by lzop", "lzop -dc FILE | snap save -"),
     ]
 
+    /// Whether a file begins as a QEMU stream does.
+    ///
+    /// - Parameter file: The file.
+    /// - Throws: `.inputOutput`.
+    package static func isStream(_ file: borrowing File) throws(SnapError) -> Bool {
+        try file.read(byteCount: StreamFormat.magic.count, at: 0) == StreamFormat.magic
+    }
+
     /// Tells the form of a file by its first bytes.
     ///
     /// - Parameter file: The file.

@@ -65,5 +65,4 @@ enum StreamLimits {
     static let descriptionByteCountMax = 16 << 20
     /// The bitmap of a block in a mapped-ram stream, in bytes: that of 2 TiB.
     static let bitmapByteCountMax = 64 << 20
-    static let commandByteCountMax = 1 << 16
 }

@@ -132,9 +132,6 @@ struct StreamInput: ~Copyable {
         return buffer.withBytes(unread.lowerBound..<unread.lowerBound + count) { $0.bytes }
     }
 
-    /// Whether the stream ends here.
-    mutating func isAtEnd() throws(SnapError) -> Bool { try fill(1) == 0 }
-
     // MARK: Taking
 
     private mutating func require(_ count: Int, _ what: String) throws(SnapError) {

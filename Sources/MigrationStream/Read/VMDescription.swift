@@ -39,9 +39,6 @@ struct VMDescription {
     private var places: [Key: ArraySlice<Int>] = [:]
     private var next = 0
 
-    /// How many devices it describes.
-    var deviceCount: Int { byteCounts.count }
-
     /// Reads a description.
     ///
     /// - Parameter json: The text.

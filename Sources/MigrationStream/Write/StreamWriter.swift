@@ -20,7 +20,7 @@ package struct StreamWriter: Sendable {
     package init(framing: [UInt8], path: FilePath) throws(SnapError) {
         var input = StreamInput(bytes: framing, of: path)
         configuration = try StreamConfiguration(&input)
-        rest = try input.peek(StreamInput.windowByteCount)
+        rest = Array(framing.dropFirst(input.offset))
     }
 
     /// What followed the configuration in the framing.

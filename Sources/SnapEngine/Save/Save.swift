@@ -144,7 +144,7 @@ package struct Save: Sendable {
     package func run(
         in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
     ) throws(SnapError) -> Outcome {
-        // Inputs first: a command that cannot work leaves no new store behind.
+        // Inputs first: where they cannot be opened no new store is left behind.
         let inputs = try SaveInputs(self, calls)
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
         if case .checkpoint(let reference) = parent {

@@ -30,12 +30,8 @@ struct SaveBlock: Sendable {
         var blocks: [SaveBlock] = []
         for (index, image) in images.enumerated() {
             let theirs = matches?[index]
-            if let bitmap = bitmaps[index], theirs == nil {
-                throw SnapError(
-                    .mismatch,
-                    "counts from a parent without a RAM block of \(image.block.byteCount) bytes"
-                        + (image.block.name.isEmpty ? "" : " named \(image.block.name)"),
-                    path: bitmap)
+            if let bitmap = bitmaps[index] {
+                try check(bitmap, of: image.block, theirs, among: images, parent)
             }
             blocks.append(
                 SaveBlock(
@@ -44,6 +40,25 @@ struct SaveBlock: Sendable {
             firstUnit += image.block.unitCount
         }
         return blocks
+    }
+
+    /// Refuses a bitmap where it is not certain since which block it counts: what is merely
+    /// compared may be paired by length, but a clean bit is believed.
+    private static func check(
+        _ bitmap: FilePath, of block: RAMBlock, _ theirs: StoredBlock?,
+        among images: [MemoryImage], _ parent: SaveParent?
+    ) throws(SnapError) {
+        let isAsLong = { (other: RAMBlock) in other.byteCount == block.byteCount }
+        let isOnly =
+            images.count { isAsLong($0.block) } == 1
+            && parent?.blocks.count { isAsLong($0.block) } == 1
+        guard let theirs, isOnly || !block.name.isEmpty && theirs.block.name == block.name else {
+            throw SnapError(
+                .mismatch,
+                "counts from a parent in which no one RAM block is certain to be the one of "
+                    + "\(block.byteCount) bytes"
+                    + (block.name.isEmpty ? "" : " named \(block.name)"), path: bitmap)
+        }
     }
 
     /// For each block its dirty bitmap.
@@ -56,7 +71,8 @@ struct SaveBlock: Sendable {
         _ bitmaps: [Save.DirtyBitmapFile], to images: [MemoryImage]
     ) throws(SnapError) -> [FilePath?] {
         var paths = [FilePath?](repeating: nil, count: images.count)
-        for bitmap in bitmaps {
+        for given in bitmaps {
+            let bitmap = named(given, images)
             let index: Int
             if let name = bitmap.blockName {
                 guard let named = images.firstIndex(where: { $0.block.name == name }) else {
@@ -80,5 +96,19 @@ struct SaveBlock: Sendable {
             paths[index] = bitmap.path
         }
         return paths
+    }
+
+    /// Takes the name of a block off a bitmap's path, where QEMU's own name has slashes in it.
+    private static func named(
+        _ bitmap: Save.DirtyBitmapFile, _ images: [MemoryImage]
+    ) -> Save.DirtyBitmapFile {
+        guard bitmap.blockName == nil else { return bitmap }
+        for name in images.map(\.block.name) where !name.isEmpty {
+            let prefix = name + "="
+            guard bitmap.path.string.hasPrefix(prefix) else { continue }
+            return Save.DirtyBitmapFile(
+                blockName: name, path: FilePath(String(bitmap.path.string.dropFirst(prefix.count))))
+        }
+        return bitmap
     }
 }

@@ -140,7 +140,7 @@ extension SaveContent {
                 .usage, "device state \(name) is there twice", path: file.file.path,
                 hint: "--device-state NAME=PATH names it otherwise")
         }
-        guard try file.file.read(byteCount: 4, at: 0) == Array("QEVM".utf8) else {
+        guard try ImageFormat.isStream(file.file) else {
             deviceStates.append(DeviceState(name: name, file: file, stream: nil))
             return
         }
@@ -149,7 +149,13 @@ extension SaveContent {
                 .usage, "is a second QEMU stream: a checkpoint has one", path: file.file.path)
         }
         let (stream, _) = try StreamReader(file, scratch: scratch, stagesRAM: false).read()
-        try nameImages(by: stream, path: file.file.path)
+        guard stream.blocks.isEmpty || !stream.ignoredBlocks.isEmpty else {
+            throw SnapError(
+                .mismatch, "holds the RAM itself, expected a stream that leaves it out",
+                path: file.file.path, hint: "snap save \(file.file.path) saves both")
+        }
+        try nameImages(
+            by: stream, path: file.file.path, hint: "--ram-block gives each of several blocks")
         deviceStates.append(DeviceState(name: name, file: stream.bytes, stream: stream))
     }
 
@@ -163,11 +169,11 @@ extension SaveContent {
     init(
         _ images: [MemoryImage], _ stream: StreamContent, path: FilePath
     ) throws(SnapError) {
-        self.images = images.filter { image in
-            stream.ignoredBlocks.contains { Self.matches(image.block, $0) }
+        self.images = stream.ignoredBlocks.compactMap { block in
+            images.first { Self.matches($0.block, block) }
         }
         deviceStates = []
-        try nameImages(by: stream, path: path)
+        try nameImages(by: stream, path: path, hint: nil)
         deviceStates = [
             DeviceState(
                 name: try GuestName(checking: SaveInputs.ownDeviceState, as: "device state"),
@@ -177,7 +183,7 @@ extension SaveContent {
 
     /// Gives the images the names of the RAM blocks that a device-only stream lists and leaves out.
     private mutating func nameImages(
-        by stream: StreamContent, path: FilePath
+        by stream: StreamContent, path: FilePath, hint: String?
     ) throws(SnapError) {
         var left = stream.ignoredBlocks
         // A stream without such a list says nothing about the RAM.
@@ -197,7 +203,7 @@ extension SaveContent {
         guard left.isEmpty else {
             throw SnapError(
                 .mismatch, "leaves out the RAM \(describe(left)), of which there is no image",
-                path: path, hint: "--ram-block gives each of several blocks")
+                path: path, hint: hint)
         }
     }
 

@@ -19,7 +19,8 @@ struct Standstill: ~Copyable {
     private let settings: MigrationSettings
     /// The RAM, in the files that QEMU names.
     let images: [MemoryImage]
-    private var isStopped = false
+    /// What is in the guest's directory; nil if nothing has been changed.
+    private var marker: StandstillMarker?
     private var areSettingsChanged = false
     private var start = ContinuousClock.now
     /// How long the guest stood still; nil while it does, and if it was paused before.
@@ -36,13 +37,14 @@ struct Standstill: ~Copyable {
     ///   - directory: The guest's directory.
     ///   - warn: Takes what is worth a warning.
     /// - Throws: `.notFound`, `.permission`; `.busy` if another client or a migration is in the
-    ///   way, or a dead save holds the guest; `.unsupported`; `.inputOutput`, `.interrupted`.
+    ///   way, or a dead save holds the guest; `.mismatch` if a file is not the RAM that QEMU has;
+    ///   `.unsupported`; `.inputOutput`, `.interrupted`.
     init(
         _ socket: FilePath, _ save: Save, _ directory: Directory, warn: (SnapError) -> Void
     ) throws(SnapError) {
-        let calls = directory.calls
-        var guest = try RunningGuest(socket, patience: save.patience, calls)
-        try Self.settle(&guest, socket, directory, resumes: save.resumesStale, warn: warn)
+        var guest = try RunningGuest(socket, patience: save.patience, directory.calls)
+        let stale = StaleStandstill(socket: socket, directory: directory)
+        try stale.settle(&guest, resumes: save.resumesStale, warn: warn)
         guard try !guest.isMigrating() else {
             throw SnapError(.busy, "a migration of this guest is under way", path: socket)
         }
@@ -56,43 +58,40 @@ struct Standstill: ~Copyable {
             throw SnapError(
                 .unsupported, "QEMU is told to encrypt migrations, by tls-creds", path: socket)
         }
-        var images: [MemoryImage] = []
-        for backend in try guest.backends() {
-            images.append(try MemoryImage(raw: backend.path, name: backend.name, calls))
-        }
+        images = try Self.openImages(&guest, directory.calls, warn: warn)
         self.settings = settings
-        self.images = images
         self.guest = guest
         self.socket = socket
         self.directory = directory
     }
 
-    /// Looks for the marker of a save that did not end.
-    private static func settle(
-        _ guest: inout RunningGuest, _ socket: FilePath, _ directory: Directory, resumes: Bool,
-        warn: (SnapError) -> Void
-    ) throws(SnapError) {
-        guard let marker = try StandstillMarker.read(in: directory) else { return }
-        // Another QEMU has not been stopped by anyone we know.
-        if marker.process == guest.process && marker.socket == socket.string {
-            let status = try guest.status()
-            guard status.isRunning || resumes else {
+    private static func openImages(
+        _ guest: inout RunningGuest, _ calls: SystemCalls, warn: (SnapError) -> Void
+    ) throws(SnapError) -> [MemoryImage] {
+        var images: [MemoryImage] = []
+        for backend in try guest.backends() {
+            guard try Directory(backend.path, calls).status()?.kind != .directory else {
                 throw SnapError(
-                    .busy,
-                    "guest is \(status.name) since a save that did not end, of \(marker.since)",
-                    path: socket, hint: "--resume-stale lets it go on before it is saved")
+                    .unsupported, "is a directory, in which the RAM is in no file that has a name",
+                    path: backend.path, hint: "mem-path names a file")
             }
-            try guest.cancelMigration()
-            try guest.apply(marker.settings.toPutBack)
-            if !status.isRunning {
-                try resume(&guest)
+            let image = try MemoryImage(raw: backend.path, name: backend.name, calls)
+            switch guest.process.maps(inode: try image.inode(), calls) {
+            case true?: break
+            case false?:
+                throw SnapError(
+                    .mismatch, "is not the file that QEMU has in memory: it has been replaced",
+                    path: backend.path)
+            case nil:
                 warn(
                     SnapError(
-                        .busy, "guest was \(status.name) since \(marker.since), and goes on now",
-                        path: socket))
+                        .permission,
+                        "QEMU's process cannot be looked at: that this is the file it has in "
+                            + "memory is believed", path: backend.path))
             }
+            images.append(image)
         }
-        try StandstillMarker.remove(in: directory)
+        return images
     }
 
     // MARK: Holding
@@ -101,14 +100,22 @@ struct Standstill: ~Copyable {
     ///
     /// On failure, too, `end` must be called.
     ///
-    /// - Throws: What marking and stopping it throws.
+    /// - Throws: `.busy` if the guest is neither running nor paused, and what marking and stopping
+    ///   it throws.
     mutating func begin() throws(SnapError) {
-        guard try guest.status().isRunning else { return }
-        try StandstillMarker(
-            process: guest.process, socket: socket.string, since: Timestamp.now.rfc3339,
-            settings: settings
-        ).write(in: directory)
-        isStopped = true
+        let status = try guest.status()
+        guard status.isRunning || status.name == "paused" else {
+            throw SnapError(
+                .busy, "guest is \(status.name), expected running or paused", path: socket,
+                hint: status.name == "postmigrate"
+                    ? "cont in QEMU's monitor lets it go on, if it does not run elsewhere" : nil)
+        }
+        let marker = StandstillMarker(
+            process: guest.process, since: Timestamp.now.rfc3339, wasRunning: status.isRunning,
+            settings: settings)
+        try marker.write(in: directory)
+        self.marker = marker
+        guard status.isRunning else { return }
         start = .now
         try guest.stop()
     }
@@ -126,6 +133,9 @@ struct Standstill: ~Copyable {
             try startDeviceState(), scratch: directory, stagesRAM: false
         ).read()
         try guest.finishDeviceState()
+        // If this process is killed from now on, the next knows whose migration it was.
+        marker?.migration = try guest.lastMigration()
+        try marker?.write(in: directory)
         try putSettingsBack()
         return stream
     }
@@ -150,6 +160,7 @@ struct Standstill: ~Copyable {
     /// - Throws: What QEMU says if it refuses; the guest stands still then, and the marker is
     ///   there.
     mutating func end() throws(SnapError) {
+        guard let marker else { return }
         guest.endures = true
         var failure: SnapError?
         if areSettingsChanged {
@@ -158,24 +169,29 @@ struct Standstill: ~Copyable {
                 try putSettingsBack()
             } catch { failure = error }
         }
-        if isStopped {
+        if marker.wasRunning {
             do throws(SnapError) { try Self.resume(&guest) } catch {
                 throw SnapError(
                     error.code, "guest cannot be let go: \(error.message)", path: socket,
-                    hint: "cont in QEMU's monitor, or the next snap save with --resume-stale")
+                    hint: "if QEMU is still there: cont in its monitor, or the next snap save "
+                        + "with --resume-stale")
             }
             duration = ContinuousClock.now - start
-            isStopped = false
         }
         if let failure {
             throw SnapError(
                 failure.code, "guest's QEMU migrates otherwise than before: \(failure.message)",
                 path: socket)
         }
+        self.marker = nil
         try StandstillMarker.remove(in: directory)
     }
 
-    private static func resume(_ guest: inout RunningGuest) throws(SnapError) {
+    /// Lets a guest go on, as soon as QEMU does.
+    ///
+    /// - Parameter guest: The guest.
+    /// - Throws: What QEMU says if it refuses for long.
+    static func resume(_ guest: inout RunningGuest) throws(SnapError) {
         let deadline = ContinuousClock.now + resumePatience
         while true {
             do throws(SnapError) { return try guest.resume() } catch {

@@ -3,33 +3,45 @@ import QEMUMonitor
 import SnapSystem
 import SystemPackage
 
-/// A file in the guest's directory for as long as a save holds the guest.
+/// A file in the guest's directory for as long as a save has changed something in its QEMU.
 ///
-/// Only SIGKILL leaves it behind, and the guest paused; the next save finds it.
+/// A save that is killed leaves it behind, and the guest paused; so does one whose QEMU dies. The
+/// next save finds it.
 struct StandstillMarker: Codable, Sendable {
-    /// QEMU's process: a socket's path may be that of another one meanwhile.
-    let process: Int
-    /// Its QMP socket.
-    let socket: String
+    /// QEMU's process: a socket may be another one's meanwhile.
+    let process: QEMUProcess
     /// When the guest was stopped, RFC 3339.
     let since: String
-    /// What has to be put back in QEMU.
+    /// Whether it was running then.
+    let wasRunning: Bool
+    /// How QEMU migrated before.
     let settings: MigrationSettings
+    /// The migration that wrote the device state, once it is over.
+    var migration: RunningGuest.MigrationTrace?
+
+    /// What is found where a marker may be.
+    enum Found {
+        case none
+        /// A marker that cannot be understood.
+        case unreadable
+        case marker(StandstillMarker)
+    }
 
     private static let name = "standstill"
+    private static let byteCountMax = 1 << 16
 
-    /// Reads the marker that a save has left; nil if there is none that means anything.
+    /// Looks for the marker that a save has left.
     ///
     /// - Parameter directory: The guest's directory.
     /// - Throws: `.permission` or `.inputOutput`.
-    static func read(in directory: Directory) throws(SnapError) -> StandstillMarker? {
-        guard let status = try directory.status(of: name) else { return nil }
+    static func find(in directory: Directory) throws(SnapError) -> Found {
+        guard let status = try directory.status(of: name) else { return .none }
         let bytes = try File(reading: directory.file(name), directory.calls)
             .read(byteCount: min(status.byteCount, byteCountMax), at: 0)
-        return try? JSONDecoder().decode(StandstillMarker.self, from: Data(bytes))
+        guard let marker = try? JSONDecoder().decode(StandstillMarker.self, from: Data(bytes))
+        else { return .unreadable }
+        return .marker(marker)
     }
-
-    private static let byteCountMax = 1 << 16
 
     /// Writes the marker.
     ///

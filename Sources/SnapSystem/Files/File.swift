@@ -338,6 +338,8 @@ public struct FileStatus: Sendable {
     public let kind: Kind
     /// Its length in bytes.
     public let byteCount: Int
+    /// Its number in its file system.
+    public let inode: UInt64
     /// Its owner.
     public let userID: UInt32
     /// Its group.
@@ -353,6 +355,7 @@ public struct FileStatus: Sendable {
             default: .other
             }
         byteCount = Int(status.st_size)
+        inode = UInt64(status.st_ino)
         userID = status.st_uid
         groupID = status.st_gid
         permissions = status.st_mode & 0o7777

@@ -39,7 +39,9 @@ public struct PendingFile: ~Copyable, Sendable {
     public static func scratch(
         in directory: Directory, for purpose: String
     ) throws(SnapError) -> File {
-        if let file = try nameless(in: directory, for: purpose) { return file }
+        if let file = try nameless(in: directory, for: purpose, shownAs: directory.path) {
+            return file
+        }
         let temporaryName = temporaryName()
         let file = try make(temporaryName, in: directory)
         try directory.remove(temporaryName)
@@ -58,14 +60,14 @@ public struct PendingFile: ~Copyable, Sendable {
     ///
     /// Not every file system knows such files, and they get a name through /proc only (open(2)).
     private static func nameless(
-        in directory: Directory, for name: String
+        in directory: Directory, for name: String, shownAs shown: FilePath? = nil
     ) throws(SnapError) -> File? {
         let calls = directory.calls
         guard try Directory("/proc/self/fd", calls).status() != nil else { return nil }
         do {
             return try File(
                 directory.path, calls, flags: O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile),
-                action: "make \(name) in", shownAs: directory.file(name))
+                action: "make \(name) in", shownAs: shown ?? directory.file(name))
         } catch let error where error.code == .inputOutput {
             return nil
         }
