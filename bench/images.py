@@ -57,6 +57,34 @@ def change_pages(path, pages, rng):
             os.pwrite(file.fileno(), bytes(byte ^ rng.randrange(1, 256) for byte in old), place)
 
 
+def write_stream(image, stream, passes=1, share=10):
+    """Writes an image as QEMU's migration stream: of a stopped guest, every page comes once.
+
+    Of a running one there are more passes, in each of which every so many pages come again.
+    """
+    def words(*numbers):
+        return b"".join(number.to_bytes(8, "big") for number in numbers)
+
+    length, footer = os.stat(image).st_size, b"\x7e" + (2).to_bytes(4, "big")
+    block = b"\x03ram"
+    with open(image, "rb") as source, open(stream, "wb", buffering=PIECE) as target:
+        target.write(b"QEVM" + (3).to_bytes(4, "big") + b"\x07" + (2).to_bytes(4, "big") + b"pc")
+        target.write(b"\x01" + (2).to_bytes(4, "big") + block + bytes(4) + (4).to_bytes(4, "big"))
+        target.write(words(length | 4) + block + words(length, 16) + footer)
+        target.write(b"\x03" + (2).to_bytes(4, "big"))
+        for number in range(passes):
+            source.seek(0)
+            for offset in range(0, length, PAGE):
+                page = source.read(PAGE)
+                if number and offset // PAGE % share:
+                    continue
+                kind = 0x08 if any(page) else 0x02
+                first = offset == 0
+                target.write(words(offset | kind | (0 if first else 0x20)) + block * first)
+                target.write(page if kind == 0x08 else b"\0")
+        target.write(words(16) + footer + b"\0")
+
+
 def write_bitmap(path, pages, page_count):
     """Writes a dirty bitmap, one bit for each page, from the lowest bit of the first byte."""
     bits = bytearray((page_count + 63) // 64 * 8)

@@ -110,6 +110,26 @@ def dense(bench, folder):
         bench.problem("dense: restore, snap: the restored image differs from the one saved")
 
 
+@work_folder
+def streams(bench, folder):
+    """The same memory as a raw image and as QEMU's streams of it."""
+    if not bench.available("save", "--format", "stream"):
+        return
+    image = bench.series[4]
+    images.write_stream(image, folder / "stopped")
+    images.write_stream(image, folder / "live", passes=4)
+    for _ in range(bench.rounds):
+        for name, source in (("stream: raw", image), ("stream: stopped", folder / "stopped"),
+                             ("stream: live", folder / "live")):
+            store, output = folder / "store", folder / "restored"
+            images.read(source)
+            if bench.run_snap(name, f"save {source} --guest stream", store=store) and \
+                    bench.run_snap("stream: restore", f"restore stream {output}", store=store):
+                bench.check(name, "snap", output, image)
+            output.unlink(missing_ok=True)
+            shutil.rmtree(store, ignore_errors=True)
+
+
 def disk(bench):
     """A real file system instead of memory: what it costs that all is on the disk at the end."""
     if not bench.disk:
@@ -143,4 +163,4 @@ def disk_round(bench, folder):
                                                   "bs=1M", "conv=fsync"])
 
 
-MEASURES = (chain, sparse, dense, disk)
+MEASURES = (chain, sparse, dense, streams, disk)

@@ -95,6 +95,14 @@ def limits(figures):
         Target(f"peak memory of any snap command ({measure})", scaled(peak, MIB), 200, "MiB")]
 
 
+def streams(figures):
+    """Returns the targets of importing QEMU's streams."""
+    raw = figures.median("stream: raw", "snap")
+    return [Target(f"stream of a {kind} guest: wall, import / raw save",
+                   ratio(figures.median(f"stream: {kind}", "snap"), raw), limit)
+            for kind, limit in (("stopped", 1.5), ("live", 2.5))]
+
+
 def all_targets(figures):
     """Returns all targets."""
-    return saves(figures) + restores(figures) + limits(figures)
+    return saves(figures) + restores(figures) + streams(figures) + limits(figures)
