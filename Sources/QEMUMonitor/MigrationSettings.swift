@@ -60,12 +60,32 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
         }
     }
 
-    /// Whether all that another value sets is set so in this one.
+    /// What puts back whatever is left here of changes to other settings.
     ///
-    /// - Parameter other: What `forDeviceState` gave.
-    package func includes(_ other: MigrationSettings) -> Bool {
-        other.capabilities.allSatisfy(capabilities.contains)
-            && parameters.maxBandwidth == other.parameters.maxBandwidth
+    /// A save may be killed between any two of its commands. What somebody has changed since is
+    /// left as it is.
+    ///
+    /// - Parameter before: The settings that `forDeviceState` was made of.
+    package func toPutBack(before: MigrationSettings) -> MigrationSettings {
+        let changes = before.forDeviceState
+        let left = changes.capabilities.filter(capabilities.contains)
+        let isBandwidthLeft = parameters.maxBandwidth == changes.parameters.maxBandwidth
+        return MigrationSettings(
+            left.map { Capability(capability: $0.capability, state: !$0.state) },
+            Parameters(
+                maxBandwidth: (isBandwidthLeft ? before : self).parameters.maxBandwidth,
+                tlsCredentials: nil))
+    }
+
+    /// Whether a migration with these settings can only be one of device state alone: shared RAM
+    /// is left out here, and was not before.
+    ///
+    /// - Parameter before: The settings that `forDeviceState` was made of.
+    package func areForDeviceState(before: MigrationSettings) -> Bool {
+        let changes = before.forDeviceState
+        return changes.capabilities.contains { $0.capability == Self.ignoreShared }
+            && changes.capabilities.allSatisfy(capabilities.contains)
+            && parameters.maxBandwidth == changes.parameters.maxBandwidth
     }
 
     /// Whether QEMU encrypts what it sends, for which both ends have to speak.

@@ -29,11 +29,13 @@ package struct QEMUProcess: Codable, Sendable, Equatable {
     /// - Parameters:
     ///   - inode: The file's number in its file system.
     ///   - calls: The seam.
-    /// - Returns: nil if that cannot be seen (proc_pid_maps(5)).
+    /// - Returns: nil if that cannot be seen (proc_pid_maps(5)), or the process is none of QEMU's
+    ///   but one that stands between, by its name.
     package func maps(inode: UInt64, _ calls: SystemCalls) -> Bool? {
-        guard number > 0, let maps = try? Self.read(number, "maps", calls), !maps.isEmpty else {
-            return nil
-        }
+        guard number > 0, let name = try? Self.read(number, "comm", calls),
+            name.contains("qemu") || name.contains("kvm"),
+            let maps = try? Self.read(number, "maps", calls), !maps.isEmpty
+        else { return nil }
         return maps.split(separator: "\n").contains { line in
             let fields = line.split(separator: " ", maxSplits: 5)
             return fields.count > 4 && UInt64(fields[4]) == inode

@@ -57,10 +57,13 @@ struct StaleStandstill {
             }
             try guest.pause()
         }
-        let areSettingsOurs = try guest.settings().includes(marker.settings.forDeviceState)
+        let settings = try guest.settings()
         let mustGoOn = marker.wasRunning && !status.isRunning
-        if mustGoOn { try check(&guest, marker, resumes: resumes, areSettingsOurs) }
-        if areSettingsOurs { try guest.apply(marker.settings.toPutBack) }
+        if mustGoOn {
+            let areOurs = settings.areForDeviceState(before: marker.settings)
+            try check(&guest, marker, resumes: resumes, areSettingsOurs: areOurs)
+        }
+        try guest.apply(settings.toPutBack(before: marker.settings))
         if mustGoOn {
             try Standstill.resume(&guest)
             warn(
@@ -73,7 +76,7 @@ struct StaleStandstill {
     /// Refuses to let a guest go that is not known to stand still for the dead save alone.
     private func check(
         _ guest: inout RunningGuest, _ marker: StandstillMarker, resumes: Bool,
-        _ areSettingsOurs: Bool
+        areSettingsOurs: Bool
     ) throws(SnapError) {
         let name = try guest.status().name
         var isOurs = name == "paused"

@@ -86,7 +86,7 @@ struct Standstill: ~Copyable {
                 warn(
                     SnapError(
                         .permission,
-                        "QEMU's process cannot be looked at: that this is the file it has in "
+                        "QEMU's memory map cannot be seen: that this is the file it has in "
                             + "memory is believed", path: backend.path))
             }
             images.append(image)
