@@ -172,6 +172,12 @@ extension SaveContent {
         self.images = stream.ignoredBlocks.compactMap { block in
             images.first { Self.matches($0.block, block) }
         }
+        // A backend need not be the guest's RAM.
+        guard !self.images.isEmpty else {
+            throw SnapError(
+                .unsupported, "no RAM of this guest is in a shared file, whatever QEMU has open",
+                path: path)
+        }
         deviceStates = []
         try nameImages(by: stream, path: path, hint: nil)
         deviceStates = [
