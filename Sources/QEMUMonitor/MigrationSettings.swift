@@ -40,30 +40,21 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
 
     /// What has to be set so that only device state is sent, at once and in one stream.
     package var forDeviceState: MigrationSettings {
-        MigrationSettings(
+        let changed = capabilities.filter {
+            !Self.harmless.contains($0.capability)
+                && $0.state != ($0.capability == Self.ignoreShared)
+        }
+        return MigrationSettings(
             changed.map { Capability(capability: $0.capability, state: !$0.state) },
             Parameters(
                 maxBandwidth: max(parameters.maxBandwidth, Self.bandwidthMax),
                 tlsCredentials: nil))
     }
 
-    /// What puts back what `forDeviceState` changes.
-    package var toPutBack: MigrationSettings {
-        MigrationSettings(
-            changed, Parameters(maxBandwidth: parameters.maxBandwidth, tlsCredentials: nil))
-    }
-
-    private var changed: [Capability] {
-        capabilities.filter {
-            !Self.harmless.contains($0.capability)
-                && $0.state != ($0.capability == Self.ignoreShared)
-        }
-    }
-
-    /// What puts back whatever is left here of changes to other settings.
+    /// What puts back whatever is in force here of changes to other settings.
     ///
-    /// A save may be killed between any two of its commands. What somebody has changed since is
-    /// left as it is.
+    /// A save may end between any two of its commands. What somebody has changed since is left as
+    /// it is.
     ///
     /// - Parameter before: The settings that `forDeviceState` was made of.
     package func toPutBack(before: MigrationSettings) -> MigrationSettings {

@@ -149,7 +149,7 @@ struct Standstill: ~Copyable {
 
     private mutating func putSettingsBack() throws(SnapError) {
         guard areSettingsChanged else { return }
-        try guest.apply(settings.toPutBack)
+        try guest.apply(guest.settings().toPutBack(before: settings))
         areSettingsChanged = false
     }
 
