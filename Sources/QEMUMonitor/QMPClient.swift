@@ -139,6 +139,17 @@ package struct QMPClient: ~Copyable {
         return reply.return
     }
 
+    /// Gives QEMU a moment before it is asked again.
+    ///
+    /// - Throws: `.interrupted` or `.inputOutput`.
+    package mutating func pause() throws(SnapError) {
+        do throws(SnapError) {
+            received += try socket.receive(until: .now + .milliseconds(2), endures: endures)
+        } catch let error where error.code == .busy {
+            // Nothing came, and nothing had to.
+        }
+    }
+
     private mutating func line(
         _ command: String, _ arguments: some Encodable
     ) throws(SnapError) -> [UInt8] {
@@ -195,16 +206,5 @@ package struct QMPClient: ~Copyable {
 
     private static func shown(_ line: [UInt8]) -> String {
         String(decoding: line.prefix(100), as: UTF8.self)
-    }
-}
-
-extension QMPClient {
-    /// Gives QEMU a moment before it is asked again.
-    package mutating func pause() throws(SnapError) {
-        do throws(SnapError) {
-            received += try socket.receive(until: .now + .milliseconds(2), endures: endures)
-        } catch let error where error.code == .busy {
-            // Nothing came, and nothing had to.
-        }
     }
 }

@@ -134,7 +134,7 @@ struct RAMReader: ~Copyable {
     /// Passes the size of a block's pages by: it is there only if it is not the host's, and is
     /// told from a name or a record by its bits.
     private func skipPageSize(_ input: inout StreamInput) throws(SnapError) {
-        let next = try input.peek(8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        let next = UInt64(bigEndianBytes: try input.peek(8))
         if next > 0, next < 1 << 40, next & (next - 1) == 0, next >= UInt64(pageByteCount) {
             _ = try input.integer("page size", as: UInt64.self)
         }

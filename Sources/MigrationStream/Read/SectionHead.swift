@@ -35,14 +35,21 @@ struct SectionHead {
             type == .start || type == .full, case let length = Int(bytes[5]), length > 0,
             bytes.count >= 14 + length, let name = StreamInput.text(Array(bytes[6..<6 + length]))
         else { return nil }
-        let integer = { (offset: Int) in
-            bytes[offset..<offset + 4].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
-        }
+        let integer = { (offset: Int) in UInt32(bigEndianBytes: bytes[offset..<offset + 4]) }
         self.type = type
         self.name = name
         sectionID = integer(1)
         instanceID = integer(6 + length)
         versionID = integer(10 + length)
+    }
+}
+
+extension StreamElement {
+    /// An element that begins with a header, its place yet to be said.
+    init(_ kind: Kind, _ head: SectionHead) {
+        self.init(
+            kind: kind, name: head.name, instanceID: head.instanceID, versionID: head.versionID,
+            sectionID: head.sectionID)
     }
 }
 
@@ -113,10 +120,10 @@ extension StreamInput {
             return SectionHead(bytes) != nil
         case .part, .sectionEnd:
             guard bytes.count >= 5 else { return false }
-            return names[bytes[1..<5].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }] != nil
+            return names[UInt32(bigEndianBytes: bytes[1..<5])] != nil
         case .command:
             guard bytes.count >= 5 else { return false }
-            return StreamFormat.harmlessCommands.contains(UInt16(bytes[1]) << 8 | UInt16(bytes[2]))
+            return StreamFormat.harmlessCommands.contains(UInt16(bigEndianBytes: bytes[1..<3]))
         default:
             return false
         }

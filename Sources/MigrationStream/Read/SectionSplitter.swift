@@ -54,7 +54,7 @@ struct SectionSplitter: ~Copyable {
         guard let zero = bytes.lastIndex(of: 0) else { return nil }
         // The length, whose last zero that is, may have a byte that looks like a brace.
         for start in max(5, zero + 1)..<max(5, zero + 5) where start < bytes.count {
-            let length = bytes[start - 4..<start].reduce(0) { $0 << 8 | Int($1) }
+            let length = UInt32(bigEndianBytes: bytes[start - 4..<start])
             if bytes[start] == UInt8(ascii: "{"), length == bytes.count - start,
                 bytes[start - 5] == ElementType.description.rawValue
             {
@@ -149,11 +149,7 @@ struct SectionSplitter: ~Copyable {
         }
         let last = input.offset
         try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
-        var element = StreamElement(kind: .device)
-        element.name = head.name
-        element.instanceID = head.instanceID
-        element.versionID = head.versionID
-        element.sectionID = head.sectionID
+        var element = StreamElement(.device, head)
         element.range = place..<input.offset
         element.state = first - place..<last - place
         elements.append(element)

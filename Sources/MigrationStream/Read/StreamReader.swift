@@ -180,12 +180,7 @@ package struct StreamReader: ~Copyable {
                     + "\(StreamFormat.ramVersion) once", at: place)
         }
         try note(head.name, head.sectionID, at: place)
-        var element = StreamElement(kind: .ramStart)
-        element.name = head.name
-        element.instanceID = head.instanceID
-        element.versionID = head.versionID
-        element.sectionID = head.sectionID
-        try readRAM(element, headByteCount: head.byteCount)
+        try readRAM(StreamElement(.ramStart, head), headByteCount: head.byteCount)
         guard !ram.blocks.isEmpty else {
             throw input.damage("RAM begins without a list of its blocks", at: place)
         }
@@ -194,7 +189,7 @@ package struct StreamReader: ~Copyable {
     private mutating func readPart(at place: Int) throws(SnapError) {
         let head = try input.peek(5)
         guard head.count == 5 else { throw input.damage("stream ends in a section's header") }
-        let sectionID = head[1...].reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
+        let sectionID = UInt32(bigEndianBytes: head[1...])
         guard let name = names[sectionID] else {
             throw input.damage("section \(sectionID) goes on that has not begun", at: place)
         }

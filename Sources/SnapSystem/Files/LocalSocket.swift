@@ -3,10 +3,12 @@ public import SystemPackage
 
 /// A connection to a UNIX socket, closed when its owner ends (unix(7)).
 public struct LocalSocket: ~Copyable, Sendable {
-    /// Where the socket is.
-    public let path: FilePath
     private let file: File
-    private let calls: SystemCalls
+
+    /// Where the socket is.
+    public var path: FilePath { file.path }
+
+    private var calls: SystemCalls { file.calls }
 
     /// sockaddr_un has room for so many bytes and a 0 behind them.
     private static let pathByteCountMax = 107
@@ -36,9 +38,7 @@ public struct LocalSocket: ~Copyable, Sendable {
             }
             throw SnapError(error, action: "connect", path: path)
         }
-        self.path = path
         self.file = file
-        self.calls = calls
     }
 
     /// The process that listens; 0 if it is not to be seen from here.
