@@ -85,6 +85,9 @@ struct StreamSource: ~Copyable {
                 blocks = listed
             } catch { throw damage(error.message) }
         }
+        guard blocks.allSatisfy({ RAMBlock.isName($0.name) }) else {
+            throw damage("belongs to RAM blocks with names that no stream can say")
+        }
         try append(writer.ramStart(id, blocks) + writer.partHead(id), to: output)
         let cursor = Mutex(StoredUnitCursor(ram.blocks))
         try OrderedPipeline.run(
