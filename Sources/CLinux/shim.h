@@ -26,3 +26,10 @@ struct snap_descriptor_message {
 };
 struct snap_peer { int process; unsigned int user, group; }; /* struct ucred, unix(7) */
 enum { snap_so_peercred = 17 };                              /* SO_PEERCRED, x86 and ARM */
+
+/* ioctl_tty(2): Swift sees no function of variable arguments. 0 columns where there is no terminal. */
+extern int ioctl(int descriptor, unsigned long request, ...);
+static inline int snap_terminal_columns(int descriptor) {
+    unsigned short size[4] = {0, 0, 0, 0}; /* struct winsize: rows, columns, pixels */
+    return ioctl(descriptor, 0x5413 /* TIOCGWINSZ */, size) == 0 ? size[1] : 0;
+}

@@ -21,6 +21,8 @@ struct StreamInput: ~Copyable {
     private var kept: KeptBytes?
     /// How many bytes have been kept.
     private(set) var keptByteCount = 0
+    /// Where it tells how far it has come.
+    var progress: WorkProgress?
     /// Whether bytes are kept as they are taken.
     var isKeeping = false
 
@@ -120,6 +122,7 @@ struct StreamInput: ~Copyable {
             }
             if readByteCount == 0 { break }
             unread = 0..<end + readByteCount
+            progress?.reach(place + readByteCount)
         }
         return unread.count
     }

@@ -76,11 +76,14 @@ package struct StreamReader: ~Copyable {
     ///   - source: The stream: a file or a pipe.
     ///   - scratch: The directory in whose file system scratch files are.
     ///   - stagesRAM: Whether pages are staged; if not, RAM sections are kept like all else.
+    ///   - progress: Where it tells how far it has come.
     /// - Throws: `.unsupported` for what is no such stream, `.inputDamaged`, `.inputOutput`.
     package init(
-        _ source: SharedFile, scratch: Directory, stagesRAM: Bool
+        _ source: SharedFile, scratch: Directory, stagesRAM: Bool,
+        _ progress: WorkProgress = WorkProgress()
     ) throws(SnapError) {
         var input = try StreamInput(source, keeping: try KeptBytes(in: scratch))
+        input.progress = progress
         input.isKeeping = true
         let configuration = try StreamConfiguration(&input)
         if configuration.isMapped && configuration.ignoresShared {

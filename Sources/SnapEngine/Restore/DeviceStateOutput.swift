@@ -88,7 +88,7 @@ struct DeviceStateOutput: ~Copyable {
         do throws(SnapError) {
             try directoryToMake?.make()
             for (state, path) in zip(source.files, files) {
-                let output = try ImageOutput(path, calls, isForced: isForced)
+                let output = try OutputFile(path, calls, isForced: isForced)
                 var offset = 0
                 for section in state.sections {
                     try source.read(section) { (bytes) throws(SnapError) in

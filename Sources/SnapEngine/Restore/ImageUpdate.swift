@@ -32,12 +32,14 @@ struct ImageUpdate {
     ///   - source: The checkpoint.
     ///   - digestKey: The key that most of its digests have.
     ///   - jobs: How many workers.
+    ///   - progress: Where it tells how far it has come.
     /// - Throws: `.damaged` if a page that differs cannot be read; `.inputDamaged` if the file
     ///   shrinks; `.inputOutput`, `.interrupted`.
     init(
         comparing image: borrowing MemoryImage, with source: RestoreSource,
-        _ digestKey: DigestKey, jobs: Int
+        _ digestKey: DigestKey, jobs: Int, _ progress: WorkProgress
     ) throws(SnapError) {
+        progress.begin(.comparing, of: source.byteCount)
         let cursor = Mutex((units: StoredUnitCursor(source.blocks), data: DataCursor()))
         let differences = Mutex<[Difference]>([])
         try OrderedPipeline.run(
@@ -52,6 +54,7 @@ struct ImageUpdate {
             makeWorker: { UnitComparer(source.files, digestKey) },
             work: { (worker, item, _) throws(SnapError) in
                 let (cleared, changed) = try worker.compare(item.unit, item.data, of: image)
+                progress.advance(by: item.unit.pageCount * Page.byteCount)
                 return Difference(unit: item.unit, cleared: cleared, changed: changed)
             },
             deliver: { difference in
@@ -68,14 +71,19 @@ struct ImageUpdate {
     /// On failure the file is a mixture, if anything has been written, and the error's hint says
     /// so; comparing and applying again mends it.
     ///
-    /// - Parameter image: The file.
+    /// - Parameters:
+    ///   - image: The file.
+    ///   - progress: Where it tells how far it has come.
     /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
-    func apply(to image: borrowing MemoryImage) throws(SnapError) {
+    func apply(
+        to image: borrowing MemoryImage, _ progress: WorkProgress
+    ) throws(SnapError) {
         let isTouched = Mutex(false)
+        progress.begin(.restoring, of: pageCount * Page.byteCount)
         do throws(SnapError) {
             // First, so that on a file system that is nearly full there is room for the rest.
             try clear(in: image, isTouched)
-            try write(to: image, isTouched)
+            try write(to: image, isTouched, progress)
         } catch {
             guard isTouched.withLock({ $0 }) else { throw error }
             throw error.with(
@@ -98,7 +106,8 @@ struct ImageUpdate {
     }
 
     private func write(
-        to image: borrowing MemoryImage, _ isTouched: borrowing Mutex<Bool>
+        to image: borrowing MemoryImage, _ isTouched: borrowing Mutex<Bool>,
+        _ progress: WorkProgress
     ) throws(SnapError) {
         let next = Mutex(0)
         try OrderedPipeline.run(
@@ -118,6 +127,7 @@ struct ImageUpdate {
                     isTouched.withLock { $0 = true }
                     try image.write(bytes, at: unit.offset + offset)
                 }
+                progress.advance(by: difference.changed.count * Page.byteCount)
             },
             deliver: { _ in })
     }

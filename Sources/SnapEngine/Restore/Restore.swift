@@ -62,6 +62,8 @@ package struct Restore: Sendable {
     package var jobs = 1
     /// How long to wait for a lock.
     package var patience = Duration.zero
+    /// Where it tells how far it has come.
+    package var progress = WorkProgress()
 
     /// Prepares to restore; everything else has a default.
     ///
@@ -91,16 +93,10 @@ package struct Restore: Sendable {
         from store: FilePath, _ calls: SystemCalls
     ) throws(SnapError) -> Outcome {
         let store = try Store(reading: store, patience: patience, calls)
-        let named = try reference.resolve(in: store.index)
-        let guest = store.guest(named.guest)
-        let lock = try guest.lockForReading(patience: patience)
-        // Before the lock was held the checkpoint may have been deleted.
-        let checkpoint = try CheckpointReference.number(named.guest, named.number)
-            .resolve(in: store.index)
-        let file = try guest.savevm(of: checkpoint)
-        let all = RestoreSource(
-            blocks: try file.blocks(),
-            files: SavevmFiles(in: guest.directory, try file.references()))
+        let memory = try CheckpointMemory(reference, in: store, patience: patience)
+        let all = memory.source
+        let file = memory.file
+        let guest = memory.guest
         let source = if case .block(let name) = form { try all.block(named: name) } else { all }
         let stream =
             form == .stream
@@ -108,7 +104,7 @@ package struct Restore: Sendable {
         var devices = try deviceState.map { path throws(SnapError) in
             try DeviceStateOutput(path, of: file, in: guest.directory, isForced: isForced)
         }
-        var outcome = Outcome(checkpoint: checkpoint, writtenPageCount: nil)
+        var outcome = Outcome(checkpoint: memory.checkpoint, writtenPageCount: nil)
         if let path = output.path, devices?.files.contains(path) ?? false {
             throw SnapError(.usage, "is to hold both memory and device state", path: path)
         }
@@ -119,20 +115,20 @@ package struct Restore: Sendable {
         case .standardOutput:
             let output = File.standardOutput(calls)
             if let stream {
-                try stream.write(to: output, jobs: jobs)
+                try stream.write(to: output, jobs: jobs, progress)
             } else {
-                try source.write(to: output, jobs: jobs)
+                try source.write(to: output, jobs: jobs, progress)
             }
             try devices?.publish(isSynchronized: isSynchronized)
         case .file(let path):
-            let image = try ImageOutput(path, calls, isForced: isForced)
+            let image = try OutputFile(path, calls, isForced: isForced)
             if let stream {
                 try image.withFile { (file) throws(SnapError) in
-                    try stream.write(to: file, jobs: jobs)
+                    try stream.write(to: file, jobs: jobs, progress)
                 }
             } else {
                 try image.setLength(source.byteCount)
-                try source.write(to: image, jobs: jobs)
+                try source.write(to: image, jobs: jobs, progress)
             }
             try devices?.publish(isSynchronized: isSynchronized)
             do throws(SnapError) {
@@ -142,7 +138,7 @@ package struct Restore: Sendable {
                 throw error
             }
         }
-        _ = consume lock
+        _ = consume memory
         return outcome
     }
 
@@ -153,10 +149,10 @@ package struct Restore: Sendable {
     ) throws(SnapError) -> Int {
         let image = try Self.openInPlace(path, byteCount: source.byteCount, calls)
         let update = try ImageUpdate(
-            comparing: image, with: source, identity.digestKey, jobs: jobs)
+            comparing: image, with: source, identity.digestKey, jobs: jobs, progress)
         try devices?.publish(isSynchronized: isSynchronized)
         do throws(SnapError) {
-            try update.apply(to: image)
+            try update.apply(to: image, progress)
             if isSynchronized { try image.synchronize() }
         } catch {
             devices?.withdraw()

@@ -30,9 +30,13 @@ struct RestoreSource: Sendable {
     /// - Parameters:
     ///   - image: The file.
     ///   - jobs: How many workers.
+    ///   - progress: Where it tells how far it has come.
     /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
-    func write(to image: borrowing ImageOutput, jobs: Int) throws(SnapError) {
+    func write(
+        to image: borrowing OutputFile, jobs: Int, _ progress: WorkProgress
+    ) throws(SnapError) {
         let cursor = Mutex(StoredUnitCursor(blocks))
+        progress.begin(.restoring, of: byteCount)
         try OrderedPipeline.run(
             jobs: jobs,
             next: { cursor.withLock { $0.next() } },
@@ -42,6 +46,7 @@ struct RestoreSource: Sendable {
                 try worker.forEachRun { (bytes, offset) throws(SnapError) in
                     try image.write(bytes, at: unit.offset + offset)
                 }
+                progress.advance(by: unit.pageCount * Page.byteCount)
             },
             deliver: { _ in })
     }
@@ -51,9 +56,13 @@ struct RestoreSource: Sendable {
     /// - Parameters:
     ///   - pipe: Where to.
     ///   - jobs: How many workers.
+    ///   - progress: Where it tells how far it has come.
     /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
-    func write(to pipe: borrowing File, jobs: Int) throws(SnapError) {
+    func write(
+        to pipe: borrowing File, jobs: Int, _ progress: WorkProgress
+    ) throws(SnapError) {
         let cursor = Mutex(StoredUnitCursor(blocks))
+        progress.begin(.restoring, of: byteCount)
         try OrderedPipeline.run(
             jobs: jobs,
             next: { cursor.withLock { $0.next() } },
@@ -64,6 +73,7 @@ struct RestoreSource: Sendable {
             },
             deliver: { (bytes) throws(SnapError) in
                 try bytes.withBytes { (bytes) throws(SnapError) in try pipe.append(bytes) }
+                progress.advance(by: bytes.count)
             })
     }
 }

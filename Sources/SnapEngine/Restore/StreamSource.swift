@@ -42,8 +42,11 @@ struct StreamSource: ~Copyable {
     /// - Parameters:
     ///   - output: Where to, at its own position.
     ///   - jobs: How many workers.
+    ///   - progress: Where it tells how far it has come.
     /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
-    func write(to output: borrowing File, jobs: Int) throws(SnapError) {
+    func write(
+        to output: borrowing File, jobs: Int, _ progress: WorkProgress
+    ) throws(SnapError) {
         guard let first = sections.first, first.kind == .framing else {
             throw damage("does not begin with a stream's header")
         }
@@ -55,7 +58,7 @@ struct StreamSource: ~Copyable {
         for section in sections.dropFirst() {
             switch section.kind {
             case .ramStart:
-                try writeRAM(section, writer, to: output, jobs: jobs)
+                try writeRAM(section, writer, to: output, jobs: jobs, progress)
             case .ram where section.byteCount == 0:
                 try append(writer.ramEnd(section.identity.sectionID), to: output)
             case .opaque, .framing, .ram, .device:
@@ -68,7 +71,8 @@ struct StreamSource: ~Copyable {
 
     /// Writes the list of blocks, and a section with the pages of those in the checkpoint.
     private func writeRAM(
-        _ section: StoredSection, _ writer: StreamWriter, to output: borrowing File, jobs: Int
+        _ section: StoredSection, _ writer: StreamWriter, to output: borrowing File, jobs: Int,
+        _ progress: WorkProgress
     ) throws(SnapError) {
         let id = section.identity.sectionID
         var blocks = ram.blocks.map(\.block)
@@ -90,12 +94,14 @@ struct StreamSource: ~Copyable {
         }
         try append(writer.ramStart(id, blocks) + writer.partHead(id), to: output)
         let cursor = Mutex(StoredUnitCursor(ram.blocks))
+        progress.begin(.restoring, of: ram.byteCount)
         try OrderedPipeline.run(
             jobs: jobs,
             next: { cursor.withLock { $0.next() } },
             makeWorker: { UnitDecoder(ram.files) },
             work: { (worker, unit, _) throws(SnapError) in
                 try worker.decode(unit)
+                progress.advance(by: unit.pageCount * Page.byteCount)
                 return worker.withPages { pages, buffer in
                     writer.pageRecords(
                         unit.block.block, at: unit.index * Unit.byteCount,

@@ -36,10 +36,10 @@ struct UnitDecoder: ~Copyable {
     ///
     /// - Parameters:
     ///   - locations: Where they are stored.
-    ///   - key: The key in which digests are wanted.
+    ///   - key: The key in which digests are wanted; nil if none are.
     /// - Throws: `.damaged` and what else reading pages throws.
     mutating func knownPages(
-        at locations: [Location], key: DigestKey
+        at locations: [Location], key: DigestKey?
     ) throws(SnapError) -> [KnownPage] {
         try pages.knownPages(at: locations, level: 0, key: key)
     }

@@ -104,6 +104,8 @@ package struct Save: Sendable {
     package var jobs = 1
     /// How long to wait for a lock.
     package var patience = Duration.zero
+    /// Where it tells how far it has come.
+    package var progress = WorkProgress()
     /// The new checkpoint's id.
     package var checkpointID = Identifier.random()
     /// When the image was at rest: now, as far as anybody knows.
@@ -200,7 +202,7 @@ package struct Save: Sendable {
             let standstill = try Standstill(socket, self, guest.directory, warn: warn)
             return try takeRunning(standstill, number, guest, store, without: lost)
         }
-        let content = try inputs.read(scratch: guest.directory)
+        let content = try inputs.read(scratch: guest.directory, progress)
         let parent = try findParent(
             for: content.images.map(\.block), guest, store.index, without: lost)
         let session = try SaveSession(

@@ -97,15 +97,21 @@ struct SaveInputs: Sendable {
 
     /// Reads the streams among the files.
     ///
-    /// - Parameter scratch: The directory in whose file system scratch files are.
+    /// - Parameters:
+    ///   - scratch: The directory in whose file system scratch files are.
+    ///   - progress: Where it tells how far it has come.
     /// - Throws: `.inputDamaged` with the place, `.unsupported`, `.mismatch`, `.usage`,
     ///   `.inputOutput`, `.interrupted`.
-    func read(scratch: Directory) throws(SnapError) -> SaveContent {
+    func read(scratch: Directory, _ progress: WorkProgress) throws(SnapError) -> SaveContent {
         var content = SaveContent(images: [], deviceStates: [])
         switch memory {
         case .images(let images): content.images = images
         case .stream(let file):
-            let (stream, images) = try StreamReader(file, scratch: scratch, stagesRAM: true).read()
+            let status = try file.file.status()
+            progress.begin(.reading, of: status.kind == .regular ? status.byteCount : nil)
+            let (stream, images) = try StreamReader(
+                file, scratch: scratch, stagesRAM: true, progress
+            ).read()
             guard !images.isEmpty else {
                 throw SnapError(
                     .unsupported, "stream has no RAM", path: file.file.path,

@@ -80,6 +80,8 @@ struct SaveSession: Sendable {
         let finder = Mutex(DuplicateFinder())
         let output = Mutex<SaveOutput?>(
             try SaveOutput(self, try SavevmWriter(in: directory, header(.savevm))))
+        let byteCount = blocks.reduce(0) { $0 + $1.image.block.byteCount }
+        save.progress.begin(.saving, of: byteCount)
         try OrderedPipeline.run(
             jobs: save.jobs,
             next: { () throws(SnapError) in
@@ -91,6 +93,7 @@ struct SaveSession: Sendable {
             },
             deliver: { (unit) throws(SnapError) in
                 try output.withLock { output throws(SnapError) in try output?.append(unit) }
+                save.progress.reach(min((unit.ordinal + 1) * Unit.byteCount, byteCount))
             })
         for block in blocks { try block.image.checkLength() }
         return try output.withLock { output throws(SnapError) in

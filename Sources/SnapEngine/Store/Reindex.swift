@@ -28,10 +28,12 @@ package enum Reindex {
     ///   - path: The store's directory.
     ///   - patience: How long to wait for the lock.
     ///   - calls: The seam.
+    ///   - progress: Where it tells how far it has come.
     ///   - warn: Takes what is wrong with files that are not whole.
     /// - Throws: `.notFound` if there is no store, `.busy`, `.permission` or `.inputOutput`.
     package static func run(
-        _ path: FilePath, patience: Duration, _ calls: SystemCalls, warn: (SnapError) -> Void
+        _ path: FilePath, patience: Duration, _ calls: SystemCalls,
+        progress: WorkProgress = WorkProgress(), warn: (SnapError) -> Void
     ) throws(SnapError) -> Outcome {
         let directory = Directory(path, calls)
         let guests = try Store.guests(in: directory)
@@ -46,7 +48,7 @@ package enum Reindex {
             let identity = try identity(fromFilesOf: directory) ?? .random()
             try identity.write(to: directory)
         }
-        let outcome = try rebuildIndex(of: directory, warn: warn)
+        let outcome = try rebuildIndex(of: directory, progress, warn: warn)
         _ = consume lock
         return outcome
     }
@@ -72,11 +74,14 @@ package enum Reindex {
     ///
     /// - Parameters:
     ///   - directory: The store's directory; its lock is held exclusively.
+    ///   - progress: Where it tells how far it has come.
     ///   - warn: Takes what is wrong with files that are not whole.
     /// - Throws: `.permission` or `.inputOutput`.
     static func rebuildIndex(
-        of directory: Directory, warn: (SnapError) -> Void
+        of directory: Directory, _ progress: WorkProgress = WorkProgress(),
+        warn: (SnapError) -> Void
     ) throws(SnapError) -> Outcome {
+        progress.begin(.indexing, of: nil, countsBytes: false)
         try removeNewIndex(in: directory)
         let path = directory.file(newIndexName)
         let file = try File(makingIfAbsent: path, directory.calls)
@@ -90,7 +95,7 @@ package enum Reindex {
             for name in try Store.guests(in: directory) {
                 let guest = Store.guest(name, in: directory)
                 outcome.guestCount += 1
-                try fill(index, with: guest, &outcome, warn: warn)
+                try fill(index, with: guest, &outcome, progress, warn: warn)
             }
         }
         // The old index's journal would be taken for the new one's.
@@ -107,11 +112,12 @@ package enum Reindex {
 
     private static func fill(
         _ index: CheckpointIndex, with guest: GuestDirectory, _ outcome: inout Outcome,
-        warn: (SnapError) -> Void
+        _ progress: WorkProgress, warn: (SnapError) -> Void
     ) throws(SnapError) {
         let files = try guest.files()
         var batch: [IndexedCheckpoint] = []
         for number in files.savevm.sorted() {
+            progress.advance(by: 1)
             do {
                 batch.append(
                     try IndexedCheckpoint(reading: number, of: guest) { error in

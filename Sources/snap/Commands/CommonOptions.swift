@@ -5,7 +5,7 @@ import SystemPackage
 
 /// The options of every command.
 struct CommonOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The store.", valueName: "dir"))
+    @Option(help: ArgumentHelp("The store.", valueName: "dir"), completion: .directory)
     var store: String?
 
     @Option(help: ArgumentHelp("How long to wait for a lock.", valueName: "seconds"))
@@ -26,6 +26,18 @@ struct CommonOptions: ParsableArguments {
 
     /// How long to wait for a lock.
     var patience: Duration { .seconds(wait) }
+
+    /// Does something that may take long, and shows how far it has come where that is wanted.
+    ///
+    /// - Parameters:
+    ///   - subject: What it is about: a guest, a checkpoint.
+    ///   - body: What is done.
+    /// - Throws: What `body` throws.
+    func showingProgress<Result>(
+        of subject: String, _ body: (WorkProgress) throws(SnapError) -> Result
+    ) throws(SnapError) -> Result {
+        try ProgressLine.during(subject, isShown: !quiet && !json, body)
+    }
 
     /// The store: what is given, else `$SNAP_STORE`, else a place for root or for the user.
     ///

@@ -24,7 +24,8 @@ struct DeleteCommand: ParsableCommand {
               75   another snap is saving or deleting
             """)
 
-    @Argument(help: ArgumentHelp("The checkpoints.", valueName: "ref"))
+    @Argument(
+        help: ArgumentHelp("The checkpoints.", valueName: "ref"), completion: .exactCheckpoints)
     var references: [String]
 
     @Flag(help: "Show what would go and how many bytes come back; change nothing.")

@@ -22,7 +22,7 @@ struct ListCommand: ParsableCommand {
               66   there is no store, or no such guest
             """)
 
-    @Option(help: ArgumentHelp("Only this guest's.", valueName: "name"))
+    @Option(help: ArgumentHelp("Only this guest's.", valueName: "name"), completion: .guests)
     var guest: String?
 
     @OptionGroup var common: CommonOptions
@@ -41,9 +41,10 @@ struct ListCommand: ParsableCommand {
         } else if common.quiet {
             try Report.result(checkpoints.map { $0.reference + "\n" }.joined())
         } else {
-            var table = Table(columns: Checkpoint.columns)
-            table.rows = checkpoints.map(\.row)
-            try Report.result(table.text)
+            let terminal = Terminal.output
+            let now = terminal.map { _ in Timestamp.now }
+            let table = Table(Checkpoint.columns, checkpoints.map { $0.row(seenAt: now) })
+            try Report.result(table.text(on: terminal))
         }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import SnapEngine
 import SnapSystem
+import SystemPackage
 
 /// `snap reindex`: rebuild the index from the files.
 struct ReindexCommand: ParsableCommand {
@@ -25,8 +26,11 @@ struct ReindexCommand: ParsableCommand {
 
     func run() throws {
         let path = try common.storePath()
-        let outcome = try Reindex.run(
-            path, patience: common.patience, .kernel, warn: Report.warning)
+        let outcome = try common.showingProgress(of: path.string) {
+            (progress) throws(SnapError) in
+            try Reindex.run(
+                path, patience: common.patience, .kernel, progress: progress, warn: Report.warning)
+        }
         if common.json {
             var json = JSONWriter()
             json.object { json in

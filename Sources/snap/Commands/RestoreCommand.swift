@@ -32,10 +32,13 @@ struct RestoreCommand: ParsableCommand {
               78   the output of --in-place is not there, or of another length
             """)
 
-    @Argument(help: ArgumentHelp("The checkpoint.", valueName: "ref"))
+    @Argument(
+        help: ArgumentHelp("The checkpoint.", valueName: "ref"), completion: .checkpoints)
     var reference: String
 
-    @Argument(help: ArgumentHelp("The memory file to write.", valueName: "output"))
+    @Argument(
+        help: ArgumentHelp("The memory file to write.", valueName: "output"),
+        completion: .file())
     var output: String
 
     @Option(
@@ -49,7 +52,7 @@ struct RestoreCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Also write the device state: a file, or a directory for several.",
-            valueName: "path"))
+            valueName: "path"), completion: .file())
     var deviceState: String?
 
     @Flag(help: "Update an existing memory file: write only the pages that differ.")
@@ -102,7 +105,11 @@ struct RestoreCommand: ParsableCommand {
         restore.patience = common.patience
         let clock = ContinuousClock()
         let start = clock.now
-        let outcome = try restore.run(from: common.storePath(), .kernel)
+        let store = try common.storePath()
+        let outcome = try common.showingProgress(of: reference) { (progress) throws(SnapError) in
+            restore.progress = progress
+            return try restore.run(from: store, .kernel)
+        }
         let elapsed = clock.now - start
         if common.json {
             var json = JSONWriter()

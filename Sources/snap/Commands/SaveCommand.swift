@@ -40,10 +40,11 @@ struct SaveCommand: ParsableCommand {
               78   the image's length does not fit, or the bitmap's
             """)
 
-    @Argument(help: ArgumentHelp("The memory image.", valueName: "image"))
+    @Argument(
+        help: ArgumentHelp("The memory image.", valueName: "image"), completion: .file())
     var image: String?
 
-    @Option(help: ArgumentHelp("Whose memory it is.", valueName: "name"))
+    @Option(help: ArgumentHelp("Whose memory it is.", valueName: "name"), completion: .guests)
     var guest: String
 
     @Option(
@@ -55,7 +56,7 @@ struct SaveCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Save a running guest, which stands still meanwhile: the QMP socket of its QEMU.",
-            valueName: "socket"))
+            valueName: "socket"), completion: .file())
     var qmp: String?
 
     @Flag(help: "First let a guest go on that a killed save has left paused.")
@@ -67,10 +68,12 @@ struct SaveCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A device-state file to keep with it, or the device-only stream of a raw image.",
-            valueName: "[name=]path"))
+            valueName: "[name=]path"), completion: .file())
     var deviceState: [String] = []
 
-    @Option(help: ArgumentHelp("Share with this checkpoint, not the newest.", valueName: "ref"))
+    @Option(
+        help: ArgumentHelp("Share with this checkpoint, not the newest.", valueName: "ref"),
+        completion: .checkpoints)
     var parent: String?
 
     @Flag(help: "Share nothing.")
@@ -79,7 +82,7 @@ struct SaveCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The pages changed since --parent, one bit each; clean ones are not read.",
-            valueName: "[name=]path"))
+            valueName: "[name=]path"), completion: .file())
     var dirtyBitmap: [String] = []
 
     @Flag(help: "Believe no digest: compare with the parent's bytes.")
@@ -151,8 +154,11 @@ struct SaveCommand: ParsableCommand {
         save.patience = common.patience
         let clock = ContinuousClock()
         let start = clock.now
-        let outcome = try save.run(
-            in: common.storePath(), .kernel, warn: Report.warning)
+        let store = try common.storePath()
+        let outcome = try common.showingProgress(of: guest) { (progress) throws(SnapError) in
+            save.progress = progress
+            return try save.run(in: store, .kernel, warn: Report.warning)
+        }
         let checkpoint = outcome.checkpoint
         let elapsed = clock.now - start
         if common.quiet && !common.json { return }

@@ -20,7 +20,8 @@ struct ShowCommand: ParsableCommand {
               66   no such checkpoint
             """)
 
-    @Argument(help: ArgumentHelp("The checkpoint.", valueName: "ref"))
+    @Argument(
+        help: ArgumentHelp("The checkpoint.", valueName: "ref"), completion: .checkpoints)
     var reference: String
 
     @OptionGroup var common: CommonOptions
@@ -35,7 +36,7 @@ struct ShowCommand: ParsableCommand {
         } else if common.quiet {
             try Report.result(details.checkpoint.reference + "\n")
         } else {
-            try Report.result(details.text)
+            try Report.result(details.text(on: .output))
         }
     }
 }

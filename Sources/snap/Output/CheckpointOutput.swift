@@ -34,16 +34,21 @@ extension Checkpoint {
 
     /// The columns of the table of `list`.
     static let columns = [
-        Table.Column("GUEST:NUMBER"), Table.Column("TIME"), Table.Column("KIND"),
-        Table.Column("PARENT", isNumeric: true), Table.Column("MEMORY", isNumeric: true),
-        Table.Column("CHANGED", isNumeric: true), Table.Column("STORED", isNumeric: true),
-        Table.Column("DEVICES", isNumeric: true), Table.Column("LABEL"),
+        Table.Column("GUEST:NUMBER"), Table.Column("TIME"), Table.Column("KIND", .spare(3)),
+        Table.Column("PARENT", isNumeric: true, .spare(2)),
+        Table.Column("MEMORY", isNumeric: true, .spare(5)),
+        Table.Column("CHANGED", isNumeric: true, .spare(4)),
+        Table.Column("STORED", isNumeric: true),
+        Table.Column("DEVICES", isNumeric: true, .spare(1)), Table.Column("LABEL", .shrinks),
     ]
 
     /// The checkpoint's row in the table of `list`.
-    var row: [String] {
+    ///
+    /// - Parameter now: When somebody looks at it on a terminal; nil if it goes elsewhere.
+    func row(seenAt now: Timestamp?) -> [String] {
         [
-            reference, createdAt.rfc3339, kind, parent.map { String($0) } ?? "-",
+            reference, now.map { createdAt.relative(to: $0) } ?? createdAt.rfc3339, kind,
+            parent.map { String($0) } ?? "-",
             memoryByteCount.asByteCount, pages.changed.grouped, storedByteCount.asByteCount,
             String(deviceSectionCount), label ?? "",
         ]
@@ -96,50 +101,76 @@ extension CheckpointDetails {
     }
 
     /// The text of `show`.
-    var text: String {
+    ///
+    /// - Parameter terminal: Where it goes; nil if that is no terminal.
+    func text(on terminal: Terminal?) -> String {
+        let tables = [facts(on: terminal), blocks] + (deviceSections.isEmpty ? [] : [sections])
+        return tables.map { $0.text(on: terminal) }.joined(separator: "\n")
+    }
+
+    private func facts(on terminal: Terminal?) -> Table {
         let pages = checkpoint.pages
-        var facts = Table(columns: [Table.Column(checkpoint.reference), Table.Column("")])
-        facts.rows = [
-            ["id", checkpoint.id.hex],
-            ["kind", checkpoint.kind],
-            ["parent", checkpoint.parent.map { "\(checkpoint.guest):\($0)" } ?? "-"],
-            ["time", checkpoint.createdAt.rfc3339],
-            ["label", checkpoint.label ?? "-"],
-            ["memory", checkpoint.memoryByteCount.asByteCount],
-            ["pages", pages.total.grouped],
-            ["  zero", "\(pages.zero.grouped), of these \(pages.becameZero.grouped) became zero"],
-            ["  unchanged", "\(pages.unchanged.grouped), of these \(pages.moved.grouped) moved"],
-            ["  duplicate", pages.duplicate.grouped],
-            ["  delta", pages.delta.grouped],
-            ["  literal", pages.literal.grouped],
-            ["stored", checkpoint.storedByteCount.asByteCount],
-        ]
-        var blocks = Table(
-            columns: [
-                Table.Column("RAM BLOCK"), Table.Column("BYTES", isNumeric: true),
-                Table.Column("OFFSET", isNumeric: true), Table.Column("GUEST ADDRESS"),
-            ])
-        var offset = 0
-        for block in ramBlocks {
-            let address = block.guestPhysicalAddress.map { "0x" + String($0, radix: 16) }
-            blocks.rows.append([
-                block.name.isEmpty ? "(unnamed)" : block.name, block.byteCount.grouped,
-                offset.grouped, address ?? "-",
-            ])
-            offset += block.byteCount
-        }
-        var sections = Table(
-            columns: [
-                Table.Column("DEVICE SECTION"), Table.Column("INSTANCE", isNumeric: true),
-                Table.Column("VERSION", isNumeric: true), Table.Column("BYTES", isNumeric: true),
-            ])
-        sections.rows = deviceSections.map { section in
+        let time = checkpoint.createdAt
+        let age = terminal.map { _ in ", " + time.relative(to: .now) } ?? ""
+        return Table(
+            [Table.Column(checkpoint.reference), Table.Column("", .shrinks)],
             [
-                section.name, String(section.instanceID), String(section.versionID),
-                section.byteCount.grouped,
+                ["id", checkpoint.id.hex],
+                ["kind", checkpoint.kind],
+                ["parent", checkpoint.parent.map { "\(checkpoint.guest):\($0)" } ?? "-"],
+                ["time", time.rfc3339 + age],
+                ["label", checkpoint.label ?? "-"],
+                ["memory", checkpoint.memoryByteCount.asByteCount],
+                ["pages", pages.total.grouped],
+                [
+                    "  zero",
+                    "\(pages.zero.grouped), of these \(pages.becameZero.grouped) became zero",
+                ],
+                [
+                    "  unchanged",
+                    "\(pages.unchanged.grouped), of these \(pages.moved.grouped) moved",
+                ],
+                ["  duplicate", pages.duplicate.grouped],
+                ["  delta", pages.delta.grouped],
+                ["  literal", pages.literal.grouped],
+                ["stored", checkpoint.storedByteCount.asByteCount],
+            ])
+    }
+
+    private var blocks: Table {
+        var offset = 0
+        let rows = ramBlocks.map { block in
+            defer { offset += block.byteCount }
+            let address = block.guestPhysicalAddress.map { "0x" + String($0, radix: 16) }
+            return [
+                block.shownName, block.byteCount.grouped, offset.grouped, address ?? "-",
             ]
         }
-        let tables = [facts, blocks] + (deviceSections.isEmpty ? [] : [sections])
-        return tables.map(\.text).joined(separator: "\n")
+        return Table(
+            [
+                Table.Column("RAM BLOCK", .shrinks), Table.Column("BYTES", isNumeric: true),
+                Table.Column("OFFSET", isNumeric: true), Table.Column("GUEST ADDRESS", .spare(1)),
+            ], rows)
     }
+
+    private var sections: Table {
+        Table(
+            [
+                Table.Column("DEVICE SECTION", .shrinks),
+                Table.Column("INSTANCE", isNumeric: true, .spare(1)),
+                Table.Column("VERSION", isNumeric: true, .spare(2)),
+                Table.Column("BYTES", isNumeric: true),
+            ],
+            deviceSections.map { section in
+                [
+                    section.name, String(section.instanceID), String(section.versionID),
+                    section.byteCount.grouped,
+                ]
+            })
+    }
+}
+
+extension RAMBlock {
+    /// The block's name for people.
+    var shownName: String { name.isEmpty ? "(unnamed)" : name }
 }

@@ -1,3 +1,5 @@
+import SnapSystem
+
 extension Int {
     /// A number of bytes for people: `712.3 KiB`.
     var asByteCount: String {
@@ -24,6 +26,22 @@ extension Int {
             digits.removeLast(3)
         }
         return (self < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+    }
+}
+
+extension Timestamp {
+    /// The time for somebody who looks at it now: `5 min ago`; what is long ago by its day.
+    ///
+    /// - Parameter now: When that is.
+    func relative(to now: Timestamp) -> String {
+        let seconds = now.secondsSinceEpoch - secondsSinceEpoch
+        switch seconds {
+        case 0..<60: return "\(seconds) s ago"
+        case 60..<3600: return "\(seconds / 60) min ago"
+        case 3600..<48 * 3600: return "\(seconds / 3600) h ago"
+        case 48 * 3600..<60 * 86400: return "\(seconds / 86400) days ago"
+        default: return String(local.prefix(16))
+        }
     }
 }
 

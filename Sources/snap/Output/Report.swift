@@ -28,6 +28,13 @@ enum Report {
         write(json.text + "\n")
     }
 
+    /// Says what is damaged, one place of several.
+    ///
+    /// - Parameter error: What is wrong, and where.
+    static func damage(_ error: SnapError) {
+        write("snap: damaged: " + text(of: error))
+    }
+
     /// Says what did not go well though the command succeeds.
     ///
     /// - Parameter error: What went wrong.
@@ -49,6 +56,7 @@ enum Report {
     /// - Parameter text: Whole lines.
     /// - Throws: `.inputOutput` if standard output cannot be written.
     static func result(_ text: String) throws(SnapError) {
+        ProgressLine.clear()
         try Array(text.utf8).withBytes { (bytes) throws(SnapError) in
             try File.standardOutput(.kernel).append(bytes)
         }
@@ -60,6 +68,7 @@ enum Report {
     }
 
     private static func write(_ text: String) {
+        ProgressLine.clear()
         // There is nobody left to tell if standard error fails.
         try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }

@@ -1,14 +1,13 @@
-import SnapSystem
-import SystemPackage
+public import SystemPackage
 
-/// A file that a restore makes: it has its name only when it is whole.
-struct ImageOutput: ~Copyable, Sendable {
+/// A file that a command makes for its user: it has its name only when it is whole.
+public struct OutputFile: ~Copyable, Sendable {
     private let directory: Directory
     private let name: String
     private let pending: PendingFile
     private let isForced: Bool
     /// Whether nothing had its name when it was begun.
-    let isNew: Bool
+    public let isNew: Bool
 
     /// Begins a file, after a look at what has its name.
     ///
@@ -17,7 +16,7 @@ struct ImageOutput: ~Copyable, Sendable {
     ///   - calls: The seam.
     ///   - isForced: Whether an existing regular file is replaced, its owner and mode kept.
     /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
-    init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {
+    public init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {
         let (directory, name) = try Directory.holding(path, calls)
         let existing = try directory.status(of: name)
         if let existing {
@@ -44,17 +43,28 @@ struct ImageOutput: ~Copyable, Sendable {
     }
 
     /// Sets the length; what is not written is a hole.
-    func setLength(_ byteCount: Int) throws(SnapError) {
+    ///
+    /// - Parameter byteCount: The length in bytes.
+    /// - Throws: `.inputOutput`.
+    public func setLength(_ byteCount: Int) throws(SnapError) {
         try pending.file.setLength(byteCount)
     }
 
     /// Writes bytes at a place.
-    func write(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - offset: Where, in bytes from the file's start.
+    /// - Throws: `.inputOutput`.
+    public func write(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
         try pending.file.write(bytes, at: offset)
     }
 
     /// Lends the file, to be written from its start to its end.
-    func withFile(
+    ///
+    /// - Parameter body: What writes it.
+    /// - Throws: What `body` throws.
+    public func withFile(
         _ body: (borrowing File) throws(SnapError) -> Void
     ) throws(SnapError) {
         try body(pending.file)
@@ -66,7 +76,7 @@ struct ImageOutput: ~Copyable, Sendable {
     ///   after.
     /// - Throws: `.cannotCreate` if the name has been taken meanwhile, `.permission` or
     ///   `.inputOutput`; the file is then gone.
-    consuming func publish(isSynchronized: Bool) throws(SnapError) {
+    public consuming func publish(isSynchronized: Bool) throws(SnapError) {
         if isSynchronized { try pending.file.synchronize() }
         let directory = directory
         if isForced {

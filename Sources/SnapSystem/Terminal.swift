@@ -1,0 +1,37 @@
+import CLinux
+import Glibc
+
+/// A terminal that somebody may be looking at.
+public struct Terminal: Sendable, Equatable {
+    /// The streams that may be one.
+    public enum Stream: Int32, Sendable {
+        /// Standard output.
+        case output = 1
+        /// Standard error.
+        case error = 2
+    }
+
+    /// How many characters a line holds.
+    public let columnCount: Int
+    /// Whether colours are welcome.
+    public let hasColor: Bool
+
+    private static let usualColumnCount = 80
+
+    /// Looks whether a stream is a terminal, and at its size.
+    ///
+    /// `COLUMNS` overrides the size; `NO_COLOR` (no-color.org), if not empty, and `TERM=dumb` ask
+    /// for no colours.
+    ///
+    /// - Parameters:
+    ///   - stream: The stream.
+    ///   - environment: The environment's variables.
+    /// - Returns: nil if it is none.
+    public init?(_ stream: Stream, environment: [String: String]) {
+        guard isatty(stream.rawValue) == 1 else { return nil }
+        let given = environment["COLUMNS"].flatMap { Int($0) } ?? 0
+        let found = Int(snap_terminal_columns(stream.rawValue))
+        columnCount = given > 0 ? given : found > 0 ? found : Self.usualColumnCount
+        hasColor = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+    }
+}

@@ -1,0 +1,33 @@
+import Foundation
+import SnapSystem
+
+/// How text is set off on a terminal that shows colours (ECMA-48, SGR).
+enum Style: String {
+    case strong = "1"
+    case faint = "2"
+    case bad = "1;31"
+    case good = "32"
+    case delta = "33"
+    case stored = "36"
+
+    /// Sets a text off.
+    ///
+    /// - Parameters:
+    ///   - text: The text.
+    ///   - terminal: Where it goes; nil if that is no terminal.
+    func callAsFunction(_ text: String, on terminal: Terminal?) -> String {
+        terminal?.hasColor ?? false ? "\u{1b}[\(rawValue)m\(text)\u{1b}[0m" : text
+    }
+}
+
+extension Terminal {
+    /// The terminal that results go to; nil if they go elsewhere.
+    static var output: Terminal? {
+        Terminal(.output, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// The terminal that messages go to; nil if they go elsewhere.
+    static var error: Terminal? {
+        Terminal(.error, environment: ProcessInfo.processInfo.environment)
+    }
+}
