@@ -7,11 +7,17 @@ import SnapSystem
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",
-        abstract: "Show which device sections changed between two checkpoints.",
+        abstract: "Show what changed between two checkpoints: pages, or device sections.",
         discussion: """
+            The pages that differ are shown by RAM block and range of addresses in it; ranges that \
+            lie close together are shown as one unless --all is given. Only page tables that \
+            differ are read. --devices compares device state instead, section by section. With \
+            --quiet the ranges alone are printed, or the names of the sections.
+
             EXAMPLES
+              snap diff web1:3 web1:4
+              snap diff web1@latest~1 web1 --json
               snap diff --devices web1:3 web1:4
-              snap diff --devices web1:3 web2 --json
 
             EXIT STATUS
               0    compared, whether they differ or not
@@ -30,20 +36,43 @@ struct DiffCommand: ParsableCommand {
     @Flag(help: "Compare device state, section by section.")
     var devices = false
 
+    @Flag(help: "Show every range, however many there are.")
+    var all = false
+
+    @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard devices else {
-            throw ValidationError("say what to compare: --devices")
-        }
+        if devices && all { throw ValidationError("--all is for pages, --devices shows all") }
     }
 
     func run() throws {
-        var diff = DeviceDiff(
-            from: try CheckpointReference(parsing: from), to: try CheckpointReference(parsing: to))
-        diff.patience = common.patience
-        let outcome = try diff.run(in: common.storePath(), .kernel)
-        try Report.result(
-            common.json ? outcome.json : common.quiet ? outcome.names : outcome.text(on: .output))
+        let from = try CheckpointReference(parsing: from)
+        let to = try CheckpointReference(parsing: to)
+        let store = try common.storePath()
+        if devices {
+            var diff = DeviceDiff(from: from, to: to)
+            diff.patience = common.patience
+            let outcome = try diff.run(in: store, .kernel)
+            try Report.result(
+                common.json
+                    ? outcome.json : common.quiet ? outcome.names : outcome.text(on: .output))
+        } else {
+            var diff = PageDiff(from: from, to: to)
+            diff.jobs = jobs.count
+            diff.patience = common.patience
+            let outcome = try common.showingProgress(of: "\(from) \(to)") {
+                (progress) throws(SnapError) in
+                diff.progress = progress
+                return try diff.run(in: store, .kernel)
+            }
+            if common.json {
+                try outcome.writeJSON()
+            } else if common.quiet {
+                try outcome.writeRanges()
+            } else {
+                try Report.result(outcome.text(on: .output, showsAll: all))
+            }
+        }
     }
 }

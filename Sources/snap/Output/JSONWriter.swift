@@ -8,6 +8,15 @@ struct JSONWriter {
     /// What has been written.
     var text: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// How long that is, in bytes.
+    var byteCount: Int { bytes.count }
+
+    /// Gives up what has been written, to go on behind it.
+    mutating func takeText() -> String {
+        defer { bytes.removeAll(keepingCapacity: true) }
+        return text
+    }
+
     /// Writes an object.
     ///
     /// - Parameter body: Writes its fields.
@@ -22,6 +31,17 @@ struct JSONWriter {
     ///   - body: Writes one of them.
     mutating func array<Element>(
         _ elements: [Element], _ body: (inout JSONWriter, Element) -> Void
+    ) {
+        sequence(elements, body)
+    }
+
+    /// Writes an array of elements that are made one after the other.
+    ///
+    /// - Parameters:
+    ///   - elements: The elements.
+    ///   - body: Writes one of them.
+    mutating func sequence<Elements: Sequence>(
+        _ elements: Elements, _ body: (inout JSONWriter, Elements.Element) -> Void
     ) {
         container(UInt8(ascii: "["), UInt8(ascii: "]")) { json in
             for element in elements { body(&json, element) }
