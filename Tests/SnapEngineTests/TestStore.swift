@@ -17,6 +17,12 @@ struct TestStore: Sendable {
         guest = try GuestName(checking: "g", as: "guest")
     }
 
+    /// The same store, another guest.
+    init(in other: TestStore, guest: String) throws {
+        scratch = other.scratch
+        self.guest = try GuestName(checking: guest, as: "guest")
+    }
+
     var path: FilePath { scratch.store }
     var guestPath: FilePath { scratch.guest("g") }
 

@@ -1,0 +1,138 @@
+import Foundation
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Page diff and memory map")
+struct PageDiffTests {
+    private static func diff(
+        _ store: TestStore, _ from: Int, _ to: Int, jobs: Int = 1
+    ) throws -> PageDiff.Outcome {
+        var diff = PageDiff(
+            from: .number(store.guest, from), to: .number(store.guest, to))
+        diff.jobs = jobs
+        return try diff.run(in: store.path, .kernel)
+    }
+
+    @Test("pages of random histories that differ, and no others", arguments: 0..<12)
+    func histories(seed: Int) throws {
+        var generator = Seeded(UInt64(seed))
+        let store = try TestStore()
+        let sizes = [1, 2, 511, 512, 513, 1500]
+        var image = MadeUpImage(pageCount: sizes[seed % sizes.count])
+        var saved: [MadeUpImage] = []
+        for _ in 0..<5 {
+            image.edit(Int.random(in: 0...image.pageCount / 2 + 2, using: &generator), &generator)
+            // Some come back to what they were, and are stored in another place.
+            if let old = saved.first {
+                for page in 0..<min(9, image.pageCount) { image.pages[page] = old.pages[page] }
+            }
+            let isFull = Bool.random(using: &generator)
+            try store.save(image) { if isFull { $0.parent = .none } }
+            saved.append(image)
+        }
+        for from in saved.indices {
+            for to in saved.indices {
+                let jobs = [1, 8].randomElement(using: &generator) ?? 1
+                let outcome = try Self.diff(store, from + 1, to + 1, jobs: jobs)
+                let (old, new) = (saved[from].pages, saved[to].pages)
+                let expected = (0..<image.pageCount).filter { old[$0] != new[$0] }
+                let block = try #require(outcome.blocks.first)
+                #expect(block.change == .compared && outcome.blocks.count == 1)
+                let runs = Array(block.runs)
+                #expect(runs.flatMap { Array($0) } == expected, "\(seed): \(from) to \(to)")
+                #expect(zip(runs, runs.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound })
+                #expect(block.changedCount == expected.count)
+                #expect(block.clearedCount == expected.count { new[$0] == nil })
+                #expect(block.filledCount == expected.count { old[$0] == nil })
+            }
+        }
+    }
+
+    @Test("three levels of tables, most of them shared")
+    func deep() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
+        for page in [0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1] {
+            image.pages[page] = MadeUpImage.text(page)
+        }
+        try store.save(image)
+        image.pages[262_144] = nil
+        image.pages[262_145] = MadeUpImage.text(1)
+        image.pages[image.pageCount - 1] = MadeUpImage.text(2)
+        try store.save(image)
+        let block = try #require(try Self.diff(store, 1, 2).blocks.first)
+        #expect(Array(block.runs) == [262_144..<262_146, image.pageCount - 1..<image.pageCount])
+        #expect(block.units.map(\.index) == [512, 1024])
+    }
+
+    @Test("guests are compared by what they hold, blocks by name and length")
+    func guests() throws {
+        let store = try TestStore()
+        let other = try TestStore(in: store, guest: "other")
+        var image = MadeUpImage(pageCount: 700)
+        for page in 0..<650 { image.pages[page] = MadeUpImage.text(page) }
+        try store.save(image)
+        image.pages[640] = MadeUpImage.text(9000)
+        image.pages[3] = nil
+        try other.save(image)
+        let diff = PageDiff(from: .number(store.guest, 1), to: .number(other.guest, 1))
+        let block = try #require(try diff.run(in: store.path, .kernel).blocks.first)
+        #expect(Array(block.runs) == [3..<4, 640..<641])
+        try store.save(MadeUpImage(pageCount: 3))
+        let grown = try Self.diff(store, 1, 2)
+        #expect(grown.blocks.map(\.change) == [.added, .removed])
+        #expect(grown.blocks.map(\.block.pageCount) == [3, 700])
+    }
+
+    @Test("a map counts each page once, in its cell", arguments: [1, 7, 64, 100_000])
+    func map(cellCountMax: Int) throws {
+        var generator = Seeded(11)
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 1500)
+        var checkpoints: [Checkpoint] = []
+        for _ in 0..<3 {
+            image.edit(300, &generator)
+            checkpoints.append(try store.save(image))
+            let map = try MemoryMap(
+                of: .number(store.guest, checkpoints.count), in: store.path,
+                cellCountMax: cellCountMax, jobs: 2, patience: .zero, WorkProgress(), .kernel)
+            let counts = try #require(checkpoints.last).pages
+            #expect(map.kinds.zero == counts.zero && map.kinds.delta == counts.delta)
+            #expect(map.kinds.unchanged == counts.unchanged)
+            #expect(map.kinds.stored == counts.literal + counts.duplicate)
+            let block = try #require(map.blocks.first)
+            #expect(block.cells.count <= cellCountMax)
+            for (index, cell) in block.cells.enumerated() {
+                let first = index * block.pagesPerCell
+                let pages = first..<min(first + block.pagesPerCell, image.pageCount)
+                #expect(cell.total == pages.count)
+                #expect(cell.zero == pages.count { image.pages[$0] == nil })
+            }
+        }
+    }
+
+    @Test("what has been done is told, up to the end")
+    func progress() throws {
+        let store = try TestStore()
+        var image = MadeUpImage(pageCount: 1500)
+        for page in 0..<1100 { image.pages[page] = MadeUpImage.text(page) }
+        let progress = WorkProgress()
+        #expect(progress.state == nil)
+        try store.save(image) { $0.progress = progress }
+        #expect(progress.state?.phase == .saving)
+        #expect(progress.state?.doneCount == 1500 * 4096)
+        #expect(progress.state?.totalCount == 1500 * 4096)
+        _ = try store.restore(1) { $0.progress = progress }
+        #expect(progress.state?.phase == .restoring)
+        #expect(progress.state?.doneCount == progress.state?.totalCount)
+        var verify = Verify()
+        verify.progress = progress
+        _ = try verify.run(in: store.path, .kernel, warn: { _ in })
+        #expect(progress.state?.phase == .verifying)
+        #expect(progress.state?.doneCount == progress.state?.totalCount)
+    }
+}
