@@ -178,10 +178,8 @@ package final class CheckpointIndex {
                     """, arguments: [guest.description])
             var numbers: Set<Int> = []
             while let run = try runs.next() {
-                let first: Int = try run.decode(atIndex: 0)
-                let last: Int = try run.decode(atIndex: 1)
-                guard (0...last).contains(first), last <= Checkpoint.numberMax else { continue }
-                numbers.formUnion(first...last)
+                numbers.formUnion(
+                    try Self.run(first: run.decode(atIndex: 0), last: run.decode(atIndex: 1)))
             }
             return numbers
         }
@@ -214,9 +212,49 @@ package final class CheckpointIndex {
         }
     }
 
+    /// Everything that the index keeps of a checkpoint; nil if there is no row of its file.
+    ///
+    /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func indexed(
+        _ checkpoint: Checkpoint
+    ) throws(SnapError) -> IndexedCheckpoint? {
+        let file = try rows(
+            of: checkpoint, "generation, byte_count", from: "file", orderedBy: "number"
+        ) { try IndexedFile(generation: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1)) }
+        let runs = try rows(
+            of: checkpoint, "first_number, last_number", from: "reference",
+            orderedBy: "first_number"
+        ) { try Self.run(first: $0.decode(atIndex: 0), last: $0.decode(atIndex: 1)) }
+        guard let file = file.first else { return nil }
+        return IndexedCheckpoint(
+            checkpoint: checkpoint, ramBlocks: try ramBlocks(of: checkpoint),
+            deviceSections: try deviceSections(of: checkpoint),
+            references: runs.flatMap { Array($0) }, file: file)
+    }
+
+    /// A run of numbers; empty if no checkpoint can have them.
+    private static func run(first: Int, last: Int) -> Range<Int> {
+        guard first >= 0, first <= last, last <= Checkpoint.numberMax else { return 0..<0 }
+        return first..<last + 1
+    }
+
+    /// Has SQLite look through the whole database.
+    ///
+    /// - Throws: `.damaged` with what is wrong, or `.inputOutput`.
+    package func checkIntegrity() throws(SnapError) {
+        let findings = try read { database in
+            try String.fetchAll(database, sql: "PRAGMA integrity_check")
+                + (Row.fetchAll(database, sql: "PRAGMA foreign_key_check").isEmpty
+                    ? [] : ["a row refers to one that is not there"])
+        }
+        guard let finding = findings.first(where: { $0 != "ok" }) else { return }
+        throw SnapError(.damaged, finding, path: path, hint: Self.hint)
+    }
+
     private func rows<Value>(
         of checkpoint: Checkpoint, _ columns: String, from table: String,
-        _ value: (Row) throws -> Value
+        orderedBy order: String = "position", _ value: (Row) throws -> Value
     ) throws(SnapError) -> [Value] {
         try read { database in
             let guest = "(SELECT guest_id FROM guest WHERE name = ?)"
@@ -224,7 +262,7 @@ package final class CheckpointIndex {
                 database,
                 sql: """
                     SELECT \(columns) FROM \(table)
-                    WHERE guest_id = \(guest) AND number = ? ORDER BY position
+                    WHERE guest_id = \(guest) AND number = ? ORDER BY \(order)
                     """, arguments: [checkpoint.guest.description, checkpoint.number]
             ).map(value)
         }

@@ -19,6 +19,7 @@ struct Snap: ParsableCommand {
               snap save /dev/shm/web1.mem --guest web1 --device-state web1.vmstate
               snap list
               snap diff web1:6 web1:7
+              snap verify
               snap restore web1@latest /dev/shm/web1.mem
 
             A checkpoint (REF) is GUEST, GUEST:NUMBER, GUEST@latest, GUEST@latest~2,
@@ -42,7 +43,7 @@ struct Snap: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             SaveCommand.self, ListCommand.self, ShowCommand.self, RestoreCommand.self,
-            DiffCommand.self, MapCommand.self, DeleteCommand.self,
+            DiffCommand.self, MapCommand.self, VerifyCommand.self, DeleteCommand.self,
             ReindexCommand.self,
         ])
 }

@@ -9,60 +9,13 @@ import Testing
 
 @Suite("Damage")
 struct DamageTests {
-    /// A history in which the last checkpoint needs pages of every file.
-    private struct Fixture {
-        let store: TestStore
-        var images: [MadeUpImage] = []
-
-        init() throws {
-            store = try TestStore()
-            var generator = Seeded(2)
-            var image = MadeUpImage(pageCount: 600)
-            for page in [0, 1, 2, 30, 599] { image.pages[page] = MadeUpImage.text(page) }
-            image.pages[31] = Array(repeating: 1, count: 4096)
-            for number in 0..<3 {
-                let state = Save.DeviceState(
-                    name: try GuestName(checking: "dev", as: "section"),
-                    path: try store.scratch.write(MadeUpImage.text(number), to: "dev"))
-                try store.save(image) { $0.deviceStates = [state] }
-                images.append(image)
-                image.pages[number] = MadeUpImage.text(1000 + number)
-                image.pages[40 + number] =
-                    Array(
-                        MadeUpImage.noise(&generator).prefix(64))
-                    + [UInt8](repeating: 7, count: 4032)
-            }
-        }
-
-        /// Restores with a damaged file: the image and device state as saved, or status 1 with
-        /// the place and no output.
-        func check(_ number: Int, _ what: @autoclosure () -> String) throws {
-            let output = store.scratch.file("output")
-            let device = store.scratch.file("device")
-            var restore = Restore(.number(store.guest, number), to: .file(output))
-            restore.deviceState = device
-            do throws(SnapError) {
-                _ = try restore.run(from: store.path, .kernel)
-            } catch {
-                #expect(error.code == .damaged, "\(what()): \(error)")
-                #expect(error.path != nil && !error.message.isEmpty, "\(what()): \(error)")
-                #expect(!exists(output) && !exists(device), "\(what())")
-                return
-            }
-            #expect(try images[number - 1].equals(output), "\(what())")
-            #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "\(what())")
-            try removeFile(output)
-            try removeFile(device)
-        }
-    }
-
     private static let files = [
         "0000000001.savevm", "0000000002.savevm", "0000000003.savevm", "0000000003.devstate",
     ]
 
     @Test("any flipped byte is found or makes no difference", arguments: files)
     func flips(name: String) throws {
-        let fixture = try Fixture()
+        let fixture = try DamageFixture()
         let path = fixture.store.guestPath.appending(name)
         let whole = try bytes(of: path)
         var found = 0
@@ -80,7 +33,7 @@ struct DamageTests {
 
     @Test("a flipped byte in what a checkpoint does not need costs it nothing")
     func flipsElsewhere() throws {
-        let fixture = try Fixture()
+        let fixture = try DamageFixture()
         let path = fixture.store.guestPath.appending("0000000003.savevm")
         try write(try bytes(of: path).map { ~$0 }, to: path)
         #expect(try fixture.store.restores(1, to: fixture.images[0]))
@@ -89,7 +42,7 @@ struct DamageTests {
 
     @Test("any truncation is found", arguments: files)
     func truncations(name: String) throws {
-        let fixture = try Fixture()
+        let fixture = try DamageFixture()
         let path = fixture.store.guestPath.appending(name)
         let whole = try bytes(of: path)
         for count in stride(from: whole.count - 1, through: 0, by: -1) {
@@ -107,7 +60,7 @@ struct DamageTests {
 
     @Test("a missing file is named", arguments: files)
     func missing(name: String) throws {
-        let fixture = try Fixture()
+        let fixture = try DamageFixture()
         try removeFile(fixture.store.guestPath.appending(name))
         let error = #expect(throws: SnapError.self) {
             _ = try fixture.store.restore(3) {
@@ -120,8 +73,8 @@ struct DamageTests {
 
     @Test("a file of another checkpoint in the place of one is found")
     func misplaced() throws {
-        let fixture = try Fixture()
-        let other = try Fixture()
+        let fixture = try DamageFixture()
+        let other = try DamageFixture()
         for name in Self.files {
             let path = fixture.store.guestPath.appending(name)
             let whole = try bytes(of: path)
@@ -138,7 +91,7 @@ struct DamageTests {
 
     @Test("an index of any damage is told or tells the truth")
     func indexFlips() throws {
-        let fixture = try Fixture()
+        let fixture = try DamageFixture()
         let path = fixture.store.path.appending("index.sqlite")
         let whole = try bytes(of: path)
         let expected = try fixture.store.list()

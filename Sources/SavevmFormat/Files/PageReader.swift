@@ -3,28 +3,6 @@ import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-/// A stored page, and where its bytes are wanted.
-package struct PageRequest: Sendable {
-    /// Where the page is stored; never the zero page.
-    package let location: Location
-    /// Which page of the target it becomes.
-    package let targetPage: Int
-
-    /// Asks for a page; the parameters are the properties.
-    package init(_ location: Location, targetPage: Int) {
-        self.location = location
-        self.targetPage = targetPage
-    }
-}
-
-/// What is known of a stored page without reading its bytes.
-package struct KnownPage: Sendable {
-    /// Its digest; nil if that was computed with another key.
-    package internal(set) var digest: Hash128?
-    /// The page it is a delta against, if it is one.
-    package internal(set) var base: Location?
-}
-
 /// Reads stored pages: group heads, clusters, deltas, and the check of every digest.
 ///
 /// It keeps the heads and clusters that it used last. A worker owns one for guest pages and
@@ -42,6 +20,12 @@ package struct PageReader: ~Copyable {
         func holds(_ location: Location) -> Bool {
             key == location.groupKey && location.slot < head.records.count
         }
+    }
+
+    /// What tells clusters apart.
+    private struct ClusterKey: Hashable {
+        let group: UInt64
+        let firstSlot: Int
     }
 
     /// Where an encoding is, found in its group's head, and what is to become of it.
@@ -69,14 +53,17 @@ package struct PageReader: ~Copyable {
     private let files: SavevmFiles
     private let inflater = Inflater()
     private var groups: [OpenGroup] = []
-    private var clusterKeys: [(group: UInt64, firstSlot: Int)] = []
+    private var clusterKeys: [ClusterKey?] = []
     private var nextVictim = 0
     private var clusters: MemoryBuffer
     private var scratch = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
     private var runs: [UInt8] = []
+    /// Clusters that have been checked and not inflated.
+    private var checked: Set<ClusterKey> = []
 
     private static let groupCountMax = 8
     private static let clusterCountMax = 4
+    private static let checkedCountMax = 4096
 
     /// Prepares to read.
     ///
@@ -112,6 +99,25 @@ package struct PageReader: ~Copyable {
             }
         }
         for delta in deltas { try apply(delta.runs, delta.step, to: &target) }
+    }
+
+    /// Checks that the clusters of pages, and of their bases, are what was written, without
+    /// inflating them.
+    ///
+    /// - Parameters:
+    ///   - requests: The pages, at most a unit's.
+    ///   - level: Their level.
+    /// - Throws: as `read`.
+    package mutating func checkClusters(
+        of requests: [PageRequest], level: Int
+    ) throws(SnapError) {
+        for step in try steps(for: requests, level: level) {
+            let key = ClusterKey(group: step.location.groupKey, firstSlot: step.cluster.firstSlot)
+            if checked.contains(key) { continue }
+            try step.file.readStored(step.cluster, of: step.entry, into: &scratch)
+            if checked.count == Self.checkedCountMax { checked = [] }
+            checked.insert(key)
+        }
     }
 
     /// Finds out which encodings are needed, in an order in which each cluster is needed once.
@@ -315,7 +321,7 @@ package struct PageReader: ~Copyable {
 
     /// Where in `clusters` an encoding is, after its cluster has been inflated if need be.
     private mutating func encoded(_ step: Step) throws(SnapError) -> Range<Int> {
-        let key = (step.location.groupKey, step.cluster.firstSlot)
+        let key = ClusterKey(group: step.location.groupKey, firstSlot: step.cluster.firstSlot)
         let place: Int
         if let found = clusterKeys.lastIndex(where: { $0 == key }) {
             place = found
@@ -327,14 +333,14 @@ package struct PageReader: ~Copyable {
     }
 
     private mutating func inflate(
-        _ step: Step, _ key: (group: UInt64, firstSlot: Int)
+        _ step: Step, _ key: ClusterKey
     ) throws(SnapError) -> Int {
         let place = nextVictim
         nextVictim = (nextVictim + 1) % Self.clusterCountMax
         if place < clusterKeys.count {
-            clusterKeys[place] = (0, -1)  // until the new one is whole
+            clusterKeys[place] = nil  // until the new one is whole
         } else {
-            clusterKeys.append((0, -1))
+            clusterKeys.append(nil)
         }
         let start = place * Limits.clusterByteCountMax
         try clusters.withMutableBytes(start..<start + step.cluster.encodedByteCount) {

@@ -131,21 +131,8 @@ package final class SavevmFile: Sendable {
         _ cluster: Cluster, of entry: GroupEntry, into target: inout MutableRawSpan,
         scratch: inout MemoryBuffer, _ inflater: borrowing Inflater
     ) throws(SnapError) {
-        let offset = entry.offset + entry.headByteCount + cluster.storedOffset
-        let range = 0..<cluster.storedByteCount
-        let count = try scratch.withMutableBytes(range) { (stored) throws(SnapError) in
-            try ends.file.read(into: &stored, at: offset)
-        }
-        guard count == cluster.storedByteCount else {
-            throw damage("cluster ends early: \(count) bytes of \(range.upperBound)", at: offset)
-        }
-        try scratch.withBytes(range) { (stored) throws(SnapError) in
-            let checksum = Hash128(checksumOf: stored)
-            guard checksum == cluster.checksum else {
-                throw damage(
-                    "cluster checksum is \(checksum.hex), expected \(cluster.checksum.hex)",
-                    at: offset)
-            }
+        let offset = try readStored(cluster, of: entry, into: &scratch)
+        try scratch.withBytes(0..<cluster.storedByteCount) { (stored) throws(SnapError) in
             switch cluster.codec {
             case .stored: target.copy(stored)
             case .zlib:
@@ -156,6 +143,35 @@ package final class SavevmFile: Sendable {
                 }
             }
         }
+    }
+
+    /// Reads the stored bytes of a cluster and checks them; nothing is inflated.
+    ///
+    /// - Parameters:
+    ///   - cluster: Which one.
+    ///   - entry: Where its group stands.
+    ///   - scratch: Where they go, at least `Limits.clusterByteCountMax`.
+    /// - Returns: Where in the file they are.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    @discardableResult
+    package func readStored(
+        _ cluster: Cluster, of entry: GroupEntry, into scratch: inout MemoryBuffer
+    ) throws(SnapError) -> Int {
+        let offset = entry.offset + entry.headByteCount + cluster.storedOffset
+        let range = 0..<cluster.storedByteCount
+        let count = try scratch.withMutableBytes(range) { (stored) throws(SnapError) in
+            try ends.file.read(into: &stored, at: offset)
+        }
+        guard count == cluster.storedByteCount else {
+            throw damage("cluster ends early: \(count) bytes of \(range.upperBound)", at: offset)
+        }
+        let checksum = scratch.withBytes(range) { Hash128(checksumOf: $0) }
+        guard checksum == cluster.checksum else {
+            throw damage(
+                "cluster checksum is \(checksum.hex), expected \(cluster.checksum.hex)",
+                at: offset)
+        }
+        return offset
     }
 
     /// The error that something in this file is wrong.

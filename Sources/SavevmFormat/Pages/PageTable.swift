@@ -72,6 +72,16 @@ package struct PageTable: Sendable {
         index << (Self.levelBits * max(level - 1, 0))
     }
 
+    /// The guest pages under a page of a level.
+    ///
+    /// - Parameters:
+    ///   - level: 0 for the guest page itself, n for a table of level n.
+    ///   - index: Which page of that level.
+    package func pages(level: Int, index: Int) -> Range<Int> {
+        let shift = Self.levelBits * level
+        return index << shift..<min((index + 1) << shift, pageCount)
+    }
+
     /// Encodes the entries of a table as a page.
     ///
     /// - Parameter entries: At most 512 locations; the rest of the page is zero.

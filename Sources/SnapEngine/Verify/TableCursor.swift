@@ -1,0 +1,71 @@
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+
+/// A unit to be checked.
+struct TableUnit: Sendable {
+    /// The table over its pages; of a block without tables, the page.
+    let place: TablePlace
+    /// Where its pages are stored.
+    let locations: [Location]
+    /// The files without which the table cannot be read.
+    let numbers: Set<Int>
+}
+
+/// Goes through all tables that some blocks are reached by, each once, whoever shares them.
+struct TableCursor: ~Copyable {
+    private var reading: TableReading
+    private var pending: [TablePlace]
+    private var visited: Set<TablePlace> = []
+    /// Tables that cannot be read, and why.
+    private(set) var damaged: [TablePlace: SnapError] = [:]
+
+    /// - Parameters:
+    ///   - blocks: The blocks, in the order in which they are gone through.
+    ///   - files: The files that the tables may lie in.
+    init(_ blocks: [StoredBlock], _ files: SavevmFiles) {
+        reading = TableReading(files)
+        pending = blocks.reversed().map(\.rootPlace)
+    }
+
+    /// The next unit; nil after the last.
+    ///
+    /// A table that is damaged is noted, and what lies under it passed over.
+    ///
+    /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
+    mutating func next() throws(SnapError) -> TableUnit? {
+        while let place = pending.popLast() {
+            guard place.location != .zero, visited.insert(place).inserted else { continue }
+            do throws(SnapError) {
+                if place.level == 0 {
+                    return TableUnit(place: place, locations: [place.location], numbers: [])
+                }
+                let entries = try reading.entries(place)
+                if place.level == 1 {
+                    return TableUnit(
+                        place: place, locations: entries, numbers: try reading.numbers(place))
+                }
+                for (entry, location) in entries.enumerated().reversed()
+                where location != .zero {
+                    pending.append(place.child(location, entry))
+                }
+            } catch {
+                guard error.isDamage else { throw error }
+                damaged[place] = error
+            }
+        }
+        return nil
+    }
+}
+
+extension SnapError {
+    /// Whether it is what is stored that is wrong, and not this run.
+    var isDamage: Bool {
+        switch code {
+        case .damaged, .unsupported, .inputOutput, .notFound: true
+        case .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy, .permission,
+            .mismatch, .interrupted:
+            false
+        }
+    }
+}

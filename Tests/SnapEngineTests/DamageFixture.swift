@@ -1,0 +1,68 @@
+import Foundation
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A history in which the last checkpoint needs pages of every file.
+struct DamageFixture {
+    let store: TestStore
+    var images: [MadeUpImage] = []
+
+    init() throws {
+        store = try TestStore()
+        var generator = Seeded(2)
+        var image = MadeUpImage(pageCount: 600)
+        for page in [0, 1, 2, 30, 599] { image.pages[page] = MadeUpImage.text(page) }
+        image.pages[31] = Array(repeating: 1, count: 4096)
+        for number in 0..<3 {
+            let state = Save.DeviceState(
+                name: try GuestName(checking: "dev", as: "section"),
+                path: try store.scratch.write(MadeUpImage.text(number), to: "dev"))
+            try store.save(image) { $0.deviceStates = [state] }
+            images.append(image)
+            image.pages[number] = MadeUpImage.text(1000 + number)
+            image.pages[40 + number] =
+                Array(
+                    MadeUpImage.noise(&generator).prefix(64))
+                + [UInt8](repeating: 7, count: 4032)
+        }
+    }
+
+    /// Whether a checkpoint restores, device state and all; it must then be what was saved.
+    func restores(_ number: Int) throws -> Bool {
+        let output = store.scratch.file("output")
+        let device = store.scratch.file("device")
+        var restore = Restore(.number(store.guest, number), to: .file(output))
+        restore.deviceState = device
+        guard (try? restore.run(from: store.path, .kernel)) != nil else { return false }
+        #expect(try images[number - 1].equals(output), "checkpoint \(number)")
+        #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "checkpoint \(number)")
+        try removeFile(output)
+        try removeFile(device)
+        return true
+    }
+
+    /// Restores with a damaged file: the image and device state as saved, or status 1 with
+    /// the place and no output.
+    func check(_ number: Int, _ what: @autoclosure () -> String) throws {
+        let output = store.scratch.file("output")
+        let device = store.scratch.file("device")
+        var restore = Restore(.number(store.guest, number), to: .file(output))
+        restore.deviceState = device
+        do throws(SnapError) {
+            _ = try restore.run(from: store.path, .kernel)
+        } catch {
+            #expect(error.code == .damaged, "\(what()): \(error)")
+            #expect(error.path != nil && !error.message.isEmpty, "\(what()): \(error)")
+            #expect(!exists(output) && !exists(device), "\(what())")
+            return
+        }
+        #expect(try images[number - 1].equals(output), "\(what())")
+        #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "\(what())")
+        try removeFile(output)
+        try removeFile(device)
+    }
+}

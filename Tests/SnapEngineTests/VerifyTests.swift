@@ -1,0 +1,205 @@
+import Foundation
+import GuestMemory
+import SavevmFormat
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("Verify")
+struct VerifyTests {
+    private static func verify(
+        _ store: TestStore, _ configure: (inout Verify) -> Void = { _ in }
+    ) throws -> Verify.Outcome {
+        var verify = Verify()
+        configure(&verify)
+        return try verify.run(
+            in: store.path, .kernel, warn: { Issue.record("warned: \($0)") })
+    }
+
+    /// A history whose second checkpoint is deleted while the third needs its pages.
+    private static func fixture() throws -> DamageFixture {
+        let fixture = try DamageFixture()
+        let delete = try Delete([.number(fixture.store.guest, 2)])
+        let outcome = try delete.run(
+            in: fixture.store.path, .kernel, warn: { Issue.record("warned: \($0)") })
+        #expect(outcome.keptFileCount == 1)
+        return fixture
+    }
+
+    private static let numbers = [1, 3]
+    private static let files = [
+        "0000000001.savevm", "0000000001.devstate", "0000000002.retired", "0000000003.savevm",
+        "0000000003.devstate",
+    ]
+
+    @Test("what is whole is called whole, whatever the number of workers", arguments: [1, 2, 8])
+    func whole(jobs: Int) throws {
+        let fixture = try Self.fixture()
+        for isQuick in [false, true] {
+            let outcome = try Self.verify(fixture.store) {
+                $0.jobs = jobs
+                $0.isQuick = isQuick
+            }
+            #expect(outcome.isWhole && outcome.verdicts.map(\.number) == Self.numbers)
+            // Five and one pages at first, and two more with each checkpoint; the first page has
+            // changed since, and what it was before is the first checkpoint's.
+            #expect(outcome.checkedPageCount == 10)
+        }
+    }
+
+    @Test(
+        "any flipped byte that costs a checkpoint is found, and those are named and no others",
+        arguments: files)
+    func flips(name: String) throws {
+        let fixture = try Self.fixture()
+        let path = fixture.store.guestPath.appending(name)
+        let whole = try bytes(of: path)
+        var costs: [Int: Int] = [:]
+        for offset in whole.indices {
+            var damaged = whole
+            damaged[offset] ^= UInt8(1 << (offset % 8))
+            try write(damaged, to: path)
+            let lost = try Self.numbers.filter { try !fixture.restores($0) }
+            for isQuick in offset % 3 == 0 ? [false, true] : [false] {
+                let outcome = try Self.verify(fixture.store) { $0.isQuick = isQuick }
+                let named = outcome.verdicts.filter { !$0.isWhole }.map(\.number)
+                #expect(named == lost, "\(name), byte \(offset), quick: \(isQuick)")
+                #expect(
+                    outcome.damage.isEmpty == lost.isEmpty, "\(name), byte \(offset)")
+                #expect(
+                    outcome.damage.allSatisfy { $0.path != nil }, "\(name), byte \(offset)")
+            }
+            for number in lost { costs[number, default: 0] += 1 }
+        }
+        // A third of a file and more is live; a device state costs none but its own checkpoint.
+        #expect(costs.values.max() ?? 0 > whole.count / 3)
+        try write(whole, to: path)
+        #expect(try Self.verify(fixture.store).isWhole)
+    }
+
+    @Test("lost pages are those that read otherwise")
+    func lostPages() throws {
+        let store = try TestStore()
+        var generator = Seeded(5)
+        var image = MadeUpImage(pageCount: 2000)
+        for page in 0..<1500 { image.pages[page] = MadeUpImage.noise(&generator) }
+        try store.save(image)
+        for page in 600..<640 { image.pages[page] = MadeUpImage.noise(&generator) }
+        try store.save(image)
+        // In the middle of the first file: one cluster of sixteen pages of noise.
+        let path = store.guestPath.appending("0000000001.savevm")
+        var damaged = try bytes(of: path)
+        damaged[620 * 4120] ^= 1
+        try write(damaged, to: path)
+        let outcome = try Self.verify(store)
+        #expect(outcome.damage.count == 1 && outcome.damage[0].offset != nil)
+        let losses = outcome.verdicts.map { $0.losses.flatMap(\.pages) }
+        #expect(losses.count == 2 && losses[0].map(\.count) == [16])
+        let lost = try #require(losses[0].first)
+        // Those that the second checkpoint has anew are not lost to it.
+        #expect(losses[1].flatMap { Array($0) } == lost.filter { !(600..<640).contains($0) })
+        #expect(outcome.verdicts.allSatisfy { !$0.isLost && !$0.isDeviceStateLost })
+    }
+
+    @Test("only the named checkpoints are checked")
+    func named() throws {
+        let fixture = try Self.fixture()
+        try removeFile(fixture.store.guestPath.appending("0000000003.savevm"))
+        let first = try Self.verify(fixture.store) {
+            $0.references = [.number(fixture.store.guest, 1)]
+        }
+        #expect(first.isWhole && first.verdicts.map(\.number) == [1])
+        let both = try Self.verify(fixture.store)
+        #expect(both.verdicts.map(\.isWhole) == [true, false] && both.verdicts[1].isLost)
+        #expect(both.damage.map(\.message) == ["is missing"])
+        let error = #expect(throws: SnapError.self) {
+            try Self.verify(fixture.store) {
+                $0.references = [.number(fixture.store.guest, 2)]
+            }
+        }
+        #expect(error?.code == .notFound)
+    }
+
+    @Test("a file that the references do not name costs the checkpoint")
+    func unlistedReference() throws {
+        let fixture = try Self.fixture()
+        let store = fixture.store
+        let directory = Directory(store.guestPath, .kernel)
+        let third = try SavevmFile(directory.file("0000000003.savevm"), .kernel)
+        // The third checkpoint once more, whole but for its list of files.
+        let header = FileHeader(
+            .savevm, number: 4, storeID: third.header.storeID, checkpointID: .random(),
+            parent: third.reference)
+        let writer = try SavevmWriter(in: directory, header)
+        var description = third.description
+        description.deviceState = nil
+        _ = try writer.finish(
+            blocks: try third.blocks(),
+            references: [Reference(number: 4, id: header.checkpointID)], description: description)
+        _ = try Reindex.run(
+            store.path, patience: .zero, .kernel, warn: { Issue.record("warned: \($0)") })
+        #expect(throws: SnapError.self) { try store.restore(4) }
+        let outcome = try Self.verify(store)
+        #expect(outcome.verdicts.filter { !$0.isWhole }.map(\.number) == [4])
+        #expect(outcome.damage.map(\.message).contains { $0.contains("not listed") })
+    }
+
+    @Test("an index that says other things than the files is found, or says the same")
+    func indexFlips() throws {
+        let fixture = try Self.fixture()
+        let path = fixture.store.path.appending("index.sqlite")
+        let whole = try bytes(of: path)
+        let expected = try fixture.store.list()
+        var generator = Seeded(3)
+        var foundCount = 0
+        for _ in 0..<800 {
+            var damaged = whole
+            damaged[Int.random(in: 0..<whole.count, using: &generator)] ^= UInt8(
+                1 << Int.random(in: 0..<8, using: &generator))
+            try write(damaged, to: path)
+            var verify = Verify()
+            verify.jobs = 1
+            do {
+                let outcome = try verify.run(in: fixture.store.path, .kernel, warn: { _ in })
+                if outcome.isWhole {
+                    #expect(try fixture.store.list() == expected)
+                    continue
+                }
+                #expect(!outcome.damage.isEmpty)
+                foundCount += 1
+            } catch let error as SnapError {
+                // A flipped version of the schema is another version.
+                #expect([.damaged, .unsupported].contains(error.code), "\(error)")
+                foundCount += 1
+            }
+        }
+        #expect(foundCount > 0)
+    }
+
+    @Test("without an index the files tell of themselves")
+    func lostIndex() throws {
+        let fixture = try Self.fixture()
+        try removeFile(fixture.store.path.appending("index.sqlite"))
+        let outcome = try Self.verify(fixture.store)
+        #expect(outcome.verdicts.map(\.number) == Self.numbers)
+        #expect(outcome.verdicts.allSatisfy(\.isWhole) && !outcome.isWhole)
+        #expect(outcome.damage.count == 1 && outcome.damage[0].hint != nil)
+    }
+
+    @Test("a file that the index does not know is worth a warning, and checked")
+    func unknownFile() throws {
+        let fixture = try Self.fixture()
+        let index = try bytes(of: fixture.store.path.appending("index.sqlite"))
+        var image = fixture.images[2]
+        image.pages[7] = MadeUpImage.text(7)
+        try fixture.store.save(image)
+        try write(index, to: fixture.store.path.appending("index.sqlite"))
+        var warnings: [SnapError] = []
+        let outcome = try Verify().run(
+            in: fixture.store.path, .kernel, warn: { warnings.append($0) })
+        #expect(outcome.isWhole && outcome.verdicts.map(\.number) == [1, 3, 4])
+        #expect(warnings.count == 1 && warnings[0].path?.lastComponent == "0000000004.savevm")
+    }
+}
