@@ -44,7 +44,7 @@ struct Snap: ParsableCommand {
         subcommands: [
             SaveCommand.self, ListCommand.self, ShowCommand.self, RestoreCommand.self,
             DiffCommand.self, MapCommand.self, VerifyCommand.self, DeleteCommand.self,
-            ReindexCommand.self,
+            ReindexCommand.self, ReportCommand.self,
         ])
 }
 

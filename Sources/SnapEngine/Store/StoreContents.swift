@@ -26,6 +26,20 @@ extension Store {
         return try index.checkpoints(of: guest)
     }
 
+    /// How many bytes a guest's files have, those of deleted checkpoints among them.
+    ///
+    /// - Parameter guest: Whose.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func byteCount(of guest: GuestName) throws(SnapError) -> Int {
+        let directory = self.guest(guest).directory
+        guard try directory.status() != nil else { return 0 }
+        var byteCount = 0
+        for name in try directory.names() {
+            byteCount += try directory.status(of: name)?.byteCount ?? 0
+        }
+        return byteCount
+    }
+
     /// One checkpoint, from the index alone.
     ///
     /// - Parameter reference: Which.

@@ -1,0 +1,129 @@
+import ArgumentParser
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+
+/// `snap report`: a page to look at.
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Write a page to look at: checkpoints over time, sizes, maps of memory.",
+        discussion: """
+            OUTPUT is one HTML file that needs no network and no script: totals, and for each \
+            guest its checkpoints over time and a map of the memory of the newest. - is standard \
+            output.
+
+            EXAMPLES
+              snap report checkpoints.html
+              snap report /var/www/html/snap.html --force --quiet
+              snap report web1.html --guest web1 --maps 3
+
+            EXIT STATUS
+              0    written
+              1    the index is damaged: snap reindex makes it anew
+              66   there is no store, or no such guest
+              73   the output exists or can't be made
+            """)
+
+    @Argument(
+        help: ArgumentHelp("The page to write.", valueName: "output"),
+        completion: .file(extensions: ["html"]))
+    var output: String
+
+    @Option(
+        help: ArgumentHelp("Only this guest's checkpoints.", valueName: "name"),
+        completion: .guests)
+    var guest: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Of how many of a guest's newest checkpoints the memory is drawn.", valueName: "n"))
+    var maps = 1
+
+    @Flag(help: "Replace an existing regular file, keeping owner and mode.")
+    var force = false
+
+    @OptionGroup var jobs: JobsOption
+    @OptionGroup var common: CommonOptions
+
+    private static let mapCountMax = 100
+
+    func validate() throws {
+        if output.isEmpty { throw ValidationError("the output's name is empty") }
+        guard (0...Self.mapCountMax).contains(maps) else {
+            throw ValidationError("--maps is \(maps), expected 0 to \(Self.mapCountMax)")
+        }
+        if output == "-" && common.json {
+            throw ValidationError("--json and the page cannot share standard output")
+        }
+    }
+
+    func run() throws {
+        let guest = try guest.map { try GuestName(checking: $0, as: "guest") }
+        let store = try common.storePath()
+        let page = try common.showingProgress(of: store.string) { (progress) throws(SnapError) in
+            ReportPage(
+                store: store.string, now: .now, guests: try guests(guest, in: store, progress))
+        }
+        if output == "-" {
+            try Report.result(page.html)
+            return
+        }
+        let path = FilePath(output)
+        let file = try OutputFile(path, .kernel, isForced: force)
+        try Array(page.html.utf8).withBytes { (bytes) throws(SnapError) in
+            try file.write(bytes, at: 0)
+        }
+        try file.publish(isSynchronized: false)
+        let count = page.guests.reduce(0) { $0 + $1.checkpoints.count }
+        if common.json {
+            var json = JSONWriter()
+            json.object { json in
+                json.field("output", output)
+                json.field("guestCount", page.guests.count)
+                json.field("checkpointCount", count)
+            }
+            Report.done(json.text + "\n")
+        } else if !common.quiet {
+            Report.done("\(count.counted("checkpoint"))  reported to \(output)\n")
+        }
+    }
+
+    private func guests(
+        _ only: GuestName?, in path: FilePath, _ progress: WorkProgress
+    ) throws(SnapError) -> [ReportPage.Guest] {
+        let store = try Store(reading: path, patience: common.patience, .kernel)
+        let checkpoints = try store.checkpoints(of: only)
+        var guests: [ReportPage.Guest] = []
+        var rest = checkpoints[...]
+        while let name = rest.first?.guest {
+            let own = Array(rest.prefix { $0.guest == name })
+            rest = rest.dropFirst(own.count)
+            var guest = ReportPage.Guest(
+                name: name, checkpoints: own, storedByteCount: try store.byteCount(of: name))
+            draw(&guest, in: path, progress)
+            guests.append(guest)
+        }
+        return guests
+    }
+
+    /// Draws the memory of a guest's newest checkpoints; one that is damaged takes nothing from
+    /// the rest of the page.
+    private func draw(
+        _ guest: inout ReportPage.Guest, in store: FilePath, _ progress: WorkProgress
+    ) {
+        do throws(SnapError) {
+            for checkpoint in guest.checkpoints.suffix(maps).reversed() {
+                guest.maps.append(
+                    try MemoryMap(
+                        of: .number(guest.name, checkpoint.number), in: store,
+                        cellCountMax: MemoryMap.figureCellCountMax, jobs: jobs.count,
+                        patience: common.patience, progress, .kernel))
+            }
+        } catch {
+            guest.mapFailure = error.description
+            Report.warning(error)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+/// Writes HTML: elements one in the other, and text in which nothing is markup.
+struct HTMLWriter {
+    /// What has been written.
+    private(set) var html = ""
+
+    /// Elements that have no end.
+    private static let voidElements: Set<String> = ["meta", "link", "br"]
+
+    /// Writes an element.
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - attributes: Its attributes, in order.
+    ///   - body: Writes what is in it.
+    mutating func element(
+        _ name: String, _ attributes: KeyValuePairs<String, String> = [:],
+        _ body: (inout HTMLWriter) -> Void = { _ in }
+    ) {
+        html += "<\(name)"
+        for (key, value) in attributes { html += " \(key)=\"\(Self.escaped(value))\"" }
+        html += ">"
+        if Self.voidElements.contains(name) { return }
+        body(&self)
+        html += "</\(name)>\n"
+    }
+
+    /// Writes an element that holds a text alone.
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - text: The text.
+    ///   - attributes: Its attributes, in order.
+    mutating func element(
+        _ name: String, _ text: String, _ attributes: KeyValuePairs<String, String> = [:]
+    ) {
+        element(name, attributes) { $0.text(text) }
+    }
+
+    /// Writes a text.
+    mutating func text(_ text: String) {
+        html += Self.escaped(text)
+    }
+
+    /// Writes what is HTML already.
+    mutating func raw(_ markup: String) {
+        html += markup
+    }
+
+    /// A text as HTML shows it; labels come from files and must not command a browser either.
+    private static func escaped(_ text: String) -> String {
+        let text = text.printable
+        guard text.utf8.contains(where: { "&<>\"'".utf8.contains($0) }) else { return text }
+        return text.reduce(into: "") { escaped, character in
+            switch character {
+            case "&": escaped += "&amp;"
+            case "<": escaped += "&lt;"
+            case ">": escaped += "&gt;"
+            case "\"": escaped += "&quot;"
+            case "'": escaped += "&#39;"
+            default: escaped.append(character)
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import GuestMemory
+import SnapSystem
+
+/// Bars for checkpoints, the oldest first, on a logarithmic scale: a full save is thousands of times
+/// an incremental one, and both are to be seen.
+struct Timeline {
+    /// A checkpoint's bar.
+    struct Bar {
+        let checkpoint: Checkpoint
+        let value: Int
+        /// The value in words.
+        let text: String
+
+        init(_ checkpoint: Checkpoint, _ value: Int, _ text: String) {
+            self.checkpoint = checkpoint
+            self.value = value
+            self.text = text
+        }
+    }
+
+    /// A line across the bars.
+    struct Mark {
+        let value: Int
+        let text: String
+    }
+
+    /// What it shows.
+    let title: String
+    let bars: [Bar]
+    let marks: [Mark]
+
+    /// Marks for bytes.
+    static let byteMarks = [
+        Mark(value: 1 << 10, text: "1 KiB"), Mark(value: 1 << 20, text: "1 MiB"),
+        Mark(value: 1 << 30, text: "1 GiB"), Mark(value: 1 << 40, text: "1 TiB"),
+    ]
+    /// Marks for pages.
+    static let countMarks = [
+        Mark(value: 1, text: "1"), Mark(value: 1000, text: "1,000"),
+        Mark(value: 1_000_000, text: "1,000,000"), Mark(value: 1_000_000_000, text: "10⁹"),
+    ]
+
+    /// So many bars there is room for, at least: few are not drawn as walls.
+    private static let slotCountMin = 16
+    private static let height = 100.0
+
+    /// Writes the figure.
+    func write(_ page: inout HTMLWriter) {
+        page.element("figure", ["class": "timeline"]) { figure in
+            figure.element("figcaption", title)
+            figure.element("div", ["class": "plot"]) { plot in
+                for mark in marks where mark.value <= top {
+                    let place = String(format: "%.1f", scaled(mark.value))
+                    plot.element("span", mark.text, ["class": "mark", "style": "bottom:\(place)%"])
+                }
+                writeBars(&plot)
+            }
+            figure.element("p", ["class": "ends"]) { ends in
+                bars.first.map { first in
+                    ends.element("span") { $0.time(first.checkpoint.createdAt) }
+                }
+                if bars.count > 1, let last = bars.last {
+                    ends.element("span") { $0.time(last.checkpoint.createdAt) }
+                }
+            }
+        }
+    }
+
+    private func writeBars(_ page: inout HTMLWriter) {
+        let count = max(bars.count, Self.slotCountMin)
+        page.element(
+            "svg",
+            [
+                "viewBox": "0 0 \(count) \(Int(Self.height))", "preserveAspectRatio": "none",
+                "role": "img", "aria-label": description,
+            ]
+        ) { svg in
+            for (index, bar) in bars.enumerated() {
+                let height = scaled(bar.value)
+                svg.element(
+                    "rect",
+                    [
+                        "class": bar.checkpoint.parent == nil ? "full" : "incremental",
+                        "x": String(format: "%.2f", Double(index) + 0.1), "width": "0.8",
+                        "y": String(format: "%.1f", Self.height - height),
+                        "height": String(format: "%.1f", height),
+                    ]
+                ) { rect in
+                    rect.element(
+                        "title",
+                        "\(bar.checkpoint.reference), \(bar.checkpoint.createdAt.rfc3339), "
+                            + "\(bar.checkpoint.kind): \(bar.text)")
+                }
+            }
+        }
+    }
+
+    /// What the figure says to those who do not see it; the table has the numbers.
+    private var description: String {
+        guard let last = bars.last, let most = bars.max(by: { $0.value < $1.value }) else {
+            return title
+        }
+        return "\(title): \(bars.count.counted("bar")). Most: \(most.text) in "
+            + "\(most.checkpoint.reference). Newest: \(last.text) in \(last.checkpoint.reference)."
+    }
+
+    // MARK: Scale
+
+    /// The value at the top: the highest bar and a little more.
+    private var top: Int {
+        let highest = bars.reduce(0) { max($0, $1.value) }
+        return max(highest * 2, (marks.first?.value ?? 1) * 4)
+    }
+
+    /// How high a value stands, 0 to 100.
+    private func scaled(_ value: Int) -> Double {
+        let bottom = Double(marks.first?.value ?? 1) / 2
+        guard value > 0 else { return 0 }
+        let share = log(max(Double(value), bottom) / bottom) / log(Double(top) / bottom)
+        return share * Self.height
+    }
+}
