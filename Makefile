@@ -5,6 +5,7 @@
 # make bench  install what is missing, and measure snap beside its peers on a real guest's memory
 # make guests let real guests under two QEMUs go on from what was saved, in all ways, in 8 minutes
 # make fuzz   feed the reader of QEMU's streams what libFuzzer makes up, for SECONDS (600)
+# make install    into PREFIX (/usr/local) below DESTDIR; make uninstall takes it away
 # make clean
 
 SWIFT ?= swift
@@ -14,6 +15,12 @@ BUILD = $(SWIFT) build -c release --static-swift-stdlib --product snap
 # own, because other flags would build everything anew each time.
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
 
+# What is installed. No "?=": in a shell out of a snap of snapd's, SNAP is a folder.
+SNAP = .build/release/snap
+PREFIX ?= /usr/local
+# Only what is missing is built, so that root can install what a user has built.
+HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
+
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
 GUEST_PACKAGES = busybox-static python3 qemu-system-x86
 TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff zstd
@@ -21,7 +28,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
 
-.PHONY: build demo test lint bench guests fuzz clean
+.PHONY: build demo test lint bench guests fuzz install uninstall clean
 
 build:
 	Scripts/install $(BUILD_PACKAGES)
@@ -54,6 +61,13 @@ guests:
 fuzz:
 	Scripts/install $(BUILD_PACKAGES)
 	Scripts/fuzz $(SECONDS)
+
+install:
+	$(HAVE_SNAP)
+	Scripts/install-files "$(SNAP)" "$(PREFIX)" "$(DESTDIR)"
+
+uninstall:
+	Scripts/install-files --uninstall "$(PREFIX)" "$(DESTDIR)"
 
 clean:
 	rm -rf .bench .build .build-fuzz .build-tests .demo
