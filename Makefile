@@ -6,6 +6,7 @@
 # make guests let real guests under two QEMUs go on from what was saved, in all ways, in 8 minutes
 # make fuzz   feed the reader of QEMU's streams what libFuzzer makes up, for SECONDS (600)
 # make install    into PREFIX (/usr/local) below DESTDIR; make uninstall takes it away
+# make deb    the Debian package snap-vm, in .build/deb; make check-deb tries it here, as root
 # make clean
 
 SWIFT ?= swift
@@ -15,7 +16,7 @@ BUILD = $(SWIFT) build -c release --static-swift-stdlib --product snap
 # own, because other flags would build everything anew each time.
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
 
-# What is installed. No "?=": in a shell out of a snap of snapd's, SNAP is a folder.
+# What is installed and packaged. No "?=": in a shell out of a snap of snapd's, SNAP is a folder.
 SNAP = .build/release/snap
 PREFIX ?= /usr/local
 # Only what is missing is built, so that root can install what a user has built.
@@ -27,8 +28,10 @@ TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
+DEB_PACKAGES = binutils chrpath dpkg-dev lintian
+CHECK_DEB_PACKAGES = man-db systemd
 
-.PHONY: build demo test lint bench guests fuzz install uninstall clean
+.PHONY: build demo test lint bench guests fuzz install uninstall deb check-deb clean
 
 build:
 	Scripts/install $(BUILD_PACKAGES)
@@ -68,6 +71,17 @@ install:
 
 uninstall:
 	Scripts/install-files --uninstall "$(PREFIX)" "$(DESTDIR)"
+
+deb:
+	Scripts/install $(DEB_PACKAGES)
+	$(HAVE_SNAP)
+	rm -rf .build/deb
+	Scripts/make-deb "$(SNAP)" .build/deb
+	lintian --allow-root --fail-on error,warning .build/deb/*.deb
+
+check-deb: deb
+	Scripts/install $(CHECK_DEB_PACKAGES)
+	Scripts/check-deb .build/deb/*.deb
 
 clean:
 	rm -rf .bench .build .build-fuzz .build-tests .demo
