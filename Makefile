@@ -23,7 +23,7 @@ PREFIX ?= /usr/local
 HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
-GUEST_PACKAGES = busybox-static python3 qemu-system-x86
+GUEST_PACKAGES = binutils busybox-static python3 qemu-system-x86
 TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
@@ -57,7 +57,7 @@ bench:
 guests:
 	Scripts/install $(DEMO_PACKAGES)
 	$(BUILD)
-	for test in resume standstill; do \
+	for test in resume standstill cookbook; do \
 		Tests/Guests/$$test .build/release/snap --qemu qemu-system-x86_64 $$(Scripts/get-qemu10) \
 			|| exit; done
 

@@ -6,7 +6,9 @@ import Testing
 /// The scripts tell more with other QEMUs, and without `--short`.
 @Suite("Real guests", .serialized)
 struct RealGuestTests {
-    @Test("a guest goes on from what was saved and restored", arguments: ["resume", "standstill"])
+    @Test(
+        "a guest goes on from what was saved and restored",
+        arguments: ["resume", "standstill", "cookbook"])
     func script(_ name: String) throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("Guests/\(name)")
