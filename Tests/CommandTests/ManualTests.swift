@@ -9,7 +9,7 @@ struct ManualTests {
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("man")
 
-    private static let pages = ["snap.1", "savevm.5"]
+    private static let pages = ["snap.1", "savevm.5", "snap-cookbook.7"]
 
     @Test("pages are set without a warning", arguments: pages)
     func groff(page: String) throws {
