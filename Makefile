@@ -72,11 +72,10 @@ install:
 uninstall:
 	Scripts/install-files --uninstall "$(PREFIX)" "$(DESTDIR)"
 
-deb:
+deb: build
 	Scripts/install $(DEB_PACKAGES)
-	$(HAVE_SNAP)
 	rm -rf .build/deb
-	Scripts/make-deb "$(SNAP)" .build/deb
+	Scripts/make-deb .build/release/snap .build/deb
 	lintian --allow-root --fail-on error,warning .build/deb/*.deb
 
 check-deb: deb
