@@ -42,6 +42,14 @@ extension ReportPage.Guest {
                 "p", "The newest \(drawn.count) of \(checkpoints.count.grouped) are drawn.",
                 ["class": "note"])
         }
+        page.element("ul", ["class": "legend"]) { list in
+            for (kind, words) in [("full", "full"), ("incremental", "incremental")] {
+                list.element("li") { item in
+                    item.element("span", ["class": "swatch \(kind)", "aria-hidden": "true"])
+                    item.text(words)
+                }
+            }
+        }
         page.element("div", ["class": "pair"]) { pair in
             Timeline(
                 title: "Stored by each checkpoint",

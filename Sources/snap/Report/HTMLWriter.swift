@@ -4,7 +4,9 @@ struct HTMLWriter {
     private(set) var html = ""
 
     /// Elements that have no end.
-    private static let voidElements: Set<String> = ["meta", "link", "br"]
+    private static let voidElements: Set<String> = ["meta"]
+    /// Elements inside a line, behind which a line's end would be a space.
+    private static let inlineElements: Set<String> = ["a", "code", "span", "strong", "time"]
 
     /// Writes an element.
     ///
@@ -18,10 +20,13 @@ struct HTMLWriter {
     ) {
         html += "<\(name)"
         for (key, value) in attributes { html += " \(key)=\"\(Self.escaped(value))\"" }
+        if Self.voidElements.contains(name) {
+            html += " />\n"
+            return
+        }
         html += ">"
-        if Self.voidElements.contains(name) { return }
         body(&self)
-        html += "</\(name)>\n"
+        html += Self.inlineElements.contains(name) ? "</\(name)>" : "</\(name)>\n"
     }
 
     /// Writes an element that holds a text alone.

@@ -17,13 +17,25 @@ extension MemoryMap {
         page.element("section", ["class": "map"]) { section in
             section.element("h3", "Memory of \(checkpoint.reference)")
             writeLegend(&section)
-            for block in blocks {
+            for block in drawnBlocks {
                 section.element("figure") { figure in
                     figure.element("figcaption", block.caption)
                     figure.element("div", ["class": "cells"]) { block.writeCells(&$0) }
                 }
             }
+            let rest = blocks.count - drawnBlocks.count
+            if rest > 0 {
+                section.element(
+                    "p", "\(rest.counted("RAM block")) of less than a row not drawn.",
+                    ["class": "note"])
+            }
         }
+    }
+
+    /// The blocks that fill a row: ROMs and the like would be many lines of nothing.
+    private var drawnBlocks: [Block] {
+        let long = blocks.filter { $0.cells.count > Self.figureColumnCount }
+        return long.isEmpty ? blocks : long
     }
 
     private func writeLegend(_ page: inout HTMLWriter) {

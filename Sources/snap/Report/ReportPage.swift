@@ -29,7 +29,7 @@ struct ReportPage {
     /// The page.
     var html: String {
         var page = HTMLWriter()
-        page.raw("<!doctype html>\n")
+        page.raw("<!DOCTYPE html>\n")
         page.element("html", ["lang": "en"]) { page in
             page.element("head") { head in
                 head.element("meta", ["charset": "utf-8"])

@@ -39,11 +39,12 @@ enum ReportStyle {
         .scroll { overflow-x: auto; }
         table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
         th, td {
-          border-bottom: 1px solid var(--line); padding: .3rem .75rem .3rem 0; text-align: left;
+          border-bottom: 1px solid var(--line); padding: .3rem 1.5rem .3rem 0; text-align: left;
           white-space: nowrap;
         }
         th.n, td.n { text-align: right; }
-        td:last-child { white-space: normal; min-width: 8rem; }
+        th:last-child, td:last-child { padding-right: 0; }
+        details td:last-child { white-space: normal; min-width: 8rem; }
         figure { margin: .75rem 0; }
         figcaption { font-size: .9rem; margin-bottom: .35rem; }
         .pair {
@@ -52,13 +53,9 @@ enum ReportStyle {
         }
         .plot { position: relative; height: 11rem; border-bottom: 1px solid var(--ink); }
         .plot svg { position: absolute; inset: 0; width: 100%; height: 100%; }
-        .mark {
-          position: absolute; left: 0; right: 0; border-top: 1px dashed var(--line);
-          font-size: .75rem; height: 0; line-height: 1.1rem; text-align: right;
-        }
-        .ends {
-          display: flex; justify-content: space-between; margin: .2rem 0 0; font-size: .8rem;
-        }
+        .mark { position: absolute; left: 0; right: 0; border-top: 1px dashed var(--line); }
+        .mark span { position: absolute; right: 0; bottom: 0; font-size: .75rem; }
+        .ends { margin: .2rem 0 0; font-size: .8rem; }
         .full { fill: var(--full); background: var(--full); }
         .incremental { fill: var(--incremental); background: var(--incremental); }
         .cells { background: var(--paper); border: 1px solid var(--line); }
@@ -75,7 +72,7 @@ enum ReportStyle {
         .stored { fill: var(--stored); background: var(--stored); }
         .s1 { fill-opacity: .5; } .s2 { fill-opacity: .75; }
         summary { cursor: pointer; padding: .4rem 0; }
-        @media print { details > * { display: block; } .scroll { overflow: visible; } }
+        @media print { .scroll { overflow: visible; } }
 
         """
 }

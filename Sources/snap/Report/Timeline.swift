@@ -52,17 +52,19 @@ struct Timeline {
             figure.element("div", ["class": "plot"]) { plot in
                 for mark in marks where mark.value <= top {
                     let place = String(format: "%.1f", scaled(mark.value))
-                    plot.element("span", mark.text, ["class": "mark", "style": "bottom:\(place)%"])
+                    plot.element("div", ["class": "mark", "style": "bottom:\(place)%"]) { line in
+                        line.element("span", mark.text)
+                    }
                 }
                 writeBars(&plot)
             }
             figure.element("p", ["class": "ends"]) { ends in
-                bars.first.map { first in
-                    ends.element("span") { $0.time(first.checkpoint.createdAt) }
-                }
+                bars.first.map { ends.time($0.checkpoint.createdAt) }
                 if bars.count > 1, let last = bars.last {
-                    ends.element("span") { $0.time(last.checkpoint.createdAt) }
+                    ends.text(" to ")
+                    ends.time(last.checkpoint.createdAt)
                 }
+                ends.text(", on a logarithmic scale")
             }
         }
     }
