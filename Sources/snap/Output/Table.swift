@@ -62,6 +62,7 @@ struct Table {
                 }
                 space += (isNumeric ? 0 : padding) + Self.gap
             }
+            if let terminal { line = Self.fit(line, terminal.columnCount) }
             text += (number == 0 ? Style.strong(line, on: terminal) : line) + "\n"
         }
         return text
