@@ -87,7 +87,10 @@ struct StreamSource: ~Copyable {
                     throw damage("lists other RAM blocks than the checkpoint has")
                 }
                 blocks = listed
-            } catch { throw damage(error.message) }
+            } catch let error where error.code == .inputDamaged {
+                // A stream's damage is the store's here; a read that fails is neither's.
+                throw damage(error.message)
+            }
         }
         guard blocks.allSatisfy({ RAMBlock.isName($0.name) }) else {
             throw damage("belongs to RAM blocks with names that no stream can say")

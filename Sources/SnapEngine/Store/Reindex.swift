@@ -62,9 +62,15 @@ package enum Reindex {
             let guest = Store.guest(name, in: directory)
             for number in try guest.files().savevm.sorted(by: >) {
                 let path = guest.directory.file(FileName.savevm(number).text)
-                guard let file = try? SavevmFile(path, directory.calls) else { continue }
-                return StoreIdentity(
-                    id: file.header.storeID, digestKey: file.description.digestKey)
+                do {
+                    let file = try SavevmFile(path, directory.calls)
+                    return StoreIdentity(
+                        id: file.header.storeID, digestKey: file.description.digestKey)
+                } catch let error where error.code == .damaged || error.code == .unsupported {
+                    // Any other file tells it as well. A read that fails would have a store of
+                    // good files get another identity.
+                    continue
+                }
             }
         }
         return nil
