@@ -186,7 +186,7 @@ struct DeleteTests {
         "whatever system call fails, it stops between checkpoints and can be tried again",
         arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .stop])
     func faults(fault: FaultPlan.Fault) throws {
-        try FaultPlan.sweep(fault, past: 40) { plan, what in
+        try FaultPlan.sweep(fault, past: 40, of: "delete, several") { plan, what in
             let (store, saved) = try Self.history(5)
             let calls = SystemCalls(faults: plan)
             _ = try? Self.delete([2, 5], in: store, calls: calls, warn: { _ in })

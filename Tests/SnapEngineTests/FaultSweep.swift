@@ -1,4 +1,6 @@
+import Foundation
 import SnapSystem
+import SystemPackage
 import Testing
 
 extension FaultPlan {
@@ -8,17 +10,86 @@ extension FaultPlan {
     /// - Parameters:
     ///   - fault: How a call fails.
     ///   - count: How many calls the work has at least.
+    ///   - name: What the work is called where the faults are counted.
+    ///   - first: The first call that fails.
+    ///   - stride: How many calls further on the next one is.
     ///   - work: Does it with a plan; the text says which call fails.
     static func sweep(
-        _ fault: Fault, past count: Int, _ work: (FaultPlan, String) throws -> Void
+        _ fault: Fault, past count: Int, of name: String, from first: Int = 0, stride: Int = 1,
+        _ work: (FaultPlan, String) throws -> Void
     ) rethrows {
-        var call = 0
+        var call = first
+        var failedCount = 0
         while true {
             let plan = FaultPlan(at: call, fault)
-            try work(plan, "\(fault) at call \(call)")
-            call += 1
-            if plan.callCount < call { break }
+            try work(plan, "\(name), \(fault.name) at call \(call)")
+            if plan.callCount <= call { break }
+            failedCount += 1
+            call += stride
         }
         #expect(call > count, "the sweep covered \(call) calls")
+        Self.note(failedCount, fault, name)
+    }
+
+    /// Appends how many calls failed to the file that SNAP_COUNTS names: `make soak` sums them up.
+    private static func note(_ count: Int, _ fault: Fault, _ name: String) {
+        guard let path = ProcessInfo.processInfo.environment["SNAP_COUNTS"] else { return }
+        let line = Array("\(name)\t\(fault.name)\t\(count)\n".utf8)
+        // One write to a file that is open to append: tests that run beside this one do the same.
+        if let file = try? FileDescriptor.open(
+            path, .writeOnly, options: [.append, .create], permissions: .ownerReadWrite)
+        {
+            _ = try? file.closeAfter { try file.writeAll(line) }
+        }
+    }
+}
+
+extension FaultPlan.Fault {
+    /// All kinds; which of them a run of the tests takes is `sampled`.
+    static let all: [FaultPlan.Fault] = [
+        .fail(.ioError), .fail(.noSpace), .fail(.diskQuotaExceeded), .fail(.permissionDenied),
+        .fail(.readOnlyFileSystem), .fail(.tooManyOpenFiles), .fail(.tooManyOpenFilesInSystem),
+        .fail(.noMemory), .fail(.interrupted), .short, .stop,
+    ]
+
+    /// Whether all kinds are tried, at every call.
+    static let isComplete = ProcessInfo.processInfo.environment["SNAP_SWEEP"] != nil
+
+    /// One of each class that snap treats alike; all of them where SNAP_SWEEP is set.
+    static let sampled: [FaultPlan.Fault] =
+        isComplete
+        ? all : [.fail(.ioError), .fail(.permissionDenied), .fail(.interrupted), .short, .stop]
+
+    /// As it is called in tables.
+    var name: String {
+        switch self {
+        case .fail(let errno):
+            switch errno {
+            case .ioError: "EIO"
+            case .noSpace: "ENOSPC"
+            case .diskQuotaExceeded: "EDQUOT"
+            case .permissionDenied: "EACCES"
+            case .readOnlyFileSystem: "EROFS"
+            case .tooManyOpenFiles: "EMFILE"
+            case .tooManyOpenFilesInSystem: "ENFILE"
+            case .noMemory: "ENOMEM"
+            case .interrupted: "EINTR"
+            default: "\(errno)"
+            }
+        case .short: "short"
+        case .stop: "stop"
+        }
+    }
+
+    /// Whether the command must succeed all the same.
+    var isHarmless: Bool { self == .short || self == .fail(.interrupted) }
+
+    /// What the command may say.
+    var codes: Set<SnapError.Code> {
+        switch self {
+        case .fail(.permissionDenied), .fail(.readOnlyFileSystem): [.permission]
+        case .short, .fail(.interrupted): []
+        case .fail, .stop: [.inputOutput]
+        }
     }
 }

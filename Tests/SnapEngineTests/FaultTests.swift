@@ -45,7 +45,7 @@ struct FaultTests {
 
     @Test("a save loses nothing and can be tried again", arguments: FaultTests.faults)
     func save(fault: FaultPlan.Fault) throws {
-        try FaultPlan.sweep(fault, past: 60) { plan, what in
+        try FaultPlan.sweep(fault, past: 60, of: "save, incremental") { plan, what in
             let fixture = try Fixture()
             var store = fixture.store
             store.calls = SystemCalls(faults: plan)
@@ -89,7 +89,7 @@ struct FaultTests {
     func firstSave(fault: FaultPlan.Fault) throws {
         var image = MadeUpImage(pageCount: 8)
         image.pages[3] = MadeUpImage.text(3)
-        try FaultPlan.sweep(fault, past: 60) { plan, what in
+        try FaultPlan.sweep(fault, past: 60, of: "save, first of a store") { plan, what in
             var store = try TestStore()
             store.calls = SystemCalls(faults: plan)
             let file = store.scratch.file("image")
@@ -108,7 +108,7 @@ struct FaultTests {
     func restore(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         try fixture.store.save(fixture.next) { $0.deviceStates = [fixture.state] }
-        try FaultPlan.sweep(fault, past: 40) { plan, what in
+        try FaultPlan.sweep(fault, past: 40, of: "restore with device state") { plan, what in
             let output = fixture.store.scratch.file("output")
             let device = fixture.store.scratch.file("device")
             var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
@@ -141,7 +141,7 @@ struct FaultTests {
     func reindex(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         let before = try fixture.store.list()
-        try FaultPlan.sweep(fault, past: 30) { (plan, what) throws in
+        try FaultPlan.sweep(fault, past: 30, of: "reindex") { (plan, what) throws in
             _ = try? Reindex.run(
                 fixture.store.path, patience: .zero, SystemCalls(faults: plan), warn: { _ in })
             #expect(try fixture.store.list() == before, "\(what)")

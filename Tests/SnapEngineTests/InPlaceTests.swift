@@ -139,7 +139,7 @@ struct InPlaceTests {
         try store.save(second)
         let output = store.scratch.file("output")
         var mixedCount = 0
-        try FaultPlan.sweep(fault, past: 40) { plan, what in
+        try FaultPlan.sweep(fault, past: 40, of: "restore in place") { plan, what in
             try first.write(to: output)
             do {
                 let calls = SystemCalls(faults: plan)

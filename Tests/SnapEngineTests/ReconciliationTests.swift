@@ -157,6 +157,22 @@ struct ReconciliationTests {
         #expect(try bytes(of: store.path.appending("store.json")) == identity)
     }
 
+    @Test("a read that fails gives a store no other identity")
+    func identityAfterFault() throws {
+        let (store, _) = try Self.history(1)
+        let path = store.path.appending("store.json")
+        let identity = try bytes(of: path)
+        try FaultPlan.sweep(.fail(.ioError), past: 30, of: "reindex, store.json lost") {
+            plan, what in
+            try removeFile(path)
+            _ = try? Reindex.run(
+                store.path, patience: .zero, SystemCalls(faults: plan), warn: { _ in })
+            if exists(path) { #expect(try bytes(of: path) == identity, "\(what)") }
+            _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+            #expect(try bytes(of: path) == identity, "\(what)")
+        }
+    }
+
     @Test("pages whose digest has another key are compared by their bytes")
     func otherKey() throws {
         let (store, images) = try Self.history(2)

@@ -39,7 +39,7 @@ struct StreamFaultTests {
 
     @Test("a save loses nothing and can be tried again", arguments: StreamFaultTests.faults)
     func save(fault: FaultPlan.Fault) throws {
-        try FaultPlan.sweep(fault, past: 80) { plan, what in
+        try FaultPlan.sweep(fault, past: 80, of: "save of a stream") { plan, what in
             let fixture = try Fixture()
             var store = fixture.store
             store.calls = SystemCalls(faults: plan)
@@ -74,7 +74,7 @@ struct StreamFaultTests {
         let fixture = try Fixture()
         try fixture.store.save(at: fixture.file)
         let whole = try bytes(of: fixture.store.restore(2) { $0.form = .stream })
-        try FaultPlan.sweep(fault, past: 40) { plan, what in
+        try FaultPlan.sweep(fault, past: 40, of: "restore as a stream") { plan, what in
             let output = fixture.store.scratch.file("output")
             var restore = Restore(.number(fixture.store.guest, 2), to: .file(output))
             restore.form = .stream

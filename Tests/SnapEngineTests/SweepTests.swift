@@ -1,0 +1,308 @@
+import Foundation
+import GuestMemory
+import SavevmFormat
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Every command against every kind of fault at every call: all of it where SNAP_SWEEP is set, as
+/// in `make soak`, else a sample.
+@Suite("Any command, any call, any fault")
+struct SweepTests {
+    enum Operation: String, CaseIterable, Sendable {
+        case saveFull = "save, full, with device state"
+        case saveDelta = "save, incremental, with device state"
+        case saveStream = "save of a stream"
+        case saveLost = "save, store.json and index lost"
+        case restore = "restore to a file"
+        case restoreDevices = "restore with device state"
+        case restoreForced = "restore, replacing files"
+        case restoreInPlace = "restore in place"
+        case restoreStream = "restore as a stream"
+        case deleteOne = "delete, one"
+        case deleteSeveral = "delete, several"
+        case deleteLast = "delete, the last"
+        case reindex = "reindex"
+        case reindexLost = "reindex, store.json and index lost"
+        case diff = "diff --devices"
+
+        var isRestore: Bool { rawValue.hasPrefix("restore") }
+        var isSave: Bool { rawValue.hasPrefix("save") }
+        var guest: String { self == .saveStream || self == .deleteLast ? "s" : "g" }
+        /// The checkpoints that may be gone afterwards.
+        var victims: [Int] {
+            switch self {
+            case .deleteOne: [3]
+            case .deleteSeveral: [1, 4]
+            case .deleteLast: [1]
+            default: []
+            }
+        }
+    }
+
+    /// Two guests: four checkpoints of memory with deltas, duplicates and device states, the
+    /// second deleted and needed still, and one of a stream.
+    private struct Scene: Sendable {
+        static let made = Result { try Scene() }
+
+        let store: TestStore
+        let next: MadeUpImage
+        /// What each checkpoint is, by reference.
+        private(set) var memories: [String: [UInt8]] = [:]
+        let stream: [UInt8]
+
+        private init() throws {
+            store = try TestStore()
+            var generator = Seeded(21)
+            var image = MadeUpImage(pageCount: 520)
+            image.edit(40, &generator)
+            for number in 1...4 {
+                try store.scratch.write([UInt8](repeating: UInt8(number), count: 70_000), to: "dev")
+                let state = try Self.state(in: store)
+                try store.save(image) { $0.deviceStates = number == 2 ? [] : [state] }
+                memories["g:\(number)"] = image.bytes
+                image.edit(12, &generator)
+                image.pages[number] = MadeUpImage.text(7)
+            }
+            next = image
+            try next.write(to: store.scratch.file("image"))
+            _ = try Delete([.number(store.guest, 2)]).run(in: store.path, .kernel) { _ in }
+            memories["g:2"] = nil
+            let made = SmallStream.compressed.made()
+            try store.scratch.write(made.bytes, to: "stream")
+            _ = try Self.saveStream(in: store, .kernel)
+            memories["s:1"] = made.blockNames.flatMap { made.ram[$0]?.bytes ?? [] }
+            try store.scratch.write(SmallStream.xbzrle.made().bytes, to: "stream")
+            stream = try bytes(
+                of: Self.restored("s:1", in: store) { $0.form = .stream })
+        }
+
+        static func state(in store: TestStore) throws -> Save.DeviceState {
+            Save.DeviceState(
+                name: try GuestName(checking: "dev", as: "section"),
+                path: store.scratch.file("dev"))
+        }
+
+        static func saveStream(
+            in store: TestStore, _ calls: SystemCalls
+        ) throws -> Checkpoint {
+            let save = Save(
+                .image(store.scratch.file("stream"), nil),
+                guest: try GuestName(checking: "s", as: "guest"))
+            return try save.run(in: store.path, calls, warn: { _ in }).checkpoint
+        }
+
+        static func reference(_ text: String) throws -> CheckpointReference {
+            .number(
+                try GuestName(checking: String(text.prefix(1)), as: "guest"),
+                Int(text.dropFirst(2)) ?? 0)
+        }
+
+        static func restored(
+            _ text: String, in store: TestStore, _ configure: (inout Restore) -> Void = { _ in }
+        ) throws -> FilePath {
+            let output = store.scratch.file("check-\(UInt64.random(in: 0...UInt64.max))")
+            var restore = Restore(try reference(text), to: .file(output))
+            configure(&restore)
+            _ = try restore.run(from: store.path, .kernel)
+            return output
+        }
+
+        /// A copy, in which a fault may do what it does.
+        func copy(for operation: Operation) throws -> TestStore {
+            let copy = try TestStore()
+            for name in ["store", "image", "stream", "dev"] {
+                try FileManager.default.copyItem(
+                    atPath: store.scratch.file(name).string, toPath: copy.scratch.file(name).string)
+            }
+            switch operation {
+            case .saveLost, .reindexLost:
+                try removeFile(copy.path.appending("store.json"))
+                try removeFile(copy.path.appending("index.sqlite"))
+            case .restoreForced:
+                try copy.scratch.write([1], to: "output")
+                try copy.scratch.write([2], to: "output.dev")
+            case .restoreInPlace: try next.write(to: copy.scratch.file("output"))
+            default: break
+            }
+            return copy
+        }
+    }
+
+    private static func run(
+        _ operation: Operation, in store: TestStore, _ calls: SystemCalls
+    ) throws {
+        switch operation {
+        case .saveFull, .saveDelta, .saveLost:
+            var save = Save(.image(store.scratch.file("image"), nil), guest: store.guest)
+            save.deviceStates = [try Scene.state(in: store)]
+            if operation == .saveFull { save.parent = .none }
+            _ = try save.run(in: store.path, calls, warn: { _ in })
+        case .saveStream: _ = try Scene.saveStream(in: store, calls)
+        case .restore, .restoreDevices, .restoreForced, .restoreInPlace, .restoreStream:
+            let output = store.scratch.file("output")
+            var restore = Restore(
+                try Scene.reference(operation == .restoreStream ? "s:1" : "g:4"),
+                to: operation == .restoreInPlace ? .inPlace(output) : .file(output))
+            if operation == .restoreStream { restore.form = .stream }
+            if operation == .restoreDevices || operation == .restoreForced {
+                restore.deviceState = store.scratch.file("output.dev")
+            }
+            restore.isForced = operation == .restoreForced
+            restore.isSynchronized = operation != .restoreForced
+            _ = try restore.run(from: store.path, calls)
+        case .deleteOne, .deleteSeveral, .deleteLast:
+            var delete = try Delete(
+                operation.victims.map { try Scene.reference("\(operation.guest):\($0)") })
+            delete.allowsLast = true
+            _ = try delete.run(in: store.path, calls, warn: { _ in })
+        case .reindex, .reindexLost:
+            _ = try Reindex.run(store.path, patience: .zero, calls, warn: { _ in })
+        case .diff:
+            let diff = DeviceDiff(
+                from: try Scene.reference("g:1"), to: try Scene.reference("g:4"))
+            let outcome = try diff.run(in: store.path, calls)
+            #expect(outcome.sections.map(\.change) == [.changed])
+        }
+    }
+
+    /// The names in a store with the lengths of the files.
+    private static func look(at store: TestStore) throws -> [String: Int] {
+        var lengths: [String: Int] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: store.path.string) {
+            var status = stat()
+            guard stat(store.path.appending(name).string, &status) == 0 else { continue }
+            lengths[name] = Int(status.st_size)
+        }
+        return lengths
+    }
+
+    @Test(
+        "it fails with the right status, and leaves a whole store and no half outputs",
+        arguments: Operation.allCases, FaultPlan.Fault.sampled)
+    func sweep(operation: Operation, fault: FaultPlan.Fault) throws {
+        let scene = try Scene.made.get()
+        var call = 0
+        // Few are taken in a quick run, other ones for each fault.
+        let isComplete = FaultPlan.Fault.isComplete
+        let first = FaultPlan.Fault.sampled.firstIndex(of: fault) ?? 0
+        try FaultPlan.sweep(
+            fault, past: 15, of: operation.rawValue, from: isComplete ? 0 : first,
+            stride: isComplete ? 1 : 11
+        ) { plan, what in
+            let store = try scene.copy(for: operation)
+            let before = try Self.look(at: store)
+            let identity = try bytes(of: scene.store.path.appending("store.json"))
+            var failure: SnapError?
+            do { try Self.run(operation, in: store, SystemCalls(faults: plan)) } catch {
+                failure = try #require(error as? SnapError)
+            }
+            if let failure {
+                #expect(fault.codes.contains(failure.code), "\(what): \(failure)")
+                #expect(failure.path != nil, "\(what): \(failure)")
+            }
+            if operation.isRestore {
+                try Self.checkOutputs(operation, scene, store, failure, fault, what)
+            }
+            if operation.isRestore || operation == .diff {
+                #expect(try Self.look(at: store) == before, "\(what)")
+            } else {
+                if exists(store.path.appending("store.json")) {
+                    // Another identity would be believed from then on.
+                    #expect(
+                        try bytes(of: store.path.appending("store.json")) == identity, "\(what)")
+                }
+                try Self.checkRecovery(operation, scene, store, failure, call, what)
+            }
+            call += 1
+        }
+    }
+
+    private static func checkOutputs(
+        _ operation: Operation, _ scene: Scene, _ store: TestStore, _ failure: SnapError?,
+        _ fault: FaultPlan.Fault, _ what: String
+    ) throws {
+        let path = store.scratch.file("output")
+        let found = exists(path) ? try bytes(of: path) : nil
+        let expected = operation == .restoreStream ? scene.stream : scene.memories["g:4"]
+        let isWhole = found == expected
+        if failure == nil { #expect(isWhole, "\(what)") }
+        switch operation {
+        case .restoreInPlace:
+            if !isWhole && found != scene.next.bytes {
+                #expect(failure?.hint?.contains("mixture") == true, "\(what)")
+            }
+        case .restoreForced: #expect(isWhole || found == [1], "\(what)")
+        default: #expect(isWhole || found == nil, "\(what)")
+        }
+        let devices = store.scratch.file("output.dev")
+        guard operation == .restoreDevices || operation == .restoreForced else { return }
+        let state = exists(devices) ? try bytes(of: devices) : nil
+        let isStateWhole = state == [UInt8](repeating: 4, count: 70_000)
+        if failure == nil { #expect(isStateWhole, "\(what)") }
+        let wasThere: [UInt8]? = operation == .restoreForced ? [2] : nil
+        #expect(isStateWhole || state == wasThere, "\(what)")
+        if fault != .stop {
+            let names = try names(in: store.scratch.path)
+            #expect(!names.contains { $0.hasPrefix(".snap-") }, "\(what): \(names)")
+        }
+    }
+
+    /// All checkpoints are what they were, also after the next saves, before which every other
+    /// time the index is made anew.
+    private static func checkRecovery(
+        _ operation: Operation, _ scene: Scene, _ store: TestStore, _ failure: SnapError?,
+        _ call: Int, _ what: String
+    ) throws {
+        let live = try Set(
+            ["g", "s"].flatMap { guest in
+                try names(in: store.scratch.guest(guest)).filter { $0.hasSuffix(".savevm") }
+                    .map { "\(guest):\(Int($0.prefix(10)) ?? 0)" }
+            })
+        let victims = Set(operation.victims.map { "\(operation.guest):\($0)" })
+        let made = operation.isSave ? (operation == .saveStream ? "s:2" : "g:5") : ""
+        let known = Set(scene.memories.keys)
+        #expect(live.isSuperset(of: known.subtracting(victims)), "\(what): \(live)")
+        #expect(live.isSubset(of: known.union([made])), "\(what): \(live)")
+        if failure == nil {
+            #expect(live.isDisjoint(with: victims), "\(what): \(live)")
+            if operation.isSave { #expect(live.contains(made), "\(what): \(live)") }
+        }
+        let isIndexed = exists(store.path.appending("index.sqlite"))
+        if isIndexed { try check(live.intersection(known), scene, store, what) }
+        if call % 2 == 1 {
+            _ = try Reindex.run(store.path, patience: .zero, .kernel) {
+                Issue.record("\(what): \($0)")
+            }
+            #expect(try Set(store.list().map(\.reference)) == live, "\(what)")
+        }
+        let again = try store.save(at: store.scratch.file("image"))
+        let stream = try Scene.saveStream(in: store, .kernel)
+        let all = live.union([again.reference, stream.reference])
+        #expect(all.count == live.count + 2, "\(what)")
+        #expect(try Set(store.list().map(\.reference)) == all, "\(what)")
+        try check(live.intersection(known), scene, store, what)
+        for reference in all where reference.hasPrefix("g") && !known.contains(reference) {
+            let output = try Scene.restored(reference, in: store)
+            #expect(try bytes(of: output) == scene.next.bytes, "\(what): \(reference)")
+        }
+        for guest in ["g", "s"] {
+            let names = try names(in: store.scratch.guest(guest))
+            let states = names.filter { $0.hasSuffix(".devstate") }.map { $0.prefix(10) }
+            let alone = states.filter { !names.contains("\($0).savevm") }
+            #expect(alone.isEmpty && !names.contains { $0.hasPrefix(".") }, "\(what): \(names)")
+        }
+    }
+
+    private static func check(
+        _ references: Set<String>, _ scene: Scene, _ store: TestStore, _ what: String
+    ) throws {
+        for reference in references {
+            let output = try Scene.restored(reference, in: store)
+            #expect(try bytes(of: output) == scene.memories[reference], "\(what): \(reference)")
+            try removeFile(output)
+        }
+    }
+}
