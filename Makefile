@@ -4,6 +4,7 @@
 # make lint   format and style, as CI checks them
 # make bench  install what is missing, and measure snap beside its peers on a real guest's memory
 # make guests let real guests under two QEMUs go on from what was saved, in all ways, in 8 minutes
+# make soak   fail, kill, fill and damage in full, and write the counts into RELIABILITY.md
 # make fuzz   feed the reader of QEMU's streams what libFuzzer makes up, for SECONDS (600)
 # make install    into PREFIX (/usr/local) below DESTDIR; make uninstall takes it away
 # make deb    the Debian package snap-vm, in .build/deb; make check-deb tries it here, as root
@@ -31,7 +32,7 @@ BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6
 DEB_PACKAGES = binutils chrpath dpkg-dev lintian
 CHECK_DEB_PACKAGES = man-db systemd
 
-.PHONY: build demo test lint bench guests fuzz install uninstall deb check-deb clean
+.PHONY: build demo test lint bench guests soak fuzz install uninstall deb check-deb clean
 
 build:
 	Scripts/install $(BUILD_PACKAGES)
@@ -61,6 +62,11 @@ guests:
 		Tests/Guests/$$test .build/release/snap --qemu qemu-system-x86_64 $$(Scripts/get-qemu10) \
 			|| exit; done
 
+soak:
+	Scripts/install $(TEST_PACKAGES)
+	$(BUILD)
+	Scripts/soak .build/release/snap
+
 fuzz:
 	Scripts/install $(BUILD_PACKAGES)
 	Scripts/fuzz $(SECONDS)
@@ -83,4 +89,4 @@ check-deb: deb
 	Scripts/check-deb .build/deb/*.deb
 
 clean:
-	rm -rf .bench .build .build-fuzz .build-tests .demo
+	rm -rf .bench .build .build-fuzz .build-tests .demo .soak
