@@ -50,9 +50,11 @@ struct StreamSource: ~Copyable {
         guard let first = sections.first, first.kind == .framing else {
             throw damage("does not begin with a stream's header")
         }
+        // Read first: a read that fails is no damage.
+        let framing = try bytes(of: first)
         let writer: StreamWriter
         do throws(SnapError) {
-            writer = try StreamWriter(framing: try bytes(of: first), path: devices.path)
+            writer = try StreamWriter(framing: framing, path: devices.path)
         } catch { throw damage(error.message) }
         try append(writer.head, to: output)
         for section in sections.dropFirst() {
@@ -78,8 +80,9 @@ struct StreamSource: ~Copyable {
         var blocks = ram.blocks.map(\.block)
         if section.byteCount > 0 {
             // What the kept sections have pages of, ROMs say, is listed there and nowhere else.
+            let list = try bytes(of: section)
             do throws(SnapError) {
-                let listed = try writer.blocks(listedIn: try bytes(of: section), path: devices.path)
+                let listed = try writer.blocks(listedIn: list, path: devices.path)
                 let isListed = { (block: RAMBlock) in
                     listed.contains { $0.name == block.name && $0.byteCount == block.byteCount }
                 }
@@ -87,10 +90,7 @@ struct StreamSource: ~Copyable {
                     throw damage("lists other RAM blocks than the checkpoint has")
                 }
                 blocks = listed
-            } catch let error where error.code == .inputDamaged {
-                // A stream's damage is the store's here; a read that fails is neither's.
-                throw damage(error.message)
-            }
+            } catch { throw damage(error.message) }
         }
         guard blocks.allSatisfy({ RAMBlock.isName($0.name) }) else {
             throw damage("belongs to RAM blocks with names that no stream can say")
