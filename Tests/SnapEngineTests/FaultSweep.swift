@@ -28,16 +28,26 @@ extension FaultPlan {
             call += stride
         }
         #expect(call > count, "the sweep covered \(call) calls")
-        Self.note(failedCount, fault, name)
+        Self.note(failedCount, as: fault.name, name)
     }
 
-    /// Appends how many calls failed to the file that SNAP_COUNTS names: `make soak` sums them up.
-    private static func note(_ count: Int, _ fault: Fault, _ name: String) {
-        guard let path = ProcessInfo.processInfo.environment["SNAP_COUNTS"] else { return }
-        let line = Array("\(name)\t\(fault.name)\t\(count)\n".utf8)
+    /// Appends how often something was tried to a table in the folder that SNAP_COUNTS names:
+    /// `make soak` sums it up.
+    ///
+    /// - Parameters:
+    ///   - count: How often.
+    ///   - column: What it was, or what came of it.
+    ///   - name: With what it was tried.
+    ///   - table: The table.
+    static func note(
+        _ count: Int, as column: String, _ name: String, in table: String = "sweep"
+    ) {
+        guard let folder = ProcessInfo.processInfo.environment["SNAP_COUNTS"] else { return }
+        let line = Array("\(name)\t\(column)\t\(count)\n".utf8)
         // One write to a file that is open to append: tests that run beside this one do the same.
         if let file = try? FileDescriptor.open(
-            path, .writeOnly, options: [.append, .create], permissions: .ownerReadWrite)
+            FilePath(folder).appending(table), .writeOnly, options: [.append, .create],
+            permissions: .ownerReadWrite)
         {
             _ = try? file.closeAfter { try file.writeAll(line) }
         }

@@ -27,9 +27,12 @@ struct SweepTests {
         case reindex = "reindex"
         case reindexLost = "reindex, store.json and index lost"
         case diff = "diff --devices"
+        case diffPages = "diff"
+        case verify = "verify"
 
         var isRestore: Bool { rawValue.hasPrefix("restore") }
         var isSave: Bool { rawValue.hasPrefix("save") }
+        var isReading: Bool { isRestore || self == .verify || rawValue.hasPrefix("diff") }
         var guest: String { self == .saveStream || self == .deleteLast ? "s" : "g" }
         /// The checkpoints that may be gone afterwards.
         var victims: [Int] {
@@ -110,6 +113,15 @@ struct SweepTests {
             return output
         }
 
+        /// In how many pages two checkpoints differ.
+        func differingPageCount(_ left: String, _ right: String) -> Int {
+            let pages = [left, right].map { name in
+                let bytes = memories[name] ?? []
+                return stride(from: 0, to: bytes.count, by: 4096).map { bytes[$0..<$0 + 4096] }
+            }
+            return zip(pages[0], pages[1]).count { !$0.elementsEqual($1) }
+        }
+
         /// A copy, in which a fault may do what it does.
         func copy(for operation: Operation) throws -> TestStore {
             let copy = try TestStore()
@@ -165,6 +177,16 @@ struct SweepTests {
                 from: try Scene.reference("g:1"), to: try Scene.reference("g:4"))
             let outcome = try diff.run(in: store.path, calls)
             #expect(outcome.sections.map(\.change) == [.changed])
+        case .diffPages:
+            let diff = PageDiff(from: try Scene.reference("g:1"), to: try Scene.reference("g:4"))
+            let outcome = try diff.run(in: store.path, calls)
+            let changedCount = try Scene.made.get().differingPageCount("g:1", "g:4")
+            #expect(outcome.blocks.map(\.changedCount) == [changedCount])
+        case .verify:
+            // What cannot be read is told as what is damaged; nothing else is.
+            let outcome = try Verify().run(in: store.path, calls, warn: { _ in })
+            let isUnread = outcome.damage.contains { $0.code == .inputOutput }
+            #expect(outcome.isWhole || isUnread, "\(outcome.damage)")
         }
     }
 
@@ -206,7 +228,7 @@ struct SweepTests {
             if operation.isRestore {
                 try Self.checkOutputs(operation, scene, store, failure, fault, what)
             }
-            if operation.isRestore || operation == .diff {
+            if operation.isReading {
                 #expect(try Self.look(at: store) == before, "\(what)")
             } else {
                 if exists(store.path.appending("store.json")) {

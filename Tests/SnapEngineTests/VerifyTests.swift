@@ -57,9 +57,14 @@ struct VerifyTests {
         let path = fixture.store.guestPath.appending(name)
         let whole = try bytes(of: path)
         var costs: [Int: Int] = [:]
-        for offset in whole.indices {
+        let isComplete = FaultPlan.Fault.isComplete
+        for (offset, pattern) in whole.indices.flatMap({ offset in
+            // All bits of a byte, or one of them; in a quick run by turns.
+            let patterns: [UInt8] = [UInt8(1 << (offset / 2 % 8)), 0xff]
+            return (isComplete ? patterns : [patterns[offset % 2]]).map { (offset, $0) }
+        }) {
             var damaged = whole
-            damaged[offset] ^= UInt8(1 << (offset % 8))
+            damaged[offset] ^= pattern
             try write(damaged, to: path)
             let lost = try Self.numbers.filter { try !fixture.restores($0) }
             for isQuick in offset % 3 == 0 ? [false, true] : [false] {
@@ -72,11 +77,32 @@ struct VerifyTests {
                     outcome.damage.allSatisfy { $0.path != nil }, "\(name), byte \(offset)")
             }
             for number in lost { costs[number, default: 0] += 1 }
+            let kind = path.extension ?? name
+            FaultPlan.note(
+                1, as: lost.isEmpty ? "costs nothing" : "found, and named", "a byte of a .\(kind)",
+                in: "damage")
         }
         // A third of a file and more is live; a device state costs none but its own checkpoint.
         #expect(costs.values.max() ?? 0 > whole.count / 3)
         try write(whole, to: path)
         #expect(try Self.verify(fixture.store).isWhole)
+    }
+
+    @Test("a file that is cut short is found, and what it costs is named", arguments: files)
+    func cuts(name: String) throws {
+        let fixture = try Self.fixture()
+        let path = fixture.store.guestPath.appending(name)
+        let whole = try bytes(of: path)
+        let stride = FaultPlan.Fault.isComplete ? 1 : 23
+        for count in Swift.stride(from: whole.count - 1, through: 0, by: -stride) {
+            #expect(truncate(path.string, count) == 0)
+            let lost = try Self.numbers.filter { try !fixture.restores($0) }
+            let outcome = try Self.verify(fixture.store)
+            let named = outcome.verdicts.filter { !$0.isWhole }.map(\.number)
+            #expect(named == lost && !lost.isEmpty, "\(name) of \(count) bytes")
+            FaultPlan.note(
+                1, as: "found, and named", "a .\(path.extension ?? name) cut short", in: "damage")
+        }
     }
 
     @Test("lost pages are those that read otherwise")

@@ -170,17 +170,29 @@ package struct Delete: Sendable {
         for number in numbers where !live.contains(number) {
             throw SnapError(.notFound, "guest \"\(guest.guest)\" has no checkpoint \(number)")
         }
-        // What cannot be opened is no checkpoint to fall back on.
         let others = files.savevm.subtracting(numbers).sorted(by: >)
-        let isOneLeft = others.contains { number in
-            let path = guest.directory.file(FileName.savevm(number).text)
-            return (try? SavevmFile(path, guest.directory.calls)) != nil
-        }
+        let isOneLeft = try Self.isOneWhole(among: others, of: guest.directory)
         guard allowsLast || isOneLeft else {
             throw SnapError(
                 .usage, "guest \"\(guest.guest)\" would have no checkpoint left",
                 hint: "--allow-last deletes the last one too")
         }
+    }
+
+    /// Whether a checkpoint can be opened: what cannot is none to fall back on.
+    private static func isOneWhole(
+        among numbers: [Int], of directory: Directory
+    ) throws(SnapError) -> Bool {
+        for number in numbers {
+            do {
+                _ = try SavevmFile(
+                    directory.file(FileName.savevm(number).text), directory.calls)
+                return true
+            } catch let error where error.code == .damaged || error.code == .unsupported {
+                continue
+            }
+        }
+        return false
     }
 
     /// Makes a checkpoint's file a retired one: the rename is where the checkpoint ends.

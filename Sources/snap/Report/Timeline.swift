@@ -2,8 +2,8 @@ import Foundation
 import GuestMemory
 import SnapSystem
 
-/// Bars for checkpoints, the oldest first, on a logarithmic scale: a full save is thousands of times
-/// an incremental one, and both are to be seen.
+/// Bars for checkpoints, the oldest first, on a logarithmic scale: a full save is thousands of
+/// times an incremental one, and both are to be seen.
 struct Timeline {
     /// A checkpoint's bar.
     struct Bar {
