@@ -20,7 +20,7 @@ public struct Terminal: Sendable, Equatable {
 
     /// Looks whether a stream is a terminal, and at its size.
     ///
-    /// `COLUMNS` overrides the size; `NO_COLOR` (no-color.org), if not empty, and `TERM=dumb` ask
+    /// `COLUMNS` is the size where the terminal does not say; `NO_COLOR` (no-color.org), if not empty, and `TERM=dumb` ask
     /// for no colours.
     ///
     /// - Parameters:
@@ -31,7 +31,7 @@ public struct Terminal: Sendable, Equatable {
         guard isatty(stream.rawValue) == 1 else { return nil }
         let given = environment["COLUMNS"].flatMap { Int($0) } ?? 0
         let found = Int(snap_terminal_columns(stream.rawValue))
-        columnCount = given > 0 ? given : found > 0 ? found : Self.usualColumnCount
+        columnCount = found > 0 ? found : given > 0 ? given : Self.usualColumnCount
         hasColor = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
     }
 }

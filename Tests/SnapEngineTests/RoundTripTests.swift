@@ -133,7 +133,14 @@ struct RoundTripTests {
                 name: try GuestName(checking: name, as: "section"),
                 path: try store.scratch.write(contents[name] ?? [], to: name))
         }
-        let checkpoint = try store.save(image) { $0.deviceStates = states }
+        try image.write(to: store.scratch.file("image"))
+        var warnings: [SnapError] = []
+        let checkpoint = try store.save(at: store.scratch.file("image")) {
+            $0.deviceStates = states
+        } warn: {
+            warnings.append($0)
+        }
+        #expect(warnings.map(\.path?.lastComponent?.string) == ["empty"])
         #expect(checkpoint.deviceSectionCount == 3)
         #expect(checkpoint.deviceStateByteCount == contents.values.reduce(0) { $0 + $1.count })
         let output = store.scratch.file("devices")

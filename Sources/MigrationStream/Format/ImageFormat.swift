@@ -20,7 +20,10 @@ package enum ImageFormat: Sendable, Equatable {
         (Array("KDUMP".utf8), "a kdump file", nil),
         (Array("makedumpfile".utf8), "a flattened kdump file", nil),
         ([0x7f] + Array("ELF".utf8), "an ELF core", nil),
-        (Array("LibvirtQemudSave".utf8), "a save file of libvirt", nil),
+        (
+            Array("LibvirtQemudSave".utf8), "a save file of libvirt",
+            "snap-cookbook(7) tells how to pass on the stream in it"
+        ),
         (Array("LibvirtQemudPart".utf8), "a save file of libvirt, never completed", nil),
         ([0x1f, 0x8b], "compressed by gzip", "gzip -dc FILE | snap save -"),
         ([0x28, 0xb5, 0x2f, 0xfd], "compressed by zstd", "zstd -dc FILE | snap save -"),

@@ -148,6 +148,7 @@ package struct Save: Sendable {
     ) throws(SnapError) -> Outcome {
         // Inputs first: where they cannot be opened no new store is left behind.
         let inputs = try SaveInputs(self, calls)
+        try inputs.noticeEmptyFiles(warn: warn)
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
         if case .checkpoint(let reference) = parent {
             try check(try reference.resolve(in: store.index))

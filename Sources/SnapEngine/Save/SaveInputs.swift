@@ -79,6 +79,19 @@ struct SaveInputs: Sendable {
         }
     }
 
+    /// Warns of device-state files without a byte: what should have written them has failed.
+    ///
+    /// - Parameter warn: Takes the warnings.
+    /// - Throws: `.inputOutput`.
+    func noticeEmptyFiles(warn: (SnapError) -> Void) throws(SnapError) {
+        for state in deviceStates where try state.file.file.status().byteCount == 0 {
+            warn(
+                SnapError(
+                    .mismatch, "is empty: the checkpoint has no device state to go on with",
+                    path: state.file.file.path))
+        }
+    }
+
     private static func open(
         _ path: FilePath, _ format: ImageFormat?, _ calls: SystemCalls
     ) throws(SnapError) -> Memory {
