@@ -54,7 +54,11 @@ enum Main {
     static func main() {
         Interruption.install()
         let isJSON = CommandLine.arguments.contains("--json")
+        let arguments = Array(CommandLine.arguments.dropFirst())
         do {
+            if let script = CompletionScript.requested(by: arguments) {
+                return try Report.result(script + "\n")
+            }
             var command = try Snap.parseAsRoot()
             try command.run()
         } catch let error as SnapError {

@@ -1,0 +1,31 @@
+import Testing
+
+/// What TAB does in the shells that are installed.
+@Suite("Completion")
+struct CompletionTests {
+    @Test("bash, zsh and fish complete guests, checkpoints and files")
+    func shells() throws {
+        try expectScriptPasses("Shells/complete")
+    }
+
+    @Test("the script can be asked for in each way")
+    func script() throws {
+        var command = try Command()
+        let script = try command.run("--generate-completion-script", "bash")
+        #expect(script.status == 0)
+        #expect(script.text.hasSuffix("complete -F __snap_whole_words snap\n"))
+        #expect(try command.run("--generate-completion-script=bash").output == script.output)
+        command.environment["SHELL"] = "/bin/bash"
+        #expect(try command.run("--generate-completion-script").output == script.output)
+        #expect(try command.run("--generate-completion-script", "tcsh").status == 64)
+    }
+
+    @Test("where there is no store nothing is offered and nothing is said")
+    func noStore() throws {
+        let outcome = try Command().run(
+            "---completion", "show", "--", "positional@0", "2", "0", "snap", "show", "")
+        #expect(outcome.status == 0)
+        #expect(outcome.text.filter { !$0.isWhitespace } == "")
+        #expect(outcome.errors.isEmpty)
+    }
+}
