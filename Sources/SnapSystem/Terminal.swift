@@ -20,8 +20,8 @@ public struct Terminal: Sendable, Equatable {
 
     /// Looks whether a stream is a terminal, and at its size.
     ///
-    /// `COLUMNS` is the size where the terminal does not say; `NO_COLOR` (no-color.org), if not empty, and `TERM=dumb` ask
-    /// for no colours.
+    /// `COLUMNS` is the size where the terminal does not say; `NO_COLOR` (no-color.org), if not
+    /// empty, and `TERM=dumb` ask for no colours.
     ///
     /// - Parameters:
     ///   - stream: The stream.

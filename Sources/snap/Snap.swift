@@ -76,9 +76,16 @@ enum Main {
 
     private static func usageError(_ error: any Error) -> SnapError {
         let names = Snap.configuration.subcommands.compactMap { $0.configuration.commandName }
-        let command = names.first { CommandLine.arguments.dropFirst().first == $0 }
+        let word = CommandLine.arguments.dropFirst().first ?? ""
+        guard word.isEmpty || word.hasPrefix("-") || names.contains(word) else {
+            let nearest = Misspelling.nearest(to: word, among: names)
+            return SnapError(
+                .usage, "there is no command \"\(word)\"",
+                hint: nearest.map { "did you mean snap \($0)?" } ?? "see snap --help")
+        }
+        let message = Snap.message(for: error)
         return SnapError(
-            .usage, Snap.message(for: error),
-            hint: "see snap \(command.map { $0 + " " } ?? "")--help")
+            .usage, message.prefix(1).lowercased() + message.dropFirst(),
+            hint: "see snap \(names.contains(word) ? word + " " : "")--help")
     }
 }

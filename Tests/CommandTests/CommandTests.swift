@@ -246,4 +246,20 @@ struct CommandTests {
         #expect(try command.run("restore", "a", "out").status == 0)
         #expect(try image.equals(command.scratch.file("out")))
     }
+
+    @Test("a misspelt command is told, with what may have been meant")
+    func misspelt() throws {
+        let command = try Command()
+        for (word, meant) in [("verfy", "verify"), ("lst", "list"), ("resotre", "restore")] {
+            let outcome = try command.run(word, "--store", "nowhere")
+            #expect(outcome.status == 64)
+            #expect(
+                outcome.errors
+                    == "snap: there is no command \"\(word)\"\nhint: did you mean snap \(meant)?\n")
+        }
+        let other = try command.run("frobnicate")
+        #expect(other.status == 64 && other.errors.hasSuffix("hint: see snap --help\n"))
+        let option = try command.run("list", "--guset", "a")
+        #expect(option.status == 64 && option.errors.contains("'--guest'"))
+    }
 }

@@ -30,23 +30,52 @@ struct ManualTests {
         let manual = try String(
             contentsOf: Self.folder.appendingPathComponent("snap.1"), encoding: .utf8
         ).replacingOccurrences(of: "\\-", with: "-")
+        let common = try #require(Self.section("Options of all commands", of: manual))
         let dump = try Command().run("--experimental-dump-help").json
         let root = try #require(dump["command"] as? [String: Any])
         var optionCount = 0
         for command in try #require(root["subcommands"] as? [[String: Any]]) {
             let name = try #require(command["commandName"] as? String)
             if name == "help" { continue }
-            #expect(manual.contains(".SS \"snap \(name)"), "\(name)")
+            let own = try #require(Self.section("snap \(name)", of: manual), "\(name)")
             for argument in try #require(command["arguments"] as? [[String: Any]]) {
                 for spelling in argument["names"] as? [[String: String]] ?? [] {
                     guard spelling["kind"] == "long", let option = spelling["name"] else {
                         continue
                     }
-                    #expect(manual.contains("--\(option)"), "snap \(name) --\(option)")
+                    #expect(
+                        own.contains("--\(option)") || common.contains("--\(option)"),
+                        "snap \(name) --\(option)")
                     optionCount += 1
                 }
             }
         }
         #expect(optionCount > 20)
+    }
+
+    /// What stands under a subheading that begins so.
+    private static func section(_ title: String, of manual: String) -> Substring? {
+        guard let start = manual.range(of: ".SS \"\(title)") else { return nil }
+        let rest = manual[start.upperBound...]
+        return rest.range(of: "\n.S").map { rest[..<$0.lowerBound] } ?? rest
+    }
+
+    @Test("snap(1) has the exit statuses that the help has")
+    func statuses() throws {
+        let manual = try String(
+            contentsOf: Self.folder.appendingPathComponent("snap.1"), encoding: .utf8)
+        let help = try Command().run("--help").text
+        let table = try #require(help.components(separatedBy: "EXIT STATUS\n").last)
+        let statuses = table.split(separator: "\n").prefix { $0.hasPrefix("  ") }.compactMap {
+            $0.split(separator: " ").first.flatMap { Int($0) }
+        }
+        #expect(statuses.count >= 13)
+        let listed = try #require(manual.components(separatedBy: "EXIT STATUS").last)
+        for status in statuses {
+            #expect(
+                listed.split(separator: "\n").contains {
+                    $0.drop { $0 == " " }.hasPrefix("\(status)  ")
+                }, "\(status)")
+        }
     }
 }

@@ -9,6 +9,6 @@ struct RealGuestTests {
         "a guest goes on from what was saved and restored",
         arguments: ["resume", "standstill", "cookbook"])
     func script(_ name: String) throws {
-        try expectScriptPasses("Guests/\(name)", "--short")
+        try expectScriptPasses("Guests/\(name)", ["--short"])
     }
 }

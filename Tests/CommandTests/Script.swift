@@ -6,7 +6,7 @@ import Testing
 /// - Parameters:
 ///   - name: Where it is, below `Tests`.
 ///   - options: What else it is given.
-func expectScriptPasses(_ name: String, _ options: String...) throws {
+func expectScriptPasses(_ name: String, _ options: [String] = []) throws {
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent(name)
     let process = Process()

@@ -13,6 +13,7 @@ package enum CheckpointReference: Sendable, Equatable {
     /// `web1`: a guest's latest, or else the beginning of an id.
     case guestOrID(String)
 
+    private static let hint = "snap list shows what there is"
     private static let idDigitCountMin = 4
     private static let idDigitCount = 32
 
@@ -102,13 +103,14 @@ package enum CheckpointReference: Sendable, Equatable {
         guard (idDigitCountMin...idDigitCount).contains(text.count),
             text.allSatisfy(\.isHexDigit)
         else {
-            throw SnapError(.notFound, "no guest \"\(text)\" in the store", path: index.path)
+            throw SnapError(
+                .notFound, "no guest \"\(text)\" in the store", path: index.path, hint: hint)
         }
         let matches = try index.checkpoints(idPrefix: text.lowercased())
         guard let first = matches.first else {
             throw SnapError(
                 .notFound, "no guest \"\(text)\" and no id that begins so in the store",
-                path: index.path)
+                path: index.path, hint: hint)
         }
         guard matches.count == 1 else {
             throw SnapError(
@@ -126,7 +128,7 @@ package enum CheckpointReference: Sendable, Equatable {
         let message =
             try index.knows(guest)
             ? "guest \"\(guest)\" has \(missing)" : "no guest \"\(guest)\" in the store"
-        throw SnapError(.notFound, message, path: index.path)
+        throw SnapError(.notFound, message, path: index.path, hint: hint)
     }
 }
 

@@ -21,7 +21,9 @@ extension Store {
     ///   `.inputOutput`.
     package func checkpoints(of guest: GuestName?) throws(SnapError) -> [Checkpoint] {
         if let guest, try !index.knows(guest) {
-            throw SnapError(.notFound, "no guest \"\(guest)\" in the store", path: directory.path)
+            throw SnapError(
+                .notFound, "no guest \"\(guest)\" in the store", path: directory.path,
+                hint: "snap list shows what there is")
         }
         return try index.checkpoints(of: guest)
     }

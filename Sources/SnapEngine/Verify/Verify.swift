@@ -85,11 +85,10 @@ package struct Verify: Sendable {
             let store = try Store(reading: path, patience: patience, calls)
             try check(store, &outcome, warn)
         } catch {
-            // Without an index the files can tell of themselves, unless it was to find one.
-            guard error.code == .damaged, references.isEmpty, outcome.verdicts.isEmpty else {
-                throw error
-            }
-            outcome.damage.append(error)
+            // Damage of files is told, not thrown: this is the index, or store.json. Without them
+            // the files can tell of themselves, unless a checkpoint was to be found.
+            guard error.code == .damaged, references.isEmpty else { throw error }
+            outcome = Outcome(damage: [error])
             try checkFiles(of: Directory(path, calls), &outcome, warn)
         }
         outcome.sort()
