@@ -80,6 +80,7 @@ def sparse(bench, folder):
     bitmaps = bench.available("save", "--dirty-bitmap", "sparse: bitmap")
     for _ in range(bench.rounds):
         save_changes(bench, "sparse: 1,000 pages", image, some_pages(), rng)
+        bench.run_snap("sparse: diff", "diff large@latest~1 large", store=store)
         if bitmaps:
             save_changes(bench, "sparse: bitmap", image, some_pages(), rng, BITMAP)
     output = folder / "restored"
@@ -130,6 +131,21 @@ def streams(bench, folder):
             shutil.rmtree(store, ignore_errors=True)
 
 
+@work_folder
+def verify(bench, folder):
+    """One checkpoint at the end of a history, restored and verified; and the whole history."""
+    store, output = folder / "store", folder / "restored"
+    for phase in bench.series:
+        if not bench.run_snap("verify: save", f"save {phase} --guest history", store=store):
+            return
+    for _ in range(bench.rounds):
+        bench.run_snap("verify: restore the last", f"restore history {output}", store=store)
+        output.unlink(missing_ok=True)
+        bench.run_snap("verify: the last", "verify history", store=store)
+        bench.run_snap("verify: all seven", "verify", store=store)
+        bench.run_snap("verify: all seven, --quick", "verify --quick", store=store)
+
+
 def disk(bench):
     """A real file system instead of memory: what it costs that all is on the disk at the end."""
     if not bench.disk:
@@ -163,4 +179,4 @@ def disk_round(bench, folder):
                                                   "bs=1M", "conv=fsync"])
 
 
-MEASURES = (chain, sparse, dense, streams, disk)
+MEASURES = (chain, sparse, dense, streams, verify, disk)

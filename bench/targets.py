@@ -103,6 +103,16 @@ def streams(figures):
             for kind, limit in (("stopped", 1.5), ("live", 2.5))]
 
 
+def looks(figures):
+    """Returns the targets of looking at what is stored."""
+    return [
+        Target("verify / restore of the same checkpoint",
+               ratio(figures.median("verify: the last", "snap"),
+                     figures.median("verify: restore the last", "snap")), 2),
+        Target("sparse: diff of neighbours", figures.median("sparse: diff", "snap"), 0.1, "s")]
+
+
 def all_targets(figures):
     """Returns all targets."""
-    return saves(figures) + restores(figures) + streams(figures) + limits(figures)
+    return (saves(figures) + restores(figures) + streams(figures) + looks(figures)
+            + limits(figures))
