@@ -38,7 +38,10 @@ enum CheckpointColumns {
             pages.zero, pages.unchanged, pages.duplicate, pages.delta, pages.literal,
             pages.becameZero, pages.moved,
         ]
-        guard counts.allSatisfy({ (0...countMax).contains($0) }) else { return nil }
+        let byteCounts: [Int] = [
+            try row.decode(atIndex: 5), try row.decode(atIndex: 13), try row.decode(atIndex: 15),
+        ]
+        guard (counts + byteCounts).allSatisfy({ (0...countMax).contains($0) }) else { return nil }
         return try Checkpoint(
             guest: guest, number: row.decode(atIndex: 0), id: id, parent: row.decode(atIndex: 2),
             createdAt: Timestamp(secondsSinceEpoch: row.decode(atIndex: 3)),

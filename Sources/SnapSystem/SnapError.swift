@@ -43,6 +43,8 @@ public struct SnapError: Error, Sendable, Equatable {
     public let offset: Int?
     /// What the user can do about it.
     public let hint: String?
+    /// What a system call returned; nil if none failed.
+    public let errno: Errno?
 
     /// Makes an error.
     ///
@@ -52,15 +54,17 @@ public struct SnapError: Error, Sendable, Equatable {
     ///   - path: The file or directory in which it was found.
     ///   - offset: Where in that file, in bytes from its start.
     ///   - hint: What the user can do about it.
+    ///   - errno: What a system call returned.
     public init(
         _ code: Code, _ message: String, path: FilePath? = nil, offset: Int? = nil,
-        hint: String? = nil
+        hint: String? = nil, errno: Errno? = nil
     ) {
         self.code = code
         self.message = message
         self.path = path
         self.offset = offset
         self.hint = hint
+        self.errno = errno
     }
 
     /// Makes the error of a failed system call.
@@ -73,14 +77,14 @@ public struct SnapError: Error, Sendable, Equatable {
     public init(_ errno: Errno, action: String, path: FilePath, offset: Int? = nil) {
         self.init(
             Code(errno), errno == .interrupted ? "interrupted" : "cannot \(action): \(errno)",
-            path: path, offset: offset)
+            path: path, offset: offset, errno: errno)
     }
 
     /// The same error with another hint.
     ///
     /// - Parameter hint: What the user can do about it.
     public func with(hint: String) -> SnapError {
-        SnapError(code, message, path: path, offset: offset, hint: hint)
+        SnapError(code, message, path: path, offset: offset, hint: hint, errno: errno)
     }
 }
 

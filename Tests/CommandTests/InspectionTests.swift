@@ -78,7 +78,7 @@ struct InspectionTests {
         let cells = text.filter { "·░▒█".contains($0) }
         // One cell a page, and four in the legend.
         #expect(cells.count == 1204)
-        #expect(text.contains("· 400 zero   ░ 798 unchanged   ▒ 0 changed, as deltas   █ 2"))
+        #expect(text.contains("· 400 zero   ░ 798 unchanged   ▒ 0 stored as deltas   █ 2"))
         let json = try command.run("map", "web1:2", "--json").json
         #expect(
             json["pages"] as? [String: Int]
@@ -141,5 +141,65 @@ struct InspectionTests {
         let told = String(
             decoding: try bytes(of: command.scratch.file("damaged.html")), as: UTF8.self)
         #expect(told.contains("Its memory cannot be drawn"))
+    }
+
+    @Test("a label cannot end an attribute, whatever comes behind its quotation mark")
+    func hostileLabels() throws {
+        let marks = ["\u{301}", "\u{200d}", "\u{fe0f}"]
+        for mark in marks {
+            try save(MadeUpImage(pageCount: 3), "--label", "\"\(mark)><\(mark)&\(mark)'\(mark)")
+        }
+        let page = try command.run("report", "-").output
+        #expect(XMLParser(data: Data(page)).parse(), "not well-formed")
+        let text = String(decoding: page, as: UTF8.self)
+        for mark in marks {
+            let label = "&quot;\(mark)&gt;&lt;\(mark)&amp;\(mark)&#39;\(mark)"
+            #expect(text.unicodeScalars.contains(label.unicodeScalars))
+        }
+        let list = try command.run("list").text
+        #expect(!list.unicodeScalars.contains("\u{202e}"))
+    }
+
+    @Test("a diff of more RAM blocks than lines has a line for each")
+    func manyBlocks() throws {
+        var arguments = ["save", "--guest", "many", "--quiet"]
+        for number in 0..<40 {
+            try command.scratch.write([UInt8](repeating: 1, count: 8192), to: "b\(number)")
+            arguments += ["--ram-block", "r\(number)=b\(number)"]
+        }
+        for round in 1...2 {
+            for number in 0..<40 {
+                let bytes = [UInt8](repeating: UInt8(round), count: 8192)
+                try command.scratch.write(bytes, to: "b\(number)")
+            }
+            let process = command.process(arguments)
+            try process.run()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+        }
+        let diff = try command.run("diff", "many:1", "many:2")
+        #expect(diff.status == 0 && diff.text.split(separator: "\n").count == 42)
+    }
+
+    @Test("verify needs few open files, however many checkpoints there are")
+    func fewFiles() throws {
+        var image = MadeUpImage(pageCount: 2)
+        for number in 3...60 {
+            image.pages[0] = MadeUpImage.text(number)
+            try save(image)
+        }
+        let process = command.process([])
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "ulimit -n 40; exec '\(Command.path)' verify --quiet"]
+        try process.run()
+        process.waitUntilExit()
+        // So few are too few for the pages' files, and that is no damage.
+        #expect([0, 74].contains(process.terminationStatus))
+        let enough = command.process([])
+        enough.executableURL = URL(fileURLWithPath: "/bin/sh")
+        enough.arguments = ["-c", "ulimit -n 90; exec '\(Command.path)' verify --quiet"]
+        try enough.run()
+        enough.waitUntilExit()
+        #expect(enough.terminationStatus == 0)
     }
 }

@@ -148,6 +148,21 @@ struct VerifyTests {
         #expect(error?.code == .notFound)
     }
 
+    @Test("a checkpoint that is half deleted is none that can be verified")
+    func halfDeleted() throws {
+        let fixture = try Self.fixture()
+        let path = fixture.store.guestPath
+        try FileManager.default.moveItem(
+            atPath: path.appending("0000000003.savevm").string,
+            toPath: path.appending("0000000003.retired").string)
+        let error = #expect(throws: SnapError.self) {
+            try Self.verify(fixture.store) { $0.references = [.number(fixture.store.guest, 3)] }
+        }
+        #expect(error?.code == .notFound)
+        let outcome = try Self.verify(fixture.store)
+        #expect(outcome.isWhole && outcome.verdicts.map(\.number) == [1])
+    }
+
     @Test("a file that the references do not name costs the checkpoint")
     func unlistedReference() throws {
         let fixture = try Self.fixture()

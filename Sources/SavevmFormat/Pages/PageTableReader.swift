@@ -69,6 +69,33 @@ package struct PageTableReader: ~Copyable {
         level == table.depth ? [root] : try entries(level: level + 1, index: index)
     }
 
+    /// The first unit, from one on, of which anything is stored; nil if there is none.
+    ///
+    /// Whole subtrees of zero pages are passed by at once.
+    ///
+    /// - Parameter first: Where to begin.
+    /// - Throws: `.damaged` and what else reading a page throws.
+    package mutating func storedUnit(from first: Int) throws(SnapError) -> Int? {
+        var unit = first
+        while unit < table.unitCount {
+            guard let end = try endOfZeros(at: unit) else { return unit }
+            unit = end
+        }
+        return nil
+    }
+
+    /// The unit behind the largest subtree of zero pages over a unit; nil if even its own table is
+    /// stored.
+    private mutating func endOfZeros(at unit: Int) throws(SnapError) -> Int? {
+        for level in (min(1, table.depth)...table.depth).reversed() {
+            let index = table.index(ofUnit: unit, level: level)
+            if try location(level: level, index: index) == .zero {
+                return table.firstUnit(level: level, index: index + 1)
+            }
+        }
+        return nil
+    }
+
     /// Whether a table, or the one page of a block without tables, would be lost with some of
     /// the files.
     ///

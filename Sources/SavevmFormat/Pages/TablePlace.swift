@@ -1,6 +1,17 @@
 import GuestMemory
 package import SnapSystem
 
+/// A table and all under it, which may be in several places: all that counts is how many pages
+/// there are under it.
+package struct StoredSubtree: Hashable, Sendable {
+    /// Where the table is stored.
+    package let location: Location
+    /// Its level.
+    package let level: Int
+    /// How many guest pages are under it.
+    package let pageCount: Int
+}
+
 /// A table in its place; of a block without tables, its one page.
 package struct TablePlace: Hashable, Sendable {
     /// Where it is stored.
@@ -15,6 +26,11 @@ package struct TablePlace: Hashable, Sendable {
     /// The guest pages under it.
     package var pages: Range<Int> {
         PageTable(pageCount: pageCount).pages(level: level, index: index)
+    }
+
+    /// What it holds, wherever it is.
+    package var subtree: StoredSubtree {
+        StoredSubtree(location: location, level: level, pageCount: pages.count)
     }
 
     /// The place of one of its entries.

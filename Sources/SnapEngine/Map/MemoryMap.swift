@@ -13,7 +13,8 @@ package struct PageKinds: Sendable, Equatable {
     package var zero = 0
     /// Pages that lie in another checkpoint's file: they have not changed since.
     package var unchanged = 0
-    /// Pages that this checkpoint stored as a difference from an older one.
+    /// Pages that this checkpoint stored as a difference from an older one. Of these and of the
+    /// next, some may be unchanged: those that it stored anew to let go of an old file.
     package var delta = 0
     /// Pages that this checkpoint stored whole.
     package var stored = 0
@@ -51,7 +52,12 @@ package struct MemoryMap: Sendable {
             self.block = block
             self.pagesPerCell = pagesPerCell
             let count = (block.pageCount - 1) / pagesPerCell + 1
-            cells = Array(repeating: PageKinds(), count: count)
+            // Zero until something is found: of most of a large guest nothing may be stored.
+            cells = (0..<count).map { index in
+                var cell = PageKinds()
+                cell.zero = min(pagesPerCell, block.pageCount - index * pagesPerCell)
+                return cell
+            }
         }
     }
 
@@ -89,18 +95,20 @@ package struct MemoryMap: Sendable {
         let number = memory.checkpoint.number
         let blocks = Mutex(
             source.blocks.map { Block($0.block, cellCountMax: cellCountMax) })
-        let cursor = Mutex(StoredUnitCursor(source.blocks))
+        let cursor = Mutex(DataUnitCursor(source.blocks, source.files))
         progress.begin(.mapping, of: source.byteCount)
         try OrderedPipeline.run(
             jobs: jobs,
-            next: { cursor.withLock { $0.next() } },
+            next: { () throws(SnapError) in
+                try cursor.withLock { cursor throws(SnapError) in try cursor.next() }
+            },
             makeWorker: { UnitDecoder(source.files) },
-            work: { (worker, unit, _) throws(SnapError) in
+            work: { (worker, unit: StoredUnit, _) throws(SnapError) in
                 (unit, try Self.classify(unit, storedBy: number, &worker))
             },
             deliver: { (unit: StoredUnit, kinds: [PageKind]) in
                 blocks.withLock { $0[unit.blockIndex].count(kinds, in: unit) }
-                progress.advance(by: unit.pageCount * Page.byteCount)
+                progress.reach(unit.end)
             })
         checkpoint = memory.checkpoint
         self.blocks = blocks.withLock { $0 }
@@ -133,10 +141,11 @@ private enum PageKind {
 extension MemoryMap.Block {
     fileprivate mutating func count(_ kinds: [PageKind], in unit: StoredUnit) {
         let first = unit.index * Unit.pageCount
-        for (page, kind) in kinds.enumerated() {
+        for (page, kind) in kinds.enumerated() where kind != .zero {
             let cell = (first + page) / pagesPerCell
+            cells[cell].zero -= 1
             switch kind {
-            case .zero: cells[cell].zero += 1
+            case .zero: break
             case .unchanged: cells[cell].unchanged += 1
             case .delta: cells[cell].delta += 1
             case .stored: cells[cell].stored += 1

@@ -35,20 +35,23 @@ struct RestoreSource: Sendable {
     func write(
         to image: borrowing OutputFile, jobs: Int, _ progress: WorkProgress
     ) throws(SnapError) {
-        let cursor = Mutex(StoredUnitCursor(blocks))
+        let cursor = Mutex(DataUnitCursor(blocks, files))
         progress.begin(.restoring, of: byteCount)
         try OrderedPipeline.run(
             jobs: jobs,
-            next: { cursor.withLock { $0.next() } },
+            next: { () throws(SnapError) in
+                try cursor.withLock { cursor throws(SnapError) in try cursor.next() }
+            },
             makeWorker: { UnitDecoder(files) },
-            work: { (worker, unit, _) throws(SnapError) in
+            work: { (worker, unit: StoredUnit, _) throws(SnapError) in
                 try worker.decode(unit)
                 try worker.forEachRun { (bytes, offset) throws(SnapError) in
                     try image.write(bytes, at: unit.offset + offset)
                 }
-                progress.advance(by: unit.pageCount * Page.byteCount)
+                return unit.end
             },
-            deliver: { _ in })
+            deliver: { progress.reach($0) })
+        progress.reach(byteCount)
     }
 
     /// Writes the memory to a pipe, zeros and all.
@@ -90,6 +93,9 @@ struct StoredUnit: Sendable {
 
     /// Its pages: 512, or fewer at the block's end.
     var pageCount: Int { min(Unit.pageCount, block.block.pageCount - index * Unit.pageCount) }
+
+    /// Where it ends, in bytes from the start of the first block.
+    var end: Int { offset + pageCount * Page.byteCount }
 }
 
 /// Goes through the units of all blocks in order.
@@ -110,12 +116,54 @@ struct StoredUnitCursor: Sendable {
         let unit = StoredUnit(
             block: stored, blockIndex: blockIndex, index: index,
             offset: blockOffset + index * Unit.byteCount)
-        index += 1
-        if index == stored.block.unitCount {
-            blockOffset += stored.block.byteCount
-            blockIndex += 1
-            index = 0
-        }
+        move(to: index + 1)
         return unit
+    }
+
+    /// Goes on with another unit of the same block, or behind its last with the next block.
+    ///
+    /// - Parameter index: Which unit.
+    mutating func move(to index: Int) {
+        let block = blocks[blockIndex].block
+        self.index = index
+        if index >= block.unitCount {
+            blockOffset += block.byteCount
+            blockIndex += 1
+            self.index = 0
+        }
+    }
+}
+
+/// Goes through the units of which anything is stored, in order: there may be few among very many.
+struct DataUnitCursor: ~Copyable {
+    private var units: StoredUnitCursor
+    private let files: SavevmFiles
+    private var tables: PageTableReader?
+    private var blockIndex = -1
+
+    init(_ blocks: [StoredBlock], _ files: SavevmFiles) {
+        units = StoredUnitCursor(blocks)
+        self.files = files
+        tables = nil
+    }
+
+    /// The next unit; nil after the last.
+    ///
+    /// - Throws: `.damaged` and what else reading tables throws.
+    mutating func next() throws(SnapError) -> StoredUnit? {
+        while true {
+            var ahead = units
+            guard let unit = ahead.next() else { return nil }
+            if blockIndex != unit.blockIndex {
+                tables = PageTableReader(unit.block, files)
+                blockIndex = unit.blockIndex
+            }
+            let stored = try tables?.storedUnit(from: unit.index)
+            if stored == unit.index {
+                units = ahead
+                return unit
+            }
+            units.move(to: stored ?? unit.block.block.unitCount)
+        }
     }
 }

@@ -50,6 +50,23 @@ package struct GuestDirectory: Sendable {
         return files
     }
 
+    /// Opens the savevm file of a number.
+    ///
+    /// - Parameter number: The checkpoint's number.
+    /// - Throws: `.notFound`; `.damaged` if it is not whole, or another's or another number's;
+    ///   `.unsupported`, `.permission` or `.inputOutput`.
+    func savevm(numbered number: Int) throws(SnapError) -> SavevmFile {
+        let file = try SavevmFile(
+            directory.file(FileName.savevm(number).text), directory.calls)
+        guard file.header.number == number, file.description.guest == guest else {
+            throw SnapError(
+                .damaged,
+                "says that it is \(file.description.guest):\(file.header.number), expected "
+                    + "\(guest):\(number)", path: file.path)
+        }
+        return file
+    }
+
     /// Opens a checkpoint's own savevm file.
     ///
     /// - Parameter checkpoint: A checkpoint of the index.

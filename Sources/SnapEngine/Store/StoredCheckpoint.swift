@@ -16,14 +16,7 @@ extension IndexedCheckpoint {
         reading number: Int, of guest: GuestDirectory, warn: (SnapError) -> Void
     ) throws(SnapError) {
         let directory = guest.directory
-        let file = try SavevmFile(
-            directory.file(FileName.savevm(number).text), directory.calls)
-        guard file.header.number == number, file.description.guest == guest.guest else {
-            throw SnapError(
-                .damaged,
-                "says that it is \(file.description.guest):\(file.header.number), expected "
-                    + "\(guest.guest):\(number)", path: file.path)
-        }
+        let file = try guest.savevm(numbered: number)
         var sections: [DeviceSection] = []
         if let seal = file.description.deviceState {
             do {

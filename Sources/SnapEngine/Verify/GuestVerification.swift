@@ -7,10 +7,12 @@ import SystemPackage
 
 /// One guest's checkpoints while they are checked.
 struct GuestVerification {
-    /// A checkpoint whose savevm file is open, and the files that it says it may need.
+    /// What a checkpoint's savevm file says. The files themselves are not kept open: a guest may
+    /// have ten thousand.
     private struct Opened {
         let verdict: Int
-        let file: SavevmFile
+        let path: FilePath
+        let pages: PageCounts
         let blocks: [StoredBlock]
         let references: [Reference]
     }
@@ -27,75 +29,76 @@ struct GuestVerification {
     private var opened: [Opened] = []
     /// The numbers and ids of the files that are there and can be opened.
     private var present: [Int: Identifier] = [:]
+    /// Files that the index did not know when they were opened.
+    private var unlisted: [Int] = []
 
-    /// Compares a guest's rows with its files, and opens these.
+    /// Compares a guest's rows with its files, and reads what these say.
     ///
     /// - Parameters:
     ///   - guest: The guest's directory; its reader lock is held.
     ///   - index: The index; nil if it is lost.
     ///   - numbers: The checkpoints to check; nil for all.
-    ///   - warn: Takes what is worth a warning and no damage.
-    /// - Throws: `.permission`, `.busy` or `.interrupted`.
+    /// - Throws: `.notFound` if one of them has been deleted; `.damaged` for the index;
+    ///   `.permission`, `.inputOutput`, `.busy` or `.interrupted`.
     init(
-        _ guest: GuestDirectory, _ index: CheckpointIndex?, only numbers: Set<Int>?,
-        _ warn: (SnapError) -> Void
+        _ guest: GuestDirectory, _ index: CheckpointIndex?, only numbers: Set<Int>?
     ) throws(SnapError) {
         self.guest = guest
         self.index = index
+        // Files first: a save that ends meanwhile then has its row, too.
+        let files = try guest.files()
         let rows = Dictionary(
             try index?.checkpoints(of: guest.guest).map { ($0.number, $0) } ?? []
         ) { first, _ in first }
-        let files = try guest.files()
         for number in files.savevm.union(rows.keys).sorted()
         where numbers?.contains(number) ?? true {
             try Interruption.check()
-            try check(number, rows[number], files, warn)
+            try check(number, rows[number])
         }
-        for number in files.savevm.union(files.retired).sorted() where present[number] == nil {
-            let name: FileName = files.savevm.contains(number) ? .savevm(number) : .retired(number)
-            // One that cannot be opened shows where its pages are needed.
-            let file = try? SavevmFile(
-                guest.directory.file(name.text), guest.directory.calls)
-            if let file { present[number] = file.reference.id }
+        if let missing = numbers?.subtracting(verdicts.map(\.number)).min() {
+            throw SnapError(
+                .notFound, "checkpoint \(guest.guest):\(missing) has been deleted")
+        }
+        for number in Set(opened.flatMap(\.references).map(\.number)).sorted()
+        where present[number] == nil {
+            let name: FileName = files.retired.contains(number) ? .retired(number) : .savevm(number)
+            do {
+                let path = guest.directory.file(name.text)
+                present[number] = try SavevmFile(path, guest.directory.calls).reference.id
+            } catch let error where error.isDamage {
+                // It shows where its pages are needed.
+            }
         }
     }
 
-    private mutating func check(
-        _ number: Int, _ row: Checkpoint?, _ files: GuestDirectory.Files,
-        _ warn: (SnapError) -> Void
-    ) throws(SnapError) {
-        let path = guest.directory.file(FileName.savevm(number).text)
+    private mutating func check(_ number: Int, _ row: Checkpoint?) throws(SnapError) {
         var verdict = Verify.Verdict(guest: guest.guest, number: number)
-        if !files.savevm.contains(number) {
-            // A deletion may be about to take its row away.
-            if files.retired.contains(number) { return }
-            damage.append(SnapError(.damaged, "is missing", path: path))
-            verdict.isLost = true
-            verdicts.append(verdict)
-            return
-        }
         do throws(SnapError) {
-            let file = try SavevmFile(path, guest.directory.calls)
-            guard file.header.number == number, file.description.guest == guest.guest else {
-                throw SnapError(
-                    .damaged,
-                    "says that it is \(file.description.guest):\(file.header.number), expected "
-                        + "\(guest.guest):\(number)", path: path)
-            }
+            let file = try guest.savevm(numbered: number)
             let open = Opened(
-                verdict: verdicts.count, file: file, blocks: try file.blocks(),
-                references: try file.references())
-            present[number] = file.reference.id
+                verdict: verdicts.count, path: file.path, pages: file.description.pages,
+                blocks: try file.blocks(), references: try file.references())
             let sections = try checkDeviceState(of: file, &verdict)
-            try compare(file, sections, with: row, warn)
+            if try isDeleted(number) { return }
+            try compare(file, sections, with: row)
+            present[number] = file.reference.id
             opened.append(open)
         } catch {
             guard error.isDamage else { throw error }
-            if error.code == .notFound, try guest.files().retired.contains(number) { return }
-            damage.append(error)
+            if try isDeleted(number) { return }
+            damage.append(
+                error.code == .notFound
+                    ? SnapError(.damaged, "is missing", path: error.path) : error)
             verdict.isLost = true
         }
         verdicts.append(verdict)
+    }
+
+    /// Whether a deletion has taken a checkpoint away, or is about to.
+    private func isDeleted(_ number: Int) throws(SnapError) -> Bool {
+        let directory = guest.directory
+        guard try directory.status(of: FileName.retired(number).text) != nil else { return false }
+        return try directory.status(of: FileName.savevm(number).text) == nil
     }
 
     /// Reads a checkpoint's device state; returns its sections, nil if they are lost.
@@ -119,15 +122,11 @@ struct GuestVerification {
 
     /// Compares what the index says of a checkpoint with what its files say.
     private mutating func compare(
-        _ file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?,
-        _ warn: (SnapError) -> Void
+        _ file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
     ) throws(SnapError) {
         guard let index else { return }
         guard let row else {
-            warn(
-                SnapError(
-                    .damaged, "is not in the index", path: file.path,
-                    hint: "the guest's next save adds it, or snap reindex"))
+            unlisted.append(file.header.number)
             return
         }
         guard let sections else { return }
@@ -145,6 +144,21 @@ struct GuestVerification {
         }
     }
 
+    /// Warns of whole files that the index does not know even now.
+    ///
+    /// - Parameter warn: Takes the warnings.
+    /// - Throws: `.damaged` for the index, or `.inputOutput`.
+    func warnOfUnlisted(_ warn: (SnapError) -> Void) throws(SnapError) {
+        for number in unlisted
+        where try index?.checkpoint(of: guest.guest, number: number) == nil {
+            warn(
+                SnapError(
+                    .damaged, "is not in the index",
+                    path: guest.directory.file(FileName.savevm(number).text),
+                    hint: "the guest's next save adds it, or snap reindex"))
+        }
+    }
+
     // MARK: Memory
 
     /// Checks all tables and pages that the checkpoints reach, each once.
@@ -155,7 +169,7 @@ struct GuestVerification {
         let files = SavevmFiles(in: guest.directory, expectedFiles)
         let cursor = Mutex(TableCursor(opened.flatMap(\.blocks), files))
         let claimed = ClaimedPages()
-        let found = Mutex<[UnitFindings]>([])
+        let found = Mutex(MemoryFindings(files))
         verify.progress.begin(.verifying, of: storedByteCount(isAll: verify.references.isEmpty))
         try OrderedPipeline.run(
             jobs: verify.jobs,
@@ -165,15 +179,33 @@ struct GuestVerification {
             makeWorker: { UnitVerifier(files, claimed, isQuick: verify.isQuick) },
             work: { (worker, unit: TableUnit, _) throws(SnapError) in try worker.verify(unit) },
             deliver: { findings in
-                found.withLock { $0.append(findings) }
+                found.withLock { $0.add(findings) }
                 verify.progress.advance(by: findings.checkedCount * Page.byteCount)
             })
-        let units = found.withLock { $0 }
-        checkedPageCount = units.reduce(0) { $0 + $1.checkedCount }
-        var findings = MemoryFindings(
-            units, damagedTables: cursor.withLock { $0.damaged }, files)
-        damage += findings.errors
-        for open in opened { try judge(open, &findings) }
+        let damaged = cursor.withLock { $0.damaged }
+        found.withLock { $0.add(damaged: damaged) }
+        for open in opened {
+            let (needed, losses) = try found.withLock { found throws(SnapError) in
+                try Self.reach(of: open.blocks, in: &found)
+            }
+            judge(open, needed, losses)
+        }
+        checkedPageCount = found.withLock { $0.checkedPageCount }
+        damage += found.withLock { $0.errors }
+    }
+
+    /// What some blocks need, and what of them is lost.
+    private static func reach(
+        of blocks: [StoredBlock], in found: inout MemoryFindings
+    ) throws(SnapError) -> (numbers: Set<Int>, losses: [Verify.Losses]) {
+        var numbers: Set<Int> = []
+        var losses: [Verify.Losses] = []
+        for stored in blocks {
+            numbers.formUnion(try found.numbers(for: stored))
+            let pages = try found.losses(in: stored)
+            if !pages.isEmpty { losses.append(Verify.Losses(block: stored.block, pages: pages)) }
+        }
+        return (numbers, losses)
     }
 
     /// The files that are there, and of those that are not what checkpoints expect.
@@ -189,25 +221,20 @@ struct GuestVerification {
 
     /// How many bytes of pages there are to check, as far as the files tell.
     private func storedByteCount(isAll: Bool) -> Int {
-        let counts = opened.map(\.file.description.pages)
-        let pageCount = counts.reduce(0) { sum, pages in
-            sum + pages.literal + pages.delta + (isAll ? pages.moved : pages.unchanged)
+        var pageCount = 0
+        for pages in opened.map(\.pages) {
+            for count in [pages.literal, pages.delta, isAll ? pages.moved : pages.unchanged] {
+                pageCount = pageCount.addingClamped(count)
+            }
         }
-        return pageCount * Page.byteCount
+        return pageCount.multipliedClamped(by: Page.byteCount)
     }
 
-    /// Finds out what of the damage costs a checkpoint.
+    /// Notes what is lost of a checkpoint, and whether it needs files that it does not list.
     private mutating func judge(
-        _ open: Opened, _ findings: inout MemoryFindings
-    ) throws(SnapError) {
-        var needed: Set<Int> = []
-        for stored in open.blocks {
-            needed.formUnion(try findings.numbers(for: stored))
-            let pages = try findings.losses(in: stored)
-            if pages.isEmpty { continue }
-            verdicts[open.verdict].losses.append(
-                Verify.Losses(block: stored.block, pages: pages))
-        }
+        _ open: Opened, _ needed: Set<Int>, _ losses: [Verify.Losses]
+    ) {
+        verdicts[open.verdict].losses = losses
         let listed = Dictionary(open.references.map { ($0.number, $0.id) }) { first, _ in first }
         for number in needed.sorted() {
             if let id = listed[number], present[number] == nil || present[number] == id {
@@ -218,7 +245,7 @@ struct GuestVerification {
                 SnapError(
                     .damaged,
                     "pages lie in file \(number), which is \(found) among the references",
-                    path: open.file.path))
+                    path: open.path))
             verdicts[open.verdict].isLost = true
         }
     }

@@ -5,77 +5,94 @@ import SnapSystem
 /// What checking all stored pages of a guest has found, and what of it each checkpoint reaches.
 struct MemoryFindings: ~Copyable {
     /// What a table, and all under it, comes to.
-    private struct Subtree {
+    private struct Total {
         /// The files without which it cannot be restored.
-        var numbers: Set<Int> = []
-        var hasLosses = false
+        var numbers = FileNumbers()
+        /// Whether pages under it are lost; nil until somebody has looked.
+        var hasLosses: Bool?
     }
 
     private var reading: TableReading
-    private let damagedTables: [TablePlace: SnapError]
-    private let lostPages: [Location: SnapError]
-    private var subtrees: [TablePlace: Subtree]
-    /// What cannot be read, and why; a place for each reason.
-    let errors: [SnapError]
+    private var damagedTables: [StoredSubtree: SnapError] = [:]
+    private var lostPages: Set<Location> = []
+    private var totals: [StoredSubtree: Total] = [:]
+    /// Why things cannot be read, by what there is to say: a damaged cluster has many pages.
+    private var reasons: [String: SnapError] = [:]
+    /// How many stored pages were checked.
+    private(set) var checkedPageCount = 0
 
-    /// - Parameters:
-    ///   - units: What was found in the units.
-    ///   - damagedTables: Tables that cannot be read.
-    ///   - files: The files that tables may lie in.
-    init(
-        _ units: [UnitFindings], damagedTables: [TablePlace: SnapError], _ files: SavevmFiles
-    ) {
+    /// - Parameter files: The files that tables may lie in.
+    init(_ files: SavevmFiles) {
         reading = TableReading(files)
-        self.damagedTables = damagedTables
-        lostPages = Dictionary(units.flatMap(\.lost)) { first, _ in first }
-        errors = Array(damagedTables.values) + lostPages.values
-        subtrees = Dictionary(minimumCapacity: units.count)
-        for unit in units { subtrees[unit.place] = Subtree(numbers: unit.numbers) }
     }
+
+    /// Takes the tables that cannot be read, and why.
+    ///
+    /// - Parameter damaged: The tables.
+    mutating func add(damaged: [StoredSubtree: SnapError]) {
+        damagedTables = damaged
+        for error in damaged.values { reasons[error.description] = error }
+    }
+
+    /// Takes what was found in a unit.
+    ///
+    /// - Parameter unit: The findings.
+    mutating func add(_ unit: UnitFindings) {
+        checkedPageCount += unit.checkedCount
+        totals[unit.subtree] = Total(numbers: unit.numbers)
+        lostPages.formUnion(unit.lost)
+        for error in unit.errors { reasons[error.description] = error }
+    }
+
+    /// What cannot be read, and why, each reason once.
+    var errors: [SnapError] { Array(reasons.values) }
 
     /// The files without which a block cannot be restored.
     ///
     /// - Parameter block: The block.
-    /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
-    mutating func numbers(for block: StoredBlock) throws(SnapError) -> Set<Int> {
-        try subtree(block.rootPlace).numbers
+    /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`.
+    mutating func numbers(for block: StoredBlock) throws(SnapError) -> [Int] {
+        try total(block.rootPlace).numbers.numbers.map { Int($0) }
     }
 
     /// The pages of a block that cannot be restored, as runs, ascending.
     ///
     /// - Parameter block: The block.
-    /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
+    /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`.
     mutating func losses(in block: StoredBlock) throws(SnapError) -> [Range<Int>] {
+        if lostPages.isEmpty && damagedTables.isEmpty { return [] }
         var runs: [Range<Int>] = []
         try collect(block.rootPlace, into: &runs)
         return runs
     }
 
-    private mutating func subtree(_ place: TablePlace) throws(SnapError) -> Subtree {
-        if place.location == .zero { return Subtree() }
-        if damagedTables[place] != nil { return Subtree(hasLosses: true) }
+    private mutating func total(_ place: TablePlace) throws(SnapError) -> Total {
+        if place.location == .zero { return Total(hasLosses: false) }
+        let subtree = place.subtree
+        if damagedTables[subtree] != nil { return Total(hasLosses: true) }
+        var total = totals[subtree] ?? Total()
+        if total.hasLosses != nil { return total }
         if place.level <= 1 {
-            var found = subtrees[place] ?? Subtree()
-            found.hasLosses =
-                lostPages.isEmpty ? false : try !lostEntries(place).isEmpty
-            return found
+            total.hasLosses = lostPages.isEmpty ? false : try !lostEntries(place).isEmpty
+        } else {
+            var numbers = try reading.numbers(place)
+            var hasLosses = false
+            for (entry, location) in try reading.entries(place).enumerated() {
+                let child = try self.total(place.child(location, entry))
+                for number in child.numbers.numbers { numbers.insert(Int(number)) }
+                hasLosses = hasLosses || child.hasLosses == true
+            }
+            total = Total(numbers: FileNumbers(numbers), hasLosses: hasLosses)
         }
-        if let found = subtrees[place] { return found }
-        var found = Subtree(numbers: try reading.numbers(place))
-        for (entry, location) in try reading.entries(place).enumerated() {
-            let child = try subtree(place.child(location, entry))
-            found.numbers.formUnion(child.numbers)
-            found.hasLosses = found.hasLosses || child.hasLosses
-        }
-        subtrees[place] = found
-        return found
+        totals[subtree] = total
+        return total
     }
 
     private mutating func collect(
         _ place: TablePlace, into runs: inout [Range<Int>]
     ) throws(SnapError) {
-        guard try subtree(place).hasLosses else { return }
-        if damagedTables[place] != nil {
+        guard try total(place).hasLosses == true else { return }
+        if damagedTables[place.subtree] != nil {
             runs.append(joining: place.pages)
         } else if place.level <= 1 {
             let first = place.pages.lowerBound
@@ -92,7 +109,7 @@ struct MemoryFindings: ~Copyable {
     /// Which of the pages under a table of level 1 are lost.
     private mutating func lostEntries(_ place: TablePlace) throws(SnapError) -> [Int] {
         let locations = place.level == 0 ? [place.location] : try reading.entries(place)
-        return locations.indices.filter { lostPages[locations[$0]] != nil }
+        return locations.indices.filter { lostPages.contains(locations[$0]) }
     }
 }
 

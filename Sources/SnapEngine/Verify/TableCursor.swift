@@ -1,6 +1,7 @@
 import GuestMemory
 import SavevmFormat
 import SnapSystem
+import SystemPackage
 
 /// A unit to be checked.
 struct TableUnit: Sendable {
@@ -16,9 +17,9 @@ struct TableUnit: Sendable {
 struct TableCursor: ~Copyable {
     private var reading: TableReading
     private var pending: [TablePlace]
-    private var visited: Set<TablePlace> = []
+    private var visited: Set<StoredSubtree> = []
     /// Tables that cannot be read, and why.
-    private(set) var damaged: [TablePlace: SnapError] = [:]
+    private(set) var damaged: [StoredSubtree: SnapError] = [:]
 
     /// - Parameters:
     ///   - blocks: The blocks, in the order in which they are gone through.
@@ -35,7 +36,7 @@ struct TableCursor: ~Copyable {
     /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
     mutating func next() throws(SnapError) -> TableUnit? {
         while let place = pending.popLast() {
-            guard place.location != .zero, visited.insert(place).inserted else { continue }
+            guard place.location != .zero, visited.insert(place.subtree).inserted else { continue }
             do throws(SnapError) {
                 if place.level == 0 {
                     return TableUnit(place: place, locations: [place.location], numbers: [])
@@ -51,7 +52,7 @@ struct TableCursor: ~Copyable {
                 }
             } catch {
                 guard error.isDamage else { throw error }
-                damaged[place] = error
+                damaged[place.subtree] = error
             }
         }
         return nil
@@ -59,10 +60,12 @@ struct TableCursor: ~Copyable {
 }
 
 extension SnapError {
-    /// Whether it is what is stored that is wrong, and not this run.
+    /// Whether it is what is stored that is wrong, and not what this process may or can do: that
+    /// it has too many files open, say, is no damage.
     var isDamage: Bool {
         switch code {
-        case .damaged, .unsupported, .inputOutput, .notFound: true
+        case .damaged, .unsupported, .notFound: true
+        case .inputOutput: errno == .ioError
         case .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy, .permission,
             .mismatch, .interrupted:
             false

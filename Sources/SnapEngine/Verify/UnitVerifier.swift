@@ -26,13 +26,25 @@ final class ClaimedPages: Sendable {
 /// What checking a unit has found.
 struct UnitFindings: Sendable {
     /// The table over its pages.
-    let place: TablePlace
+    let subtree: StoredSubtree
     /// The files without which the unit cannot be restored.
-    var numbers: Set<Int>
-    /// Pages that cannot be read, and why.
-    var lost: [(location: Location, error: SnapError)] = []
+    let numbers: FileNumbers
     /// How many pages were checked: those of them that no other unit had.
-    var checkedCount = 0
+    let checkedCount: Int
+    /// Pages that cannot be read.
+    var lost: [Location] = []
+    /// Why, each reason once.
+    var errors: [SnapError] = []
+}
+
+/// Numbers of files, ascending: small, since there is one for each table of a history.
+struct FileNumbers: Sendable, Equatable {
+    private(set) var numbers: [Int32] = []
+
+    /// Takes numbers in any order.
+    init(_ numbers: Set<Int> = []) {
+        self.numbers = numbers.sorted().map { Int32($0) }
+    }
 }
 
 /// Checks the stored pages of units.
@@ -59,22 +71,23 @@ struct UnitVerifier: ~Copyable {
     /// - Parameter unit: The unit.
     /// - Throws: `.permission`, `.interrupted` or `.internalFailure`; damage is a finding.
     mutating func verify(_ unit: TableUnit) throws(SnapError) -> UnitFindings {
-        var findings = UnitFindings(place: unit.place, numbers: unit.numbers)
-        for location in unit.locations where location != .zero {
-            findings.numbers.insert(location.number)
-        }
+        var numbers = unit.numbers
+        for location in unit.locations where location != .zero { numbers.insert(location.number) }
         let pages = claimed.claim(unit.locations)
-        findings.checkedCount = pages.count
+        var lost: [Location] = []
+        var errors: [SnapError] = []
         do throws(SnapError) {
             for known in try reader.knownPages(at: unit.locations, level: 0, key: nil) {
-                if let base = known.base { findings.numbers.insert(base.number) }
+                if let base = known.base { numbers.insert(base.number) }
             }
             try check(pages)
         } catch {
             guard error.isDamage else { throw error }
-            findings.lost = try lostPages(among: pages)
+            (lost, errors) = try lostPages(among: pages)
         }
-        return findings
+        return UnitFindings(
+            subtree: unit.place.subtree, numbers: FileNumbers(numbers), checkedCount: pages.count,
+            lost: lost, errors: errors)
     }
 
     private mutating func check(_ pages: [Location]) throws(SnapError) {
@@ -86,17 +99,20 @@ struct UnitVerifier: ~Copyable {
         }
     }
 
-    /// Finds out, one by one, which pages cannot be read.
+    /// Finds out, one by one, which pages cannot be read, and why.
     private mutating func lostPages(
         among pages: [Location]
-    ) throws(SnapError) -> [(location: Location, error: SnapError)] {
-        var lost: [(location: Location, error: SnapError)] = []
+    ) throws(SnapError) -> (lost: [Location], errors: [SnapError]) {
+        var lost: [Location] = []
+        var errors: [SnapError] = []
         for page in pages {
             do throws(SnapError) { try check([page]) } catch {
                 guard error.isDamage else { throw error }
-                lost.append((page, error))
+                lost.append(page)
+                // The pages of a cluster follow one another.
+                if errors.last != error { errors.append(error) }
             }
         }
-        return lost
+        return (lost, errors)
     }
 }

@@ -130,8 +130,9 @@ package struct Verify: Sendable {
     ) throws(SnapError) {
         // Held while the guest's files are read: nothing that is live is given back meanwhile.
         let lock = try guest.lockForReading(patience: patience)
-        var verification = try GuestVerification(guest, index, only: numbers, warn)
+        var verification = try GuestVerification(guest, index, only: numbers)
         try verification.checkMemory(self)
+        try verification.warnOfUnlisted(warn)
         outcome.verdicts += verification.verdicts
         outcome.damage += verification.damage
         outcome.checkedPageCount += verification.checkedPageCount
@@ -142,11 +143,10 @@ package struct Verify: Sendable {
 extension Verify.Outcome {
     /// Puts what is wrong in order, each place once.
     fileprivate mutating func sort() {
-        damage.sort { left, right in
-            (left.path?.string ?? "", left.offset ?? -1) < (
-                right.path?.string ?? "", right.offset ?? -1
-            )
+        let place = { (error: SnapError) in
+            (error.path?.string ?? "", error.offset ?? -1, error.message)
         }
+        damage.sort { place($0) < place($1) }
         var last: SnapError?
         damage = damage.filter { error in
             defer { last = error }

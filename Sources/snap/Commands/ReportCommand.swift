@@ -62,16 +62,18 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         let guest = try guest.map { try GuestName(checking: $0, as: "guest") }
         let store = try common.storePath()
+        // Before the work: a page that cannot be written need not be made.
+        let file: OutputFile? =
+            output == "-"
+            ? nil : try OutputFile(FilePath(output), .kernel, isForced: force)
         let page = try common.showingProgress(of: store.string) { (progress) throws(SnapError) in
             ReportPage(
                 store: store.string, now: .now, guests: try guests(guest, in: store, progress))
         }
-        if output == "-" {
+        guard let file else {
             try Report.result(page.html)
             return
         }
-        let path = FilePath(output)
-        let file = try OutputFile(path, .kernel, isForced: force)
         try Array(page.html.utf8).withBytes { (bytes) throws(SnapError) in
             try file.write(bytes, at: 0)
         }
@@ -96,13 +98,19 @@ struct ReportCommand: ParsableCommand {
         let store = try Store(reading: path, patience: common.patience, .kernel)
         let checkpoints = try store.checkpoints(of: only)
         var guests: [ReportPage.Guest] = []
+        if let only, checkpoints.isEmpty {
+            guests = [
+                ReportPage.Guest(
+                    name: only, checkpoints: [], storedByteCount: try store.byteCount(of: only))
+            ]
+        }
         var rest = checkpoints[...]
         while let name = rest.first?.guest {
             let own = Array(rest.prefix { $0.guest == name })
             rest = rest.dropFirst(own.count)
             var guest = ReportPage.Guest(
                 name: name, checkpoints: own, storedByteCount: try store.byteCount(of: name))
-            draw(&guest, in: path, progress)
+            try draw(&guest, in: path, progress)
             guests.append(guest)
         }
         return guests
@@ -112,7 +120,7 @@ struct ReportCommand: ParsableCommand {
     /// the rest of the page.
     private func draw(
         _ guest: inout ReportPage.Guest, in store: FilePath, _ progress: WorkProgress
-    ) {
+    ) throws(SnapError) {
         do throws(SnapError) {
             for checkpoint in guest.checkpoints.suffix(maps).reversed() {
                 guest.maps.append(
@@ -122,8 +130,13 @@ struct ReportCommand: ParsableCommand {
                         patience: common.patience, progress, .kernel))
             }
         } catch {
-            guest.mapFailure = error.description
-            Report.warning(error)
+            switch error.code {
+            case .notFound: break  // deleted meanwhile
+            case .damaged, .unsupported, .permission, .inputOutput:
+                guest.mapFailure = error.description
+                Report.warning(error)
+            default: throw error
+            }
         }
     }
 }

@@ -56,8 +56,7 @@ extension MemoryMap {
             }
             for start in stride(from: 0, to: block.cells.count, by: columnCount) {
                 let cells = block.cells[start..<min(start + columnCount, block.cells.count)]
-                let address = (start * block.pagesPerCell..<0 + start * block.pagesPerCell + 1)
-                    .addresses(in: block.block).prefix { $0 != "-" }
+                let address = block.block.address(start * cellByteCount)
                 text += address + "  " + Self.line(cells, on: terminal) + "\n"
             }
         }
@@ -112,7 +111,7 @@ extension PageKinds {
     fileprivate func legend(on terminal: Terminal?) -> String {
         let parts: [(Shown, Int, String)] = [
             (.zero, zero, "zero"), (.unchanged, unchanged, "unchanged"),
-            (.delta, delta, "changed, as deltas"), (.stored, stored, "stored whole"),
+            (.delta, delta, "stored as deltas"), (.stored, stored, "stored whole"),
         ]
         return parts.map { shown, count, name in
             "\(shown.drawn(1, on: terminal)) \(count.grouped) \(name)"

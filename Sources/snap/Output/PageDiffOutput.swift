@@ -64,12 +64,8 @@ extension PageDiff.Outcome {
     ///   - terminal: Where it goes; nil if that is no terminal.
     ///   - showsAll: Whether each range is shown, or those that are close together as one.
     func text(on terminal: Terminal?, showsAll: Bool) -> String {
-        let runCount = blocks.reduce(0) { $0 + $1.runs.reduce(0) { count, _ in count + 1 } }
-        var gap = 0
-        if !showsAll && runCount > Self.lineCountMax {
-            gap = 1
-            while lineCount(joining: gap) > Self.lineCountMax { gap *= 2 }
-        }
+        let gaps = RunGaps(blocks)
+        let gap = showsAll ? 0 : gaps.smallest(forLines: Self.lineCountMax)
         var table = Table([
             Table.Column("RAM BLOCK", .shrinks), Table.Column("ADDRESSES IN IT"),
             Table.Column("SIZE", isNumeric: true, .spare(1)),
@@ -87,7 +83,7 @@ extension PageDiff.Outcome {
         var text = table.rows.isEmpty ? "" : table.text(on: terminal)
         if gap > 0 {
             text +=
-                "\(runCount.grouped) ranges, shown as one where less than "
+                "\(gaps.runCount.grouped) ranges, shown as one where less than "
                 + "\((gap * Page.byteCount + Page.byteCount).asByteCount) apart; "
                 + "--all shows each\n"
         }
@@ -112,9 +108,44 @@ extension PageDiff.Outcome {
             + "\(total.counted("page")) changed, of these \(cleared.grouped) became zero, "
             + "\(filled.grouped) were zero\n"
     }
+}
 
-    private func lineCount(joining gap: Int) -> Int {
-        blocks.reduce(0) { $0 + $1.joined(gap).count }
+/// How far apart the runs of a diff are: counted by powers of two, for there may be millions.
+private struct RunGaps {
+    /// How many runs there are.
+    private(set) var runCount = 0
+    /// How many of them are the first of a block.
+    private var firstCount = 0
+    /// How many gaps have at most 2^n pages, and more than 2^(n-1).
+    private var counts = [Int](repeating: 0, count: Int.bitWidth)
+
+    init(_ blocks: [PageDiff.Block]) {
+        for block in blocks {
+            var end: Int?
+            for run in block.runs {
+                runCount += 1
+                if let end {
+                    let gap = run.lowerBound - end
+                    counts[Int.bitWidth - (gap - 1).leadingZeroBitCount] += 1
+                } else {
+                    firstCount += 1
+                }
+                end = run.upperBound
+            }
+        }
+    }
+
+    /// The least power of two, in pages, so that with gaps up to that closed not more lines are
+    /// left than wanted, but one for each block; 0 if none need be closed.
+    func smallest(forLines lineCountMax: Int) -> Int {
+        var lineCount = runCount
+        for (power, count) in counts.enumerated() {
+            if lineCount <= max(lineCountMax, firstCount) {
+                return power == 0 ? 0 : 1 << (power - 1)
+            }
+            lineCount -= count
+        }
+        return 0
     }
 }
 
@@ -153,13 +184,20 @@ extension PageDiff.Block {
 extension Range<Int> {
     /// A run of pages as the addresses of its first and its last byte in their RAM block.
     ///
-    /// - Parameter block: The block, whose length says how many digits they have.
+    /// - Parameter block: The block.
     func addresses(in block: RAMBlock) -> String {
-        let digitCount = Swift.max(8, String(block.byteCount - 1, radix: 16).count)
-        let hex = { (address: Int) in
-            let digits = String(address, radix: 16)
-            return "0x" + String(repeating: "0", count: digitCount - digits.count) + digits
-        }
-        return hex(lowerBound * Page.byteCount) + "-" + hex(upperBound * Page.byteCount - 1)
+        block.address(lowerBound * Page.byteCount) + "-"
+            + block.address(upperBound * Page.byteCount - 1)
+    }
+}
+
+extension RAMBlock {
+    /// An address in the block, in as many hex digits as its last one has.
+    ///
+    /// - Parameter address: The address, in bytes from the block's start.
+    func address(_ address: Int) -> String {
+        let digitCount = max(8, String(byteCount - 1, radix: 16).count)
+        let digits = String(address, radix: 16)
+        return "0x" + String(repeating: "0", count: digitCount - digits.count) + digits
     }
 }

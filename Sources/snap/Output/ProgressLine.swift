@@ -47,9 +47,16 @@ final class ProgressLine: Sendable {
         return try body(progress)
     }
 
-    /// Takes the line away, if there is one, because something else is going to be said.
-    static func clear() {
-        current.withLock(\.self)?.clear()
+    /// Says something else, where the line was; it is drawn again underneath.
+    ///
+    /// - Parameter body: What says it.
+    /// - Throws: What `body` throws.
+    static func aside<Failure>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        guard let line = current.withLock(\.self) else { return try body() }
+        try line.drawn.withLock { drawn throws(Failure) in
+            erase(&drawn)
+            try body()
+        }
     }
 
     private func run() {
@@ -74,8 +81,10 @@ final class ProgressLine: Sendable {
     private func finish() {
         stop.signal()
         stopped.wait()
-        drawn.withLock { $0.isOver = true }
-        clear()
+        drawn.withLock { drawn in
+            Self.erase(&drawn)
+            drawn.isOver = true
+        }
         Self.current.withLock { $0 = nil }
     }
 
@@ -87,12 +96,10 @@ final class ProgressLine: Sendable {
         }
     }
 
-    private func clear() {
-        drawn.withLock { drawn in
-            guard drawn.isShown else { return }
-            drawn.isShown = false
-            Self.write("\r\u{1b}[K")
-        }
+    private static func erase(_ drawn: inout Drawn) {
+        guard drawn.isShown else { return }
+        drawn.isShown = false
+        write("\r\u{1b}[K")
     }
 
     private static func write(_ text: String) {
@@ -121,7 +128,7 @@ final class ProgressLine: Sendable {
         } else if state.doneCount > 0 {
             parts += [amount(state.doneCount), "\(amount(rate))/s"]
         }
-        return String(parts.joined(separator: "  ").prefix(max(1, columnCount - 1)))
+        return parts.joined(separator: "  ").fitting(max(1, columnCount - 1))
     }
 
     /// Seconds as `1:05` or `2:00:00`.

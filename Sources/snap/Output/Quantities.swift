@@ -34,7 +34,8 @@ extension Timestamp {
     ///
     /// - Parameter now: When that is.
     func relative(to now: Timestamp) -> String {
-        let seconds = now.secondsSinceEpoch - secondsSinceEpoch
+        // A time out of a damaged index may be any.
+        let (seconds, _) = now.secondsSinceEpoch.subtractingReportingOverflow(secondsSinceEpoch)
         switch seconds {
         case 0..<60: return "\(seconds) s ago"
         case 60..<3600: return "\(seconds / 60) min ago"

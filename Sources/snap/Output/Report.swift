@@ -56,9 +56,10 @@ enum Report {
     /// - Parameter text: Whole lines.
     /// - Throws: `.inputOutput` if standard output cannot be written.
     static func result(_ text: String) throws(SnapError) {
-        ProgressLine.clear()
-        try Array(text.utf8).withBytes { (bytes) throws(SnapError) in
-            try File.standardOutput(.kernel).append(bytes)
+        try ProgressLine.aside { () throws(SnapError) in
+            try Array(text.utf8).withBytes { (bytes) throws(SnapError) in
+                try File.standardOutput(.kernel).append(bytes)
+            }
         }
     }
 
@@ -68,8 +69,9 @@ enum Report {
     }
 
     private static func write(_ text: String) {
-        ProgressLine.clear()
-        // There is nobody left to tell if standard error fails.
-        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        ProgressLine.aside {
+            // There is nobody left to tell if standard error fails.
+            try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        }
     }
 }

@@ -52,7 +52,7 @@ struct Table {
             var space = 0
             for (column, width) in layout {
                 let cell = Self.fit(row[column], width)
-                let padding = width - Self.width(cell)
+                let padding = width - cell.columnCount
                 let isNumeric = columns[column].isNumeric
                 if isNumeric { space += padding }
                 // Spaces are written when something follows them, so that no line ends in one.
@@ -73,7 +73,7 @@ struct Table {
         _ cells: [[String]], columnCount: Int?
     ) -> [(column: Int, width: Int)] {
         var layout = columns.indices.map { column in
-            (column: column, width: cells.reduce(0) { max($0, Self.width($1[column])) })
+            (column: column, width: cells.reduce(0) { max($0, $1[column].columnCount) })
         }
         guard let columnCount else { return layout }
         let spare = { layout.reduce(columnCount + Self.gap) { $0 - $1.width - Self.gap } }
@@ -97,7 +97,7 @@ struct Table {
         // What has become free is given back to the column that was cut.
         for place in layout.indices where columns[layout[place].column].need == .shrinks {
             let column = layout[place].column
-            let wanted = cells.reduce(0) { max($0, Self.width($1[column])) }
+            let wanted = cells.reduce(0) { max($0, $1[column].columnCount) }
             layout[place].width = min(wanted, layout[place].width + max(0, spare()))
         }
         shrink(1)
@@ -105,11 +105,6 @@ struct Table {
     }
 
     private static func fit(_ cell: String, _ width: Int) -> String {
-        Self.width(cell) <= width ? cell : cell.prefix(max(0, width - 1)) + "…"
-    }
-
-    /// How many columns of a terminal a cell takes: characters, which are bytes in nearly all.
-    private static func width(_ cell: String) -> Int {
-        cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count
+        cell.columnCount <= width ? cell : cell.fitting(max(0, width - 1)) + "…"
     }
 }

@@ -28,11 +28,10 @@ extension ReportPage.Guest {
     }
 
     private var summary: String {
-        let memory = checkpoints.reduce(0) { $0 + $1.memoryByteCount }
         let current = checkpoints.last?.memoryByteCount.asByteCount ?? "no memory"
         return "\(checkpoints.count.counted("checkpoint")) of \(current) each, "
             + "\(storedByteCount.asByteCount) stored, "
-            + "ratio \(ReportPage.ratio(memory, storedByteCount))."
+            + "ratio \(ReportPage.ratio(checkpoints.memoryByteCount, storedByteCount))."
     }
 
     private func writeTimelines(_ page: inout HTMLWriter) {
@@ -59,7 +58,7 @@ extension ReportPage.Guest {
                 }, marks: Timeline.byteMarks
             ).write(&pair)
             Timeline(
-                title: "Pages changed since the one before",
+                title: "Pages changed since the parent",
                 bars: drawn.map { checkpoint in
                     let value = checkpoint.pages.changed
                     return Timeline.Bar(checkpoint, value, value.counted("page"))

@@ -52,18 +52,23 @@ struct HTMLWriter {
     }
 
     /// A text as HTML shows it; labels come from files and must not command a browser either.
+    ///
+    /// Scalar by scalar, as a browser reads: with an accent behind it, a quotation mark is another
+    /// character to Swift, and still the end of an attribute.
     private static func escaped(_ text: String) -> String {
         let text = text.printable
         guard text.utf8.contains(where: { "&<>\"'".utf8.contains($0) }) else { return text }
-        return text.reduce(into: "") { escaped, character in
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.append(character)
+        var escaped = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": escaped.append(contentsOf: "&amp;".unicodeScalars)
+            case "<": escaped.append(contentsOf: "&lt;".unicodeScalars)
+            case ">": escaped.append(contentsOf: "&gt;".unicodeScalars)
+            case "\"": escaped.append(contentsOf: "&quot;".unicodeScalars)
+            case "'": escaped.append(contentsOf: "&#39;".unicodeScalars)
+            default: escaped.append(scalar)
             }
         }
+        return String(escaped)
     }
 }

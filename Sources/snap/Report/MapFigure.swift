@@ -8,6 +8,7 @@ extension MemoryMap {
     /// How many cells a row has, and how many rows there are at most.
     static let figureColumnCount = 64
     private static let figureRowCountMax = 40
+    private static let figureCountMax = 16
 
     /// How many cells a block is to have for a figure.
     static var figureCellCountMax: Int { figureColumnCount * figureRowCountMax }
@@ -26,7 +27,7 @@ extension MemoryMap {
             let rest = blocks.count - drawnBlocks.count
             if rest > 0 {
                 section.element(
-                    "p", "\(rest.counted("RAM block")) of less than a row not drawn.",
+                    "p", "\(rest.counted("smaller RAM block")) not drawn.",
                     ["class": "note"])
             }
         }
@@ -35,7 +36,7 @@ extension MemoryMap {
     /// The blocks that fill a row: ROMs and the like would be many lines of nothing.
     private var drawnBlocks: [Block] {
         let long = blocks.filter { $0.cells.count > Self.figureColumnCount }
-        return long.isEmpty ? blocks : long
+        return Array((long.isEmpty ? blocks : long).prefix(Self.figureCountMax))
     }
 
     private func writeLegend(_ page: inout HTMLWriter) {
@@ -67,8 +68,8 @@ private enum CellKind: String, CaseIterable {
         switch self {
         case .zero: "zero"
         case .unchanged: "unchanged"
-        case .delta: "changed, stored as a difference"
-        case .stored: "changed, stored whole"
+        case .delta: "stored as a difference"
+        case .stored: "stored whole"
         }
     }
 }

@@ -70,9 +70,9 @@ struct ReportPage {
 
     private func writeTotals(_ page: inout HTMLWriter) {
         let checkpoints = guests.flatMap(\.checkpoints)
-        let memory = checkpoints.reduce(0) { $0 + $1.memoryByteCount }
-        let stored = guests.reduce(0) { $0 + $1.storedByteCount }
-        let unchanged = checkpoints.reduce(0) { $0 + $1.pages.unchanged }
+        let memory = checkpoints.memoryByteCount
+        let stored = guests.reduce(0) { $0.addingClamped($1.storedByteCount) }
+        let unchanged = checkpoints.reduce(0) { $0.addingClamped($1.pages.unchanged) }
         page.element("section", ["aria-labelledby": "totals"]) { section in
             section.element("h2", "Totals", ["id": "totals"])
             section.element("dl", ["class": "cards"]) { cards in
@@ -82,8 +82,8 @@ struct ReportPage {
                 cards.card("Stored", stored.asByteCount, "in all files")
                 cards.card("Ratio", Self.ratio(memory, stored), "memory to stored")
                 cards.card(
-                    "Shared", (unchanged * Page.byteCount).asByteCount,
-                    "unchanged since the checkpoint before")
+                    "Shared", unchanged.multipliedClamped(by: Page.byteCount).asByteCount,
+                    "unchanged since their parents")
             }
         }
     }
@@ -119,6 +119,11 @@ struct ReportPage {
             }
         }
     }
+}
+
+extension Sequence<Checkpoint> {
+    /// The length of the memory of all of them together, in bytes.
+    var memoryByteCount: Int { reduce(0) { $0.addingClamped($1.memoryByteCount) } }
 }
 
 extension HTMLWriter {

@@ -5,7 +5,7 @@ enum ReportStyle {
         :root {
           --paper: #fff; --card: #f4f6f8; --ink: #1b232c; --quiet: #55616e; --line: #d5dbe1;
           --link: #0b5cad; --full: #7a3e9d; --incremental: #2f7fbf;
-          --zero: #eef1f4; --unchanged: #a9b8c8; --delta: #d98e04; --stored: #b3261e;
+          --zero: #eef1f4; --unchanged: #8493a5; --delta: #b87a00; --stored: #941b12;
         }
         @media (prefers-color-scheme: dark) {
           :root {
@@ -56,7 +56,10 @@ enum ReportStyle {
         .mark { position: absolute; left: 0; right: 0; border-top: 1px dashed var(--line); }
         .mark span { position: absolute; right: 0; bottom: 0; font-size: .75rem; }
         .ends { margin: .2rem 0 0; font-size: .8rem; }
-        .full { fill: var(--full); background: var(--full); }
+        .full {
+          fill: var(--full); background: var(--full); stroke: var(--ink); stroke-width: 2;
+          vector-effect: non-scaling-stroke;
+        }
         .incremental { fill: var(--incremental); background: var(--incremental); }
         .cells { background: var(--paper); border: 1px solid var(--line); }
         .cells svg { display: block; width: 100%; height: auto; }
@@ -70,7 +73,7 @@ enum ReportStyle {
         .unchanged { fill: var(--unchanged); background: var(--unchanged); }
         .delta { fill: var(--delta); background: var(--delta); }
         .stored { fill: var(--stored); background: var(--stored); }
-        .s1 { fill-opacity: .5; } .s2 { fill-opacity: .75; }
+        .s1 { fill-opacity: .65; } .s2 { fill-opacity: .85; }
         summary { cursor: pointer; padding: .4rem 0; }
         @media print { .scroll { overflow: visible; } }
 

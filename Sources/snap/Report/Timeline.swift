@@ -112,7 +112,7 @@ struct Timeline {
     /// The value at the top: the highest bar and a little more.
     private var top: Int {
         let highest = bars.reduce(0) { max($0, $1.value) }
-        return max(highest * 2, (marks.first?.value ?? 1) * 4)
+        return max(highest.multipliedClamped(by: 2), (marks.first?.value ?? 1) * 4)
     }
 
     /// How high a value stands, 0 to 100.
@@ -120,6 +120,7 @@ struct Timeline {
         let bottom = Double(marks.first?.value ?? 1) / 2
         guard value > 0 else { return 0 }
         let share = log(max(Double(value), bottom) / bottom) / log(Double(top) / bottom)
-        return share * Self.height
+        // The least is to be seen, too.
+        return max(1, share * Self.height)
     }
 }
