@@ -17,6 +17,7 @@ public struct Terminal: Sendable, Equatable {
     public let hasColor: Bool
 
     private static let usualColumnCount = 80
+    private static let columnCountMax = 10_000
 
     /// Looks whether a stream is a terminal, and at its size.
     ///
@@ -31,7 +32,8 @@ public struct Terminal: Sendable, Equatable {
         guard isatty(stream.rawValue) == 1 else { return nil }
         let given = environment["COLUMNS"].flatMap { Int($0) } ?? 0
         let found = Int(snap_terminal_columns(stream.rawValue))
-        columnCount = found > 0 ? found : given > 0 ? given : Self.usualColumnCount
+        let known = found > 0 ? found : given > 0 ? given : Self.usualColumnCount
+        columnCount = min(known, Self.columnCountMax)
         hasColor = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
     }
 }

@@ -52,6 +52,7 @@ struct Snap: ParsableCommand {
 enum Main {
     /// Runs the command and exits with the status that snap(1) lists.
     static func main() {
+        StandardStreams.ensure()
         Interruption.install()
         let isJSON = CommandLine.arguments.contains("--json")
         let arguments = Array(CommandLine.arguments.dropFirst())
