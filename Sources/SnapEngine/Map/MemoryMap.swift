@@ -13,8 +13,10 @@ package struct PageKinds: Sendable, Equatable {
     package var zero = 0
     /// Pages that lie in another checkpoint's file: they have not changed since.
     package var unchanged = 0
-    /// Pages that this checkpoint stored as a difference from an older one. Of these and of the
-    /// next, some may be unchanged: those that it stored anew to let go of an old file.
+    /// Pages that this checkpoint stored as a difference from an older one.
+    ///
+    /// Of these and of the next, some may be unchanged: those that it stored anew to let go of an
+    /// old file.
     package var delta = 0
     /// Pages that this checkpoint stored whole.
     package var stored = 0

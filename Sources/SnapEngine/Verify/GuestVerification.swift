@@ -7,8 +7,9 @@ import SystemPackage
 
 /// One guest's checkpoints while they are checked.
 struct GuestVerification {
-    /// What a checkpoint's savevm file says. The files themselves are not kept open: a guest may
-    /// have ten thousand.
+    /// What a checkpoint's savevm file says.
+    ///
+    /// The files themselves are not kept open: a guest may have ten thousand.
     private struct Opened {
         let verdict: Int
         let path: FilePath
