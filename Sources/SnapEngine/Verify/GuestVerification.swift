@@ -80,8 +80,11 @@ struct GuestVerification {
                 verdict: verdicts.count, path: file.path, pages: file.description.pages,
                 blocks: try file.blocks(), references: try file.references())
             let sections = try checkDeviceState(of: file, &verdict)
+            let mismatch = try mismatch(of: file, sections, with: row)
+            // Looked at last: a deletion takes the name away first, and then the row.
             if try isDeleted(number) { return }
-            try compare(file, sections, with: row)
+            if let mismatch { damage.append(mismatch) }
+            if index != nil && row == nil { unlisted.append(number) }
             present[number] = file.reference.id
             opened.append(open)
         } catch {
@@ -121,28 +124,23 @@ struct GuestVerification {
         }
     }
 
-    /// Compares what the index says of a checkpoint with what its files say.
-    private mutating func compare(
-        _ file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
-    ) throws(SnapError) {
-        guard let index else { return }
-        guard let row else {
-            unlisted.append(file.header.number)
-            return
-        }
-        guard let sections else { return }
+    /// What is wrong with what the index says of a checkpoint, compared with what its files say;
+    /// nil if nothing is, or nothing can be compared.
+    private func mismatch(
+        of file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
+    ) throws(SnapError) -> SnapError? {
+        guard let index, let row, let sections else { return nil }
         let expected = try IndexedCheckpoint(file, sections)
         do throws(SnapError) {
-            guard try index.indexed(row) != expected else { return }
-            damage.append(
-                SnapError(
-                    .damaged, "says other things of \(row.reference) than its files",
-                    path: index.path, hint: "snap reindex makes the index anew from the files"))
+            if try index.indexed(row) == expected { return nil }
         } catch {
             // A row that cannot be read costs no checkpoint.
             guard error.code == .damaged else { throw error }
-            damage.append(error)
+            return error
         }
+        return SnapError(
+            .damaged, "says other things of \(row.reference) than its files", path: index.path,
+            hint: "snap reindex makes the index anew from the files")
     }
 
     /// Warns of whole files that the index does not know even now.
