@@ -83,9 +83,8 @@ extension PageDiff.Outcome {
         var text = table.rows.isEmpty ? "" : table.text(on: terminal)
         if gap > 0 {
             text +=
-                "\(gaps.runCount.grouped) ranges, shown as one where less than "
-                + "\((gap * Page.byteCount + Page.byteCount).asByteCount) apart; "
-                + "--all shows each\n"
+                "\(gaps.runCount.grouped) ranges, shown as one where at most "
+                + "\((gap * Page.byteCount).asByteCount) apart; --all shows each\n"
         }
         return text + summary
     }
