@@ -18,6 +18,10 @@ extension MemoryMap {
         page.element("section", ["class": "map"]) { section in
             section.element("h3", "Memory of \(checkpoint.reference)")
             writeLegend(&section)
+            section.element(
+                "p",
+                "A cell shows the most that happened in it, the stronger the more of its pages.",
+                ["class": "note"])
             for block in drawnBlocks {
                 section.element("figure") { figure in
                     figure.element("figcaption", block.caption)
