@@ -18,7 +18,7 @@ struct ImageUpdate {
         let changed: PageSet
     }
 
-    private let source: RestoreSource
+    private let source: StoredMemory
     private let jobs: Int
     private let differences: [Difference]
 
@@ -36,7 +36,7 @@ struct ImageUpdate {
     /// - Throws: `.damaged` if a page that differs cannot be read; `.inputDamaged` if the file
     ///   shrinks; `.inputOutput`, `.interrupted`.
     init(
-        comparing image: borrowing MemoryImage, with source: RestoreSource,
+        comparing image: borrowing MemoryImage, with source: StoredMemory,
         _ digestKey: DigestKey, jobs: Int, _ progress: WorkProgress
     ) throws(SnapError) {
         progress.begin(.comparing, of: source.byteCount)

@@ -144,7 +144,7 @@ package struct Restore: Sendable {
 
     /// Updates a file in place and writes the device state; returns how many pages differed.
     private func update(
-        _ path: FilePath, from source: RestoreSource, _ identity: StoreIdentity,
+        _ path: FilePath, from source: StoredMemory, _ identity: StoreIdentity,
         _ devices: inout DeviceStateOutput?, _ calls: SystemCalls
     ) throws(SnapError) -> Int {
         let image = try Self.openInPlace(path, byteCount: source.byteCount, calls)

@@ -6,7 +6,7 @@ import Synchronization
 
 /// A checkpoint as one QEMU stream: its pages where the RAM was, all else as it was kept.
 struct StreamSource: ~Copyable {
-    private let ram: RestoreSource
+    private let ram: StoredMemory
     private let devices: DeviceStateFile
     private let sections: [StoredSection]
 
@@ -21,7 +21,7 @@ struct StreamSource: ~Copyable {
     ///   - guest: The guest's directory in the store.
     /// - Throws: `.notFound` if it has none, `.damaged`, `.permission` or `.inputOutput`.
     init(
-        _ ram: RestoreSource, of checkpoint: SavevmFile, in guest: Directory
+        _ ram: StoredMemory, of checkpoint: SavevmFile, in guest: Directory
     ) throws(SnapError) {
         let devices = try DeviceStateFile(of: checkpoint, in: guest)
         guard let state = devices.files.first(where: { $0.kind == .stream }),

@@ -10,7 +10,7 @@ struct CheckpointMemory: ~Copyable {
     /// Its savevm file.
     let file: SavevmFile
     /// Its RAM.
-    let source: RestoreSource
+    let source: StoredMemory
     /// The guest's directory.
     let guest: GuestDirectory
     private let lock: FileLock?
@@ -33,7 +33,7 @@ struct CheckpointMemory: ~Copyable {
         let checkpoint = try CheckpointReference.number(named.guest, named.number)
             .resolve(in: store.index)
         let file = try guest.savevm(of: checkpoint)
-        let source = RestoreSource(
+        let source = StoredMemory(
             blocks: try file.blocks(),
             files: SavevmFiles(in: guest.directory, try file.references()))
         self.checkpoint = checkpoint
