@@ -11,6 +11,14 @@ package struct PageTablePair: ~Copyable {
         package let before: [Location]
         /// Where the second has them.
         package let after: [Location]
+        fileprivate let sharesFiles: Bool
+
+        /// Whether a page is one and the same in both.
+        ///
+        /// - Parameter page: Which page of the unit.
+        package func isShared(_ page: Int) -> Bool {
+            before[page] == after[page] && (sharesFiles || before[page] == .zero)
+        }
     }
 
     private let table: PageTable
@@ -48,7 +56,7 @@ package struct PageTablePair: ~Copyable {
             defer { unit += 1 }
             return Difference(
                 unit: unit, before: try before.locations(level: 0, inTable: unit),
-                after: try after.locations(level: 0, inTable: unit))
+                after: try after.locations(level: 0, inTable: unit), sharesFiles: sharesFiles)
         }
         return nil
     }
@@ -67,14 +75,5 @@ package struct PageTablePair: ~Copyable {
             return min(table.firstUnit(level: level, index: index + 1), table.unitCount)
         }
         return nil
-    }
-
-    /// Whether two locations of a difference are one and the same page.
-    ///
-    /// - Parameters:
-    ///   - before: Where the first has the page.
-    ///   - after: Where the second has it.
-    package func isShared(_ before: Location, _ after: Location) -> Bool {
-        before == after && (sharesFiles || before == .zero)
     }
 }

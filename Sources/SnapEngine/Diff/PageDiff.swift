@@ -121,19 +121,11 @@ package struct PageDiff: Sendable {
         try OrderedPipeline.run(
             jobs: jobs,
             next: { () throws(SnapError) in
-                try pair.withLock { pair throws(SnapError) in
-                    try pair.next().map { difference in
-                        let isShared = difference.before.indices.map {
-                            pair.isShared(difference.before[$0], difference.after[$0])
-                        }
-                        return (difference, isShared)
-                    }
-                }
+                try pair.withLock { pair throws(SnapError) in try pair.next() }
             },
             makeWorker: { LocationComparer(before, after, digestKey) },
-            work: {
-                (worker, item: (PageTablePair.Difference, [Bool]), _) throws(SnapError) in
-                try worker.compare(item.0, isShared: item.1)
+            work: { (worker, difference: PageTablePair.Difference, _) throws(SnapError) in
+                try worker.compare(difference)
             },
             deliver: { unit in
                 progress.advance(by: Unit.byteCount)
@@ -198,14 +190,15 @@ private struct LocationComparer: ~Copyable {
     }
 
     mutating func compare(
-        _ difference: PageTablePair.Difference, isShared: [Bool]
+        _ difference: PageTablePair.Difference
     ) throws(SnapError) -> PageDiff.ChangedUnit {
         var unit = PageDiff.ChangedUnit(index: difference.unit)
         var left = difference.before
         var right = difference.after
-        for page in left.indices where isShared[page] || left[page] == .zero || right[page] == .zero
-        {
-            if !isShared[page] {
+        for page in left.indices {
+            let isShared = difference.isShared(page)
+            guard isShared || left[page] == .zero || right[page] == .zero else { continue }
+            if !isShared {
                 unit.pages.insert(page)
                 if left[page] == .zero { unit.filled.insert(page) }
                 if right[page] == .zero { unit.cleared.insert(page) }
