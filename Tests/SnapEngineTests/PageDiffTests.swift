@@ -98,8 +98,9 @@ struct PageDiffTests {
             image.edit(300, &generator)
             checkpoints.append(try store.save(image))
             let map = try MemoryMap(
-                of: .number(store.guest, checkpoints.count), in: store.path,
-                cellCountMax: cellCountMax, jobs: 2, patience: .zero, WorkProgress(), .kernel)
+                of: .number(store.guest, checkpoints.count),
+                in: try Store(reading: store.path, patience: .zero, .kernel),
+                cellCountMax: cellCountMax, jobs: 2, patience: .zero, WorkProgress())
             let counts = try #require(checkpoints.last).pages
             #expect(map.kinds.zero == counts.zero && map.kinds.delta == counts.delta)
             #expect(map.kinds.unchanged == counts.unchanged)

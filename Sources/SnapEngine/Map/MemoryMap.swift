@@ -5,7 +5,7 @@ package import GuestMemory
 import SavevmFormat
 package import SnapSystem
 import Synchronization
-package import SystemPackage
+import SystemPackage
 
 /// What became of the pages of a stretch of memory.
 package struct PageKinds: Sendable, Equatable {
@@ -79,19 +79,17 @@ package struct MemoryMap: Sendable {
     ///
     /// - Parameters:
     ///   - reference: Which checkpoint.
-    ///   - store: The store's directory.
+    ///   - store: The store.
     ///   - cellCountMax: How many cells a block gets at most, at least 1.
     ///   - jobs: How many workers, at least 1.
     ///   - patience: How long to wait for a lock.
     ///   - progress: Where it tells how far it has come.
-    ///   - calls: The seam.
     /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged`, `.unsupported`,
     ///   `.busy`, `.permission`, `.inputOutput`, `.interrupted`.
     package init(
-        of reference: CheckpointReference, in store: FilePath, cellCountMax: Int, jobs: Int,
-        patience: Duration, _ progress: WorkProgress, _ calls: SystemCalls
+        of reference: CheckpointReference, in store: borrowing Store, cellCountMax: Int,
+        jobs: Int, patience: Duration, _ progress: WorkProgress
     ) throws(SnapError) {
-        let store = try Store(reading: store, patience: patience, calls)
         let memory = try CheckpointMemory(reference, in: store, patience: patience)
         let source = memory.source
         let number = memory.checkpoint.number

@@ -34,12 +34,13 @@ struct MapCommand: ParsableCommand {
 
     func run() throws {
         let reference = try CheckpointReference(parsing: reference)
-        let store = try common.storePath()
+        let store = try Store(
+            reading: common.storePath(), patience: common.patience, .kernel)
         let columnCount = MemoryMap.columnCount(on: .output)
         let map = try common.showingProgress(of: "\(reference)") { (progress) throws(SnapError) in
             try MemoryMap(
                 of: reference, in: store, cellCountMax: columnCount * Self.rowCountMax,
-                jobs: jobs.count, patience: common.patience, progress, .kernel)
+                jobs: jobs.count, patience: common.patience, progress)
         }
         try Report.result(
             common.json

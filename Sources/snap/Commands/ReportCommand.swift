@@ -110,7 +110,7 @@ struct ReportCommand: ParsableCommand {
             rest = rest.dropFirst(own.count)
             var guest = ReportPage.Guest(
                 name: name, checkpoints: own, storedByteCount: try store.byteCount(of: name))
-            try draw(&guest, in: path, progress)
+            try draw(&guest, in: store, progress)
             guests.append(guest)
         }
         return guests
@@ -119,7 +119,7 @@ struct ReportCommand: ParsableCommand {
     /// Draws the memory of a guest's newest checkpoints; one that is damaged takes nothing from
     /// the rest of the page.
     private func draw(
-        _ guest: inout ReportPage.Guest, in store: FilePath, _ progress: WorkProgress
+        _ guest: inout ReportPage.Guest, in store: borrowing Store, _ progress: WorkProgress
     ) throws(SnapError) {
         do throws(SnapError) {
             for checkpoint in guest.checkpoints.suffix(maps).reversed() {
@@ -127,7 +127,7 @@ struct ReportCommand: ParsableCommand {
                     try MemoryMap(
                         of: .number(guest.name, checkpoint.number), in: store,
                         cellCountMax: MemoryMap.figureCellCountMax, jobs: jobs.count,
-                        patience: common.patience, progress, .kernel))
+                        patience: common.patience, progress))
             }
         } catch {
             switch error.code {
