@@ -15,8 +15,18 @@ enum {
     snap_seek_data = 3, /* SEEK_DATA, lseek(2) */
     snap_seek_hole = 4, /* SEEK_HOLE, lseek(2) */
     snap_o_tmpfile = 020000000, /* O_TMPFILE without its O_DIRECTORY, open(2) */
+    snap_o_path = 010000000, /* O_PATH, open(2) */
     snap_at_symlink_follow = 0x400, /* AT_SYMLINK_FOLLOW, linkat(2) */
 };
+
+/* fstatfs(2): Glibc's module does not have it. On 64-bit Linux the type is the first long of 120
+   bytes. -1 on failure. */
+struct statfs;
+extern int fstatfs(int descriptor, struct statfs *status);
+static inline long snap_file_system_type(int descriptor) {
+    long status[32] = {0};
+    return fstatfs(descriptor, (struct statfs *)status) == 0 ? status[0] : -1;
+}
 
 /* unix(7), cmsg(3): Swift does not see the macros that lay a control message out. */
 struct snap_descriptor_message {

@@ -33,13 +33,16 @@ package final class CheckpointIndex {
         configuration.busyMode = .timeout(Self.busySeconds)
         configuration.prepareDatabase { database in
             if isWritable {
-                // A save that exited 0 survives power loss, and a reader needs no -shm file.
+                // A save that exited 0 survives power loss, and a reader needs no -shm file. EXTRA
+                // syncs the directory when the journal is gone: FULL does not, and a journal that
+                // comes back after a power cut rolls the last rows back.
                 try database.execute(
-                    sql: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL")
+                    sql: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA")
             }
         }
         self.path = path
         self.calls = calls
+        try Self.checkKinds(path, calls)
         queue = try Self.translating(path) {
             try DatabaseQueue(path: path.string, configuration: configuration)
         }
@@ -57,6 +60,28 @@ package final class CheckpointIndex {
         guard version > 0 || isWritable else {
             throw SnapError(.damaged, "has no tables", path: path, hint: Self.hint)
         }
+    }
+
+    /// Refuses what SQLite would wait for: a FIFO in the place of one of its files.
+    private static func checkKinds(
+        _ path: FilePath, _ calls: SystemCalls
+    ) throws(SnapError) {
+        let (directory, name) = try Directory.holding(path, calls)
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            guard let status = try directory.status(of: name + suffix),
+                status.kind != .regular
+            else { continue }
+            throw SnapError(
+                .damaged, "is \(status.kind.rawValue), expected a regular file",
+                path: directory.file(name + suffix))
+        }
+    }
+
+    /// Whether writes wait for the disk at each step that matters: PRAGMA synchronous, 3 is EXTRA.
+    ///
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func synchronousLevel() throws(SnapError) -> Int {
+        try read { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? 0 }
     }
 
     /// Whether the schema is older than this snap's.

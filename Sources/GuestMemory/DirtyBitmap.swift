@@ -25,11 +25,8 @@ public struct DirtyBitmap: ~Copyable, Sendable {
     public init(
         _ path: FilePath, of block: RAMBlock, _ calls: SystemCalls
     ) throws(SnapError) {
-        let file = try File(reading: path, calls)
+        let file = try File(input: path, calls)
         let status = try file.status()
-        guard status.kind == .regular else {
-            throw SnapError(.notFound, "is not a regular file", path: path)
-        }
         let pageCount = block.pageCount
         let exact = (pageCount + 7) / 8
         let padded = (pageCount + 63) / 64 * 8

@@ -12,6 +12,8 @@ public struct MemoryImage: Sendable {
     private let start: Int
     /// How long the file is meant to be.
     private let fileByteCount: Int
+    /// Whether what the file system calls a hole is zero for sure.
+    private let trustsHoles: Bool
 
     /// Opens a raw memory image: a file that is one RAM block.
     ///
@@ -26,7 +28,7 @@ public struct MemoryImage: Sendable {
         raw path: FilePath, name: String = "", guestPhysicalAddress: UInt64? = nil,
         _ calls: SystemCalls
     ) throws(SnapError) {
-        try self.init(try File(reading: path, calls), name, guestPhysicalAddress)
+        try self.init(try File(input: path, calls), name, guestPhysicalAddress)
     }
 
     /// Opens a raw memory image that is there already, to write to it.
@@ -44,9 +46,6 @@ public struct MemoryImage: Sendable {
     ) throws(SnapError) {
         let path = file.path
         let status = try file.status()
-        guard status.kind == .regular else {
-            throw SnapError(.notFound, "is not a regular file", path: path)
-        }
         guard status.byteCount > 0, status.byteCount % Page.byteCount == 0,
             status.byteCount <= RAMBlock.byteCountMax
         else {
@@ -57,6 +56,8 @@ public struct MemoryImage: Sendable {
         }
         block = RAMBlock(
             name: name, byteCount: status.byteCount, guestPhysicalAddress: guestPhysicalAddress)
+        // Elsewhere a hole may hide what a guest has written, and everything is read.
+        trustsHoles = try file.fileSystem()?.reportsDirtyPagesAsData ?? false
         shared = SharedFile(file)
         start = 0
         fileByteCount = status.byteCount
@@ -69,8 +70,13 @@ public struct MemoryImage: Sendable {
     ///   - shared: The file.
     ///   - start: Where in the file it begins, in bytes, a multiple of a page.
     ///   - fileByteCount: The file's length in bytes.
-    init(_ block: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int) {
+    ///   - trustsHoles: Whether what the file system calls a hole is zero for sure.
+    init(
+        _ block: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int,
+        trustsHoles: Bool
+    ) {
         self.block = block
+        self.trustsHoles = trustsHoles
         self.shared = shared
         self.start = start
         self.fileByteCount = fileByteCount
@@ -84,8 +90,13 @@ public struct MemoryImage: Sendable {
             RAMBlock(
                 name: name, byteCount: block.byteCount,
                 guestPhysicalAddress: block.guestPhysicalAddress), in: shared, at: start,
-            fileByteCount: fileByteCount)
+            fileByteCount: fileByteCount, trustsHoles: trustsHoles)
     }
+
+    /// The file system that holds the file; nil if it is none that is treated in its own way.
+    ///
+    /// - Throws: `.inputOutput`.
+    public func fileSystem() throws(SnapError) -> FileSystemType? { try shared.file.fileSystem() }
 
     /// The number that the file has in its file system.
     ///
@@ -153,14 +164,11 @@ public struct MemoryImage: Sendable {
     /// - Parameters:
     ///   - cursor: Where to go on; parts are asked for in ascending order.
     ///   - end: Where the part ends, in bytes from the block's start.
-    /// - Returns: Runs of whole pages outside of which the part is a hole, ascending.
-    /// - Throws: `.inputOutput`.
-    public func dataRuns(
-        advancing cursor: inout DataCursor, to end: Int
-    ) throws(SnapError) -> [Range<Int>] {
+    /// - Returns: Runs of whole pages outside of which the part reads as zeros, ascending.
+    public func dataRuns(advancing cursor: inout DataCursor, to end: Int) -> [Range<Int>] {
         var runs: [Range<Int>] = []
         while cursor.offset < end {
-            if cursor.offset >= cursor.data.upperBound { try findData(&cursor) }
+            if cursor.offset >= cursor.data.upperBound { findData(&cursor) }
             let start = max(cursor.offset, cursor.data.lowerBound)
             guard start < end else { break }
             let stop = min(end, cursor.data.upperBound)
@@ -171,14 +179,20 @@ public struct MemoryImage: Sendable {
         return runs
     }
 
-    private func findData(_ cursor: inout DataCursor) throws(SnapError) {
-        guard let first = try shared.file.nextData(from: start + cursor.offset),
+    private func findData(_ cursor: inout DataCursor) {
+        guard trustsHoles else {
+            cursor.data = 0..<block.byteCount
+            return
+        }
+        guard let first = shared.file.nextData(from: start + cursor.offset),
             first < start + block.byteCount
         else {
             cursor.data = block.byteCount..<Int.max
             return
         }
-        let end = try shared.file.nextHole(from: first) - start
+        // A hole that cannot be looked for, or was found before the data, is none.
+        let hole = shared.file.nextHole(from: first) ?? Int.max
+        let end = hole > first ? min(hole - start, block.byteCount) : block.byteCount
         let pages =
             (first - start) / Page.byteCount..<(end + Page.byteCount - 1) / Page.byteCount
         cursor.data = pages.lowerBound * Page.byteCount..<pages.upperBound * Page.byteCount

@@ -39,12 +39,12 @@ public struct MemoryStage: ~Copyable {
         try shared.file.setLength(byteCount)
     }
 
-    /// Puts pages in their place, over what is there.
+    /// Puts bytes in their place, over what is there.
     ///
     /// - Parameters:
-    ///   - bytes: Whole pages, at most a unit.
+    ///   - bytes: The bytes, at most a unit.
     ///   - block: Which block.
-    ///   - offset: Where in the block, in bytes, a multiple of a page; all of them inside it.
+    ///   - offset: Where in the block, in bytes; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
     public mutating func write(
         _ bytes: RawSpan, block: Int, at offset: Int
@@ -60,12 +60,12 @@ public struct MemoryStage: ~Copyable {
         note(place)
     }
 
-    /// Makes pages zero.
+    /// Makes bytes zero.
     ///
     /// - Parameters:
-    ///   - byteCount: How many bytes, whole pages.
+    ///   - byteCount: How many bytes.
     ///   - block: Which block.
-    ///   - offset: Where in the block, in bytes, a multiple of a page; all of them inside it.
+    ///   - offset: Where in the block, in bytes; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
     public mutating func clear(
         byteCount: Int, block: Int, at offset: Int
@@ -77,12 +77,12 @@ public struct MemoryStage: ~Copyable {
         try shared.file.clear(place)
     }
 
-    /// Reads pages as they are now.
+    /// Reads bytes as they are now.
     ///
     /// - Parameters:
-    ///   - target: Where their bytes go, whole pages.
+    ///   - target: Where they go.
     ///   - block: Which block.
-    ///   - offset: Where in the block, in bytes, a multiple of a page; all of them inside it.
+    ///   - offset: Where in the block, in bytes; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
     public mutating func read(
         into target: inout MutableRawSpan, block: Int, at offset: Int
@@ -99,8 +99,10 @@ public struct MemoryStage: ~Copyable {
     /// - Throws: `.inputOutput` or `.interrupted`.
     public consuming func finish() throws(SnapError) -> [MemoryImage] {
         try settle()
+        let trustsHoles = try shared.file.fileSystem()?.reportsDirtyPagesAsData ?? false
         return zip(blocks, starts).map { block, start in
-            MemoryImage(block, in: shared, at: start, fileByteCount: byteCount)
+            MemoryImage(
+                block, in: shared, at: start, fileByteCount: byteCount, trustsHoles: trustsHoles)
         }
     }
 
@@ -126,15 +128,20 @@ public struct MemoryStage: ~Copyable {
     }
 
     private mutating func note(_ place: Range<Int>) {
-        for page in place.lowerBound / Page.byteCount..<place.upperBound / Page.byteCount {
+        for page in Self.pages(of: place) {
             written[page / Unit.pageCount, default: PageSet()].insert(page % Unit.pageCount)
         }
     }
 
     private func isWritten(_ place: Range<Int>) -> Bool {
-        let pages = place.lowerBound / Page.byteCount..<place.upperBound / Page.byteCount
-        return pages.contains { page in
+        Self.pages(of: place).contains { page in
             written[page / Unit.pageCount]?.contains(page % Unit.pageCount) ?? false
         }
+    }
+
+    /// The pages of the file that some bytes lie in: a target's page may be smaller.
+    private static func pages(of place: Range<Int>) -> Range<Int> {
+        let end = (place.upperBound + Page.byteCount - 1) / Page.byteCount
+        return place.lowerBound / Page.byteCount..<end
     }
 }

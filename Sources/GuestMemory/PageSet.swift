@@ -5,6 +5,16 @@ public struct PageSet: Sendable, Equatable {
     /// No page.
     public init() {}
 
+    /// The first pages of a unit.
+    ///
+    /// - Parameter pageCount: How many, at most 512.
+    public init(first pageCount: Int) {
+        for word in words.indices {
+            let count = min(64, max(0, pageCount - word * 64))
+            words[word] = count == 0 ? 0 : UInt64.max >> UInt64(64 - count)
+        }
+    }
+
     /// Whether it has no page.
     public var isEmpty: Bool { words == SIMD8(repeating: 0) }
 

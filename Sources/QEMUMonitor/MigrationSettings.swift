@@ -68,6 +68,15 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
                 tlsCredentials: nil))
     }
 
+    /// Whether anything is in force here of changes to other settings.
+    ///
+    /// - Parameter before: The settings that `forDeviceState` was made of.
+    package func areChanged(before: MigrationSettings) -> Bool {
+        let undo = toPutBack(before: before)
+        return !undo.capabilities.isEmpty
+            || undo.parameters.maxBandwidth != parameters.maxBandwidth
+    }
+
     /// Whether a migration with these settings can only be one of device state alone: shared RAM
     /// is left out here, and was not before.
     ///

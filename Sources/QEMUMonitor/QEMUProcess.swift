@@ -1,22 +1,20 @@
 package import SnapSystem
 import SystemPackage
 
-/// The process that listens at a QMP socket, as far as it is to be seen from here.
-package struct QEMUProcess: Codable, Sendable, Equatable {
-    /// Its number; 0 if it cannot be seen.
-    let number: Int
-    /// When it began, in ticks since the machine did: numbers are used again.
-    let start: String?
-
+// What can be seen from here of the process that listens at a QMP socket.
+extension ProcessIdentity {
     /// What may be read of a file in /proc, in bytes.
     private static let byteCountMax = 1 << 24
 
-    init(_ number: Int, _ calls: SystemCalls) {
-        self.number = number
-        // proc_pid_stat(5): the 22nd field; the 2nd is a name in parentheses, with whatever in it.
-        let stat = (try? Self.read(number, "stat", calls)) ?? ""
-        let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
-        start = fields.count > 19 ? String(fields[19]) : nil
+    /// Checks that processes can be looked at.
+    ///
+    /// - Parameter calls: The seam.
+    /// - Throws: `.permission` where no /proc is mounted.
+    package static func checkVisibility(_ calls: SystemCalls) throws(SnapError) {
+        guard try Directory("/proc/self", calls).status() == nil else { return }
+        throw SnapError(
+            .permission, "is not mounted: nothing shows which files QEMU has in memory",
+            path: "/proc")
     }
 
     /// The directory in which its relative paths begin; nil if it cannot be seen.
@@ -29,17 +27,29 @@ package struct QEMUProcess: Codable, Sendable, Equatable {
     /// - Parameters:
     ///   - inode: The file's number in its file system.
     ///   - calls: The seam.
-    /// - Returns: nil if that cannot be seen (proc_pid_maps(5)), or the process is none of QEMU's
-    ///   but one that stands between, by its name.
+    /// - Returns: nil if that cannot be seen (proc_pid_maps(5)), or the process does not look like
+    ///   QEMU: it may be one that passes the connection on.
     package func maps(inode: UInt64, _ calls: SystemCalls) -> Bool? {
-        guard number > 0, let name = try? Self.read(number, "comm", calls),
-            name.contains("qemu") || name.contains("kvm"),
-            let maps = try? Self.read(number, "maps", calls), !maps.isEmpty
-        else { return nil }
-        return maps.split(separator: "\n").contains { line in
+        guard number > 0, let maps = try? Self.read(number, "maps", calls), !maps.isEmpty else {
+            return nil
+        }
+        let isMapped = maps.split(separator: "\n").contains { line in
             let fields = line.split(separator: " ", maxSplits: 5)
             return fields.count > 4 && UInt64(fields[4]) == inode
         }
+        return isMapped || looksLikeQEMU(calls) ? isMapped : nil
+    }
+
+    /// Whether the program, or the name that its process has (QEMU's `-name process=`), is one of
+    /// QEMU's.
+    private func looksLikeQEMU(_ calls: SystemCalls) -> Bool {
+        let directory = Directory(FilePath("/proc/\(number)"), calls)
+        let program = (try? directory.target(ofLink: "exe")) ?? ""
+        let names = [
+            FilePath(program).lastComponent?.string ?? "",
+            (try? Self.read(number, "comm", calls)) ?? "",
+        ]
+        return names.contains { $0.contains("qemu") || $0.contains("kvm") }
     }
 
     private static func read(

@@ -37,15 +37,17 @@ package struct QMPClient: ~Copyable {
     }
 
     /// The process that listens.
-    package let process: QEMUProcess
+    package let process: ProcessIdentity
     private let socket: LocalSocket
-    private var received: [UInt8] = []
+    private var received = JSONMessages()
     private var lastID = 0
-    /// Whether it goes on though the command was asked to end: what must be undone is undone.
-    package var endures = false
+    /// Until when what has been changed is undone, whatever signals come; nil before that.
+    ///
+    /// No wait lasts longer.
+    package var undoDeadline: ContinuousClock.Instant?
 
-    /// A line is never longer than this, in bytes.
-    private static let lineByteCountMax = 1 << 22
+    /// A message is never longer than this, in bytes.
+    private static let messageByteCountMax = 1 << 22
     /// How long QEMU may take for one command: it waits for the guest's disks.
     private static let replyPatience = Duration.seconds(300)
     /// How long it may take to say that it is there.
@@ -62,22 +64,24 @@ package struct QMPClient: ~Copyable {
     package static func connect(
         to path: FilePath, patience: Duration, _ calls: SystemCalls
     ) throws(SnapError) -> QMPClient {
-        var client = try QMPClient(LocalSocket(connectingTo: path, calls), calls)
-        try client.greet(patience: patience)
+        let deadline = ContinuousClock.now + max(patience, greetingPatience)
+        var client = try QMPClient(
+            LocalSocket(connectingTo: path, until: deadline, calls), calls)
+        try client.greet(until: deadline)
         return client
     }
 
     private init(
         _ socket: consuming LocalSocket, _ calls: SystemCalls
     ) throws(SnapError) {
-        process = QEMUProcess(try socket.peerProcess(), calls)
+        process = ProcessIdentity(try socket.peerProcess(), calls)
         self.socket = socket
     }
 
-    private mutating func greet(patience: Duration) throws(SnapError) {
+    private mutating func greet(until deadline: ContinuousClock.Instant) throws(SnapError) {
         let greeting: [UInt8]
         do throws(SnapError) {
-            greeting = try nextLine(within: max(patience, Self.greetingPatience))
+            greeting = try nextMessage(until: deadline)
         } catch let error where error.code == .busy {
             throw SnapError(
                 .busy, "QEMU sends no greeting: another client is connected, or it hangs",
@@ -117,7 +121,8 @@ package struct QMPClient: ~Copyable {
         _ command: String, _ arguments: some Encodable, passing file: borrowing File
     ) throws(SnapError) {
         let line = try line(command, arguments)
-        try socket.send(line, passing: file)
+        try socket.send(
+            line, passing: file, until: deadline(after: Self.replyPatience), endures: endures)
         _ = try reply(to: command)
     }
 
@@ -144,7 +149,9 @@ package struct QMPClient: ~Copyable {
     /// - Throws: `.interrupted` or `.inputOutput`.
     package mutating func pause() throws(SnapError) {
         do throws(SnapError) {
-            received += try socket.receive(until: .now + .milliseconds(2), endures: endures)
+            received.append(
+                try socket.receive(
+                    until: deadline(after: .milliseconds(2)), endures: endures))
         } catch let error where error.code == .busy {
             // Nothing came, and nothing had to.
         }
@@ -164,47 +171,62 @@ package struct QMPClient: ~Copyable {
         _ command: String, _ arguments: some Encodable
     ) throws(SnapError) {
         let line = try line(command, arguments)
-        try socket.send(line)
+        try socket.send(line, until: deadline(after: Self.replyPatience), endures: endures)
+    }
+
+    private var endures: Bool { undoDeadline != nil }
+
+    private func deadline(after timeout: Duration) -> ContinuousClock.Instant {
+        min(ContinuousClock.now + timeout, undoDeadline ?? ContinuousClock.now + timeout)
     }
 
     /// Waits for the reply to the last command; events, and replies to commands that were given
     /// up, are passed by.
     private mutating func reply(to command: String) throws(SnapError) -> [UInt8] {
+        // One deadline for all that comes: events alone are no answer.
+        let deadline = deadline(after: Self.replyPatience)
         while true {
-            let line = try nextLine(within: Self.replyPatience)
-            guard let head = try? JSONDecoder().decode(Head.self, from: Data(line)) else {
-                throw SnapError(
-                    .unsupported, "is no QMP socket: it says \(Self.shown(line))", path: path)
+            let message: [UInt8]
+            do throws(SnapError) { message = try nextMessage(until: deadline) } catch {
+                guard error.code == .busy else { throw error }
+                throw SnapError(.busy, "QEMU does not answer \(command)", path: path)
+            }
+            guard let head = try? JSONDecoder().decode(Head.self, from: Data(message)) else {
+                throw notQMP(message)
             }
             guard head.id == lastID else { continue }
             if let error = head.error {
                 throw SnapError(.inputOutput, "QEMU refuses \(command): \(error.desc)", path: path)
             }
-            return line
+            return message
         }
     }
 
-    private mutating func nextLine(within patience: Duration) throws(SnapError) -> [UInt8] {
-        let deadline = ContinuousClock.now + patience
+    private mutating func nextMessage(
+        until deadline: ContinuousClock.Instant
+    ) throws(SnapError) -> [UInt8] {
         while true {
-            if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = Array(received[..<end])
-                received.removeFirst(end + 1)
-                if line.allSatisfy({ $0 <= UInt8(ascii: " ") }) { continue }
-                return line
-            }
-            guard received.count <= Self.lineByteCountMax else {
-                throw SnapError(.unsupported, "is no QMP socket: a line without end", path: path)
+            do throws(JSONMessages.Foreign) {
+                if let message = try received.next() { return message }
+            } catch { throw notQMP(error.bytes) }
+            guard received.waitingByteCount <= Self.messageByteCountMax else {
+                throw SnapError(
+                    .unsupported, "is no QMP socket: a message without end", path: path)
             }
             let bytes = try socket.receive(until: deadline, endures: endures)
             guard !bytes.isEmpty else {
                 throw SnapError(.inputOutput, "QEMU has closed the connection", path: path)
             }
-            received += bytes
+            received.append(bytes)
         }
     }
 
-    private static func shown(_ line: [UInt8]) -> String {
-        String(decoding: line.prefix(100), as: UTF8.self)
+    private func notQMP(_ message: [UInt8]) -> SnapError {
+        SnapError(
+            .unsupported, "is no QMP socket: it says \(Self.shown(message))", path: path)
+    }
+
+    private static func shown(_ message: [UInt8]) -> String {
+        String(decoding: message.prefix(100), as: UTF8.self)
     }
 }

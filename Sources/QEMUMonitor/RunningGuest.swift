@@ -50,10 +50,12 @@ package struct RunningGuest: ~Copyable {
 
     /// A file behind some of the guest's RAM.
     package struct Backend: Sendable, Equatable {
-        /// The backend's id, which is the RAM block's name.
+        /// The backend's id, which is the RAM block's name, or the last part of it.
         package let name: String
         /// Where it is.
         package let path: FilePath
+        /// How many bytes of RAM QEMU has in it, from the file's start.
+        package let byteCount: Int
     }
 
     /// What tells a migration that is over from another.
@@ -68,6 +70,8 @@ package struct RunningGuest: ~Copyable {
     private static let descriptorName = "snap-device-state"
     private static let fileBackend = "child<memory-backend-file>"
     private static let backendPrefix = "child<memory-backend-"
+    /// How long QEMU may take to end a migration that has nothing left to send.
+    private static let migrationPatience = Duration.seconds(60)
 
     /// Connects to QEMU.
     ///
@@ -83,12 +87,12 @@ package struct RunningGuest: ~Copyable {
     }
 
     /// QEMU's process.
-    package var process: QEMUProcess { client.process }
+    package var process: ProcessIdentity { client.process }
 
-    /// Whether calls go on though the command was asked to end.
-    package var endures: Bool {
-        get { client.endures }
-        set { client.endures = newValue }
+    /// Until when what has been changed is undone, whatever signals come; nil before that.
+    package var undoDeadline: ContinuousClock.Instant? {
+        get { client.undoDeadline }
+        set { client.undoDeadline = newValue }
     }
 
     /// The guest's state as QEMU names it.
@@ -132,7 +136,17 @@ package struct RunningGuest: ~Copyable {
             }
             let path: String = try client.ask(
                 "qom-get", Property(path: object, property: "mem-path"))
-            backends.append(Backend(name: child.name, path: resolved(FilePath(path))))
+            // JSON has no other way to say bytes that are not UTF-8.
+            guard !path.contains("\u{fffd}") else {
+                throw SnapError(
+                    .unsupported, "the file of RAM \(child.name) has a name that is not UTF-8",
+                    path: client.path)
+            }
+            let byteCount: Int = try client.ask(
+                "qom-get", Property(path: object, property: "size"))
+            backends.append(
+                Backend(
+                    name: child.name, path: resolved(FilePath(path)), byteCount: byteCount))
         }
         guard !backends.isEmpty else {
             throw SnapError(
@@ -179,9 +193,10 @@ package struct RunningGuest: ~Copyable {
 
     /// Waits until the migration whose bytes have all been read is over.
     ///
-    /// - Throws: `.inputOutput` if it failed, and what `QMPClient.ask` throws.
+    /// - Throws: `.inputOutput` if it failed, `.busy` if it does not end, and what
+    ///   `QMPClient.ask` throws.
     package mutating func finishDeviceState() throws(SnapError) {
-        while try isMigrating() { try client.pause() }
+        try waitForMigration()
         let migration: Migration = try client.ask("query-migrate")
         guard migration.status == "completed" else {
             throw SnapError(
@@ -202,11 +217,21 @@ package struct RunningGuest: ~Copyable {
 
     /// Ends a migration that has not ended.
     ///
-    /// - Throws: As `QMPClient.execute`.
+    /// - Throws: As `QMPClient.execute`, and `.busy` if it does not end.
     package mutating func cancelMigration() throws(SnapError) {
         guard try isMigrating() else { return }
         try client.execute("migrate_cancel", QMPClient.Nothing())
-        while try isMigrating() { try client.pause() }
+        try waitForMigration()
+    }
+
+    private mutating func waitForMigration() throws(SnapError) {
+        let deadline = ContinuousClock.now + Self.migrationPatience
+        while try isMigrating() {
+            guard ContinuousClock.now < min(deadline, undoDeadline ?? deadline) else {
+                throw SnapError(.busy, "QEMU's migration does not end", path: client.path)
+            }
+            try client.pause()
+        }
     }
 
     // MARK: Settings

@@ -80,6 +80,13 @@ public struct SnapError: Error, Sendable, Equatable {
             path: path, offset: offset, errno: errno)
     }
 
+    /// The same error of another kind.
+    ///
+    /// - Parameter code: The kind of failure.
+    public func with(code: Code) -> SnapError {
+        SnapError(code, message, path: path, offset: offset, hint: hint, errno: errno)
+    }
+
     /// The same error with another hint.
     ///
     /// - Parameter hint: What the user can do about it.

@@ -25,19 +25,24 @@ struct DescriptionTests {
     private static let deep = String(repeating: "[", count: 100_000)
     private static let deepObjects = String(repeating: #"{"a":"#, count: 100_000)
 
-    private static let texts: [String] = [
+    /// Texts that are no description of devices.
+    private static let senseless: [String] = [
         "", "{", "{}", "[]", "{]", "null", "x", "{\u{7f}}", "{\"devices\": 1}",
-        #"{"devices": []}"#, #"{"devices": [1]}"#, #"{"devices": [{}]}"#,
+        #"{"devices": [1]}"#, #"{"devices": [{}]}"#,
         #"{"devices": [{"name": "a"}]}"#, "{\"devices\": \(deep)", "{" + deep, deepObjects,
         #"{"devices": [{"name": "a", "instance_id": -1}]}"#,
         #"{"devices": [{"name": "a", "instance_id": 1e99}]}"#,
-        #"{"devices": [{"name": "a", "instance_id": 0}]}"#,
+        devices(size("9223372036854775808"), size("1")), devices(size("1e999"), size("1")),
+        devices(size("18446744073709551619"), size("1")), devices(size("3.5"), size("1")),
+        devices(size("\"3\""), size("null")), devices(#""fields": {}"#, #""subsections": [{}]"#),
+    ]
+
+    /// Descriptions of the devices that are there, with wrong lengths or none.
+    private static let wrongLengths: [String] = [
         devices(size("2"), size("1")), devices(size("4"), size("1")),
         devices(size("300"), size("1")), devices(size("0"), size("0")),
         devices(size("-3"), size("-1")), devices(size("9223372036854775807"), size("1")),
-        devices(size("9223372036854775808"), size("1")), devices(size("1e999"), size("1")),
-        devices(size("18446744073709551619"), size("1")), devices(size("3.5"), size("1")),
-        devices(size("1e15"), size("1")), devices(size("\"3\""), size("null")),
+        devices(size("1e15"), size("1")), devices(size("null"), size("1")),
         devices(#""fields": [{"size": 3, "array_len": -1}]"#, size("1")),
         devices(#""fields": [{"size": 9223372036854775807, "array_len": 2}]"#, size("1")),
         devices(
@@ -46,19 +51,36 @@ struct DescriptionTests {
         devices(
             #""fields": [{"size": 9223372036854775800}], "subsections": [{"vmsd_name": "x"}]"#,
             size("1")),
-        devices(#""fields": {}"#, #""subsections": [{}]"#),
-        #"{"devices": [{"name": "b", "instance_id": 0}, {"name": "a", "instance_id": 0}]}"#,
     ]
 
-    @Test("whatever is wrong with it, footers tell the devices apart", arguments: texts.indices)
+    /// Descriptions of other devices than are there.
+    private static let others: [String] = [
+        #"{"devices": []}"#, #"{"devices": [{"name": "a", "instance_id": 0}]}"#,
+        #"{"devices": [{"name": "b", "instance_id": 0}, {"name": "a", "instance_id": 0}]}"#,
+        #"{"devices": [{"name": "a", "instance_id": 0}, {"name": "b", "instance_id": 1}]}"#,
+        devices(size("3"), size("1") + #"}, {"name": "c", "instance_id": 0"#),
+    ]
+
+    private static let readable = senseless + wrongLengths
+
+    @Test("whatever is wrong with it, footers tell the devices apart", arguments: readable.indices)
     func wrong(index: Int) throws {
         // By number, because a text of 100,000 brackets is no name for a test.
-        let json = Self.texts[index]
+        let json = Self.readable[index]
         let made = Self.stream { _ in Array(json.utf8) }
         let scratch = try Scratch()
         try ReadStream(made.bytes, in: scratch).check(made, json.prefix(80).description)
         try ReadStream(made.bytes, stagesRAM: false, in: scratch)
             .check(made, stagesRAM: false, json.prefix(80).description)
+    }
+
+    @Test("one that names other devices is refused", arguments: others)
+    func otherDevices(json: String) throws {
+        let made = Self.stream { _ in Array(json.utf8) }
+        for stagesRAM in [true, false] {
+            let outcome = try ReadOutcome(made.bytes, stagesRAM: stagesRAM, in: try Scratch())
+            #expect(outcome.error?.code == .inputDamaged, "\(json): \(outcome)")
+        }
     }
 
     @Test("text that is no UTF-8 is no description", arguments: [[0xff, 0xfe], [0xc3], [0x80]])
@@ -102,19 +124,24 @@ struct DescriptionTests {
         try ReadStream(made.bytes, in: try Scratch()).check(made, "\(count) bytes")
     }
 
-    @Test("very many devices, on both sides, are paired")
+    @Test("very many devices are read, and refused if it names others")
     func many() throws {
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 1))])
-        made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, MadeUpImage.text(1)) }
-        for number in 0..<30_000 {
-            made.device(
-                MadeUpDevice("d", sectionID: 5 + UInt32(number), state: []), isDescribed: false)
+        for name in ["d", "e"] {
+            var made = MadeUpStream()
+            made.ramStart([("r", MadeUpImage(pageCount: 1))])
+            made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, MadeUpImage.text(1)) }
+            for number in 0..<30_000 {
+                made.device(MadeUpDevice("d", sectionID: 5 + UInt32(number), state: []))
+            }
+            let device = #"{"name": "\#(name)", "instance_id": 0, "fields": []}"#
+            let devices = String(repeating: device + ",", count: 29_999) + device
+            made.finish(description: Array("{\"devices\": [\(devices)]}".utf8))
+            let outcome = try ReadOutcome(made.bytes, in: try Scratch())
+            if name == "d" {
+                #expect(outcome.stream?.content.elements.count == 30_000 + 4)
+            } else {
+                #expect(outcome.error?.code == .inputDamaged)
+            }
         }
-        let other = #"{"name": "e", "instance_id": 0}"#
-        let json = #"{"devices": ["# + String(repeating: other + ",", count: 30_000) + other + "]}"
-        made.finish(description: Array(json.utf8))
-        let read = try ReadStream(made.bytes, in: try Scratch())
-        #expect(read.content.elements.count == 30_000 + 4)
     }
 }

@@ -50,12 +50,9 @@ struct HostileSectionTests {
         behindRAM(
             "device with a control byte in its name",
             [4] <+> u32(5) <+> [1, 7] <+> u32(0) <+> u32(1) <+> [0x7e] <+> u32(5) <+> [0]),
-        behindRAM("junk behind the end mark", at: 1, [0, 1]),
-        behindRAM("junk behind zeros", at: 4, [0, 0, 0, 0, 9]),
         behindRAM("description that is cut", [0, 6] <+> u32(9) <+> Array("{}".utf8)),
         behindRAM("description of 4 GiB", at: 2, [0, 6] <+> u32(.max) <+> Array("{}".utf8)),
         behindRAM("description over 16 MiB", at: 2, [0, 6] <+> u32(1 << 24 + 1) <+> [0x7b]),
-        behindRAM("junk behind the description", [0, 6] <+> u32(2) <+> Array("{}x".utf8)),
         behindRAM("command that is cut", [8, 0]),
         behindRAM("command longer than the stream", [8, 0, 2, 0xff, 0xff, 0]),
     ]
@@ -74,8 +71,12 @@ struct HostileSectionTests {
     private static let early: [HostileStream] = {
         let head = MadeUpStream().bytes
         return [
-            HostileStream("early section id twice", head <+> device(5) <+> device(5)),
-            HostileStream("early device that never ends", head <+> Array(device(5).dropLast(5))),
+            HostileStream(
+                "early device without a description", .unsupported, at: head.count,
+                head <+> device(5) <+> Array(ram.bytes.dropFirst(head.count)) <+> [0]),
+            HostileStream(
+                "early device that never ends", .unsupported, at: head.count,
+                head <+> Array(device(5).dropLast(5))),
             HostileStream(
                 "RAM with the footer of another section", at: ram.elements[1].range.upperBound - 5,
                 Array(ram.bytes.prefix(ram.elements[1].range.upperBound - 1)) <+> [9]),

@@ -114,7 +114,7 @@ struct HostileTests {
             head <+> MadeUpStream.subsection("configuration/target-page-bits", u32(bits)))
     }
 
-    static let pageBits = [0, 10, 11, 17, 31, 32, 63, 64, 1 << 20, .max].map(pageBits)
+    static let pageBits = [0, 9, 17, 31, 32, 63, 64, 1 << 20, .max].map(pageBits)
 
     static let lists: [HostileStream] = [
         HostileStream("RAM of 0 bytes", at: listOffset, listing(0, [])),

@@ -23,25 +23,26 @@ struct ReadStream {
     init(
         _ bytes: [UInt8], stagesRAM: Bool = true, in scratch: Scratch, isPiped: Bool = false
     ) throws {
-        let path = isPiped ? try Self.pipe(bytes, in: scratch) : try scratch.write(bytes, to: "s")
+        let source =
+            isPiped
+            ? try Self.pipe(bytes)
+            : SharedFile(try File(reading: try scratch.write(bytes, to: "s"), .kernel))
         (content, images) = try StreamReader(
-            SharedFile(File(reading: path, .kernel)),
-            scratch: Directory(scratch.path, .kernel), stagesRAM: stagesRAM
+            source, scratch: Directory(scratch.path, .kernel), stagesRAM: stagesRAM
         ).read()
         let file = content.bytes
         kept = try file.file.read(byteCount: try file.file.status().byteCount, at: 0)
     }
 
-    /// A named pipe that gives bytes to whoever opens it.
-    private static func pipe(_ bytes: [UInt8], in scratch: Scratch) throws -> FilePath {
-        let path = scratch.file("pipe-\(UInt64.random(in: 0...UInt64.max))")
-        guard mkfifo(path.string, 0o600) == 0 else { throw Errno(rawValue: errno) }
+    /// A pipe that gives bytes.
+    private static func pipe(_ bytes: [UInt8]) throws -> SharedFile {
+        let (reading, writing) = try Pipe.make("pipe", .kernel)
+        // A stream that is refused is not read to its end.
+        signal(SIGPIPE, SIG_IGN)
         Thread.detachNewThread {
-            let pipe = try? FileDescriptor.open(path, .writeOnly)
-            _ = try? pipe?.writeAll(bytes)
-            try? pipe?.close()
+            try? bytes.withBytes { (bytes) throws(SnapError) in try writing.file.append(bytes) }
         }
-        return path
+        return reading
     }
 
     /// Its elements as the test's own stream has them.
@@ -73,6 +74,9 @@ struct ReadStream {
         }
         return end == kept.count
     }
+
+    /// The stream without what follows its end.
+    func wanted(of bytes: [UInt8]) -> [UInt8] { Array(bytes.dropLast(content.strayByteCount)) }
 
     /// What its RAM blocks hold, by name.
     func ram() throws -> [String: MadeUpImage] {

@@ -74,7 +74,9 @@ struct StreamTests {
             let error = #expect(throws: SnapError.self, "\(form) of \(count) bytes") {
                 try store.save(at: store.scratch.write(cut, to: "cut"))
             }
-            #expect(error?.code == .inputDamaged, "\(form) of \(count) bytes")
+            // Without its description a stream cannot have a device before its RAM.
+            let isEarly = form == .early && error?.code == .unsupported
+            #expect(error?.code == .inputDamaged || isEarly, "\(form) of \(count) bytes")
             #expect(try Self.contents(store.path) == before, "\(form) of \(count) bytes")
             tried += 1
         }

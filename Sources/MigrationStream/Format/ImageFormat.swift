@@ -1,4 +1,6 @@
+import GuestMemory
 package import SnapSystem
+import SystemPackage
 
 /// The forms in which a guest's memory comes.
 package enum ImageFormat: Sendable, Equatable {
@@ -7,29 +9,9 @@ package enum ImageFormat: Sendable, Equatable {
     /// A QEMU migration stream.
     case stream
 
-    /// How many bytes tell a form.
-    private static let headByteCount = 16
-
-    /// What begins so, and what can be done about it.
-    private static let others: [(head: [UInt8], name: String, hint: String?)] = [
-        (
-            [0x11, 0x22, 0x33, 0x44], "a side channel of a multifd migration",
-            "migrate to a file or a pipe, with multifd off"
-        ),
-        (Array("QFI".utf8) + [0xfb], "a qcow2 disk image", "its snapshots cannot be read"),
-        (Array("KDUMP".utf8), "a kdump file", nil),
-        (Array("makedumpfile".utf8), "a flattened kdump file", nil),
-        ([0x7f] + Array("ELF".utf8), "an ELF core", nil),
-        (
-            Array("LibvirtQemudSave".utf8), "a save file of libvirt",
-            "snap-cookbook(7) tells how to pass on the stream in it"
-        ),
-        (Array("LibvirtQemudPart".utf8), "a save file of libvirt, never completed", nil),
-        ([0x1f, 0x8b], "compressed by gzip", "gzip -dc FILE | snap save -"),
-        ([0x28, 0xb5, 0x2f, 0xfd], "compressed by zstd", "zstd -dc FILE | snap save -"),
-        ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "compressed by xz", "xz -dc FILE | snap save -"),
-        ([0x89, 0x4c, 0x5a, 0x4f], "compressed by lzop", "lzop -dc FILE | snap save -"),
-    ]
+    /// How far into a file of zeros a stream is looked for.
+    private static let leadingZeroCountMax = 64 << 20
+    private static let windowByteCount = 1 << 18
 
     /// Whether a file begins as a QEMU stream does.
     ///
@@ -39,19 +21,58 @@ package enum ImageFormat: Sendable, Equatable {
         try file.read(byteCount: StreamFormat.magic.count, at: 0) == StreamFormat.magic
     }
 
-    /// Tells the form of a file by its first bytes.
+    /// Detects the form of a file from its first bytes.
     ///
     /// - Parameter file: The file.
     /// - Throws: `.unsupported` with the name of what cannot be read, `.inputOutput`.
     package static func detect(_ file: borrowing File) throws(SnapError) -> ImageFormat {
-        let head = try file.read(byteCount: headByteCount, at: 0)
+        let head = try file.read(byteCount: ForeignFormat.headByteCount, at: 0)
         if head.starts(with: StreamFormat.magic) { return .stream }
-        if let other = others.first(where: { head.starts(with: $0.head) }) {
-            throw SnapError(
-                .unsupported, "is \(other.name), expected a raw memory image or a QEMU stream",
-                path: file.path, offset: 0,
-                hint: (other.hint.map { $0 + "; " } ?? "") + "--format raw takes it as it is")
+        if let foreign = ForeignFormat.all.first(where: { head.starts(with: $0.head) }) {
+            throw unsupported("is \(foreign.name)", file.path, at: 0, foreign.hint)
+        }
+        if head.first == 0, let offset = try streamBehindZeros(in: file) {
+            throw unsupported(
+                "has a QEMU stream behind \(offset) zeros", file.path, at: offset,
+                "tail -c +\(offset + 1) FILE | snap save -")
         }
         return .raw
+    }
+
+    private static func unsupported(
+        _ message: String, _ path: FilePath, at offset: Int, _ hint: String?
+    ) -> SnapError {
+        SnapError(
+            .unsupported, message + ", expected a raw memory image or a QEMU stream", path: path,
+            offset: offset, hint: (hint.map { $0 + "; " } ?? "") + "--format raw takes it as it is")
+    }
+
+    /// Where the first bytes that are not zero begin a stream: QEMU was told to leave room before
+    /// it (`file:PATH,offset=N`).
+    private static func streamBehindZeros(
+        in file: borrowing File
+    ) throws(SnapError) -> Int? {
+        var buffer = MemoryBuffer(byteCount: windowByteCount)
+        var offset = 0
+        while offset < leadingZeroCountMax {
+            let count = try buffer.withMutableBytes(0..<windowByteCount) {
+                (bytes) throws(SnapError) in try file.read(into: &bytes, at: offset)
+            }
+            let pageCount = count / Page.byteCount
+            let page = (0..<pageCount).first { page in
+                buffer.withBytes(Page.bytes(page)) { !Page.isZero($0) }
+            }
+            if page == nil && count == windowByteCount {
+                offset += count
+                continue
+            }
+            let start = (page ?? pageCount) * Page.byteCount
+            let rest = buffer.withBytes(start..<count) { $0.bytes }
+            guard let first = rest.firstIndex(where: { $0 != 0 }) else { return nil }
+            let place = offset + start + first
+            let head = StreamFormat.magic + StreamFormat.version.bigEndianBytes
+            return try file.read(byteCount: head.count, at: place) == head ? place : nil
+        }
+        return nil
     }
 }

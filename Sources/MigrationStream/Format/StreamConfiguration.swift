@@ -10,8 +10,8 @@ package struct StreamConfiguration: Sendable, Equatable {
     package private(set) var machine: String?
     /// The capabilities that the destination must have too.
     package private(set) var capabilities: [String] = []
-    /// The length of a page of the target in bytes.
-    package private(set) var pageByteCount = 4096
+    /// The length of a page of the target in bytes; some targets tell it only at the stream's end.
+    package internal(set) var pageByteCount = 4096
     /// The same bytes, without the capabilities that say how RAM is sent.
     private(set) var plainBytes: [UInt8] = []
 
@@ -34,17 +34,46 @@ package struct StreamConfiguration: Sendable, Equatable {
         guard try input.peek(1) == [ElementType.configuration.rawValue] else { return }
         _ = try input.integer("configuration", as: UInt8.self)
         let length = try input.integer("length of the machine's name", as: UInt32.self)
-        guard length > 0, length <= StreamLimits.machineByteCountMax,
-            case let bytes = try input.bytes(Int(length), "machine's name"),
-            let name = StreamInput.text(bytes)
-        else {
+        guard length > 0, length <= StreamLimits.machineByteCountMax else {
             throw input.damage(
-                "machine's name has \(length) bytes or is not printable, expected 1 to "
+                "machine's name has \(length) bytes, expected 1 to "
                     + "\(StreamLimits.machineByteCountMax)")
+        }
+        let bytes = try input.bytes(Int(length), "machine's name")
+        guard let name = StreamInput.text(bytes) else {
+            throw input.damage("machine's name is not printable")
         }
         machine = name
         plainBytes += [ElementType.configuration.rawValue] + length.bigEndianBytes + bytes
         while try input.peek(1) == [ElementType.subsection.rawValue] { try readSubsection(&input) }
+    }
+
+    /// Takes the length of a page that a description says.
+    ///
+    /// - Parameters:
+    ///   - byteCount: The length in bytes; nil if it is not said.
+    ///   - input: The stream, for messages.
+    /// - Throws: `.unsupported` for a length that no target has.
+    mutating func take(_ byteCount: Int?, _ input: borrowing StreamInput) throws(SnapError) {
+        guard let byteCount else { return }
+        guard StreamLimits.pageByteCounts.contains(byteCount) else {
+            throw input.unsupported(
+                "target pages have \(byteCount) bytes, expected 1024 to 65536", at: 0)
+        }
+        pageByteCount = byteCount
+    }
+
+    /// Refuses a stream from a pipe whose pages turn out to have another length than expected.
+    ///
+    /// - Parameters:
+    ///   - byteCount: The length in bytes that its description says; nil if it says none.
+    ///   - input: The stream, for messages.
+    /// - Throws: `.unsupported`.
+    func check(_ byteCount: Int?, _ input: borrowing StreamInput) throws(SnapError) {
+        guard let byteCount, byteCount != pageByteCount else { return }
+        throw input.unsupported(
+            "target pages have \(byteCount) bytes, which only the stream's end says", at: 0,
+            hint: "write the stream into a file, and save that")
     }
 
     private mutating func readSubsection(_ input: inout StreamInput) throws(SnapError) {
@@ -60,7 +89,7 @@ package struct StreamConfiguration: Sendable, Equatable {
             let bits = try input.integer("target page bits", as: UInt32.self)
             guard bits < 32, StreamLimits.pageByteCounts.contains(1 << bits) else {
                 throw input.unsupported(
-                    "target pages have 2^\(bits) bytes, expected 4096 to 65536", at: place)
+                    "target pages have 2^\(bits) bytes, expected 1024 to 65536", at: place)
             }
             pageByteCount = 1 << bits
             plainBytes += head + bits.bigEndianBytes

@@ -48,7 +48,9 @@ enum StreamFormat {
     /// Commands that a stream in a file may have: open return path, ping, postcopy advice,
     /// switchover.
     static let harmlessCommands: Set<UInt16> = [1, 2, 3, 11]
-    static let postcopyAdvice: UInt16 = 3
+    /// Those of them that speak to a destination which is there: it would answer, or expect what
+    /// a stream in a file does not have.
+    static let liveCommands: Set<UInt16> = [1, 2, 3]
 }
 
 /// What no stream may exceed: each length that is read is compared with one of these, or with the
@@ -60,8 +62,10 @@ enum StreamLimits {
     static let blockCountMax = 4096
     /// All RAM of a guest, in bytes: 16 TiB.
     static let memoryByteCountMax = 1 << 44
-    static let pageByteCounts = [4096, 8192, 16384, 32768, 65536]
+    static let pageByteCounts = [1024, 2048, 4096, 8192, 16384, 32768, 65536]
     static let elementCountMax = 1 << 16
+    /// Sections whose end is searched for, one inside the other.
+    static let searchDepthMax = 64
     static let descriptionByteCountMax = 16 << 20
     /// The bitmap of a block in a mapped-ram stream, in bytes: that of 2 TiB.
     static let bitmapByteCountMax = 64 << 20

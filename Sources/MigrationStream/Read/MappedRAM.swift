@@ -1,7 +1,7 @@
 import GuestMemory
 import SnapSystem
 
-// Layout, big-endian but for the bitmap, offsets from the stream's start (QEMU's
+// Layout, big-endian but for the bitmap, offsets from the file's start (QEMU's
 // docs/devel/migration/mapped-ram.rst):
 //
 //     OFFSET  SIZE  DESCRIPTION
@@ -26,7 +26,7 @@ extension RAMReader {
         let size = try input.integer("page size of mapped RAM", as: UInt64.self)
         let bitmapOffset = try input.integer("offset of the bitmap", as: UInt64.self)
         let pagesOffset = try input.integer("offset of the pages", as: UInt64.self)
-        guard size == pageByteCount else {
+        guard size == UInt64(pageByteCount) else {
             throw input.damage(
                 "mapped RAM has pages of \(size) bytes, expected \(pageByteCount)", at: header)
         }
@@ -37,20 +37,44 @@ extension RAMReader {
                 "bitmap of RAM block \(block.name) has \(bitmapByteCount) bytes, expected at "
                     + "most \(StreamLimits.bitmapByteCountMax)", at: header)
         }
+        if mappedOrigin == nil {
+            mappedOrigin = Self.origin(
+                of: input.offset, bitmapOffset, bitmapByteCount, pagesOffset)
+        }
         // What comes first is read first: a pipe has no way back.
+        let origin = UInt64(mappedOrigin ?? 0)
         let limit = UInt64(StreamLimits.memoryByteCountMax) * 2
-        guard bitmapOffset >= input.offset, bitmapOffset < limit,
+        guard bitmapOffset >= origin + UInt64(input.offset), bitmapOffset < limit,
             pagesOffset >= bitmapOffset + UInt64(bitmapByteCount), pagesOffset < limit
         else {
             throw input.damage(
                 "RAM block \(block.name) has its bitmap at \(bitmapOffset) and its pages at "
-                    + "\(pagesOffset), expected both in this order behind \(input.offset)",
-                at: header)
+                    + "\(pagesOffset), expected both in this order behind "
+                    + "\(origin + UInt64(input.offset))", at: header)
         }
-        try input.skip(Int(bitmapOffset) - input.offset)
+        let firstPage = Int(pagesOffset - origin)
+        try input.skip(Int(bitmapOffset - origin) - input.offset)
         let bitmap = try input.bytes(bitmapByteCount, "bitmap of RAM block \(block.name)")
-        try readMappedPages(&input, index, bitmap, from: Int(pagesOffset))
-        try input.skip(Int(pagesOffset) + block.byteCount - input.offset)
+        try readMappedPages(&input, index, bitmap, from: firstPage)
+        try input.skip(firstPage + block.byteCount - input.offset)
+        // A clear bit is a zero page, sent like the others.
+        note(index, at: 0, byteCount: block.byteCount)
+    }
+
+    /// Where in its file the stream begins: QEMU counts offsets from the file's start, and was told
+    /// to leave room before the stream (`file:PATH,offset=N`, libvirt's format `sparse`).
+    ///
+    /// The first bitmap follows its header at once, and the pages begin at the next MiB of the
+    /// file. Unless both are so, the stream is taken to begin where the file does.
+    private static func origin(
+        of place: Int, _ bitmapOffset: UInt64, _ bitmapByteCount: Int, _ pagesOffset: UInt64
+    ) -> Int {
+        let alignment: UInt64 = 1 << 20
+        guard bitmapOffset > UInt64(place), bitmapOffset < 1 << 62, pagesOffset < 1 << 62,
+            pagesOffset % alignment == 0, pagesOffset >= bitmapOffset + UInt64(bitmapByteCount),
+            pagesOffset - bitmapOffset - UInt64(bitmapByteCount) < alignment
+        else { return 0 }
+        return Int(bitmapOffset) - place
     }
 
     private mutating func readMappedPages(
@@ -72,6 +96,5 @@ extension RAMReader {
                 }
             }
         }
-        sentBlocks.insert(index)
     }
 }

@@ -15,12 +15,16 @@ struct RAMReader: ~Copyable {
     private(set) var blocks: [RAMBlock] = []
     private var indices: [String: Int] = [:]
     /// Those of which a page has come.
-    var sentBlocks: Set<Int> = []
+    private(set) var sentBlocks: Set<Int> = []
+    /// Which pages of each have come; only kept where pages are staged.
+    private var sentPages: [SentPages] = []
     /// The block of the last record, which the next may mean without naming it.
     private var current: Int?
     private var dataRecordCount = 0
     private var zeroRecordCount = 0
     private let inflater = Inflater()
+    /// Where in its file a mapped-ram stream begins; nil before its first block.
+    var mappedOrigin: Int?
     private var page: MemoryBuffer
 
     /// - Parameters:
@@ -33,12 +37,24 @@ struct RAMReader: ~Copyable {
         self.stage = stage
     }
 
+    /// Whether pages are staged.
+    var isStaging: Bool { stage != nil }
+
     /// The staged RAM blocks, in the stream's order.
     ///
     /// - Throws: `.inputOutput` or `.interrupted`.
     consuming func takeImages() throws(SnapError) -> [MemoryImage] {
         guard let stage else { return [] }
         return try stage.finish()
+    }
+
+    /// For each block the pages that no record is about, as runs.
+    var unsentRuns: [[Range<Int>]] { sentPages.map { $0.unsentRuns() } }
+
+    /// Notes that a page of a block has come.
+    mutating func note(_ block: Int, at offset: Int, byteCount: Int) {
+        sentBlocks.insert(block)
+        if stage != nil { sentPages[block].insert(offset..<offset + byteCount) }
     }
 
     /// Whether pages that are not zero were sent by another way: a stream of one channel has at
@@ -49,15 +65,40 @@ struct RAMReader: ~Copyable {
             && zeroRecordCount < pageCount
     }
 
-    /// Reads the payload of a RAM section, up to its own end.
+    /// Checks the header of a section that begins the RAM.
     ///
     /// - Parameters:
-    ///   - input: The stream, behind the section's header.
-    ///   - hasPageSizes: Whether the list of blocks may have page sizes: postcopy was advised.
+    ///   - head: The header.
+    ///   - input: The stream, for messages.
+    /// - Throws: `.inputDamaged` or `.unsupported`.
+    func checkStart(_ head: SectionHead, _ input: borrowing StreamInput) throws(SnapError) {
+        guard head.type == .start else {
+            throw input.damage("RAM is in one section, expected one that begins it")
+        }
+        guard head.versionID == StreamFormat.ramVersion, blocks.isEmpty else {
+            throw input.unsupported(
+                "RAM section has version \(head.versionID) or comes twice, expected version "
+                    + "\(StreamFormat.ramVersion) once")
+        }
+    }
+
+    /// Checks that the list of blocks has come with the RAM's first section.
+    ///
+    /// - Parameters:
+    ///   - input: The stream, for messages.
+    ///   - place: Where the section begins.
+    /// - Throws: `.inputDamaged`.
+    func checkBlocks(_ input: borrowing StreamInput, at place: Int) throws(SnapError) {
+        guard !blocks.isEmpty else {
+            throw input.damage("RAM begins without a list of its blocks", at: place)
+        }
+    }
+
+    /// Reads the payload of a RAM section, up to its own end.
+    ///
+    /// - Parameter input: The stream, behind the section's header.
     /// - Throws: `.inputDamaged`, `.unsupported`, `.inputOutput`, `.interrupted`.
-    mutating func readSection(
-        _ input: inout StreamInput, hasPageSizes: Bool
-    ) throws(SnapError) {
+    mutating func readSection(_ input: inout StreamInput) throws(SnapError) {
         let mask = UInt64(pageByteCount - 1)
         while true {
             let place = input.offset
@@ -65,7 +106,7 @@ struct RAMReader: ~Copyable {
             let flags = PageFlags(rawValue: word & mask)
             if flags == .endOfSection { return }
             if flags == .memorySize {
-                try readBlocks(&input, byteCount: word & ~mask, hasPageSizes: hasPageSizes)
+                try readBlocks(&input, byteCount: word & ~mask)
             } else if flags.contains(.multifdFlush) {
                 throw input.unsupported(
                     "is the main channel of a multifd migration, its pages are in the others",
@@ -81,8 +122,8 @@ struct RAMReader: ~Copyable {
 
     // MARK: The list of blocks
 
-    private mutating func readBlocks(
-        _ input: inout StreamInput, byteCount: UInt64, hasPageSizes: Bool
+    mutating func readBlocks(
+        _ input: inout StreamInput, byteCount: UInt64
     ) throws(SnapError) {
         let place = input.offset - 8
         guard blocks.isEmpty else {
@@ -100,9 +141,10 @@ struct RAMReader: ~Copyable {
             indices[block.name] = blocks.count
             blocks.append(block)
             try stage?.add(block)
+            if stage != nil { sentPages.append(SentPages(of: block)) }
             // QEMU takes neither capability together with postcopy, and an address or a header
             // could be taken for a size.
-            if hasPageSizes && !configuration.ignoresShared && !configuration.isMapped {
+            if !configuration.ignoresShared && !configuration.isMapped {
                 try skipPageSize(&input)
             }
             if configuration.ignoresShared { _ = try input.integer("address", as: UInt64.self) }
@@ -128,11 +170,18 @@ struct RAMReader: ~Copyable {
                 "RAM block \(name) has \(byteCount) bytes, expected a multiple of "
                     + "\(pageByteCount) up to \(left)", at: place)
         }
+        guard byteCount % UInt64(Page.byteCount) == 0 else {
+            throw input.unsupported(
+                "RAM block \(name) has \(byteCount) bytes in pages of \(pageByteCount), expected "
+                    + "a multiple of \(Page.byteCount)", at: place)
+        }
         return RAMBlock(name: name, byteCount: Int(byteCount))
     }
 
-    /// Passes the size of a block's pages by: it is there only if it is not the host's, and is
-    /// told from a name or a record by its bits.
+    /// Skips the size of a block's pages.
+    ///
+    /// It is there only if the source had postcopy on, which a stream does not always say, and the
+    /// pages are not the host's: huge ones. Its bits tell it from a name or a record.
     private func skipPageSize(_ input: inout StreamInput) throws(SnapError) {
         let next = UInt64(bigEndianBytes: try input.peek(8))
         if next > 0, next < 1 << 40, next & (next - 1) == 0, next >= UInt64(pageByteCount) {
@@ -160,7 +209,7 @@ struct RAMReader: ~Copyable {
                 "page at \(offset) of RAM block \(blocks[block].name), which has "
                     + "\(blocks[block].byteCount) bytes", at: place)
         }
-        sentBlocks.insert(block)
+        note(block, at: offset, byteCount: pageByteCount)
         switch kind {
         case .zero: try readZero(&input, block, offset)
         case .page: try readPage(&input, block, offset)

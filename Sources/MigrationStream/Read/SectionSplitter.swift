@@ -1,238 +1,184 @@
+import GuestMemory
 import SnapSystem
 
-/// Splits the kept bytes of a stream into its elements.
-///
-/// A device's section ends where the description says, if its footer is there; else at its footer.
-/// In a stream without either the devices stay together.
+/// Divides the kept bytes of a stream into its elements, when all of them are there.
 struct SectionSplitter: ~Copyable {
     private let configuration: StreamConfiguration
     private var input: StreamInput
-    private var description: VMDescription?
-    /// Whether the last byte can be an end mark, or a zero behind one.
-    private let endsWithZero: Bool
-    private var elements: [StreamElement] = []
-    /// The RAM's elements, the next first.
-    private var ramElements: ArraySlice<StreamElement>
-    private var names: [UInt32: String] = [:]
-    private var wrongLengthCount = 0
-    private static let wrongLengthCountMax = 64
-
-    /// The name under which the devices of a stream without footers or description are listed.
-    private static let allDevices = "devices"
+    private let kept: SharedFile
+    /// Where the bytes begin that are not divided yet.
+    private let start: Int
+    private var elements: StreamElements
+    private let deviceCount: Int
+    /// The sections of RAM that has been staged, and how many bytes they have.
+    private var removed: [Range<Int>] = []
+    private var removedByteCount = 0
 
     /// - Parameters:
-    ///   - input: The kept bytes, from their beginning.
+    ///   - input: The kept bytes, to be read in order.
     ///   - kept: The same, to look at their end first.
-    ///   - configuration: What it says of itself.
-    ///   - start: Where the configuration ends.
-    ///   - ramElements: Where RAM is or was, ascending.
-    /// - Throws: `.inputOutput`.
+    ///   - configuration: What the stream says of itself.
+    ///   - start: Where among them those begin that are not divided yet.
+    ///   - elements: The elements before them.
+    ///   - deviceCount: How many of the described devices are among these.
     init(
-        _ input: consuming StreamInput, _ kept: SharedFile,
-        _ configuration: StreamConfiguration, from start: Int, _ ramElements: [StreamElement]
-    ) throws(SnapError) {
-        self.configuration = configuration
-        self.ramElements = ramElements[...]
-        for element in ramElements where element.kind == .ramStart {
-            names[element.sectionID] = element.name
-        }
-        description = try Self.findDescription(in: kept)
-        let last = try kept.file.status().byteCount - 1
-        endsWithZero = try kept.file.read(byteCount: 1, at: last) == [0]
-        input.move(to: start)
+        _ input: consuming StreamInput, _ kept: SharedFile, _ configuration: StreamConfiguration,
+        from start: Int, _ elements: StreamElements, deviceCount: Int
+    ) {
         self.input = input
-        addFraming(from: 0)
+        self.kept = kept
+        self.configuration = configuration
+        self.start = start
+        self.elements = elements
+        self.deviceCount = deviceCount
     }
 
-    /// Finds the description at the end, without which nothing says where it begins: it has no
-    /// byte 0, but its length has.
-    private static func findDescription(in kept: SharedFile) throws(SnapError) -> VMDescription? {
+    /// Divides, and reads the RAM that is among the bytes.
+    ///
+    /// - Parameters:
+    ///   - ram: What reads RAM.
+    ///   - scratch: The directory in whose file system scratch files are.
+    /// - Returns: All elements, the file that holds their bytes and no others, and how many bytes,
+    ///   not all of them zero, follow the stream's end.
+    /// - Throws: `.inputDamaged`, `.unsupported`, `.inputOutput`, `.interrupted`.
+    consuming func split(
+        _ ram: inout RAMReader, scratch: Directory
+    ) throws(SnapError) -> (elements: [StreamElement], bytes: SharedFile, strayByteCount: Int) {
         let byteCount = try kept.file.status().byteCount
-        let tail = min(byteCount, StreamLimits.descriptionByteCountMax + 5)
-        var bytes = try kept.file.read(byteCount: tail, at: byteCount - tail)
-        bytes.removeLast(bytes.reversed().prefix { $0 == 0 }.count)
-        guard let zero = bytes.lastIndex(of: 0) else { return nil }
-        // The length, whose last zero that is, may have a byte that looks like a brace.
-        for start in max(5, zero + 1)..<max(5, zero + 5) where start < bytes.count {
-            let length = UInt32(bigEndianBytes: bytes[start - 4..<start])
-            if bytes[start] == UInt8(ascii: "{"), length == bytes.count - start,
-                bytes[start - 5] == ElementType.description.rawValue
-            {
-                return VMDescription(Array(bytes[start...]))
+        let (pieces, placed) = try findPieces(byteCount)
+        try configuration.check(placed?.description.pageByteCount, input)
+        var end = start
+        for piece in pieces {
+            try elements.checkCount(input)
+            try add(piece, &ram)
+            end = piece.range.upperBound
+        }
+        let isPadding = try isZero(from: end)
+        if isPadding && end < byteCount {
+            elements.addFraming(end - removedByteCount..<byteCount - removedByteCount)
+            end = byteCount
+        }
+        let bytes =
+            removed.isEmpty && end == byteCount ? kept : try keep(upTo: end, in: scratch)
+        return (elements.list, bytes, byteCount - end)
+    }
+
+    /// Copies the bytes that are in elements into a file of their own.
+    private mutating func keep(
+        upTo end: Int, in scratch: Directory
+    ) throws(SnapError) -> SharedFile {
+        var bytes = try KeptBytes(in: scratch)
+        var start = 0
+        for hole in removed + [end..<end] {
+            input.move(to: start)
+            while input.offset < hole.lowerBound {
+                let count = min(StreamInput.windowByteCount, hole.lowerBound - input.offset)
+                try input.withBytes(count, "kept bytes") { (part) throws(SnapError) in
+                    try bytes.append(part)
+                }
+            }
+            start = hole.upperBound
+        }
+        return try bytes.finish()
+    }
+
+    // MARK: Finding the pieces
+
+    /// Divides by the description at the end; where that does not fit, since something else follows
+    /// the stream, by whichever description does.
+    private mutating func findPieces(
+        _ byteCount: Int
+    ) throws(SnapError) -> (pieces: [StreamPiece], placed: PlacedDescription?) {
+        let last = try PlacedDescription.last(in: kept.file, from: start)
+        var failure: SnapError?
+        if let last {
+            do throws(SnapError) { return (try pieces(last, byteCount), last) } catch {
+                guard error.code == .inputDamaged else { throw error }
+                failure = error
             }
         }
-        return nil
-    }
-
-    /// Splits.
-    ///
-    /// - Returns: The elements, one after the other without gaps.
-    /// - Throws: `.inputDamaged`, `.unsupported`, `.inputOutput`.
-    consuming func split() throws(SnapError) -> [StreamElement] {
-        while try splitElement() {}
-        return elements
-    }
-
-    private mutating func addFraming(from first: Int) {
-        guard first < input.offset else { return }
-        if let last = elements.last, last.kind == .framing {
-            elements[elements.count - 1].range = last.range.lowerBound..<input.offset
-        } else {
-            var element = StreamElement(kind: .framing)
-            element.range = first..<input.offset
-            elements.append(element)
-        }
-    }
-
-    private mutating func splitElement() throws(SnapError) -> Bool {
-        let place = input.offset
-        guard elements.count < StreamLimits.elementCountMax else {
-            throw input.damage("more than \(StreamLimits.elementCountMax) elements")
-        }
-        if let ram = ramElements.first, ram.range.lowerBound == place {
-            ramElements.removeFirst()
-            elements.append(ram)
-            input.move(to: ram.range.upperBound)
-            return true
-        }
-        guard let byte = try input.peek(1).first else {
-            throw input.damage("stream ends without its end mark")
-        }
-        switch ElementType(rawValue: byte) {
-        case .end:
-            try readEnd()
-            return false
-        case .start, .full:
-            let head = try SectionHead(peekingAt: &input)
-            try input.skip(head.byteCount)
-            guard names.updateValue(head.name, forKey: head.sectionID) == nil else {
-                throw input.damage("section \(head.sectionID) begins twice", at: place)
+        let all = try PlacedDescription.all(
+            in: kept.file, from: start, budget: byteCount.addingClamped(1 << 24))
+        var found: [(pieces: [StreamPiece], placed: PlacedDescription)] = []
+        for placed in all ?? [] where placed.offset != last?.offset {
+            do throws(SnapError) { found.append((try pieces(placed, byteCount), placed)) } catch {
+                guard error.code == .inputDamaged else { throw error }
+                failure = failure ?? error
             }
-            return try readState(of: head, from: place)
-        case .part, .sectionEnd:
-            return try readPart(from: place)
-        case .command:
-            _ = try input.readCommand()
-            addFraming(from: place)
-            return true
-        default:
-            throw input.damage("element has type \(byte), expected one of 0 to 4 or 8")
         }
+        if found.count == 1 { return (found[0].pieces, found[0].placed) }
+        if found.count > 1 {
+            throw input.damage(
+                "stream has \(found.count) descriptions that fit, and ends at one of them",
+                at: found[0].placed.offset)
+        }
+        if let failure { throw failure }
+        return (try pieces(nil, byteCount), nil)
     }
 
-    private mutating func readPart(from place: Int) throws(SnapError) -> Bool {
-        let type = try input.integer("section's type", as: UInt8.self)
-        let sectionID = try input.integer("section id", as: UInt32.self)
-        guard let name = names[sectionID], let type = ElementType(rawValue: type),
-            name != StreamFormat.ramName
-        else { throw input.damage("section \(sectionID) goes on that cannot", at: place) }
-        return try readState(
-            of: SectionHead(type: type, sectionID: sectionID, name: name), from: place)
+    private func pieces(
+        _ placed: PlacedDescription?, _ byteCount: Int
+    ) throws(SnapError) -> [StreamPiece] {
+        let stepper = StreamStepper(
+            input.copy(), byteCount: byteCount, configuration, placed, begun: elements.begun)
+        var search = SplitSearch(stepper, start..<byteCount)
+        return try search.pieces(
+            from: StreamStepper.State(
+                offset: start, deviceCount: deviceCount, ramID: elements.ramID,
+                hasRAMParts: elements.hasRAMParts, hasRAMEnd: elements.hasRAMEnd))
     }
 
-    /// Reads a device's state and its footer.
-    ///
-    /// - Returns: Whether there is more to split.
-    private mutating func readState(
-        of head: SectionHead, from place: Int
-    ) throws(SnapError) -> Bool {
-        let first = input.offset
-        if head.type == .full, let byteCount = try describedByteCount(of: head, at: first) {
-            input.move(to: first + byteCount)
-        } else if configuration.hasFooters {
-            input.move(to: first)
-            guard try input.skipToFooter(of: head.sectionID, known: names) else {
-                throw input.damage("section \(head.name) has no footer", at: place)
-            }
-        } else {
-            return try readAllDevices(from: place)
+    /// Whether only zeros follow a place.
+    private mutating func isZero(from offset: Int) throws(SnapError) -> Bool {
+        input.move(to: offset)
+        while case let bytes = try input.peek(StreamInput.windowByteCount), !bytes.isEmpty {
+            if bytes.contains(where: { $0 != 0 }) { return false }
+            try input.skip(bytes.count)
         }
-        let last = input.offset
-        try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
-        var element = StreamElement(.device, head)
-        element.range = place..<input.offset
-        element.state = first - place..<last - place
-        elements.append(element)
         return true
     }
 
-    /// How long the state of a device is by the description, if that is right about it.
-    ///
-    /// One that is wrong time and again is believed no more: each look costs a read there and back.
-    private mutating func describedByteCount(
-        of head: SectionHead, at first: Int
-    ) throws(SnapError) -> Int? {
-        guard let byteCount = description?.byteCount(of: head.name, head.instanceID) else {
-            return nil
-        }
-        if try endsWell(head.sectionID, at: first, byteCount) { return byteCount }
-        wrongLengthCount += 1
-        if wrongLengthCount == Self.wrongLengthCountMax { description = nil }
-        return nil
-    }
+    // MARK: Taking the pieces
 
-    /// Whether a section that is so long has its footer there, or something that can follow one.
-    private mutating func endsWell(
-        _ sectionID: UInt32, at first: Int, _ byteCount: Int
-    ) throws(SnapError) -> Bool {
-        guard byteCount <= Int.max - first else { return false }
-        input.move(to: first + byteCount)
-        let next = try input.peek(StreamFormat.footerByteCount)
-        guard configuration.hasFooters else {
-            return next.first.flatMap(ElementType.init(rawValue:)) != nil
-        }
-        return next == [ElementType.footer.rawValue] + sectionID.bigEndianBytes
-    }
-
-    /// What can't be told apart stays together, if it ends as a stream does.
-    private mutating func readAllDevices(from place: Int) throws(SnapError) -> Bool {
-        guard description != nil || endsWithZero else {
-            throw input.damage("stream ends without its end mark")
-        }
+    private mutating func add(
+        _ piece: StreamPiece, _ ram: inout RAMReader
+    ) throws(SnapError) {
+        let place = piece.range.lowerBound
+        let range = place - removedByteCount..<piece.range.upperBound - removedByteCount
         input.move(to: place)
-        try input.skipRest()
-        var element = StreamElement(kind: .device)
-        element.name = Self.allDevices
-        element.range = place..<input.offset
-        element.state = 0..<input.offset - place
-        elements.append(element)
-        return false
+        switch piece.kind {
+        case .command: elements.addFraming(range)
+        case .end: elements.addEnd(range)
+        case .allDevices: elements.addAllDevices(range)
+        case .ram(let type): try addRAM(piece, type, range, &ram)
+        case .device(let type):
+            let head = try head(of: type)
+            let footer = configuration.hasFooters ? StreamFormat.footerByteCount : 0
+            try elements.addDevice(
+                head, range, stateByteCount: range.count - head.byteCount - footer, input,
+                at: place)
+        }
     }
 
-    /// Reads the end mark, the description, and zeros that may follow.
-    private mutating func readEnd() throws(SnapError) {
-        let place = input.offset
-        try input.skip(1)
-        if try input.peek(1) == [ElementType.description.rawValue] {
-            try input.skip(1)
-            let start = input.offset
-            let length = try input.integer("description's length", as: UInt32.self)
-            guard length <= StreamLimits.descriptionByteCountMax else {
-                throw input.damage(
-                    "description has \(length) bytes, expected at most "
-                        + "\(StreamLimits.descriptionByteCountMax)", at: start)
-            }
-            _ = try input.bytes(Int(length), "description")
-        }
-        while case let bytes = try input.peek(StreamInput.windowByteCount), !bytes.isEmpty {
-            if let other = bytes.firstIndex(where: { $0 != 0 }) {
-                throw input.damage(
-                    "stream goes on behind its end with \(bytes[other])",
-                    at: input.offset + other)
-            }
-            try input.skip(bytes.count)
-        }
-        addFraming(from: place)
+    private mutating func head(of type: ElementType) throws(SnapError) -> SectionHead {
+        type == .start || type == .full
+            ? try SectionHead(peekingAt: &input)
+            : try SectionHead(peekingAt: &input, continuing: elements.begun)
     }
-}
 
-extension SectionHead {
-    /// The header of a section that goes on, which says only its type and section id.
-    fileprivate init(type: ElementType, sectionID: UInt32, name: String) {
-        self.type = type
-        self.sectionID = sectionID
-        self.name = name
-        instanceID = 0
-        versionID = 0
+    private mutating func addRAM(
+        _ piece: StreamPiece, _ type: ElementType, _ range: Range<Int>, _ ram: inout RAMReader
+    ) throws(SnapError) {
+        let place = piece.range.lowerBound
+        let head = try head(of: type)
+        if type == .start { try ram.checkStart(head, input) }
+        try input.skip(head.byteCount)
+        try ram.readSection(&input)
+        try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
+        try ram.checkBlocks(input, at: place)
+        guard ram.isStaging else { return try elements.addRAM(head, range, input, at: place) }
+        try elements.addRAM(head, range.lowerBound..<range.lowerBound, input, at: place)
+        removed.append(piece.range)
+        removedByteCount += range.count
     }
 }

@@ -11,7 +11,8 @@ struct StreamInput: ~Copyable {
     /// Where its bytes come from: what messages name.
     private let origin: FilePath
     private let originOffset: Int
-    private let isSeekable: Bool
+    /// Whether it is a file, in which one can look ahead.
+    let isSeekable: Bool
     private var buffer: MemoryBuffer
     /// The bytes of the buffer that have been read from the source and not yet taken.
     private var unread = 0..<0
@@ -25,6 +26,8 @@ struct StreamInput: ~Copyable {
     var progress: WorkProgress?
     /// Whether bytes are kept as they are taken.
     var isKeeping = false
+    /// How long to wait for bytes from a pipe; nil to wait without a limit.
+    var timeout: Duration?
 
     private static let bufferByteCount = 1 << 20
     /// The most that can be looked at at once.
@@ -75,12 +78,20 @@ struct StreamInput: ~Copyable {
         kept = nil
     }
 
+    /// The same kept bytes again, from their beginning.
+    func copy() -> StreamInput {
+        precondition(isSeekable)
+        guard let source else { return StreamInput(bytes: [], of: origin) }
+        return StreamInput(kept: source, of: origin, originOffset)
+    }
+
     /// The stream's path, for messages.
     var path: FilePath { origin }
 
-    /// Gives up what has been kept.
-    consuming func takeKept() throws(SnapError) -> SharedFile? {
-        guard let kept else { return nil }
+    /// Hands over what has been kept; no more is.
+    mutating func takeKept() throws(SnapError) -> SharedFile? {
+        isKeeping = false
+        guard let kept = kept.take() else { return nil }
         return try kept.finish()
     }
 
@@ -118,7 +129,7 @@ struct StreamInput: ~Copyable {
                 (target) throws(SnapError) in
                 isSeekable
                     ? try source.file.read(into: &target, at: place)
-                    : try source.file.readNext(into: &target)
+                    : try source.file.readNext(into: &target, within: timeout)
             }
             if readByteCount == 0 { break }
             unread = 0..<end + readByteCount
@@ -133,6 +144,31 @@ struct StreamInput: ~Copyable {
     mutating func peek(_ count: Int) throws(SnapError) -> [UInt8] {
         let count = min(count, try fill(count))
         return buffer.withBytes(unread.lowerBound..<unread.lowerBound + count) { $0.bytes }
+    }
+
+    /// Some bytes farther on, in a file.
+    ///
+    /// - Parameters:
+    ///   - count: How many; fewer at the stream's end.
+    ///   - distance: How far behind the next byte.
+    func look(_ count: Int, ahead distance: Int) throws(SnapError) -> [UInt8] {
+        guard let source, isSeekable else { return [] }
+        return try source.file.read(byteCount: count, at: offset + distance)
+    }
+
+    /// Takes all that is left, without keeping it.
+    ///
+    /// - Parameter count: How much of the end is wanted.
+    /// - Returns: The last bytes, at least so many if there are.
+    mutating func takeTail(byteCountMax count: Int) throws(SnapError) -> [UInt8] {
+        isKeeping = false
+        var tail: [UInt8] = []
+        while try fill(1) > 0 {
+            tail += buffer.withBytes(unread) { $0.bytes }
+            try advance(unread.count)
+            if tail.count > 2 * count { tail.removeFirst(tail.count - count) }
+        }
+        return tail
     }
 
     // MARK: Taking

@@ -1,11 +1,13 @@
 import FoundationEssentials
 import SnapSystem
 
-/// The JSON at a stream's end, which says how long each device's state is.
+/// The JSON at a stream's end, which says what devices are in the stream and how long each one's
+/// state is.
 ///
 /// QEMU's docs/devel/migration/main.rst and scripts/analyze-migration.py.
 struct VMDescription {
     private struct Root: Decodable {
+        let pageSize: Int?
         let devices: [Device]
     }
 
@@ -27,17 +29,28 @@ struct VMDescription {
         let arrayLen: Int?
     }
 
-    /// What a device is asked for by.
-    private struct Key: Hashable {
+    /// A device that has one section, with all of its state.
+    struct DescribedDevice {
         let name: String
+        /// Which of several of that name.
         let instanceID: UInt32
+        /// The length of its state in bytes; nil if it is not said.
+        let byteCount: Int?
+
+        /// Whether a section is this device's.
+        ///
+        /// - Parameter head: The section's header.
+        func isOwner(of head: SectionHead) -> Bool {
+            head.type == .full && head.name == name && head.instanceID == instanceID
+        }
     }
 
-    /// Each device's length in bytes where it can be had, in stream order.
-    private let byteCounts: [Int?]
-    /// Where the devices of a name are among them; those that are left.
-    private var places: [Key: ArraySlice<Int>] = [:]
-    private var next = 0
+    /// The devices in stream order: exactly those that have one section.
+    ///
+    /// RAM, and what else is sent in several sections, is not among them.
+    let devices: [DescribedDevice]
+    /// The length of a page of the target in bytes; nil if it is not said.
+    let pageByteCount: Int?
 
     /// Reads a description.
     ///
@@ -46,27 +59,15 @@ struct VMDescription {
     init?(_ json: [UInt8]) {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        guard let root = try? decoder.decode(Root.self, from: Data(json)) else { return nil }
-        byteCounts = root.devices.map { Self.byteCount($0.fields ?? [], $0.subsections ?? []) }
-        for (place, device) in root.devices.enumerated() {
-            places[Key(name: device.name, instanceID: device.instanceId), default: []]
-                .append(place)
+        guard String(validating: json, as: UTF8.self) != nil,
+            let root = try? decoder.decode(Root.self, from: Data(json))
+        else { return nil }
+        pageByteCount = root.pageSize
+        devices = root.devices.map { device in
+            DescribedDevice(
+                name: device.name, instanceID: device.instanceId,
+                byteCount: Self.byteCount(device.fields ?? [], device.subsections ?? []))
         }
-    }
-
-    /// The length of the next device's state, if it is the one that is asked for.
-    ///
-    /// - Parameters:
-    ///   - name: The device's name.
-    ///   - instanceID: Which of several of that name.
-    mutating func byteCount(of name: String, _ instanceID: UInt32) -> Int? {
-        let key = Key(name: name, instanceID: instanceID)
-        while let place = places[key]?.popFirst() {
-            if place < next { continue }
-            next = place + 1
-            return byteCounts[place]
-        }
-        return nil
     }
 
     /// A field's size includes the subsections of a structure in it; those of the device itself
@@ -74,9 +75,8 @@ struct VMDescription {
     private static func byteCount(_ fields: [Field], _ subsections: [Subsection]) -> Int? {
         var sum = 0
         for field in fields {
-            guard let size = field.size, size >= 0, case let length = field.arrayLen ?? 1,
-                length >= 0
-            else { return nil }
+            let length = field.arrayLen ?? 1
+            guard let size = field.size, size >= 0, length >= 0 else { return nil }
             let (bytes, isTooLong) = size.multipliedReportingOverflow(by: length)
             guard !isTooLong, bytes <= Int.max - sum else { return nil }
             sum += bytes

@@ -83,6 +83,26 @@ package struct DeviceStateWriter: ~Copyable {
         files[files.count - 1].sections.append(section)
     }
 
+    /// Appends a section that is not in a file.
+    ///
+    /// On failure the writer must be abandoned.
+    ///
+    /// - Parameters:
+    ///   - identity: What it is.
+    ///   - bytes: Its bytes.
+    /// - Throws: `.inputOutput`.
+    package mutating func append(
+        _ identity: StoredSection.Identity, bytes: [UInt8]
+    ) throws(SnapError) {
+        sectionCount += 1
+        var section = StoredSection(identity, firstOffset: offset)
+        for start in stride(from: 0, to: bytes.count, by: Limits.clusterByteCountMax) {
+            let end = min(start + Limits.clusterByteCountMax, bytes.count)
+            try append(Array(bytes[start..<end]), to: &section)
+        }
+        files[files.count - 1].sections.append(section)
+    }
+
     private mutating func append(
         _ piece: [UInt8], to section: inout StoredSection
     ) throws(SnapError) {

@@ -11,7 +11,12 @@ package struct PageReader: ~Copyable {
     /// A group whose head has been read.
     private struct OpenGroup {
         let key: UInt64
-        let file: SavevmFile
+        /// Its file's path.
+        ///
+        /// The file itself may be closed by now: the pages of a unit can lie in more files than a
+        /// process may have open.
+        let path: FilePath
+        let digestKey: DigestKey
         let entry: GroupEntry
         let head: GroupHead
         /// Where each slot's encoding begins in its cluster.
@@ -19,6 +24,11 @@ package struct PageReader: ~Copyable {
 
         func holds(_ location: Location) -> Bool {
             key == location.groupKey && location.slot < head.records.count
+        }
+
+        /// The error that something in the group is wrong.
+        func damage(_ message: String) -> SnapError {
+            SnapError(.damaged, message, path: path, offset: entry.offset)
         }
     }
 
@@ -43,11 +53,17 @@ package struct PageReader: ~Copyable {
         let use: Use
         let targetPage: Int
         let record: Record
-        let file: SavevmFile
+        let path: FilePath
+        let digestKey: DigestKey
         let entry: GroupEntry
         let cluster: Cluster
         /// Where it is in the cluster.
         let range: Range<Int>
+
+        /// The error that something in its group is wrong.
+        func damage(_ message: String) -> SnapError {
+            SnapError(.damaged, message, path: path, offset: entry.offset)
+        }
     }
 
     private let files: SavevmFiles
@@ -114,7 +130,8 @@ package struct PageReader: ~Copyable {
         for step in try steps(for: requests, level: level) {
             let key = ClusterKey(group: step.location.groupKey, firstSlot: step.cluster.firstSlot)
             if checked.contains(key) { continue }
-            try step.file.readStored(step.cluster, of: step.entry, into: &scratch)
+            try files.file(step.location.number)
+                .readStored(step.cluster, of: step.entry, into: &scratch)
             if checked.count == Self.checkedCountMax { checked = [] }
             checked.insert(key)
         }
@@ -134,14 +151,11 @@ package struct PageReader: ~Copyable {
             case .literal: break
             case .delta(let base):
                 guard base < request.location else {
-                    throw group.file.damage(
-                        "delta's base is not of a lower location", at: group.entry.offset)
+                    throw group.damage("delta's base is not of a lower location")
                 }
                 bases.append((base, request.targetPage))
             case .dead:
-                throw group.file.damage(
-                    "slot \(request.location.slot) is pointed to and empty",
-                    at: group.entry.offset)
+                throw group.damage("slot \(request.location.slot) is pointed to and empty")
             }
             steps.append(step)
         }
@@ -160,9 +174,7 @@ package struct PageReader: ~Copyable {
         let group = try group(of: base, level: level)
         let step = step(base, for: targetPage, in: group, isBase: true)
         guard step.record.form == .literal else {
-            throw group.file.damage(
-                "slot \(base.slot) is the base of a delta and not literal",
-                at: group.entry.offset)
+            throw group.damage("slot \(base.slot) is the base of a delta and not literal")
         }
         return step
     }
@@ -175,7 +187,8 @@ package struct PageReader: ~Copyable {
         return Step(
             location: location,
             use: isBase ? .base : record.form == .literal ? .literal : .runs,
-            targetPage: targetPage, record: record, file: group.file, entry: group.entry,
+            targetPage: targetPage, record: record, path: group.path,
+            digestKey: group.digestKey, entry: group.entry,
             cluster: group.head.clusters[group.head.clusterIndex(ofSlot: location.slot)],
             range: start..<start + record.encodedByteCount)
     }
@@ -190,7 +203,7 @@ package struct PageReader: ~Copyable {
             }
         }
         guard isValid else {
-            throw step.file.damage("delta's runs are malformed", at: step.entry.offset)
+            throw step.damage("delta's runs are malformed")
         }
         try check(step, in: target)
     }
@@ -249,7 +262,7 @@ package struct PageReader: ~Copyable {
                 group = current
             } else {
                 group = try self.group(of: location, level: level)
-                isComparable = group.file.description.digestKey == key
+                isComparable = group.digestKey == key
                 current = group
             }
             let record = group.head.records[location.slot]
@@ -293,10 +306,9 @@ package struct PageReader: ~Copyable {
             groups.append(group)
         }
         guard location.slot < group.head.records.count, group.head.level == level else {
-            throw group.file.damage(
+            throw group.damage(
                 "slot \(location.slot) of level \(level) is pointed to, the group has "
-                    + "\(group.head.records.count) of level \(group.head.level)",
-                at: group.entry.offset)
+                    + "\(group.head.records.count) of level \(group.head.level)")
         }
         return group
     }
@@ -315,8 +327,8 @@ package struct PageReader: ~Copyable {
             }
         }
         return OpenGroup(
-            key: location.groupKey, file: file, entry: entry, head: head,
-            slotOffsets: slotOffsets)
+            key: location.groupKey, path: file.path, digestKey: file.description.digestKey,
+            entry: entry, head: head, slotOffsets: slotOffsets)
     }
 
     /// Where in `clusters` an encoding is, after its cluster has been inflated if need be.
@@ -345,7 +357,7 @@ package struct PageReader: ~Copyable {
         let start = place * Limits.clusterByteCountMax
         try clusters.withMutableBytes(start..<start + step.cluster.encodedByteCount) {
             (target) throws(SnapError) in
-            try step.file.read(
+            try files.file(step.location.number).read(
                 step.cluster, of: step.entry, into: &target, scratch: &scratch, inflater)
         }
         clusterKeys[place] = key
@@ -363,12 +375,11 @@ package struct PageReader: ~Copyable {
 
     private func check(_ step: Step, in target: borrowing MemoryBuffer) throws(SnapError) {
         let digest = target.withBytes(Page.bytes(step.targetPage)) {
-            step.file.description.digestKey.digest(of: $0)
+            step.digestKey.digest(of: $0)
         }
         guard digest == step.record.digest else {
-            throw step.file.damage(
-                "page digest is \(digest.hex), its record says \(step.record.digest.hex)",
-                at: step.entry.offset)
+            throw step.damage(
+                "page digest is \(digest.hex), its record says \(step.record.digest.hex)")
         }
     }
 }

@@ -15,7 +15,9 @@ package final class SavevmFiles: Sendable {
     private let ids: [Int: Reference]
     private let open = Mutex(Open())
 
-    private static let openCountMax = 256
+    /// How many are kept open: a share of what the process may have open, since a command can have
+    /// several of these.
+    private static let openCountMax = min(256, max(4, (DescriptorLimit.current - 32) / 4))
 
     /// Prepares to open files.
     ///
@@ -69,8 +71,10 @@ package final class SavevmFiles: Sendable {
 extension SavevmFiles.Open {
     fileprivate mutating func use(_ number: Int) -> SavevmFile? {
         guard let file = files[number] else { return nil }
-        leastRecent.removeAll { $0 == number }
-        leastRecent.append(number)
+        if leastRecent.last != number {
+            leastRecent.removeAll { $0 == number }
+            leastRecent.append(number)
+        }
         return file
     }
 

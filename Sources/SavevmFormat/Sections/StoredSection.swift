@@ -9,7 +9,7 @@ import SnapSystem
 //        1  kind: 0 opaque, 1 QEMU stream
 //    2 + n  name
 //        4  section count; then for each section, in order:
-//        1  kind: 0 opaque, 1 framing, 2 RAM start, 3 RAM, 4 device
+//        1  kind: 0 opaque, 1 framing, 2 RAM start, 3 RAM, 4 device, 5 pages not sent
 //    2 + n  name
 //        4  instance id
 //        4  version id
@@ -53,6 +53,9 @@ package struct StoredDeviceState: Sendable, Equatable {
     package var listedSections: [StoredSection] {
         sections.filter { $0.kind == .opaque || $0.kind == .device }
     }
+
+    /// The sections that are bytes of the file as it was given.
+    package var givenSections: [StoredSection] { sections.filter { $0.kind != .unsentPages } }
 
     /// The same, as the index and the command speak of them.
     package var summaries: [DeviceSection] { listedSections.map(\.summary) }
@@ -127,6 +130,8 @@ package struct StoredSection: Sendable, Equatable {
         case ram = 3
         /// A section of a device, header and footer included.
         case device = 4
+        /// Pages of the stream's RAM that the source has not sent; none of the stream's bytes.
+        case unsentPages = 5
     }
 
     /// What a section is besides its bytes.

@@ -27,7 +27,10 @@ struct DeviceStateOutput: ~Copyable {
     ) throws(SnapError) {
         let source = try DeviceStateFile(of: checkpoint, in: guest)
         let target = Directory(path, guest.calls)
-        let existing = try target.status()
+        let existing: FileStatus?
+        do throws(SnapError) { existing = try target.status() } catch {
+            throw OutputFile.cannotBeMade(error)
+        }
         let isDirectory = existing?.kind == .directory
         var files = [path]
         if isDirectory || source.files.count != 1 {
@@ -52,11 +55,7 @@ struct DeviceStateOutput: ~Copyable {
     ) throws(SnapError) {
         for file in files {
             let (directory, name) = try Directory.holding(file, calls)
-            guard let status = try directory.status(of: name) else { continue }
-            if isForced && status.kind == .regular { continue }
-            throw SnapError(
-                .cannotCreate, "exists", path: file,
-                hint: status.kind == .regular ? "--force replaces it" : nil)
+            _ = try OutputFile.check(name, in: directory, isForced: isForced)
         }
     }
 
@@ -90,7 +89,7 @@ struct DeviceStateOutput: ~Copyable {
             for (state, path) in zip(source.files, files) {
                 let output = try OutputFile(path, calls, isForced: isForced)
                 var offset = 0
-                for section in state.sections {
+                for section in state.givenSections {
                     try source.read(section) { (bytes) throws(SnapError) in
                         try output.write(bytes, at: offset)
                         offset += bytes.byteCount

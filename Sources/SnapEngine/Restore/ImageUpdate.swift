@@ -44,11 +44,11 @@ struct ImageUpdate {
         let differences = Mutex<[Difference]>([])
         try OrderedPipeline.run(
             jobs: jobs,
-            next: { () throws(SnapError) -> (unit: StoredUnit, data: [Range<Int>])? in
-                try cursor.withLock { cursor throws(SnapError) in
+            next: { () -> (unit: StoredUnit, data: [Range<Int>])? in
+                cursor.withLock { cursor in
                     guard let unit = cursor.units.next() else { return nil }
                     let end = unit.offset + unit.pageCount * Page.byteCount
-                    return (unit, try image.dataRuns(advancing: &cursor.data, to: end))
+                    return (unit, image.dataRuns(advancing: &cursor.data, to: end))
                 }
             },
             makeWorker: { UnitComparer(source.files, digestKey) },

@@ -170,6 +170,7 @@ package struct Restore: Sendable {
                 path: path)
         }
         let image = try MemoryImage(updating: path, calls)
+        guard try image.fileSystem() != .hugetlbfs else { throw OutputFile.isOnHugePages(path) }
         guard image.block.byteCount == byteCount else {
             throw SnapError(
                 .mismatch,

@@ -52,29 +52,53 @@ struct StreamSource: ~Copyable {
         }
         // Read first: a read that fails is no damage.
         let framing = try bytes(of: first)
+        let end = try endBytes()
+        let unsent = try unsentPages()
         let writer: StreamWriter
         do throws(SnapError) {
-            writer = try StreamWriter(framing: framing, path: devices.path)
+            writer = try StreamWriter(framing: framing, end: end, path: devices.path)
         } catch { throw damage(error.message) }
         try append(writer.head, to: output)
         for section in sections.dropFirst() {
             switch section.kind {
             case .ramStart:
-                try writeRAM(section, writer, to: output, jobs: jobs, progress)
+                try writeRAM(section, writer, unsent, to: output, jobs: jobs, progress)
             case .ram where section.byteCount == 0:
                 try append(writer.ramEnd(section.identity.sectionID), to: output)
+            case .framing where section.byteCount <= Self.sectionByteCountMax:
+                let framing = try bytes(of: section)
+                try append(StreamWriter.withoutLiveCommands(framing), to: output)
             case .opaque, .framing, .ram, .device:
                 try devices.read(section) { (bytes) throws(SnapError) in
                     try output.append(bytes)
                 }
+            case .unsentPages: break
             }
         }
     }
 
+    /// The beginning of the last section, in which the description is.
+    private func endBytes() throws(SnapError) -> [UInt8] {
+        guard let last = sections.last(where: { $0.kind == .framing }) else { return [] }
+        var bytes: [UInt8] = []
+        try devices.read(last) { (piece) throws(SnapError) in
+            if bytes.count < StreamWriter.endByteCountMax { bytes.append(copying: piece) }
+        }
+        return bytes
+    }
+
+    private func unsentPages() throws(SnapError) -> UnsentPages {
+        guard let section = sections.first(where: { $0.kind == .unsentPages }) else {
+            return UnsentPages([])
+        }
+        return try UnsentPages(
+            try devices.bytes(of: section), of: ram.blocks.map(\.block), path: devices.path)
+    }
+
     /// Writes the list of blocks, and a section with the pages of those in the checkpoint.
     private func writeRAM(
-        _ section: StoredSection, _ writer: StreamWriter, to output: borrowing File, jobs: Int,
-        _ progress: WorkProgress
+        _ section: StoredSection, _ writer: StreamWriter, _ unsent: UnsentPages,
+        to output: borrowing File, jobs: Int, _ progress: WorkProgress
     ) throws(SnapError) {
         let id = section.identity.sectionID
         var blocks = ram.blocks.map(\.block)
@@ -108,7 +132,9 @@ struct StreamSource: ~Copyable {
                 return worker.withPages { pages, buffer in
                     writer.pageRecords(
                         unit.block.block, at: unit.index * Unit.byteCount,
-                        pageCount: unit.pageCount, pages, in: buffer)
+                        pageCount: unit.pageCount, pages,
+                        unsent: unsent.pages(ofUnit: unit.index, block: unit.blockIndex),
+                        in: buffer)
                 }
             },
             deliver: { (records) throws(SnapError) in try append(records, to: output) })

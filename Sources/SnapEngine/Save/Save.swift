@@ -149,6 +149,7 @@ package struct Save: Sendable {
         // Inputs first: where they cannot be opened no new store is left behind.
         let inputs = try SaveInputs(self, calls)
         try inputs.noticeEmptyFiles(warn: warn)
+        var prepared = try prepareForNewGuest(inputs, Directory(store, calls), warn)
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
         if case .checkpoint(let reference) = parent {
             try check(try reference.resolve(in: store.index))
@@ -164,7 +165,11 @@ package struct Save: Sendable {
         }
         let taken: Taken
         do throws(SnapError) {
-            taken = try take(inputs, number, directory, store, without: present.lost, warn)
+            if prepared == nil { prepared = try prepare(inputs, directory.directory, warn) }
+            guard let ready = prepared.take() else {
+                throw SnapError(.internalFailure, "nothing was prepared for a save")
+            }
+            taken = try take(ready, number, directory, store, without: present.lost)
         } catch let error where error.code == .damaged && error.hint == nil {
             throw error.with(hint: "snap save --full shares nothing with what is damaged")
         }
@@ -195,20 +200,52 @@ package struct Save: Sendable {
         var failure: SnapError?
     }
 
-    private func take(
-        _ inputs: SaveInputs, _ number: Int, _ guest: GuestDirectory, _ store: borrowing Store,
-        without lost: Set<Int>, _ warn: (SnapError) -> Void
-    ) throws(SnapError) -> Taken {
-        if case .monitor(let socket) = source {
-            let standstill = try Standstill(socket, self, guest.directory, warn: warn)
-            return try takeRunning(standstill, number, guest, store, without: lost)
+    /// All that a save needs to know before it writes.
+    private enum Prepared: ~Copyable {
+        case content(SaveContent)
+        case running(Standstill)
+    }
+
+    /// Reads what is to be saved, or connects to the guest, before a directory is made for it: what
+    /// turns out damaged leaves no new store and no new guest behind.
+    ///
+    /// - Returns: nil for a guest that has a directory; its lock comes first.
+    private func prepareForNewGuest(
+        _ inputs: SaveInputs, _ store: Directory, _ warn: (SnapError) -> Void
+    ) throws(SnapError) -> Prepared? {
+        let directory = Store.guest(guest, in: store).directory
+        guard try directory.status() == nil else { return nil }
+        if case .checkpoint(let reference) = parent {
+            let store = try Store(reading: store.path, patience: patience, store.calls)
+            try check(try reference.resolve(in: store.index))
         }
-        let content = try inputs.read(scratch: guest.directory, progress)
-        let parent = try findParent(
-            for: content.images.map(\.block), guest, store.index, without: lost)
-        let session = try SaveSession(
-            self, content, number: number, parent, guest.directory, store.identity)
-        return Taken(indexed: try session.write())
+        return try prepare(inputs, directory, warn)
+    }
+
+    private func prepare(
+        _ inputs: SaveInputs, _ guest: Directory, _ warn: (SnapError) -> Void
+    ) throws(SnapError) -> Prepared {
+        if case .monitor(let socket) = source {
+            return .running(try Standstill(socket, self, guest, warn: warn))
+        }
+        return .content(
+            try inputs.read(scratch: try guest.nearestExisting(), progress, warn: warn))
+    }
+
+    private func take(
+        _ prepared: consuming Prepared, _ number: Int, _ guest: GuestDirectory,
+        _ store: borrowing Store, without lost: Set<Int>
+    ) throws(SnapError) -> Taken {
+        switch consume prepared {
+        case .running(let standstill):
+            return try takeRunning(standstill, number, guest, store, without: lost)
+        case .content(let content):
+            let parent = try findParent(
+                for: content.images.map(\.block), guest, store.index, without: lost)
+            let session = try SaveSession(
+                self, content, number: number, parent, guest.directory, store.identity)
+            return Taken(indexed: try session.write())
+        }
     }
 
     private func check(_ parent: Checkpoint) throws(SnapError) {

@@ -64,11 +64,7 @@ struct SaveInputs: Sendable {
         }
         var deviceStates: [(name: GuestName, file: SharedFile)] = []
         for state in save.deviceStates {
-            let file = try File(reading: state.path, calls)
-            guard try file.status().kind == .regular else {
-                throw SnapError(.notFound, "is not a regular file", path: state.path)
-            }
-            deviceStates.append((state.name, SharedFile(file)))
+            deviceStates.append((state.name, SharedFile(try File(input: state.path, calls))))
         }
         self.deviceStates = deviceStates
         if case .images(let images) = memory {
@@ -95,11 +91,10 @@ struct SaveInputs: Sendable {
     private static func open(
         _ path: FilePath, _ format: ImageFormat?, _ calls: SystemCalls
     ) throws(SnapError) -> Memory {
-        let file = try File(reading: path, calls)
-        guard try file.status().kind == .regular else {
-            throw SnapError(
-                .notFound, "is not a regular file", path: path,
-                hint: "a QEMU stream from a pipe is -")
+        let file: File
+        do throws(SnapError) { file = try File(input: path, calls) } catch {
+            guard error.code == .notFound, error.errno == nil else { throw error }
+            throw error.with(hint: "a QEMU stream from a pipe is -")
         }
         let found = if let format { format } else { try ImageFormat.detect(file) }
         switch found {
@@ -113,9 +108,12 @@ struct SaveInputs: Sendable {
     /// - Parameters:
     ///   - scratch: The directory in whose file system scratch files are.
     ///   - progress: Where it tells how far it has come.
+    ///   - warn: Takes what is worth a warning.
     /// - Throws: `.inputDamaged` with the place, `.unsupported`, `.mismatch`, `.usage`,
     ///   `.inputOutput`, `.interrupted`.
-    func read(scratch: Directory, _ progress: WorkProgress) throws(SnapError) -> SaveContent {
+    func read(
+        scratch: Directory, _ progress: WorkProgress, warn: (SnapError) -> Void
+    ) throws(SnapError) -> SaveContent {
         var content = SaveContent(images: [], deviceStates: [])
         switch memory {
         case .images(let images): content.images = images
@@ -130,6 +128,13 @@ struct SaveInputs: Sendable {
                     .unsupported, "stream has no RAM", path: file.file.path,
                     hint: "snap save MEMORY-FILE --device-state \(file.file.path)")
             }
+            if let left = stream.ignoredBlocks.first {
+                throw SnapError(
+                    .unsupported, "lacks the RAM that is shared: \(left.name)",
+                    path: file.file.path, offset: 0,
+                    hint: "snap save MEMORY-FILE --device-state \(file.file.path)")
+            }
+            stream.noticeStrayBytes(of: file.file.path, warn: warn)
             content.images = images
             content.deviceStates.append(
                 SaveContent.DeviceState(
@@ -137,7 +142,7 @@ struct SaveInputs: Sendable {
                     file: stream.bytes, stream: stream))
         }
         for state in deviceStates {
-            try content.add(state.file, name: state.name, scratch: scratch)
+            try content.add(state.file, name: state.name, scratch: scratch, warn: warn)
         }
         return content
     }
@@ -150,9 +155,10 @@ extension SaveContent {
     ///   - file: The file; if it is a stream it is split, and says the names of RAM blocks.
     ///   - name: Its name.
     ///   - scratch: The directory in whose file system scratch files are.
+    ///   - warn: Takes what is worth a warning.
     /// - Throws: `.inputDamaged`, `.unsupported`, `.mismatch`, `.usage`, `.inputOutput`.
     mutating func add(
-        _ file: SharedFile, name: GuestName, scratch: Directory
+        _ file: SharedFile, name: GuestName, scratch: Directory, warn: (SnapError) -> Void
     ) throws(SnapError) {
         guard !deviceStates.contains(where: { $0.name == name }) else {
             throw SnapError(
@@ -173,6 +179,7 @@ extension SaveContent {
                 .mismatch, "holds the RAM itself, expected a stream that leaves it out",
                 path: file.file.path, hint: "snap save \(file.file.path) saves both")
         }
+        stream.noticeStrayBytes(of: file.file.path, warn: warn)
         try nameImages(
             by: stream, path: file.file.path, hint: "--ram-block gives each of several blocks")
         deviceStates.append(DeviceState(name: name, file: stream.bytes, stream: stream))
@@ -232,10 +239,24 @@ extension SaveContent {
         }
     }
 
-    /// Whether an image is a block: old machine types call it by the whole path of its backend.
+    /// Whether an image is a block.
+    ///
+    /// QEMU calls a block by its backend's id; by the backend's whole path in old machine types;
+    /// and by DEVICE/BACKEND where a device has it (virtio-mem, ivshmem). A backend has one owner.
     private static func matches(_ image: RAMBlock, _ block: RAMBlock) -> Bool {
         image.byteCount == block.byteCount
             && (image.name.isEmpty || block.name == image.name
-                || block.name == "/objects/" + image.name)
+                || block.name.hasSuffix("/" + image.name))
+    }
+}
+
+extension StreamContent {
+    /// Warns of bytes behind the stream's end: what was in the file, or on the volume, before.
+    fileprivate func noticeStrayBytes(of path: FilePath, warn: (SnapError) -> Void) {
+        guard strayByteCount > 0 else { return }
+        warn(
+            SnapError(
+                .inputDamaged,
+                "\(strayByteCount) bytes follow the stream's end, and are not saved", path: path))
     }
 }

@@ -135,6 +135,11 @@ struct SaveSession: Sendable {
                     StoredSection.Identity(element), state.file.file, element.range,
                     state: element.state)
             }
+            let unsent = UnsentPages(stream.unsentRuns)
+            if !unsent.runs.isEmpty {
+                try writer.append(
+                    StoredSection.Identity(.unsentPages, name: ""), bytes: unsent.encode())
+            }
         }
         let sections = writer.summaries
         return (try writer.finish(), sections)

@@ -34,7 +34,7 @@ struct StaleStandstill {
                 throw SnapError(
                     .busy,
                     "guest is \(status.name), and what a save has left of it cannot be read",
-                    path: socket, hint: "cont in QEMU's monitor lets it go on")
+                    path: socket, hint: InterruptedSave.contHint)
             }
         case .marker(let marker):
             // Another QEMU has not been stopped by anyone we know.
@@ -63,7 +63,14 @@ struct StaleStandstill {
             let areOurs = settings.areForDeviceState(before: marker.settings)
             try check(&guest, marker, resumes: resumes, areSettingsOurs: areOurs)
         }
-        try guest.apply(settings.toPutBack(before: marker.settings))
+        if settings.areChanged(before: marker.settings) {
+            try guest.apply(settings.toPutBack(before: marker.settings))
+            warn(
+                SnapError(
+                    .busy,
+                    "QEMU's migration settings, changed by an interrupted save of \(marker.since), "
+                        + "are as before again", path: socket))
+        }
         if mustGoOn {
             try Standstill.resume(&guest)
             warn(
@@ -91,7 +98,7 @@ struct StaleStandstill {
                 .busy,
                 "guest is \(name), and not only by the save that did not end, of \(marker.since)",
                 path: socket,
-                hint: "cont in QEMU's monitor lets it go on, if it does not run elsewhere")
+                hint: "if the guest does not run elsewhere: " + InterruptedSave.contHint)
         }
         guard resumes else {
             throw SnapError(

@@ -26,6 +26,10 @@ struct Standstill: ~Copyable {
     /// How long the guest stood still; nil while it does, and if it was paused before.
     private(set) var duration: Duration?
 
+    /// How long QEMU may send nothing of its device state.
+    private static let streamPatience = Duration.seconds(60)
+    /// How long to try to resume the guest and to put QEMU's settings back.
+    private static let undoPatience = Duration.seconds(60)
     /// How long QEMU may refuse to let the guest go on, being busy with a migration's end.
     private static let resumePatience = Duration.seconds(30)
 
@@ -68,6 +72,7 @@ struct Standstill: ~Copyable {
     private static func openImages(
         _ guest: inout RunningGuest, _ calls: SystemCalls, warn: (SnapError) -> Void
     ) throws(SnapError) -> [MemoryImage] {
+        try ProcessIdentity.checkVisibility(calls)
         var images: [MemoryImage] = []
         for backend in try guest.backends() {
             guard try Directory(backend.path, calls).status()?.kind != .directory else {
@@ -76,6 +81,14 @@ struct Standstill: ~Copyable {
                     path: backend.path, hint: "mem-path names a file")
             }
             let image = try MemoryImage(raw: backend.path, name: backend.name, calls)
+            guard image.block.byteCount == backend.byteCount else {
+                throw SnapError(
+                    .mismatch,
+                    "length is \(image.block.byteCount) bytes, QEMU has \(backend.byteCount) of "
+                        + "them as RAM \(backend.name)", path: backend.path,
+                    hint: image.block.byteCount > backend.byteCount
+                        ? "truncate -s \(backend.byteCount) cuts off what QEMU does not use" : nil)
+            }
             switch guest.process.maps(inode: try image.inode(), calls) {
             case true?: break
             case false?:
@@ -112,7 +125,7 @@ struct Standstill: ~Copyable {
         }
         let marker = StandstillMarker(
             process: guest.process, since: Timestamp.now.rfc3339, wasRunning: status.isRunning,
-            settings: settings)
+            settings: settings, saver: .current(directory.calls))
         try marker.write(in: directory)
         self.marker = marker
         guard status.isRunning else { return }
@@ -130,7 +143,8 @@ struct Standstill: ~Copyable {
         areSettingsChanged = true
         try guest.apply(settings.forDeviceState)
         let (stream, _) = try StreamReader(
-            try startDeviceState(), scratch: directory, stagesRAM: false
+            try startDeviceState(), scratch: directory, stagesRAM: false,
+            timeout: Self.streamPatience
         ).read()
         try guest.finishDeviceState()
         // If this process is killed from now on, the next knows whose migration it was.
@@ -161,7 +175,7 @@ struct Standstill: ~Copyable {
     ///   there.
     mutating func end() throws(SnapError) {
         guard let marker else { return }
-        guest.endures = true
+        guest.undoDeadline = .now + Self.undoPatience
         var failure: SnapError?
         if areSettingsChanged {
             do throws(SnapError) {
@@ -173,8 +187,8 @@ struct Standstill: ~Copyable {
             do throws(SnapError) { try Self.resume(&guest) } catch {
                 throw SnapError(
                     error.code, "guest cannot be let go: \(error.message)", path: socket,
-                    hint: "if QEMU is still there: cont in its monitor, or the next snap save "
-                        + "with --resume-stale")
+                    hint: "if QEMU is still there: the next snap save --resume-stale resumes it; "
+                        + InterruptedSave.contHint)
             }
             duration = ContinuousClock.now - start
         }

@@ -9,13 +9,15 @@ import SystemPackage
 /// next save finds it.
 struct StandstillMarker: Codable, Sendable {
     /// QEMU's process: a socket may be another one's meanwhile.
-    let process: QEMUProcess
+    let process: ProcessIdentity
     /// When the guest was stopped, RFC 3339.
     let since: String
     /// Whether it was running then.
     let wasRunning: Bool
     /// How QEMU migrated before.
     let settings: MigrationSettings
+    /// The process that saves; nil in a marker of version 0.1.
+    var saver: ProcessIdentity?
     /// The migration that wrote the device state, once it is over.
     var migration: RunningGuest.MigrationTrace?
 
@@ -27,7 +29,7 @@ struct StandstillMarker: Codable, Sendable {
         case marker(StandstillMarker)
     }
 
-    private static let name = "standstill"
+    static let name = "standstill"
     private static let byteCountMax = 1 << 16
 
     /// Looks for the marker that a save has left.

@@ -72,16 +72,16 @@ struct UnitCursor: ~Copyable, Sendable {
     private mutating func nextOfBlock() throws(SnapError) -> ImageUnit? {
         let unitCount = blocks[blockIndex].image.block.unitCount
         guard index < unitCount else { return nil }
-        let unit = try bitmap == nil ? dataUnit() : dirtyUnit()
+        let unit = bitmap == nil ? dataUnit() : try dirtyUnit()
         index = unit.map { $0.index + 1 } ?? unitCount
         return unit
     }
 
-    private mutating func dataUnit() throws(SnapError) -> ImageUnit {
+    private mutating func dataUnit() -> ImageUnit {
         let block = blocks[blockIndex]
         let start = index * Unit.byteCount
         let end = min(start + Unit.byteCount, block.image.block.byteCount)
-        let runs = try block.image.dataRuns(advancing: &data, to: end)
+        let runs = block.image.dataRuns(advancing: &data, to: end)
         let pages = runs.map { run in
             let first = (run.lowerBound - start) / Page.byteCount
             return first..<first + run.count / Page.byteCount

@@ -12,7 +12,8 @@ package enum Reindex {
         package var guestCount = 0
         /// Checkpoints that are in the index now.
         package var checkpointCount = 0
-        /// Files that are not whole: checkpoints that are not in the index now, and device states.
+        /// Files that are not whole or cannot be read: checkpoints that are not in the index now,
+        /// and device states.
         package var damagedFileCount = 0
     }
 
@@ -48,7 +49,8 @@ package enum Reindex {
             let identity = try identity(fromFilesOf: directory) ?? .random()
             try identity.write(to: directory)
         }
-        let outcome = try rebuildIndex(of: directory, progress, warn: warn)
+        let outcome = try rebuildIndex(
+            of: directory, skipsUnreadable: true, progress, warn: warn)
         _ = consume lock
         return outcome
     }
@@ -58,6 +60,7 @@ package enum Reindex {
     /// - Parameter directory: The store's directory.
     /// - Throws: `.permission` or `.inputOutput`.
     static func identity(fromFilesOf directory: Directory) throws(SnapError) -> StoreIdentity? {
+        var failure: SnapError?
         for name in try Store.guests(in: directory) {
             let guest = Store.guest(name, in: directory)
             for number in try guest.files().savevm.sorted(by: >) {
@@ -66,13 +69,16 @@ package enum Reindex {
                     let file = try SavevmFile(path, directory.calls)
                     return StoreIdentity(
                         id: file.header.storeID, digestKey: file.description.digestKey)
-                } catch let error where error.code == .damaged || error.code == .unsupported {
-                    // Any other file tells it as well. A read that fails would have a store of
-                    // good files get another identity.
-                    continue
+                } catch {
+                    if error.code == .interrupted { throw error }
+                    // Any other file tells it as well.
+                    let isRead = error.code == .damaged || error.code == .unsupported
+                    if !isRead && failure == nil { failure = error }
                 }
             }
         }
+        // A new identity would be wrong for intact files that could not be read now.
+        if let failure { throw failure }
         return nil
     }
 
@@ -80,11 +86,14 @@ package enum Reindex {
     ///
     /// - Parameters:
     ///   - directory: The store's directory; its lock is held exclusively.
+    ///   - skipsUnreadable: Whether files that the system cannot read are left out; if not, the
+    ///     old index stays.
     ///   - progress: Where it tells how far it has come.
     ///   - warn: Takes what is wrong with files that are not whole.
     /// - Throws: `.permission` or `.inputOutput`.
     static func rebuildIndex(
-        of directory: Directory, _ progress: WorkProgress = WorkProgress(),
+        of directory: Directory, skipsUnreadable: Bool,
+        _ progress: WorkProgress = WorkProgress(),
         warn: (SnapError) -> Void
     ) throws(SnapError) -> Outcome {
         progress.begin(.indexing, of: nil, countsBytes: false)
@@ -101,7 +110,9 @@ package enum Reindex {
             for name in try Store.guests(in: directory) {
                 let guest = Store.guest(name, in: directory)
                 outcome.guestCount += 1
-                try fill(index, with: guest, &outcome, progress, warn: warn)
+                try fill(
+                    index, with: guest, skipsUnreadable: skipsUnreadable, &outcome, progress,
+                    warn: warn)
             }
         }
         // The old index's journal would be taken for the new one's.
@@ -117,8 +128,8 @@ package enum Reindex {
     }
 
     private static func fill(
-        _ index: CheckpointIndex, with guest: GuestDirectory, _ outcome: inout Outcome,
-        _ progress: WorkProgress, warn: (SnapError) -> Void
+        _ index: CheckpointIndex, with guest: GuestDirectory, skipsUnreadable: Bool,
+        _ outcome: inout Outcome, _ progress: WorkProgress, warn: (SnapError) -> Void
     ) throws(SnapError) {
         let files = try guest.files()
         var batch: [IndexedCheckpoint] = []
@@ -130,7 +141,10 @@ package enum Reindex {
                         outcome.damagedFileCount += 1
                         warn(error)
                     })
-            } catch let error where error.code == .damaged || error.code == .unsupported {
+            } catch {
+                let isRead = error.code == .damaged || error.code == .unsupported
+                guard isRead || skipsUnreadable && error.code != .interrupted else { throw error }
+                // One file that cannot be read hides no other.
                 outcome.damagedFileCount += 1
                 warn(error)
             }

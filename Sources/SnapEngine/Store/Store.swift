@@ -122,7 +122,8 @@ package struct Store: ~Copyable {
         }
         // An index of no bytes has lost its rows as one that is missing has.
         if try directory.status(of: indexName)?.byteCount ?? 0 == 0 {
-            _ = try Reindex.rebuildIndex(of: directory, warn: warn)
+            _ = try Reindex.rebuildIndex(
+                of: directory, skipsUnreadable: false, warn: warn)
         }
         try CheckpointIndex(directory.file(indexName), isWritable: true, directory.calls)
             .migrate()

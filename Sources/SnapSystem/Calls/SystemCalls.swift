@@ -47,6 +47,15 @@ public struct SystemCalls: Sendable {
         }
     }
 
+    /// Gives a file a second name, which must not be taken.
+    func link(_ source: FilePath, to target: FilePath) throws(Errno) {
+        _ = try value {
+            unsafe source.withPlatformString { source in
+                unsafe target.withPlatformString { target in unsafe Glibc.link(source, target) }
+            }
+        }
+    }
+
     func remove(_ path: FilePath) throws(Errno) {
         _ = try value { unsafe path.withPlatformString { path in unsafe unlink(path) } }
     }
@@ -88,6 +97,30 @@ public struct SystemCalls: Sendable {
         return status
     }
 
+    /// What a path names, a symbolic link not followed.
+    func statusOfLink(_ path: FilePath) throws(Errno) -> stat {
+        var status = stat()
+        _ = try value {
+            unsafe path.withPlatformString { path in unsafe lstat(path, &status) }
+        }
+        return status
+    }
+
+    /// What a symbolic link points to.
+    func target(ofLink path: FilePath) throws(Errno) -> String {
+        var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = try value {
+            unsafe path.withPlatformString { path in
+                unsafe bytes.withUnsafeMutableBytes { bytes in
+                    guard let target = bytes.baseAddress else { return -1 }
+                    return unsafe readlink(
+                        path, target.assumingMemoryBound(to: CChar.self), bytes.count)
+                }
+            }
+        }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+
     /// The names in a directory, without `.` and `..`, in no order.
     func names(in path: FilePath) throws(Errno) -> [String] {
         try passFaultPoint()
@@ -119,6 +152,11 @@ public struct SystemCalls: Sendable {
         var status = stat()
         _ = try value { unsafe fstat(descriptor, &status) }
         return status
+    }
+
+    /// The type of the file system that holds a file: one of statfs(2)'s numbers.
+    func fileSystemType(of descriptor: Int32) throws(Errno) -> UInt32 {
+        UInt32(truncatingIfNeeded: try value { snap_file_system_type(descriptor) })
     }
 
     func read(
@@ -201,7 +239,10 @@ public struct SystemCalls: Sendable {
     }
 
     func makeLocalSocket() throws(Errno) -> Int32 {
-        try value { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) }
+        // Not blocking: a connection or a send that nobody takes must not last for as long as
+        // the other side likes.
+        let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+        return try value { socket(AF_UNIX, Int32(type), 0) }
     }
 
     /// Connects to a socket in the file system; the path is known to fit.
@@ -271,7 +312,20 @@ public struct SystemCalls: Sendable {
     ///
     /// - Returns: false if there is nothing after so many milliseconds.
     func waitToRead(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        try wait(descriptor, for: POLLIN, milliseconds: milliseconds)
+    }
+
+    /// Waits until there is room to write.
+    ///
+    /// - Returns: false if there is none after so many milliseconds.
+    func waitToWrite(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
+        try wait(descriptor, for: POLLOUT, milliseconds: milliseconds)
+    }
+
+    private func wait(
+        _ descriptor: Int32, for events: Int32, milliseconds: Int32
+    ) throws(Errno) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         return try value { unsafe poll(&entry, 1, milliseconds) } > 0
     }
 

@@ -60,6 +60,31 @@ public struct Directory: Sendable {
         }
     }
 
+    /// What a name stands for, a symbolic link itself if it is one; nil if there is nothing.
+    ///
+    /// - Parameter name: A name inside.
+    /// - Throws: `.permission` or `.inputOutput`.
+    ///
+    /// The corresponding C function is `lstat`.
+    public func statusOfLink(_ name: String) throws(SnapError) -> FileStatus? {
+        do { return FileStatus(try calls.statusOfLink(file(name))) } catch {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw SnapError(error, action: "look at", path: file(name))
+        }
+    }
+
+    /// Where a symbolic link points to, as it stands in the link.
+    ///
+    /// - Parameter name: The name of a symbolic link inside.
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    ///
+    /// The corresponding C function is `readlink`.
+    public func target(ofLink name: String) throws(SnapError) -> String {
+        do { return try calls.target(ofLink: file(name)) } catch {
+            throw SnapError(error, action: "read the symbolic link", path: file(name))
+        }
+    }
+
     /// All names inside, in ascending order.
     ///
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
@@ -95,13 +120,34 @@ public struct Directory: Sendable {
         try parent.synchronize()
     }
 
+    /// This directory, or the nearest one above it that is there.
+    ///
+    /// - Throws: `.permission` or `.inputOutput`.
+    public func nearestExisting() throws(SnapError) -> Directory {
+        var directory = self
+        while try directory.status() == nil {
+            let above = directory.path.removingLastComponent()
+            if above == directory.path { break }
+            directory = Directory(above.isEmpty ? "." : above, calls)
+        }
+        return directory
+    }
+
     /// Waits until the names inside are on the disk.
+    ///
+    /// Some file systems cannot do that for a directory (CIFS, some of FUSE) and say so. There the
+    /// names are as durable as that file system makes them.
     ///
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `fsync`, on the directory.
     public func synchronize() throws(SnapError) {
-        try File(path, calls, flags: O_RDONLY | O_DIRECTORY, action: "open").synchronize()
+        let directory = try File(
+            path, calls, flags: O_RDONLY | O_DIRECTORY, action: "open")
+        do throws(SnapError) { try directory.synchronize() } catch {
+            let refusals: [Errno?] = [.invalidArgument, .notSupported, .noFunction]
+            guard refusals.contains(error.errno) else { throw error }
+        }
     }
 
     /// Removes a name, whether it is there or not; a later `synchronize` makes that last.
@@ -136,13 +182,63 @@ public struct Directory: Sendable {
     ///   - newName: The name it gets.
     /// - Throws: `.cannotCreate` if the new name is taken, `.permission` or `.inputOutput`.
     ///
-    /// The corresponding C function is `renameat2` with `RENAME_NOREPLACE`.
+    /// The corresponding C function is `renameat2` with `RENAME_NOREPLACE`, or `rename` after a
+    /// look where a file system does not know that.
     public func rename(_ name: String, to newName: String) throws(SnapError) {
-        do { try calls.rename(file(name), to: file(newName), replacing: false) } catch {
+        do throws(Errno) {
+            do throws(Errno) {
+                try calls.rename(file(name), to: file(newName), replacing: false)
+            } catch {
+                guard Self.meansNoFlags(error) else { throw error }
+                // Whoever renames in a directory of snap's holds its lock.
+                if try isTaken(newName) { throw Errno.fileExists }
+                try calls.rename(file(name), to: file(newName), replacing: true)
+            }
+        } catch {
             if error == .fileExists {
                 throw SnapError(.cannotCreate, "exists", path: file(newName))
             }
             throw SnapError(error, action: "rename to \(newName)", path: file(name))
+        }
+    }
+
+    /// Gives a file that has a temporary name the one it is meant to have, which nothing has.
+    ///
+    /// Where renameat2(2) takes no flags (NFS, 9p, sshfs and most of FUSE, ZFS before 2.2), a
+    /// second name does the same. Where files have only one (FAT, exFAT, CIFS), a look before the
+    /// rename has to do: another program that makes the same name in between loses its file.
+    ///
+    /// - Parameters:
+    ///   - temporaryName: The name it has.
+    ///   - name: The name it gets.
+    /// - Throws: What the system says; `.fileExists` if the name is taken.
+    func settle(_ temporaryName: String, as name: String) throws(Errno) {
+        let (source, target) = (file(temporaryName), file(name))
+        do throws(Errno) { return try calls.rename(source, to: target, replacing: false) } catch {
+            guard Self.meansNoFlags(error) else { throw error }
+        }
+        do throws(Errno) {
+            try calls.link(source, to: target)
+        } catch {
+            if error == .fileExists { throw error }
+            if try isTaken(name) { throw Errno.fileExists }
+            return try calls.rename(source, to: target, replacing: true)
+        }
+        // It has its name; another one that stays is a leftover.
+        try? calls.remove(source)
+    }
+
+    private static func meansNoFlags(_ error: Errno) -> Bool {
+        [.invalidArgument, .noFunction, .notSupported].contains(error)
+    }
+
+    private func isTaken(_ name: String) throws(Errno) -> Bool {
+        do throws(Errno) {
+            _ = try calls.statusOfLink(file(name))
+            return true
+        } catch {
+            if error == .noSuchFileOrDirectory { return false }
+            throw error
         }
     }
 

@@ -13,16 +13,27 @@ public struct File: ~Copyable, Sendable {
     let descriptor: Int32
     private let isOwner: Bool
 
-    /// Opens an existing file for reading.
+    /// Opens one of snap's own files for reading.
     ///
     /// - Parameters:
     ///   - path: The file.
     ///   - calls: The seam.
-    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission` or
+    ///   `.inputOutput`.
     ///
     /// The corresponding C function is `open`.
     public init(reading path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(path, calls, flags: O_RDONLY, action: "open")
+        try self.init(regular: path, calls, flags: O_RDONLY, action: "open", else: .damaged)
+    }
+
+    /// Opens a file that the user names, for reading.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - calls: The seam.
+    /// - Throws: `.notFound`, also if it is not a regular file; `.permission` or `.inputOutput`.
+    public init(input path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        try self.init(regular: path, calls, flags: O_RDONLY, action: "open", else: .notFound)
     }
 
     /// Opens an existing file for reading and writing.
@@ -30,19 +41,50 @@ public struct File: ~Copyable, Sendable {
     /// - Parameters:
     ///   - path: The file.
     ///   - calls: The seam.
-    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission` or
+    ///   `.inputOutput`.
     public init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(path, calls, flags: O_RDWR, action: "open")
+        try self.init(regular: path, calls, flags: O_RDWR, action: "open", else: .damaged)
     }
 
-    /// Opens a file for reading and makes it, empty and with mode 0600, if it is not there.
+    /// Opens a file for reading and writing and makes it, empty and with mode 0600, if it is not
+    /// there.
+    ///
+    /// An exclusive flock(2) needs a descriptor that may be written where the lock is the
+    /// server's: NFS, CIFS.
     ///
     /// - Parameters:
     ///   - path: The file.
     ///   - calls: The seam.
-    /// - Throws: `.permission`, also where only making it is refused, or `.inputOutput`.
+    /// - Throws: `.permission`, also where only making it is refused; `.damaged` if it is not a
+    ///   regular file; `.inputOutput`.
     public init(makingIfAbsent path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(path, calls, flags: O_RDONLY | O_CREAT, action: "make")
+        try self.init(
+            regular: path, calls, flags: O_RDWR | O_CREAT, action: "make", else: .damaged)
+    }
+
+    /// Opens a regular file; anything else is refused, and nothing waits: a FIFO would wait for
+    /// its other end, a terminal for somebody who types (open(2), O_NONBLOCK).
+    private init(
+        regular path: FilePath, _ calls: SystemCalls, flags: Int32, action: String,
+        else code: SnapError.Code
+    ) throws(SnapError) {
+        let file: File
+        do throws(SnapError) {
+            file = try File(path, calls, flags: flags | O_NONBLOCK | O_NOCTTY, action: action)
+        } catch {
+            // A socket, or a device without a driver.
+            guard [.noSuchAddressOrDevice, Errno(rawValue: ENODEV)].contains(error.errno) else {
+                throw error
+            }
+            throw SnapError(
+                code, "is a socket or a device, expected a regular file", path: path)
+        }
+        let kind = try file.status().kind
+        guard kind == .regular else {
+            throw SnapError(code, "is \(kind.rawValue), expected a regular file", path: path)
+        }
+        self = file
     }
 
     init(
@@ -85,8 +127,11 @@ public struct File: ~Copyable, Sendable {
     ///
     /// - Parameter calls: The seam.
     public static func standardOutput(_ calls: SystemCalls) -> File {
-        File(standard: STDOUT_FILENO, "standard output", calls)
+        File(standard: STDOUT_FILENO, standardOutputName, calls)
     }
+
+    /// What messages call standard output.
+    public static let standardOutputName: FilePath = "standard output"
 
     deinit { if isOwner { calls.close(descriptor) } }
 
@@ -98,6 +143,17 @@ public struct File: ~Copyable, Sendable {
     public func status() throws(SnapError) -> FileStatus {
         do { return FileStatus(try calls.status(of: descriptor)) } catch {
             throw SnapError(error, action: "look at", path: path)
+        }
+    }
+
+    /// The file system that holds the file; nil if it is none that is treated in its own way.
+    ///
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C function is `fstatfs`.
+    public func fileSystem() throws(SnapError) -> FileSystemType? {
+        do { return FileSystemType(rawValue: try calls.fileSystemType(of: descriptor)) } catch {
+            throw SnapError(error, action: "look at the file system of", path: path)
         }
     }
 
@@ -147,18 +203,24 @@ public struct File: ~Copyable, Sendable {
 
     /// Reads at the descriptor's own position, as much as there is: for pipes.
     ///
-    /// - Parameter target: Where the bytes go.
+    /// - Parameters:
+    ///   - target: Where the bytes go.
+    ///   - timeout: How long to wait for the first of them; nil to wait without a limit.
     /// - Returns: How many bytes were read; 0 only at the end.
-    /// - Throws: `.inputOutput` or `.interrupted`.
+    /// - Throws: `.inputOutput`, also if nothing comes in time; `.interrupted`.
     ///
     /// The corresponding C function is `read`.
-    public func readNext(into target: inout MutableRawSpan) throws(SnapError) -> Int {
+    public func readNext(
+        into target: inout MutableRawSpan, within timeout: Duration? = nil
+    ) throws(SnapError) -> Int {
+        let deadline = timeout.map { ContinuousClock.now + $0 }
         do throws(Errno) {
             // A signal may wake another thread than the one that waits here.
             while !Interruption.isRequested {
                 if try calls.waitToRead(descriptor, milliseconds: 200) {
                     return try calls.read(descriptor, into: &target)
                 }
+                if let deadline, ContinuousClock.now >= deadline { throw Errno.timedOut }
             }
             throw Errno.interrupted
         } catch {
@@ -210,28 +272,28 @@ public struct File: ~Copyable, Sendable {
 
     /// Where the next run of data begins.
     ///
+    /// What is not data is a hole only on a file system that is known to report all data; see
+    /// `FileSystemType.reportsDirtyPagesAsData`.
+    ///
     /// - Parameter offset: Where to start looking.
     /// - Returns: The first offset not before it that lies in data; nil if only a hole follows.
-    /// - Throws: `.inputOutput`.
+    ///   Where the file system cannot say, all is data.
     ///
     /// The corresponding C call is `lseek` with `SEEK_DATA`.
-    public func nextData(from offset: Int) throws(SnapError) -> Int? {
+    public func nextData(from offset: Int) -> Int? {
         do { return try calls.seek(descriptor, from: offset, to: .data) } catch {
-            if error == .noSuchAddressOrDevice { return nil }
-            throw SnapError(error, action: "look for data", path: path, offset: offset)
+            return error == .noSuchAddressOrDevice ? nil : offset
         }
     }
 
     /// Where the next hole begins; the file's end counts as one.
     ///
     /// - Parameter offset: Where to start looking.
-    /// - Throws: `.inputOutput`.
+    /// - Returns: The offset; nil where the file system cannot say.
     ///
     /// The corresponding C call is `lseek` with `SEEK_HOLE`.
-    public func nextHole(from offset: Int) throws(SnapError) -> Int {
-        do { return try calls.seek(descriptor, from: offset, to: .hole) } catch {
-            throw SnapError(error, action: "look for a hole", path: path, offset: offset)
-        }
+    public func nextHole(from offset: Int) -> Int? {
+        try? calls.seek(descriptor, from: offset, to: .hole)
     }
 
     /// Sets the file's length; what is added reads as zeros.
@@ -284,7 +346,10 @@ public struct File: ~Copyable, Sendable {
             if own.st_uid != status.userID || own.st_gid != status.groupID {
                 try calls.setOwner(descriptor, user: status.userID, group: status.groupID)
             }
-            try calls.setPermissions(descriptor, status.permissions)
+            // FAT and its like have one mode for all files, and refuse another.
+            if UInt32(own.st_mode & 0o7777) != status.permissions {
+                try calls.setPermissions(descriptor, status.permissions)
+            }
         } catch {
             throw SnapError(error, action: "keep owner and mode", path: path)
         }
@@ -319,45 +384,5 @@ public struct File: ~Copyable, Sendable {
             }
             throw SnapError(error, action: "begin write-back", path: path, offset: offset)
         }
-    }
-}
-
-/// What stat(2) tells of a file.
-public struct FileStatus: Sendable {
-    /// The kinds of file that snap tells apart.
-    public enum Kind: Sendable {
-        /// An ordinary file.
-        case regular
-        /// A directory.
-        case directory
-        /// A device, a pipe, a socket.
-        case other
-    }
-
-    /// What the file is.
-    public let kind: Kind
-    /// Its length in bytes.
-    public let byteCount: Int
-    /// Its number in its file system.
-    public let inode: UInt64
-    /// Its owner.
-    public let userID: UInt32
-    /// Its group.
-    public let groupID: UInt32
-    /// Its mode without the kind.
-    public let permissions: UInt32
-
-    init(_ status: stat) {
-        kind =
-            switch status.st_mode & S_IFMT {
-            case S_IFREG: .regular
-            case S_IFDIR: .directory
-            default: .other
-            }
-        byteCount = Int(status.st_size)
-        inode = UInt64(status.st_ino)
-        userID = status.st_uid
-        groupID = status.st_gid
-        permissions = status.st_mode & 0o7777
     }
 }

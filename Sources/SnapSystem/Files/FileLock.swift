@@ -19,7 +19,8 @@ public struct FileLock: ~Copyable, Sendable {
     ///   - mode: Shared or exclusive.
     ///   - file: The file to lock, which is never removed.
     ///   - patience: How long to wait for those who hold it.
-    /// - Throws: `.busy` if it is still held then, `.interrupted`, or `.inputOutput`.
+    /// - Throws: `.busy` if it is still held then; `.unsupported` if the file system has no locks;
+    ///   `.interrupted` or `.inputOutput`.
     ///
     /// The corresponding C function is `flock`, polled, so that a signal always ends the wait.
     public init(
@@ -32,6 +33,13 @@ public struct FileLock: ~Copyable, Sendable {
                 try file.calls.lock(file.descriptor, operation)
                 break
             } catch {
+                if Self.meansNoLocks(error) {
+                    throw SnapError(
+                        .unsupported, "cannot lock: \(error); the file system has no flock(2)",
+                        path: file.path,
+                        hint: "keep the store on a file system with locks; see FILE SYSTEMS in "
+                            + "snap(1)")
+                }
                 guard error == .wouldBlock else {
                     throw SnapError(error, action: "lock", path: file.path)
                 }
@@ -45,6 +53,11 @@ public struct FileLock: ~Copyable, Sendable {
             try Interruption.check()
         }
         self.file = file
+    }
+
+    /// Whether an error says that there is no flock(2) here: FUSE, 9p, NFS without a lock service.
+    private static func meansNoLocks(_ error: Errno) -> Bool {
+        [.noFunction, .notSupported, .noLocks, .invalidArgument].contains(error)
     }
 
     // Closing alone would leave the lock to a child process that another thread has just begun and

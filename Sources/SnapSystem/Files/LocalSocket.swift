@@ -17,11 +17,15 @@ public struct LocalSocket: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - path: The socket.
+    ///   - deadline: How long to wait for the listener to accept.
     ///   - calls: The seam.
-    /// - Throws: `.notFound` if nobody listens there, `.permission` or `.inputOutput`.
+    /// - Throws: `.notFound` if nobody listens there; `.busy` at the deadline; `.permission`,
+    ///   `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C functions are `socket` and `connect`.
-    public init(connectingTo path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+    public init(
+        connectingTo path: FilePath, until deadline: ContinuousClock.Instant, _ calls: SystemCalls
+    ) throws(SnapError) {
         guard path.string.utf8.count <= Self.pathByteCountMax else {
             throw SnapError(
                 .notFound,
@@ -32,11 +36,23 @@ public struct LocalSocket: ~Copyable, Sendable {
             throw SnapError(error, action: "make a socket for", path: path)
         }
         let file = File(owning: descriptor, path, calls)
-        do { try calls.connect(descriptor, to: path) } catch {
-            guard error != .connectionRefused else {
-                throw SnapError(.notFound, "nobody listens at this socket", path: path)
+        while true {
+            do { try calls.connect(descriptor, to: path) } catch {
+                if error == .connectionRefused {
+                    throw SnapError(.notFound, "nobody listens at this socket", path: path)
+                }
+                // Too many wait already (connect(2), EAGAIN).
+                guard error == .resourceTemporarilyUnavailable else {
+                    throw SnapError(error, action: "connect", path: path)
+                }
+                guard ContinuousClock.now < deadline else {
+                    throw SnapError(.busy, "accepts no connection", path: path)
+                }
+                usleep(20_000)
+                try Interruption.check()
+                continue
             }
-            throw SnapError(error, action: "connect", path: path)
+            break
         }
         self.file = file
     }
@@ -57,35 +73,52 @@ public struct LocalSocket: ~Copyable, Sendable {
     /// - Parameters:
     ///   - bytes: The bytes, at least one.
     ///   - passed: A file whose descriptor goes along.
-    /// - Throws: `.inputOutput` or `.interrupted`.
+    ///   - deadline: How long to wait for room.
+    ///   - endures: Whether to wait on though the command was asked to end.
+    /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `sendmsg`, with `SCM_RIGHTS`.
-    public func send(_ bytes: [UInt8], passing passed: borrowing File) throws(SnapError) {
-        try send(bytes, passing: passed.descriptor)
+    public func send(
+        _ bytes: [UInt8], passing passed: borrowing File, until deadline: ContinuousClock.Instant,
+        endures: Bool
+    ) throws(SnapError) {
+        try send(bytes, passing: passed.descriptor, until: deadline, endures: endures)
     }
 
     /// Sends all bytes.
     ///
-    /// - Parameter bytes: The bytes.
-    /// - Throws: `.inputOutput` or `.interrupted`.
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - deadline: How long to wait for room.
+    ///   - endures: Whether to wait on though the command was asked to end.
+    /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `send`.
-    public func send(_ bytes: [UInt8]) throws(SnapError) {
-        try send(bytes, passing: nil)
+    public func send(
+        _ bytes: [UInt8], until deadline: ContinuousClock.Instant, endures: Bool
+    ) throws(SnapError) {
+        try send(bytes, passing: nil, until: deadline, endures: endures)
     }
 
-    private func send(_ bytes: [UInt8], passing passed: Int32?) throws(SnapError) {
+    private func send(
+        _ bytes: [UInt8], passing passed: Int32?, until deadline: ContinuousClock.Instant,
+        endures: Bool
+    ) throws(SnapError) {
         var passed = passed
-        try bytes.withBytes { (bytes) throws(SnapError) in
-            var count = 0
-            while count < bytes.byteCount {
-                do throws(Errno) {
-                    let rest = bytes.extracting(droppingFirst: count)
-                    count += try calls.send(file.descriptor, rest, passing: passed)
-                    passed = nil
-                } catch {
-                    throw SnapError(error, action: "send", path: path)
+        var count = 0
+        while count < bytes.count {
+            try wait(until: deadline, endures: endures) { (milliseconds) throws(Errno) in
+                try calls.waitToWrite(file.descriptor, milliseconds: milliseconds)
+            }
+            do throws(Errno) {
+                count += try bytes.withBytes { (bytes) throws(Errno) in
+                    try calls.send(
+                        file.descriptor, bytes.extracting(droppingFirst: count), passing: passed)
                 }
+                passed = nil
+            } catch {
+                if error == .resourceTemporarilyUnavailable { continue }
+                throw SnapError(error, action: "send", path: path)
             }
         }
     }
@@ -103,38 +136,42 @@ public struct LocalSocket: ~Copyable, Sendable {
         until deadline: ContinuousClock.Instant, endures: Bool
     ) throws(SnapError) -> [UInt8] {
         while true {
-            do throws(SnapError) {
-                let left = max(0, (deadline - ContinuousClock.now) / .milliseconds(1))
-                if !endures { try Interruption.check() }
-                guard try wait(milliseconds: Int32(min(left.rounded(.up), 1000))) else {
-                    if ContinuousClock.now < deadline { continue }
-                    throw SnapError(.busy, "no answer in time", path: path)
+            try wait(until: deadline, endures: endures) { (milliseconds) throws(Errno) in
+                try calls.waitToRead(file.descriptor, milliseconds: milliseconds)
+            }
+            var bytes = [UInt8](repeating: 0, count: 1 << 16)
+            do throws(Errno) {
+                let count = try bytes.withMutableBytes { (bytes) throws(Errno) in
+                    try calls.read(file.descriptor, into: &bytes)
                 }
-                return try receive()
-            } catch let error where error.code == .interrupted && endures {
-                continue
+                bytes.removeLast(bytes.count - count)
+                return bytes
+            } catch {
+                if error == .resourceTemporarilyUnavailable { continue }
+                if error == .interrupted && endures { continue }
+                throw SnapError(error, action: "receive", path: path)
             }
         }
     }
 
-    private func wait(milliseconds: Int32) throws(SnapError) -> Bool {
-        do {
-            return try calls.waitToRead(file.descriptor, milliseconds: milliseconds)
-        } catch {
-            throw SnapError(error, action: "wait", path: path)
-        }
-    }
-
-    private func receive() throws(SnapError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        do throws(Errno) {
-            let count = try bytes.withMutableBytes { (bytes) throws(Errno) in
-                try calls.read(file.descriptor, into: &bytes)
+    /// Waits until `isReady` says so, looking for the deadline and for signals meanwhile.
+    private func wait(
+        until deadline: ContinuousClock.Instant, endures: Bool,
+        _ isReady: (_ milliseconds: Int32) throws(Errno) -> Bool
+    ) throws(SnapError) {
+        while true {
+            let left = max(0, (deadline - ContinuousClock.now) / .milliseconds(1))
+            if !endures { try Interruption.check() }
+            do throws(Errno) {
+                if try isReady(Int32(min(left.rounded(.up), 1000))) { return }
+            } catch {
+                guard error == .interrupted && endures else {
+                    throw SnapError(error, action: "wait", path: path)
+                }
             }
-            bytes.removeLast(bytes.count - count)
-            return bytes
-        } catch {
-            throw SnapError(error, action: "receive", path: path)
+            guard ContinuousClock.now < deadline else {
+                throw SnapError(.busy, "no answer in time", path: path)
+            }
         }
     }
 }

@@ -18,28 +18,77 @@ public struct OutputFile: ~Copyable, Sendable {
     /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
     public init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {
         let (directory, name) = try Directory.holding(path, calls)
-        let existing = try directory.status(of: name)
-        if let existing {
-            guard existing.kind == .regular else {
-                throw SnapError(.cannotCreate, "exists and is not a regular file", path: path)
-            }
-            guard isForced else {
-                throw SnapError(
-                    .cannotCreate, "exists", path: path, hint: "--force replaces it")
-            }
-        }
+        let existing = try Self.check(name, in: directory, isForced: isForced)
         let pending: PendingFile
         do throws(SnapError) {
             pending = try PendingFile(in: directory, for: name)
-        } catch let error where error.code == .notFound {
+        } catch let error where error.errno == .noSuchFileOrDirectory {
             throw SnapError(.cannotCreate, "the directory does not exist", path: directory.path)
+        } catch let error where error.errno == .notDirectory {
+            throw SnapError(.cannotCreate, "is not a directory", path: directory.path)
         }
+        guard try pending.file.fileSystem() != .hugetlbfs else { throw Self.isOnHugePages(path) }
         if let existing { try pending.file.takeOwnerAndMode(of: existing) }
         self.directory = directory
         self.name = name
         self.pending = pending
         self.isForced = isForced
         isNew = existing == nil
+    }
+
+    /// Looks at what has a name that is to be an output's.
+    ///
+    /// - Parameters:
+    ///   - name: The name.
+    ///   - directory: Where it is.
+    ///   - isForced: Whether an existing regular file is replaced. A symbolic link is not: the
+    ///     file that it points to would keep the old content.
+    /// - Returns: The file that will be replaced; nil if nothing has the name.
+    /// - Throws: `.cannotCreate` if the name is taken or cannot be one, `.permission` or
+    ///   `.inputOutput`.
+    public static func check(
+        _ name: String, in directory: Directory, isForced: Bool
+    ) throws(SnapError) -> FileStatus? {
+        let path = directory.file(name)
+        let found: FileStatus?
+        do throws(SnapError) { found = try directory.statusOfLink(name) } catch {
+            throw cannotBeMade(error)
+        }
+        guard let found else { return nil }
+        switch found.kind {
+        case .regular: break
+        case .symbolicLink:
+            let target = try directory.target(ofLink: name)
+            let absolute = FilePath(target).isAbsolute
+            throw SnapError(
+                .cannotCreate, "exists and is a symbolic link", path: path,
+                hint: "name the file itself: "
+                    + (absolute ? target : directory.file(target).string))
+        default:
+            throw SnapError(.cannotCreate, "exists and is \(found.kind.rawValue)", path: path)
+        }
+        guard isForced else {
+            throw SnapError(.cannotCreate, "exists", path: path, hint: "--force replaces it")
+        }
+        return found
+    }
+
+    /// The error of a path that no file can have.
+    ///
+    /// - Parameter error: What the system says of it.
+    /// - Returns: `.cannotCreate` if that is about the path, else the error itself.
+    public static func cannotBeMade(_ error: SnapError) -> SnapError {
+        let refusals: [Errno?] = [.notDirectory, .fileNameTooLong, .tooManySymbolicLinkLevels]
+        return refusals.contains(error.errno) ? error.with(code: .cannotCreate) : error
+    }
+
+    /// The error of a file that can only be written through a mapping.
+    ///
+    /// - Parameter path: The file.
+    public static func isOnHugePages(_ path: FilePath) -> SnapError {
+        SnapError(
+            .unsupported, "is on hugetlbfs, whose files cannot be written with write(2)",
+            path: path, hint: "restore to another file system and copy through a mapping")
     }
 
     /// Sets the length; what is not written is a hole.

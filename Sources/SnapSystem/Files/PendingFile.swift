@@ -84,13 +84,12 @@ public struct PendingFile: ~Copyable, Sendable {
     /// - Parameter name: The name.
     /// - Throws: `.cannotCreate` if the name is taken, else `.permission` or `.inputOutput`.
     ///
-    /// The corresponding C functions are `linkat` and `renameat2` with `RENAME_NOREPLACE`.
+    /// The corresponding C functions are `linkat`, or `renameat2` with `RENAME_NOREPLACE`.
     public consuming func publish(as name: String) throws(SnapError) {
         let target = directory.file(name)
         do {
             if let temporaryName {
-                try directory.calls.rename(
-                    directory.file(temporaryName), to: target, replacing: false)
+                try directory.settle(temporaryName, as: name)
                 self.temporaryName = nil
             } else {
                 try directory.calls.link(descriptor: file.descriptor, to: target)

@@ -41,14 +41,17 @@ struct CommonOptions: ParsableArguments {
 
     /// The store: what is given, else `$SNAP_STORE`, else a place for root or for the user.
     ///
-    /// - Throws: `.usage` if a user without a home gave none.
+    /// - Throws: `.usage` if a user without a home gave none, or it is not UTF-8.
     func storePath() throws(SnapError) -> FilePath {
-        let environment = ProcessInfo.processInfo.environment
-        let set = { (name: String) in environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        if let path = store ?? set("SNAP_STORE") { return FilePath(path) }
+        if let store { return FilePath(store) }
+        if let path = try EnvironmentVariable.value("SNAP_STORE") { return FilePath(path) }
         if geteuid() == 0 { return "/var/lib/snap" }
-        if let path = set("XDG_STATE_HOME") { return FilePath(path).appending("snap") }
-        if let home = set("HOME") { return FilePath(home).appending(".local/state/snap") }
+        if let path = try EnvironmentVariable.value("XDG_STATE_HOME") {
+            return FilePath(path).appending("snap")
+        }
+        if let home = try EnvironmentVariable.value("HOME") {
+            return FilePath(home).appending(".local/state/snap")
+        }
         throw SnapError(.usage, "no store: neither --store nor $SNAP_STORE nor $HOME is set")
     }
 }

@@ -103,7 +103,7 @@ extension String {
 
     /// A path, with the home that the shell would put there.
     fileprivate var withHome: String {
-        guard hasPrefix("~/"), let home = ProcessInfo.processInfo.environment["HOME"] else {
+        guard hasPrefix("~/"), let home = try? EnvironmentVariable.value("HOME") else {
             return self
         }
         return home + dropFirst()

@@ -9,15 +9,16 @@ struct ReindexCommand: ParsableCommand {
         commandName: "reindex",
         abstract: "Rebuild the index from the files.",
         discussion: """
-            The index is derived from the files and can be lost without loss: this makes it anew, \
-            and store.json too if that is gone. Files that are not whole are named and left alone.
+            The index is derived from the files and can be lost without loss: this rebuilds it, \
+            and store.json too if that is gone. Files that are damaged or cannot be read are \
+            reported and left alone.
 
             EXAMPLES
               snap reindex --store /srv/snap
 
             EXIT STATUS
               0    rebuilt
-              1    rebuilt, and some files are damaged
+              1    rebuilt, and some files are damaged or cannot be read
               66   there is no store
               75   the store is in use
             """)
@@ -47,7 +48,7 @@ struct ReindexCommand: ParsableCommand {
         guard outcome.damagedFileCount == 0 else {
             throw SnapError(
                 .damaged,
-                outcome.damagedFileCount.counted("file") + " not whole",
+                outcome.damagedFileCount.counted("file") + " damaged or unreadable",
                 path: path)
         }
     }

@@ -48,7 +48,9 @@ enum Report {
     ///
     /// - Parameter text: Whole lines.
     static func done(_ text: String) {
-        do { try result(text) } catch { warning(error) }
+        do { try result(text) } catch {
+            if !error.isClosedOutput { warning(error) }
+        }
     }
 
     /// Prints a result.
@@ -67,6 +69,11 @@ enum Report {
         let hint = error.hint.map { "hint: \($0.printable)\n" } ?? ""
         return "\(error.description.printable)\n\(hint)"
     }
+
+    /// Prints a text on standard error.
+    ///
+    /// - Parameter text: Whole lines.
+    static func text(_ text: String) { write(text) }
 
     private static func write(_ text: String) {
         ProgressLine.aside {

@@ -185,19 +185,28 @@ extension MadeUpStream {
     package func listing(keepingRAM: Bool) -> [Element] {
         var elements = elements
         if !keepingRAM {
-            elements.removeAll { $0.kind == .ramPart }
             addEndOfBackgroundSnapshot(&elements)
+            elements.removeAll { $0.kind == .ramPart }
         }
         var offset = 0
         var listing: [Element] = []
         for element in elements {
             var element = element
+            let type = element.range.isEmpty ? 0 : bytes[element.range.lowerBound]
             let isLeftOut = !keepingRAM && Self.isRAM(element.kind)
             let byteCount = isLeftOut ? 0 : element.range.count
             element.range = offset..<offset + byteCount
             offset += byteCount
             if element.kind == .framing, let last = listing.last, last.kind == .framing {
                 listing[listing.count - 1].range = last.range.lowerBound..<offset
+            } else if element.kind == .device, type != 4, let last = listing.last,
+                last.kind == .device, last.sectionID == element.sectionID
+            {
+                // Sections of one device that follow one another are one.
+                let shift = element.range.lowerBound - last.range.lowerBound
+                listing[listing.count - 1].range = last.range.lowerBound..<offset
+                listing[listing.count - 1].state =
+                    last.state.lowerBound..<shift + element.state.upperBound
             } else {
                 listing.append(element)
             }
@@ -205,9 +214,10 @@ extension MadeUpStream {
         return listing
     }
 
-    /// A background snapshot does not say where its RAM ends: before the first device behind it.
+    /// A background snapshot does not say where its RAM ends: before the first device behind
+    /// its last section.
     private func addEndOfBackgroundSnapshot(_ elements: inout [Element]) {
-        guard let start = elements.firstIndex(where: { $0.kind == .ramStart }),
+        guard let start = elements.lastIndex(where: { Self.isRAM($0.kind) }),
             !elements.contains(where: { $0.kind == .ramEnd })
         else { return }
         let place =

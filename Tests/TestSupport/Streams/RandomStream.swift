@@ -23,44 +23,49 @@ extension MadeUpStream {
             }
         }
         var stream = MadeUpStream(configuration)
-        stream.addRandomSections(&generator, hasRAM: hasRAM)
-        let padding = [0, 0, 1, 700].randomElement(using: &generator) ?? 0
         // Nothing tells the devices of a stream without footers and description apart.
-        let isDescribed =
-            isDescribed ?? (!stream.hasFooters || Int.random(in: 0..<4, using: &generator) > 0)
-        stream.finish(isDescribed: isDescribed, padding: padding)
+        let decided = !stream.hasFooters || Int.random(in: 0..<4, using: &generator) > 0
+        // Only a description says how long a device before the RAM's end is.
+        let hasEarly = isDescribed == nil && decided
+        stream.addRandomSections(&generator, hasRAM: hasRAM, hasEarly: hasEarly)
+        let padding = [0, 0, 1, 700].randomElement(using: &generator) ?? 0
+        stream.finish(isDescribed: isDescribed ?? decided, padding: padding)
         return stream
     }
 
-    private mutating func addRandomSections(_ generator: inout Seeded, hasRAM: Bool) {
-        let later = MadeUpDevice.random("dirty-bitmap", sectionID: 9, &generator)
-        if hasFooters && Int.random(in: 0..<3, using: &generator) == 0 {
-            device(MadeUpDevice.random("early/device", sectionID: 70, &generator))
+    private mutating func addRandomSections(
+        _ generator: inout Seeded, hasRAM: Bool, hasEarly: Bool
+    ) {
+        let later = { (generator: inout Seeded) in
+            let count = Int.random(in: 0..<4, using: &generator)
+            return MadeUpDevice.dirtyBitmap(sectionID: 9, chunkCount: count, &generator)
         }
+        let early = MadeUpDevice.random("early/device", sectionID: 70, &generator)
+        let place = Int.random(in: 0..<6, using: &generator)
+        if hasFooters && hasEarly && place == 0 { device(early) }
         if Bool.random(using: &generator) { command(2, [0, 0, 0, 1]) }
         ramStart(randomBlocks(&generator))
         let isIterating = hasFooters && Bool.random(using: &generator)
-        if isIterating { iterableStart(later) }
+        if isIterating { iterableStart(later(&generator)) }
+        if hasFooters && hasEarly && place == 1 { device(early) }
         let partCount = Int.random(in: 0..<4, using: &generator)
         let isBackground = hasRAM && Int.random(in: 0..<4, using: &generator) == 0
         for _ in 0..<partCount {
             ramSection(isLast: false) { stream in
                 if hasRAM { stream.addRandomRecords(&generator) }
             }
-            if isIterating { iterablePart(later, isLast: false) }
+            if isIterating { iterablePart(later(&generator), isLast: false) }
         }
         if Bool.random(using: &generator) { command(11) }
         ramSection(isLast: !isBackground) { stream in
             if hasRAM { stream.addLastRecords(&generator) }
         }
-        if isIterating { iterablePart(later, isLast: true) }
+        if isIterating { iterablePart(later(&generator), isLast: true) }
         for number in 0..<Int.random(in: 0..<5, using: &generator) {
             var made = MadeUpDevice.random(
                 "device/\(number / 2)", sectionID: 20 + UInt32(number), &generator)
             made.instanceID = UInt32(number % 2)
-            // A device that is not described ends at its footer.
-            let isLeftOut = hasFooters && Int.random(in: 0..<6, using: &generator) == 0
-            device(made, isDescribed: !isLeftOut)
+            device(made)
         }
     }
 

@@ -37,13 +37,15 @@ package enum SmallStream: String, CaseIterable, Sendable {
     package func made() -> MadeUpStream {
         var stream = MadeUpStream(configuration)
         if self == .early {
-            stream.device(MadeUpDevice("mem", sectionID: 7, state: [1, 2, 3]), isDescribed: false)
+            stream.device(MadeUpDevice("mem", sectionID: 7, state: [1, 2, 3]))
         }
         if self == .postcopyAdvised { stream.command(3, [UInt8](repeating: 0, count: 16)) }
         var image = MadeUpImage(pageCount: 2)
         image.pages[1] = MadeUpImage.text(1)
         stream.ramStart([("ram0", image), ("rom", MadeUpImage(pageCount: 1))])
-        var dirty = MadeUpDevice("dirty", sectionID: 5, state: [9, 8])
+        // A bitmap begins, has 8 bits, and is complete: QEMU's format of dirty bitmaps.
+        let start: [UInt8] = [0x1c, 1, 0x64, 1, 0x62, 0, 1, 0, 0, 1, 0x01]
+        var dirty = MadeUpDevice("dirty-bitmap", sectionID: 5, state: start)
         if self == .iterable { stream.iterableStart(dirty) }
         stream.ramSection(isLast: false) { stream in
             if self == .ignoreShared {
@@ -52,10 +54,11 @@ package enum SmallStream: String, CaseIterable, Sendable {
                 addRecords(&stream)
             }
         }
-        dirty.state = []
+        dirty.state = [0x40] + [UInt8](repeating: 0, count: 19) + [1, 0xaa, 0x01]
         if self == .iterable { stream.iterablePart(dirty, isLast: false) }
         stream.command(11)
         if self != .background { stream.ramSection(isLast: true) }
+        dirty.state = [0x20, 0x01]
         if self == .iterable { stream.iterablePart(dirty, isLast: true) }
         stream.device(MadeUpDevice("timer", sectionID: 3, state: [0x7e, 0, 0, 0, 3]))
         var second = MadeUpDevice("cpu", sectionID: 4, state: [5, 0x05, 1, 0x61, 0, 0, 0, 1, 6])

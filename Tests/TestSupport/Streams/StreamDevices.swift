@@ -69,6 +69,29 @@ package struct MadeUpDevice: Sendable {
         return (state, members + #", "subsections": [\#(subsections.joined(separator: ", "))]"#)
     }
 
+    /// A section of dirty bitmaps, whose bits are noise: QEMU's own format says where it ends.
+    ///
+    /// - Parameters:
+    ///   - sectionID: The section's number.
+    ///   - chunkCount: How many chunks it has.
+    package static func dirtyBitmap(
+        sectionID: UInt32, chunkCount: Int, _ generator: inout Seeded
+    ) -> MadeUpDevice {
+        var state: [UInt8] = []
+        for _ in 0..<chunkCount {
+            switch Int.random(in: 0..<4, using: &generator) {
+            case 0: state += [0x1c, 1, 0x64, 2, 0x62, 0x30, 0, 1, 0, 0, 1]
+            case 1: state += [0x42] + MadeUpStream.integer(7 as UInt64) + [0, 0, 1, 0]
+            case 2: state += [0x24, 1, 0x62]
+            default:
+                let bits = noise(Int.random(in: 0..<40, using: &generator), &generator)
+                state += [0x80, 0x40] + noise(12, &generator)
+                state += MadeUpStream.integer(UInt64(bits.count)) + bits
+            }
+        }
+        return MadeUpDevice("dirty-bitmap", sectionID: sectionID, state: state + [0x01])
+    }
+
     /// Bytes of all sorts, among them those that begin footers and sections.
     package static func noise(_ count: Int, _ generator: inout Seeded) -> [UInt8] {
         (0..<count).map { _ in

@@ -1,0 +1,57 @@
+package import GuestMemory
+package import SnapSystem
+
+/// What a stream holds besides pages.
+package struct StreamContent: Sendable {
+    /// What it says of itself.
+    package let configuration: StreamConfiguration
+    /// Its RAM blocks, in its order; none if it has no RAM section.
+    package let blocks: [RAMBlock]
+    /// Those of them of which pages have come.
+    package let sentBlocks: Set<Int>
+    /// For each block the pages that the source has not sent, as runs; empty where pages were not
+    /// staged.
+    package let unsentRuns: [[Range<Int>]]
+    /// Its elements in order, one after the other without gaps.
+    package let elements: [StreamElement]
+    /// The file that holds their bytes, and no others.
+    package let bytes: SharedFile
+    /// How many bytes, not all of them zero, followed its end.
+    package let strayByteCount: Int
+
+    /// The blocks that are listed and of which no page has come, because others share them.
+    package var ignoredBlocks: [RAMBlock] {
+        configuration.ignoresShared
+            ? blocks.indices.filter { !sentBlocks.contains($0) }.map { blocks[$0] } : []
+    }
+}
+
+/// An element of a stream that is kept.
+package struct StreamElement: Sendable, Equatable {
+    /// The sorts of elements.
+    package enum Kind: Sendable {
+        /// Bytes around sections: header, configuration, commands, end, description.
+        case framing
+        /// The section that begins the RAM.
+        case ramStart
+        /// A later section of the RAM.
+        case ram
+        /// A section of a device; several of one device that follow one another are one element.
+        case device
+    }
+
+    /// What sort it is.
+    package let kind: Kind
+    /// The section's name; empty for framing.
+    package var name = ""
+    /// Which of several devices of that name.
+    package var instanceID: UInt32 = 0
+    /// The version of the device's own format.
+    package var versionID: UInt32 = 0
+    /// The section's number in the stream.
+    package var sectionID: UInt32 = 0
+    /// Where its bytes are in the kept ones; none for RAM whose pages are staged.
+    package var range = 0..<0
+    /// Where the device's own state is in its bytes, without header and footer.
+    package var state = 0..<0
+}

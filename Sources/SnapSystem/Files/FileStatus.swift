@@ -1,0 +1,56 @@
+import Glibc
+
+/// What stat(2) says about a file.
+public struct FileStatus: Sendable {
+    /// The kinds of file, inode(7).
+    public enum Kind: String, Sendable {
+        /// An ordinary file.
+        case regular = "a regular file"
+        /// A directory.
+        case directory = "a directory"
+        /// A named pipe, or the end of a pipe.
+        case fifo = "a FIFO"
+        /// A socket.
+        case socket = "a socket"
+        /// A terminal, `/dev/null`, …
+        case characterDevice = "a character device"
+        /// A disk.
+        case blockDevice = "a block device"
+        /// A symbolic link that was not followed.
+        case symbolicLink = "a symbolic link"
+        /// Something else.
+        case other = "a special file"
+    }
+
+    /// What the file is.
+    public let kind: Kind
+    /// Its length in bytes.
+    public let byteCount: Int
+    /// Its number in its file system.
+    public let inode: UInt64
+    /// Its owner.
+    public let userID: UInt32
+    /// Its group.
+    public let groupID: UInt32
+    /// Its mode without the kind.
+    public let permissions: UInt32
+
+    init(_ status: stat) {
+        kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            case S_IFIFO: .fifo
+            case S_IFSOCK: .socket
+            case S_IFCHR: .characterDevice
+            case S_IFBLK: .blockDevice
+            case S_IFLNK: .symbolicLink
+            default: .other
+            }
+        byteCount = Int(status.st_size)
+        inode = UInt64(status.st_ino)
+        userID = status.st_uid
+        groupID = status.st_gid
+        permissions = status.st_mode & 0o7777
+    }
+}
