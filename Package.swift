@@ -118,6 +118,13 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
+        .testTarget(
+            name: "QEMUMonitorTests",
+            dependencies: [
+                "QEMUMonitor", "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
         // The command as a process, so the executable is built first.
         .testTarget(
             name: "CommandTests",

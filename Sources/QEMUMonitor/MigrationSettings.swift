@@ -2,26 +2,44 @@
 package struct MigrationSettings: Codable, Sendable, Equatable {
     /// A capability and whether it is on.
     package struct Capability: Codable, Sendable, Equatable {
-        let capability: String
-        let state: Bool
+        /// QEMU's name for it.
+        package let capability: String
+        /// Whether it is on.
+        package let state: Bool
+
+        /// Describes a capability; the parameters are the properties.
+        package init(capability: String, state: Bool) {
+            self.capability = capability
+            self.state = state
+        }
     }
 
     /// What is not on or off.
-    struct Parameters: Codable, Sendable, Equatable {
+    package struct Parameters: Codable, Sendable, Equatable {
         enum CodingKeys: String, CodingKey {
             case maxBandwidth = "max-bandwidth"
             case tlsCredentials = "tls-creds"
         }
-        let maxBandwidth: UInt64
+        /// In bytes a second.
+        package let maxBandwidth: UInt64
+        /// What encrypts; nil or empty for nothing.
         let tlsCredentials: String?
+
+        /// Describes the parameters; the parameters are the properties.
+        package init(maxBandwidth: UInt64, tlsCredentials: String?) {
+            self.maxBandwidth = maxBandwidth
+            self.tlsCredentials = tlsCredentials
+        }
     }
 
     struct Request: Encodable {
         let capabilities: [Capability]
     }
 
-    let capabilities: [Capability]
-    let parameters: Parameters
+    /// All capabilities, or those that are to be changed.
+    package let capabilities: [Capability]
+    /// What else is to be set.
+    package let parameters: Parameters
 
     /// The capability that leaves RAM out which others share.
     private static let ignoreShared = "x-ignore-shared"
@@ -31,7 +49,8 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     /// In bytes a second; QEMU takes it for no limit.
     private static let bandwidthMax: UInt64 = 1 << 40
 
-    init(_ capabilities: [Capability], _ parameters: Parameters) {
+    /// Describes how QEMU migrates; the parameters are the properties.
+    package init(_ capabilities: [Capability], _ parameters: Parameters) {
         self.capabilities = capabilities
         self.parameters = parameters
     }

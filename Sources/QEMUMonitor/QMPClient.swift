@@ -48,10 +48,18 @@ package struct QMPClient: ~Copyable {
 
     /// A message is never longer than this, in bytes.
     private static let messageByteCountMax = 1 << 22
-    /// How long QEMU may take for one command: it waits for the guest's disks.
-    private static let replyPatience = Duration.seconds(300)
-    /// How long it may take to say that it is there.
-    private static let greetingPatience = Duration.seconds(5)
+    /// How long QEMU may take.
+    package struct Timeouts: Sendable {
+        /// For one command, which waits for the guest's disks.
+        package var reply = Duration.seconds(300)
+        /// Until it says that it is there.
+        package var greeting = Duration.seconds(5)
+
+        /// The usual ones.
+        package init() {}
+    }
+
+    private let timeouts: Timeouts
 
     /// Connects and says hello.
     ///
@@ -59,21 +67,24 @@ package struct QMPClient: ~Copyable {
     ///   - path: The QMP socket.
     ///   - patience: How long to wait for another client to leave.
     ///   - calls: The seam.
+    ///   - timeouts: How long QEMU may take.
     /// - Throws: `.notFound`, `.permission`; `.busy` if another client does not leave;
     ///   `.unsupported` if it is no QMP socket; `.inputOutput`, `.interrupted`.
     package static func connect(
-        to path: FilePath, patience: Duration, _ calls: SystemCalls
+        to path: FilePath, patience: Duration, _ calls: SystemCalls,
+        timeouts: Timeouts = Timeouts()
     ) throws(SnapError) -> QMPClient {
-        let deadline = ContinuousClock.now + max(patience, greetingPatience)
+        let deadline = ContinuousClock.now + max(patience, timeouts.greeting)
         var client = try QMPClient(
-            LocalSocket(connectingTo: path, until: deadline, calls), calls)
+            LocalSocket(connectingTo: path, until: deadline, calls), timeouts, calls)
         try client.greet(until: deadline)
         return client
     }
 
     private init(
-        _ socket: consuming LocalSocket, _ calls: SystemCalls
+        _ socket: consuming LocalSocket, _ timeouts: Timeouts, _ calls: SystemCalls
     ) throws(SnapError) {
+        self.timeouts = timeouts
         process = ProcessIdentity(try socket.peerProcess(), calls)
         self.socket = socket
     }
@@ -122,7 +133,7 @@ package struct QMPClient: ~Copyable {
     ) throws(SnapError) {
         let line = try line(command, arguments)
         try socket.send(
-            line, passing: file, until: deadline(after: Self.replyPatience), endures: endures)
+            line, passing: file, until: deadline(after: timeouts.reply), endures: endures)
         _ = try reply(to: command)
     }
 
@@ -171,7 +182,7 @@ package struct QMPClient: ~Copyable {
         _ command: String, _ arguments: some Encodable
     ) throws(SnapError) {
         let line = try line(command, arguments)
-        try socket.send(line, until: deadline(after: Self.replyPatience), endures: endures)
+        try socket.send(line, until: deadline(after: timeouts.reply), endures: endures)
     }
 
     private var endures: Bool { undoDeadline != nil }
@@ -184,7 +195,7 @@ package struct QMPClient: ~Copyable {
     /// up, are passed by.
     private mutating func reply(to command: String) throws(SnapError) -> [UInt8] {
         // One deadline for all that comes: events alone are no answer.
-        let deadline = deadline(after: Self.replyPatience)
+        let deadline = deadline(after: timeouts.reply)
         while true {
             let message: [UInt8]
             do throws(SnapError) { message = try nextMessage(until: deadline) } catch {

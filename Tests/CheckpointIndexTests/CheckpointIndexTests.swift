@@ -43,6 +43,14 @@ struct CheckpointIndexTests {
             file: IndexedFile(generation: 0, byteCount: 999))
     }
 
+    @Test("what was committed survives power loss: the journal's removal is synced, too")
+    func synchronous() throws {
+        let scratch = try Scratch()
+        let path = try scratch.write([], to: "index.sqlite")
+        // PRAGMA synchronous: 2 is FULL, 3 is EXTRA.
+        #expect(try CheckpointIndex(path, isWritable: true, .kernel).synchronousLevel() == 3)
+    }
+
     @Test("every file of schema/ is registered, in order")
     func schema() throws {
         let root = URL(fileURLWithPath: #filePath)

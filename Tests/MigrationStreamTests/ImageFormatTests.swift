@@ -19,6 +19,19 @@ struct ImageFormatTests {
             ("never completed", Array("LibvirtQemudPart".utf8)), ("gzip", [0x1f, 0x8b, 8]),
             ("zstd", [0x28, 0xb5, 0x2f, 0xfd]), ("xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]),
             ("lzop", [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a]),
+            ("LiME", Array("EMiL".utf8) + [1, 0, 0, 0]), ("AVML", Array("AVML".utf8)),
+            ("crash dump", Array("PAGEDU64".utf8)), ("crash dump", Array("PAGEDUMP".utf8)),
+            ("hibernation", Array("HIBR".utf8)), ("hibernation", Array("hibr".utf8)),
+            ("VMware", [0xd2, 0xbe, 0xd2, 0xbe, 8]), ("VMware", [0xd0, 0xbe, 0xd2, 0xbe, 8]),
+            ("VirtualBox", Array("\u{7f}VirtualBox SavedState V2.0\n".utf8)),
+            ("VMDK", Array("KDMV".utf8)), ("VMDK", Array("# Disk DescriptorFile\n".utf8)),
+            ("VHDX", Array("vhdxfile".utf8)), ("VHD", Array("conectix".utf8)),
+            ("VDI", Array("<<< Oracle VM VirtualBox Disk Image >>>".utf8)),
+            ("QED", Array("QED\0".utf8)), ("VMA", Array("VMA\0".utf8)),
+            ("bzip2", Array("BZh91AY&SY".utf8)), ("lz4", [0x04, 0x22, 0x4d, 0x18]),
+            ("lz4", [0x02, 0x21, 0x4c, 0x18]), ("LUKS", Array("LUKS".utf8) + [0xba, 0xbe]),
+            ("zip", Array("PK\u{3}\u{4}".utf8)), ("SQLite", Array("SQLite format 3\0".utf8)),
+            ("savevm", [0x89] + Array("SVM\r\n".utf8)), ("Xen", Array("Xen saved domain".utf8)),
         ]
         for (name, head) in heads {
             for count in [0, 1, 8192] {
@@ -32,6 +45,25 @@ struct ImageFormatTests {
             }
             #expect(try Self.detect([head[0]], in: scratch) == .raw, "\(name)")
         }
+    }
+
+    @Test(
+        "a stream behind zeros is told, with where it begins",
+        arguments: [
+            1, 512, 4095, 4096, 65536, 262_144, 1_000_000,
+        ])
+    func behindZeros(count: Int) throws {
+        let scratch = try Scratch()
+        let zeros = [UInt8](repeating: 0, count: count)
+        let error = #expect(throws: SnapError.self) {
+            _ = try Self.detect(zeros + SmallStream.plain.made().bytes, in: scratch)
+        }
+        #expect(error?.code == .unsupported && error?.offset == count)
+        #expect(error?.hint?.contains("tail -c +\(count + 1)") == true)
+        // Memory that holds a stream somewhere, and a header that is none.
+        #expect(try Self.detect(zeros + [1] + Array("QEVM\0\0\0\u{3}".utf8), in: scratch) == .raw)
+        #expect(try Self.detect(zeros + Array("QEVM\0\0\0\u{4}".utf8), in: scratch) == .raw)
+        #expect(try Self.detect(zeros, in: scratch) == .raw)
     }
 
     @Test("streams and raw images are told apart")

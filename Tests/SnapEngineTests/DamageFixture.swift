@@ -47,7 +47,10 @@ struct DamageFixture {
 
     /// Restores with a damaged file: the image and device state as saved, or status 1 with
     /// the place and no output.
-    func check(_ number: Int, _ what: @autoclosure () -> String) throws {
+    ///
+    /// - Returns: Whether the damage was found.
+    @discardableResult
+    func check(_ number: Int, _ what: @autoclosure () -> String) throws -> Bool {
         let output = store.scratch.file("output")
         let device = store.scratch.file("device")
         var restore = Restore(.number(store.guest, number), to: .file(output))
@@ -58,11 +61,12 @@ struct DamageFixture {
             #expect(error.code == .damaged, "\(what()): \(error)")
             #expect(error.path != nil && !error.message.isEmpty, "\(what()): \(error)")
             #expect(!exists(output) && !exists(device), "\(what())")
-            return
+            return true
         }
         #expect(try images[number - 1].equals(output), "\(what())")
         #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "\(what())")
         try removeFile(output)
         try removeFile(device)
+        return false
     }
 }

@@ -155,15 +155,17 @@ extension StreamInput {
     /// - Parameters:
     ///   - sectionID: The section.
     ///   - names: The sections that have begun; nil where any may have.
+    ///   - allowsStrayBytes: Whether anything may follow the stream's end mark.
     /// - Returns: false if there is none.
     mutating func skipToFooter(
-        of sectionID: UInt32, known names: [UInt32: SectionHead]?
+        of sectionID: UInt32, known names: [UInt32: SectionHead]?, allowsStrayBytes: Bool = false
     ) throws(SnapError) -> Bool {
         let footer = [ElementType.footer.rawValue] + sectionID.bigEndianBytes
         while try skip(to: ElementType.footer.rawValue) {
             let bytes = try peek(footer.count + SectionHead.byteCountMax)
             if bytes.starts(with: footer),
                 Self.isElement(Array(bytes.dropFirst(footer.count)), known: names)
+                    || allowsStrayBytes && bytes[footer.count...].first == 0
             {
                 return true
             }

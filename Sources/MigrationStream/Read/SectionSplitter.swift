@@ -113,14 +113,21 @@ struct SectionSplitter: ~Copyable {
                 at: found[0].placed.offset)
         }
         if let failure { throw failure }
-        return (try pieces(nil, byteCount), nil)
+        do throws(SnapError) { return (try pieces(nil, byteCount), nil) } catch {
+            guard error.code == .inputDamaged else { throw error }
+            failure = error
+        }
+        do throws(SnapError) {
+            return (try pieces(nil, byteCount, allowsStrayBytes: true), nil)
+        } catch { throw failure ?? error }
     }
 
     private func pieces(
-        _ placed: PlacedDescription?, _ byteCount: Int
+        _ placed: PlacedDescription?, _ byteCount: Int, allowsStrayBytes: Bool = false
     ) throws(SnapError) -> [StreamPiece] {
         let stepper = StreamStepper(
-            input.copy(), byteCount: byteCount, configuration, placed, begun: elements.begun)
+            input.copy(), byteCount: byteCount, configuration, placed, begun: elements.begun,
+            allowsStrayBytes: allowsStrayBytes)
         var search = SplitSearch(stepper, start..<byteCount)
         return try search.pieces(
             from: StreamStepper.State(

@@ -159,34 +159,24 @@ struct SplitSearch: ~Copyable {
     ) throws(SnapError) -> Outcome {
         if ambiguous == nil { ambiguous = (head.name, state.offset) }
         guard depth < StreamLimits.searchDepthMax else { return .many }
-        let first = state.offset + head.byteCount
-        let ends = try ends(of: head.sectionID).drop { $0 < first + StreamFormat.footerByteCount }
-        guard !ends.isEmpty else {
+        let ends = try ends(of: head.sectionID)
+        let first = Self.index(
+            in: ends, notBefore: state.offset + head.byteCount + StreamFormat.footerByteCount)
+        guard first < ends.count else {
             throw stepper.input.damage("section \(head.name) has no footer", at: state.offset)
         }
         var next = state
         if head.type == .full {
             next.deviceCount += 1
             var result = Outcome.none
-            for end in ends {
+            for end in ends[first...] {
                 next.offset = end
                 let rest = try outcome(next, depth: depth + 1)
                 result = merge(result, prefixed(rest, head, state.offset..<end))
             }
             return result
         }
-        var result = Outcome.none
-        // From the last on, so that what comes after each is known before it is asked for again.
-        for end in ends.reversed() {
-            next.offset = end
-            let key = RunKey(state: next, sectionID: head.sectionID)
-            if let found = runs[key] {
-                result = found
-                continue
-            }
-            result = merge(result, try run(of: head, endingAt: next, depth: depth + 1))
-            runs[key] = result
-        }
+        let result = try runs(of: head, in: ends, from: first, next, depth: depth)
         guard case .one(let node) = result else { return result }
         let piece = nodes[node].piece
         return .one(
@@ -194,6 +184,44 @@ struct SplitSearch: ~Copyable {
                 StreamPiece(
                     kind: .device(head.type), range: state.offset..<piece.range.upperBound,
                     sectionID: head.sectionID), nodes[node].next))
+    }
+
+    /// The ways on from all of a device's footers, from one on.
+    ///
+    /// From the last to the first, so that what comes after each is known before it is asked for
+    /// again: the cost goes with the number of footers.
+    private mutating func runs(
+        of head: SectionHead, in ends: [Int], from first: Int, _ state: State, depth: Int
+    ) throws(SnapError) -> Outcome {
+        var state = state
+        var index = first
+        var result = Outcome.none
+        let key = { (state: State) in RunKey(state: state, sectionID: head.sectionID) }
+        while index < ends.count {
+            state.offset = ends[index]
+            if let known = runs[key(state)] {
+                result = known
+                break
+            }
+            index += 1
+        }
+        while index > first {
+            index -= 1
+            state.offset = ends[index]
+            result = merge(result, try run(of: head, endingAt: state, depth: depth + 1))
+            runs[key(state)] = result
+        }
+        return result
+    }
+
+    /// The first of some ascending offsets that is not before a place.
+    private static func index(in ends: [Int], notBefore place: Int) -> Int {
+        var (low, high) = (0, ends.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ends[middle] < place { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// The ways on from a section's end, with the sections of the same device that follow at once

@@ -72,9 +72,10 @@ package struct StreamReader: ~Copyable {
         do throws(SnapError) {
             while try readElement() {}
         } catch {
-            guard error.code == .inputDamaged, !ram.blocks.isEmpty, !input.isSeekable else {
-                throw error
-            }
+            // Pages of another size make no sense, and only the stream's end says that they are.
+            guard error.code == .inputDamaged || error.code == .unsupported,
+                !ram.blocks.isEmpty, !input.isSeekable
+            else { throw error }
             let tail = try input.takeTail(byteCountMax: PlacedDescription.byteCountMax)
             let found = PlacedDescription.last(in: tail, at: 0)?.description
             try configuration.check(found?.pageByteCount, input)

@@ -25,6 +25,7 @@ struct StreamStepper: ~Copyable {
     private let placed: PlacedDescription?
     private(set) var input: StreamInput
     private let end: Int
+    private let allowsStrayBytes: Bool
     /// The headers of the sections that have begun, on whatever way.
     private var begun: [UInt32: SectionHead]
 
@@ -35,10 +36,13 @@ struct StreamStepper: ~Copyable {
     ///   - placed: The description that says what is to be found, and ends the stream; nil if
     ///     there is none, and then the first footer is a section's end.
     ///   - begun: The headers of the sections that have begun before.
+    ///   - allowsStrayBytes: Whether anything may follow the end of a stream without a
+    ///     description.
     init(
         _ input: consuming StreamInput, byteCount: Int, _ configuration: StreamConfiguration,
-        _ placed: PlacedDescription?, begun: [UInt32: SectionHead]
+        _ placed: PlacedDescription?, begun: [UInt32: SectionHead], allowsStrayBytes: Bool
     ) {
+        self.allowsStrayBytes = allowsStrayBytes
         self.input = input
         self.configuration = configuration
         self.placed = placed
@@ -209,7 +213,10 @@ struct StreamStepper: ~Copyable {
         _ head: SectionHead, at state: State, first: Int
     ) throws(SnapError) -> Step {
         input.move(to: first)
-        guard try input.skipToFooter(of: head.sectionID, known: begun) else {
+        guard
+            try input.skipToFooter(
+                of: head.sectionID, known: begun, allowsStrayBytes: allowsStrayBytes)
+        else {
             throw input.damage("section \(head.name) has no footer", at: state.offset)
         }
         try input.skip(StreamFormat.footerByteCount)

@@ -16,6 +16,34 @@ package final class FaultPlan: Sendable {
         case stop
     }
 
+    /// What a file system cannot do, or does in its own way.
+    package struct Refusals: OptionSet, Sendable {
+        package let rawValue: Int
+
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// renameat2 with flags: NFS, 9p, sshfs and most of FUSE.
+        package static let renameFlags = Refusals(rawValue: 1)
+        /// Files without a name: NFS, FUSE.
+        package static let namelessFiles = Refusals(rawValue: 2)
+        /// fsync of a directory: CIFS.
+        package static let directorySync = Refusals(rawValue: 4)
+        /// A second name for a file: FAT, exFAT, CIFS.
+        package static let links = Refusals(rawValue: 8)
+        /// An exclusive lock by a descriptor that is open for reading only: NFS, CIFS.
+        package static let readOnlyLocks = Refusals(rawValue: 16)
+        /// Any lock.
+        package static let locks = Refusals(rawValue: 32)
+        /// Another owner or mode: FAT, exFAT.
+        package static let modes = Refusals(rawValue: 64)
+        /// A search for data that finds what a guest has written: FUSE.
+        package static let dataSearch = Refusals(rawValue: 128)
+        /// Holes where data was: `fallocate`.
+        package static let holes = Refusals(rawValue: 256)
+        /// Whatever hugetlbfs refuses: write(2).
+        package static let writes = Refusals(rawValue: 512)
+    }
+
     /// What the seam does with one call.
     enum Verdict {
         case proceed
@@ -30,6 +58,7 @@ package final class FaultPlan: Sendable {
 
     private let chosenCall: Int?
     private let fault: Fault
+    private let refusals: Refusals
     private let progress = Mutex(Progress())
 
     /// Makes a plan.
@@ -40,7 +69,20 @@ package final class FaultPlan: Sendable {
     package init(at chosenCall: Int?, _ fault: Fault) {
         self.chosenCall = chosenCall
         self.fault = fault
+        refusals = []
     }
+
+    /// Makes a plan in which no call fails but those that a file system always refuses.
+    ///
+    /// - Parameter refusals: What it refuses.
+    package init(refusing refusals: Refusals) {
+        chosenCall = nil
+        fault = .stop
+        self.refusals = refusals
+    }
+
+    /// Whether the file system refuses something.
+    func refuses(_ what: Refusals) -> Bool { refusals.contains(what) }
 
     /// How many calls have been asked for so far.
     package var callCount: Int { progress.withLock(\.callCount) }

@@ -29,12 +29,18 @@ public struct SystemCalls: Sendable {
         _ = try value { 0 as Int32 }
     }
 
+    /// Fails what the file system of a test refuses.
+    private func check(_ what: FaultPlan.Refusals, _ errno: Errno) throws(Errno) {
+        if faults?.refuses(what) ?? false { throw errno }
+    }
+
     // MARK: Names
 
     func open(
         _ path: FilePath, _ flags: Int32, permissions: FilePermissions = []
     ) throws(Errno) -> Int32 {
-        try value {
+        if flags & Int32(snap_o_tmpfile) != 0 { try check(.namelessFiles, .notSupported) }
+        return try value {
             unsafe path.withPlatformString { path in
                 unsafe Glibc.open(path, flags | O_CLOEXEC, permissions.rawValue)
             }
@@ -49,6 +55,7 @@ public struct SystemCalls: Sendable {
 
     /// Gives a file a second name, which must not be taken.
     func link(_ source: FilePath, to target: FilePath) throws(Errno) {
+        try check(.links, .notPermitted)
         _ = try value {
             unsafe source.withPlatformString { source in
                 unsafe target.withPlatformString { target in unsafe Glibc.link(source, target) }
@@ -65,6 +72,7 @@ public struct SystemCalls: Sendable {
     }
 
     func rename(_ source: FilePath, to target: FilePath, replacing: Bool) throws(Errno) {
+        if !replacing { try check(.renameFlags, .invalidArgument) }
         let flags = replacing ? 0 : UInt32(snap_rename_noreplace)
         _ = try value {
             unsafe source.withPlatformString { source in
@@ -156,7 +164,10 @@ public struct SystemCalls: Sendable {
 
     /// The type of the file system that holds a file: one of statfs(2)'s numbers.
     func fileSystemType(of descriptor: Int32) throws(Errno) -> UInt32 {
-        UInt32(truncatingIfNeeded: try value { snap_file_system_type(descriptor) })
+        // FUSE_SUPER_MAGIC and HUGETLBFS_MAGIC of statfs(2).
+        if faults?.refuses(.dataSearch) ?? false { return 0x6573_5546 }
+        if faults?.refuses(.writes) ?? false { return FileSystemType.hugetlbfs.rawValue }
+        return UInt32(truncatingIfNeeded: try value { snap_file_system_type(descriptor) })
     }
 
     func read(
@@ -179,7 +190,8 @@ public struct SystemCalls: Sendable {
     }
 
     func write(_ descriptor: Int32, _ source: RawSpan, at offset: Int) throws(Errno) -> Int {
-        try unsafe source.withUnsafeBytes { (source) throws(Errno) in
+        try check(.writes, .invalidArgument)
+        return try unsafe source.withUnsafeBytes { (source) throws(Errno) in
             try transfer(source.count) { count in
                 unsafe pwrite(descriptor, source.baseAddress, count, off_t(offset))
             }
@@ -196,7 +208,8 @@ public struct SystemCalls: Sendable {
     }
 
     func seek(_ descriptor: Int32, from offset: Int, to target: SeekTarget) throws(Errno) -> Int {
-        Int(try value { lseek(descriptor, off_t(offset), target.rawValue) })
+        try check(.dataSearch, .noSuchAddressOrDevice)
+        return Int(try value { lseek(descriptor, off_t(offset), target.rawValue) })
     }
 
     func setLength(_ descriptor: Int32, _ byteCount: Int) throws(Errno) {
@@ -204,19 +217,27 @@ public struct SystemCalls: Sendable {
     }
 
     func punchHole(_ descriptor: Int32, at offset: Int, byteCount: Int) throws(Errno) {
+        try check(.holes, .notSupported)
         let mode = Int32(snap_fallocate_punch_hole)
         _ = try value { fallocate(descriptor, mode, off_t(offset), off_t(byteCount)) }
     }
 
     func setOwner(_ descriptor: Int32, user: UInt32, group: UInt32) throws(Errno) {
+        try check(.modes, .notPermitted)
         _ = try value { fchown(descriptor, user, group) }
     }
 
     func setPermissions(_ descriptor: Int32, _ mode: UInt32) throws(Errno) {
+        try check(.modes, .notPermitted)
         _ = try value { fchmod(descriptor, mode) }
     }
 
     func synchronize(_ descriptor: Int32) throws(Errno) {
+        if faults?.refuses(.directorySync) ?? false,
+            FileStatus(try status(of: descriptor)).kind == .directory
+        {
+            throw .invalidArgument
+        }
         _ = try value { fsync(descriptor) }
     }
 
@@ -226,116 +247,20 @@ public struct SystemCalls: Sendable {
     }
 
     func lock(_ descriptor: Int32, _ operation: Int32) throws(Errno) {
+        try check(.locks, .noLocks)
+        if operation & LOCK_EX != 0, fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDONLY {
+            try check(.readOnlyLocks, .badFileDescriptor)
+        }
         _ = try value { flock(descriptor, operation) }
-    }
-
-    // MARK: Pipes and sockets
-
-    func makePipe() throws(Errno) -> (reading: Int32, writing: Int32) {
-        var ends: [Int32] = [-1, -1]
-        _ = try value { unsafe ends.withUnsafeMutableBufferPointer { unsafe pipe($0.baseAddress) } }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        return (ends[0], ends[1])
-    }
-
-    func makeLocalSocket() throws(Errno) -> Int32 {
-        // Not blocking: a connection or a send that nobody takes must not last for as long as
-        // the other side likes.
-        let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
-        return try value { socket(AF_UNIX, Int32(type), 0) }
-    }
-
-    /// Connects to a socket in the file system; the path is known to fit.
-    func connect(_ descriptor: Int32, to path: FilePath) throws(Errno) {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { target in
-            unsafe target.copyBytes(from: Array(path.string.utf8).prefix(target.count - 1))
-        }
-        _ = try value {
-            unsafe withUnsafePointer(to: address) { address in
-                unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                    unsafe Glibc.connect(
-                        descriptor, address, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-        }
-    }
-
-    /// The process at the other end of a local socket.
-    func peer(of descriptor: Int32) throws(Errno) -> Int {
-        var peer = snap_peer()
-        var byteCount = socklen_t(MemoryLayout<snap_peer>.size)
-        _ = try value {
-            unsafe getsockopt(
-                descriptor, SOL_SOCKET, Int32(snap_so_peercred), &peer, &byteCount)
-        }
-        return Int(peer.process)
-    }
-
-    /// Sends bytes through a local socket, and a descriptor with the first of them.
-    func send(
-        _ descriptor: Int32, _ source: RawSpan, passing passed: Int32?
-    ) throws(Errno) -> Int {
-        try unsafe source.withUnsafeBytes { (source) throws(Errno) in
-            try transfer(source.count) { count in
-                guard let passed else {
-                    return unsafe Glibc.send(descriptor, source.baseAddress, count, 0)
-                }
-                return unsafe Self.send(descriptor, source.prefix(count), passing: passed)
-            }
-        }
-    }
-
-    @unsafe private static func send(
-        _ descriptor: Int32, _ source: Slice<UnsafeRawBufferPointer>, passing passed: Int32
-    ) -> Int {
-        var control = snap_descriptor_message(
-            length: UInt(MemoryLayout<snap_descriptor_message>.size - 4), level: SOL_SOCKET,
-            type: Int32(SCM_RIGHTS), descriptor: passed, padding: 0)
-        let bytes = unsafe UnsafeMutableRawPointer(
-            mutating: UnsafeRawBufferPointer(rebasing: source).baseAddress)
-        var vector = unsafe iovec(iov_base: bytes, iov_len: source.count)
-        return unsafe withUnsafeMutablePointer(to: &vector) { vector in
-            unsafe withUnsafeMutablePointer(to: &control) { control in
-                var message = unsafe msghdr()
-                unsafe message.msg_iov = vector
-                unsafe message.msg_iovlen = 1
-                unsafe message.msg_control = UnsafeMutableRawPointer(control)
-                unsafe message.msg_controllen = MemoryLayout<snap_descriptor_message>.size
-                return unsafe sendmsg(descriptor, &message, 0)
-            }
-        }
-    }
-
-    /// Waits until there is something to read.
-    ///
-    /// - Returns: false if there is nothing after so many milliseconds.
-    func waitToRead(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
-        try wait(descriptor, for: POLLIN, milliseconds: milliseconds)
-    }
-
-    /// Waits until there is room to write.
-    ///
-    /// - Returns: false if there is none after so many milliseconds.
-    func waitToWrite(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
-        try wait(descriptor, for: POLLOUT, milliseconds: milliseconds)
-    }
-
-    private func wait(
-        _ descriptor: Int32, for events: Int32, milliseconds: Int32
-    ) throws(Errno) -> Bool {
-        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
-        return try value { unsafe poll(&entry, 1, milliseconds) } > 0
     }
 
     // MARK: The one place where a call is made
 
-    private func transfer(_ count: Int, _ call: (Int) -> Int) throws(Errno) -> Int {
+    func transfer(_ count: Int, _ call: (Int) -> Int) throws(Errno) -> Int {
         try value(count: count, call)
     }
 
-    private func value<Value: SignedInteger>(_ call: () -> Value) throws(Errno) -> Value {
+    func value<Value: SignedInteger>(_ call: () -> Value) throws(Errno) -> Value {
         try value(count: 0) { _ in call() }
     }
 

@@ -48,6 +48,13 @@ public struct Directory: Sendable {
         path.appending(name)
     }
 
+    /// The path of a file inside as a user would write it: without `./`.
+    ///
+    /// - Parameter name: Its name, or a path that begins here.
+    func shown(_ name: String) -> FilePath {
+        path == "." || FilePath(name).isAbsolute ? FilePath(name) : path.appending(name)
+    }
+
     /// What a name stands for, symbolic links followed; nil if there is nothing.
     ///
     /// - Parameter name: A name inside; nil looks at the directory itself.

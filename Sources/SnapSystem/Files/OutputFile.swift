@@ -49,7 +49,7 @@ public struct OutputFile: ~Copyable, Sendable {
     public static func check(
         _ name: String, in directory: Directory, isForced: Bool
     ) throws(SnapError) -> FileStatus? {
-        let path = directory.file(name)
+        let path = directory.shown(name)
         let found: FileStatus?
         do throws(SnapError) { found = try directory.statusOfLink(name) } catch {
             throw cannotBeMade(error)
@@ -59,11 +59,9 @@ public struct OutputFile: ~Copyable, Sendable {
         case .regular: break
         case .symbolicLink:
             let target = try directory.target(ofLink: name)
-            let absolute = FilePath(target).isAbsolute
             throw SnapError(
                 .cannotCreate, "exists and is a symbolic link", path: path,
-                hint: "name the file itself: "
-                    + (absolute ? target : directory.file(target).string))
+                hint: "name the file itself: \(directory.shown(target))")
         default:
             throw SnapError(.cannotCreate, "exists and is \(found.kind.rawValue)", path: path)
         }

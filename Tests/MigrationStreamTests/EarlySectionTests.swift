@@ -1,0 +1,155 @@
+import SnapSystem
+import TestSupport
+import Testing
+
+/// Sections before the RAM's end, whose content a guest may choose.
+@Suite("Sections before the RAM's end")
+struct EarlySectionTests {
+    private static let page = MadeUpImage.text(3)
+
+    /// Bytes that look like the end of a section, the whole RAM of another stream, and the
+    /// beginning of a section that goes on to the footer of another.
+    private static func trap(footerOf id: UInt32, to last: UInt32) -> [UInt8] {
+        var other = MadeUpStream()
+        let first = other.bytes.count
+        other.ramStart([("r", MadeUpImage(pageCount: 1))], sectionID: 77)
+        other.ramSection(isLast: true, sectionID: 77) { $0.record(.page, "r", 0, page.reversed()) }
+        return [0x7e] <+> MadeUpStream.integer(id) <+> Array(other.bytes.dropFirst(first))
+            <+> [0x04] <+> MadeUpStream.integer(last) <+> MadeUpStream.text("z")
+            <+> [0, 0, 0, 0, 0, 0, 0, 1] <+> Array("hidden".utf8)
+    }
+
+    /// A stream with a device before the RAM or between its list and its pages.
+    private static func stream(
+        _ early: MadeUpDevice, isBehindList: Bool, isDescribed: Bool = true
+    ) -> MadeUpStream {
+        var made = MadeUpStream()
+        if !isBehindList { made.device(early) }
+        made.ramStart([("r", MadeUpImage(pageCount: 2))])
+        if isBehindList { made.device(early) }
+        made.ramSection(isLast: false) { $0.record(.page, "r", 0, page) }
+        made.command(11)
+        made.ramSection(isLast: true) { $0.record(.zero, "r", 1, [0]) }
+        made.device(MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3]))
+        made.finish(isDescribed: isDescribed)
+        return made
+    }
+
+    @Test("are as long as the description says, whatever is in them", arguments: [false, true])
+    func planted(isBehindList: Bool) throws {
+        let scratch = try Scratch()
+        for state in [[], [9], Self.trap(footerOf: 5, to: 40), Self.trap(footerOf: 5, to: 5)] {
+            let early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: state)
+            let made = Self.stream(early, isBehindList: isBehindList)
+            for isPiped in [false, true] {
+                let what = "\(state.count) bytes, piped: \(isPiped)"
+                try ReadStream(made.bytes, in: scratch, isPiped: isPiped).check(made, what)
+                try ReadStream(made.bytes, stagesRAM: false, in: scratch, isPiped: isPiped)
+                    .check(made, stagesRAM: false, what)
+            }
+        }
+    }
+
+    @Test("without a description are not supported", arguments: [false, true])
+    func undescribed(isBehindList: Bool) throws {
+        let early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: [1, 2])
+        let made = Self.stream(early, isBehindList: isBehindList, isDescribed: false)
+        for isPiped in [false, true] {
+            let outcome = try ReadOutcome(made.bytes, in: try Scratch(), isPiped: isPiped)
+            #expect(outcome.error?.code == .unsupported)
+            #expect(outcome.error?.message.contains("virtio-mem-early") == true)
+        }
+    }
+
+    /// Descriptions of QEMU before 9.2 are wrong about arrays with empty places.
+    @Test("of a wrong length are accepted where only one division fits")
+    func wrongLength() throws {
+        let scratch = try Scratch()
+        var early = MadeUpDevice("mem", sectionID: 5, state: [1, 2, 3])
+        early.fields = #""fields": [{"name": "x", "size": 77, "type": "buffer"}]"#
+        for isBehindList in [false, true] {
+            let made = Self.stream(early, isBehindList: isBehindList)
+            for isPiped in [false, true] {
+                try ReadStream(made.bytes, in: scratch, isPiped: isPiped).check(made, "one")
+            }
+        }
+        // A second division hides the device behind it, and the stream fits both.
+        let timer = MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3])
+        var inner = MadeUpStream()
+        let first = inner.bytes.count
+        inner.ramStart([("r", MadeUpImage(pageCount: 2))])
+        inner.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page.reversed()) }
+        inner.device(timer)
+        early.state =
+            [1] <+> [0x7e] <+> MadeUpStream.integer(5 as UInt32)
+            <+> Array(inner.bytes.dropFirst(first).dropLast(8))
+        let made = Self.stream(early, isBehindList: false)
+        for isPiped in [false, true] {
+            let outcome = try ReadOutcome(made.bytes, in: scratch, isPiped: isPiped)
+            #expect(outcome.error?.code == .inputDamaged, "\(outcome)")
+            #expect(outcome.error?.message.contains("mem") == true, "\(outcome)")
+        }
+    }
+
+    @Test("of an unknown device in several sections are accepted before the RAM, not around it")
+    func unknownIterable() throws {
+        let scratch = try Scratch()
+        for isAround in [false, true] {
+            var made = MadeUpStream()
+            var device = MadeUpDevice("vendor/state", sectionID: 6, state: [1, 0x7e, 2])
+            made.iterableStart(device)
+            device.state = []
+            made.iterablePart(device, isLast: false)
+            if !isAround { made.iterablePart(device, isLast: true) }
+            made.ramStart([("r", MadeUpImage(pageCount: 1))])
+            made.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page) }
+            if isAround { made.iterablePart(device, isLast: true) }
+            made.device(MadeUpDevice("timer", sectionID: 40, state: [1]))
+            made.finish()
+            let outcome = try ReadOutcome(made.bytes, in: scratch)
+            if isAround {
+                // Its first section could as well end with its last footer, and hold the RAM.
+                #expect(outcome.error?.code == .inputDamaged, "\(outcome)")
+            } else {
+                try #require(outcome.stream).check(made, "before the RAM")
+            }
+        }
+    }
+
+    @Test("of one device, very many of them, are one element")
+    func manySections() throws {
+        var made = MadeUpStream()
+        made.ramStart([("r", MadeUpImage(pageCount: 1))])
+        made.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page) }
+        var device = MadeUpDevice("dirty-bitmap", sectionID: 6, state: [0x01])
+        made.iterableStart(device)
+        for index in 0..<70_000 {
+            device.state = index % 2 == 0 ? [0x01] : [0x20, 0x01]
+            made.iterablePart(device, isLast: index == 69_999)
+        }
+        made.finish()
+        for name in ["dirty-bitmap", "vendor/bitma"] {
+            // An unknown device's sections are searched for, and cost as much as they have bytes.
+            let bytes = made.bytes.replacing(Array("dirty-bitmap".utf8), with: Array(name.utf8))
+            let read = try ReadStream(bytes, in: try Scratch())
+            #expect(read.content.elements.count == 5, "\(name)")
+            #expect(try read.ram() == made.ram, "\(name)")
+        }
+    }
+
+    @Test("pages that the source has not sent are told from zero ones")
+    func unsent() throws {
+        var made = MadeUpStream()
+        made.ramStart([("r", MadeUpImage(pageCount: 1030)), ("s", MadeUpImage(pageCount: 3))])
+        made.ramSection(isLast: true) { stream in
+            for page in [0, 1, 5, 1029] { stream.record(.zero, "r", page, [0]) }
+            for page in 512..<1024 { stream.record(.zero, "r", page, [0]) }
+            stream.record(.page, "r", 5, Self.page)
+            for page in 0..<3 { stream.record(.zero, "s", page, [0]) }
+        }
+        made.finish()
+        let read = try ReadStream(made.bytes, in: try Scratch())
+        #expect(read.content.unsentRuns == [[2..<5, 6..<512, 1024..<1029], []])
+        try read.check(made, "unsent")
+    }
+}

@@ -1,0 +1,73 @@
+import SnapSystem
+import TestSupport
+import Testing
+
+/// Targets whose pages do not have 4 KiB: small Arm boards, sparc64, alpha.
+@Suite("Page sizes of targets")
+struct PageSizeTests {
+    /// A stream of one block with pages of a size that only the description says.
+    private static func stream(_ size: Int, isZero: Bool = false) -> (stream: [UInt8], ram: [UInt8])
+    {
+        let count = 65536 * 2 / size
+        var bytes = MadeUpStream().bytes
+        bytes += [0x01, 0, 0, 0, 2] + MadeUpStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
+        bytes += MadeUpStream.integer(UInt64(count * size) | 4) + MadeUpStream.text("board.ram")
+        bytes += MadeUpStream.integer(UInt64(count * size)) + MadeUpStream.integer(0x10 as UInt64)
+        bytes += [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
+        var ram: [UInt8] = []
+        for page in 0..<count {
+            let same: UInt64 = page == 0 ? 0 : 0x20
+            let isData = !isZero && page % 3 != 1
+            bytes += MadeUpStream.integer(UInt64(page * size) | (isData ? 8 : 2) | same)
+            if page == 0 { bytes += MadeUpStream.text("board.ram") }
+            let content = (0..<size).map { index in
+                isData ? UInt8(truncatingIfNeeded: page + index / 7 + 1) : 0
+            }
+            bytes += isData ? content : [0]
+            ram += content
+        }
+        bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
+        let json = Array(#"{"page_size": \#(size), "devices": []}"#.utf8)
+        return (bytes + [0x06] + MadeUpStream.integer(UInt32(json.count)) + json, ram)
+    }
+
+    @Test(
+        "are read from a file, and named by what is read from a pipe",
+        arguments: [
+            1024, 2048, 4096, 8192, 65536,
+        ])
+    func sizes(size: Int) throws {
+        let (stream, ram) = Self.stream(size)
+        let scratch = try Scratch()
+        let read = try ReadStream(stream, in: scratch)
+        #expect(try read.ram()["board.ram"]?.bytes == ram)
+        #expect(read.content.unsentRuns == [[]])
+        let piped = try ReadOutcome(stream, in: scratch, isPiped: true)
+        if size == 4096 {
+            #expect(try piped.stream?.ram()["board.ram"]?.bytes == ram)
+        } else {
+            #expect(piped.error?.code == .unsupported, "\(piped)")
+            #expect(piped.error?.message.contains("\(size)") == true, "\(piped)")
+        }
+    }
+
+    @Test("are named where nothing but zero pages was sent")
+    func zeros() throws {
+        let outcome = try ReadOutcome(
+            Self.stream(8192, isZero: true).stream, in: try Scratch(), isPiped: true)
+        #expect(outcome.error?.code == .unsupported)
+        #expect(outcome.error?.message.contains("8192") == true)
+    }
+
+    @Test("that no target has are refused", arguments: [0, 512, 3000, 1 << 20])
+    func impossible(size: Int) throws {
+        var (stream, _) = Self.stream(4096)
+        let old = Array(#"{"page_size": 4096,"#.utf8)
+        let new = Array(#"{"page_size": \#(size),"#.utf8)
+        let padding = [UInt8](repeating: 0x20, count: max(0, old.count - new.count))
+        guard new.count <= old.count else { return }
+        stream = stream.replacing(old, with: new + padding)
+        let outcome = try ReadOutcome(stream, in: try Scratch())
+        #expect(outcome.error?.code == .unsupported, "\(outcome)")
+    }
+}

@@ -1,0 +1,66 @@
+import SnapSystem
+import TestSupport
+import Testing
+
+/// A stream in a place that is longer: a volume, a file that was not cut.
+@Suite("Bytes behind a stream's end")
+struct StrayBytesTests {
+    @Test("are counted and left out", arguments: SmallStream.allCases)
+    func stray(form: SmallStream) throws {
+        let made = form.made()
+        guard made.hasFooters else { return }
+        let scratch = try Scratch()
+        let older = SmallStream.plain.made().bytes
+        // Without a description of its own an older one behind it would be the stream's.
+        let tails = [[9], [0, 0, 9], MadeUpImage.text(4), Array(older.dropFirst(200))]
+        for tail in tails.dropLast(form == .undescribed ? 1 : 0) {
+            for isPiped in [false, true] where form.hasRAM || !isPiped {
+                let outcome = try ReadOutcome(
+                    made.bytes + tail, stagesRAM: form.hasRAM, in: scratch, isPiped: isPiped)
+                let what = "\(form), \(tail.count) bytes, piped: \(isPiped)"
+                let read = try #require(outcome.stream, "\(what): \(outcome)")
+                // Zeros that belonged to the stream as it was are not told from others.
+                let zeros = made.bytes.reversed().prefix { $0 == 0 }.count
+                let end = form == .undescribed ? 0 : zeros
+                #expect(read.content.strayByteCount == tail.count + end, "\(what)")
+                if form.hasRAM { #expect(try read.ram() == made.ram, "\(what)") }
+            }
+        }
+    }
+
+    @Test("a mapped stream is found wherever in its file it began")
+    func mappedOrigin() throws {
+        var configuration = MadeUpStream.Configuration()
+        configuration.capabilities = ["mapped-ram"]
+        let scratch = try Scratch()
+        for origin in [0, 4096, 65536, 1 << 20, (1 << 20) + 92 + 512] {
+            var bytes = MadeUpStream(configuration).bytes
+            bytes += [0x01, 0, 0, 0, 2] + MadeUpStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
+            bytes += MadeUpStream.integer(0x5004 as UInt64)
+            var ram: [String: [UInt8]] = [:]
+            for (name, pages) in [("a", [0, 2]), ("b", [1])] as [(String, [Int])] {
+                let count = name == "a" ? 3 : 2
+                bytes += MadeUpStream.text(name) + MadeUpStream.integer(UInt64(count * 4096))
+                let bitmap = origin + bytes.count + 28
+                let first = ((bitmap + 8 + (1 << 20) - 1) >> 20) << 20
+                bytes += MadeUpStream.integer(1 as UInt32) + MadeUpStream.integer(4096 as UInt64)
+                bytes += MadeUpStream.integer(UInt64(bitmap)) + MadeUpStream.integer(UInt64(first))
+                bytes += [pages.reduce(UInt8(0)) { $0 | 1 << UInt8($1) }, 0, 0, 0, 0, 0, 0, 0]
+                bytes += [UInt8](repeating: 0, count: first - origin - bytes.count)
+                var content: [UInt8] = []
+                for page in 0..<count {
+                    // A clear bit is a zero page, whatever is at its place.
+                    bytes += MadeUpImage.text(page)
+                    content +=
+                        pages.contains(page)
+                        ? MadeUpImage.text(page) : [UInt8](repeating: 0, count: 4096)
+                }
+                ram[name] = content
+            }
+            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
+            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
+            let read = try ReadStream(bytes, in: scratch, isPiped: origin > 0)
+            #expect(try read.ram().mapValues(\.bytes) == ram, "\(origin)")
+        }
+    }
+}

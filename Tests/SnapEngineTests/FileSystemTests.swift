@@ -1,0 +1,151 @@
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What some file systems refuse: NFS, 9p, sshfs, CIFS, FAT, FUSE, hugetlbfs.
+@Suite("Odd file systems")
+struct FileSystemTests {
+    private static let kinds: [(name: String, refusals: FaultPlan.Refusals)] = [
+        ("NFS", [.renameFlags, .namelessFiles, .readOnlyLocks]),
+        ("sshfs", [.renameFlags, .namelessFiles, .dataSearch, .holes]),
+        ("CIFS", [.renameFlags, .namelessFiles, .directorySync, .links, .readOnlyLocks]),
+        ("exFAT", [.renameFlags, .namelessFiles, .links, .modes, .holes, .directorySync]),
+        ("9p", [.renameFlags, .directorySync, .dataSearch]),
+    ]
+
+    private static func names(in store: TestStore) throws -> [String] {
+        try TestSupport.names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
+    }
+
+    @Test("have a store that works like any other", arguments: kinds.map(\.name))
+    func works(name: String) throws {
+        let kind = try #require(Self.kinds.first { $0.name == name })
+        var store = try TestStore()
+        store.calls = SystemCalls(faults: FaultPlan(refusing: kind.refusals))
+        var generator = Seeded(5)
+        var images = [MadeUpImage(pageCount: 700)]
+        for number in 1...3 {
+            images.append(images[number - 1])
+            images[number].edit(60, &generator)
+            try store.scratch.write([UInt8(number)], to: "dev")
+            let dev = Save.DeviceState(
+                name: try GuestName(checking: "dev", as: "section"),
+                path: store.scratch.file("dev"))
+            try store.save(images[number]) { $0.deviceStates = [dev] }
+        }
+        for number in 1...3 { #expect(try store.restores(number, to: images[number])) }
+        // Names that are taken stay taken, and --force replaces them.
+        let output = try store.restore(1)
+        var restore = Restore(.number(store.guest, 2), to: .file(output))
+        let taken = #expect(throws: SnapError.self) {
+            _ = try restore.run(from: store.path, store.calls)
+        }
+        #expect(taken?.code == .cannotCreate)
+        #expect(try images[1].equals(output))
+        restore.isForced = true
+        _ = try restore.run(from: store.path, store.calls)
+        #expect(try images[2].equals(output))
+        var update = Restore(.number(store.guest, 3), to: .inPlace(output))
+        update.isSynchronized = true
+        _ = try update.run(from: store.path, store.calls)
+        #expect(try images[3].equals(output))
+        _ = try Delete([.number(store.guest, 2)]).run(in: store.path, store.calls) {
+            Issue.record("warned: \($0)")
+        }
+        let reindexed = try Reindex.run(store.path, patience: .zero, store.calls) {
+            Issue.record("warned: \($0)")
+        }
+        #expect(reindexed.checkpointCount == 2)
+        #expect(try Verify().run(in: store.path, store.calls, warn: { _ in }).isWhole)
+        #expect(try !Self.names(in: store).contains { $0.hasPrefix(".snap-") })
+        let around = try TestSupport.names(in: store.scratch.path)
+        #expect(!around.contains { $0.hasPrefix(".snap-") }, "\(around)")
+    }
+
+    @Test("without locks are refused at the first command, which says so")
+    func withoutLocks() throws {
+        var store = try TestStore()
+        store.calls = SystemCalls(faults: FaultPlan(refusing: .locks))
+        let error = #expect(throws: SnapError.self) { try store.save(MadeUpImage(pageCount: 2)) }
+        #expect(error?.code == .unsupported && error?.message.contains("flock") == true)
+    }
+
+    /// FUSE with a kernel cache: lseek(2) asks the daemon, which has not seen what a guest has
+    /// written into a mapping, while read(2) finds it in the cache.
+    @Test("whose search for data misses some are read whole")
+    func holes() throws {
+        var store = try TestStore()
+        store.calls = SystemCalls(faults: FaultPlan(refusing: .dataSearch))
+        var image = MadeUpImage(pageCount: 1100)
+        for page in stride(from: 0, to: 1100, by: 3) { image.pages[page] = MadeUpImage.text(page) }
+        try store.save(image)
+        #expect(try store.restores(1, to: image))
+        // In place, a hole that is none would keep what is in it.
+        let output = store.scratch.file("memory")
+        try image.write(to: output)
+        let zeros = MadeUpImage(pageCount: 1100)
+        try store.save(zeros)
+        _ = try Restore(.number(store.guest, 2), to: .inPlace(output))
+            .run(from: store.path, store.calls)
+        #expect(try zeros.equals(output))
+    }
+
+    @Test(
+        "a search for data that fails means that all is data",
+        arguments: [
+            Errno.invalidArgument, .notSupported, .ioError, .badFileDescriptor,
+        ])
+    func failingSearch(errno: Errno) throws {
+        var image = MadeUpImage(pageCount: 600)
+        for page in [0, 1, 300, 599] { image.pages[page] = MadeUpImage.text(page) }
+        // Whichever call fails, what is saved is the memory, or the save fails.
+        try FaultPlan.sweep(.fail(errno), past: 20, of: "save") { plan, what in
+            var store = try TestStore()
+            store.calls = SystemCalls(faults: plan)
+            let file = store.scratch.file("image")
+            try image.write(to: file)
+            do { try store.save(at: file, warn: { _ in }) } catch { return }
+            store.calls = .kernel
+            _ = try Reindex.run(store.path, patience: .seconds(5), .kernel) { _ in }
+            #expect(try store.restores(1, to: image), "\(what)")
+        }
+    }
+
+    @Test("only those that report dirty pages as data are trusted with holes")
+    func trusted() {
+        let trusted: [FileSystemType] = [.ext4, .xfs, .btrfs, .tmpfs]
+        for type in trusted { #expect(type.reportsDirtyPagesAsData) }
+        #expect(!FileSystemType.hugetlbfs.reportsDirtyPagesAsData)
+        // FUSE, NFS, 9p, CIFS, ZFS, overlayfs, f2fs.
+        let others: [UInt32] = [
+            0x6573_5546, 0x6969, 0x0102_1997, 0xfe53_4d42, 0x2fc1_2fc1, 0x794c_7630, 0xf2f5_2010,
+        ]
+        for number in others { #expect(FileSystemType(rawValue: number) == nil) }
+    }
+
+    @Test("huge pages are refused before anything changes")
+    func hugePages() throws {
+        var store = try TestStore()
+        var image = MadeUpImage(pageCount: 512)
+        image.pages[3] = MadeUpImage.text(3)
+        try store.save(image)
+        let other = store.scratch.file("other")
+        var before = image
+        before.pages[3] = nil
+        before.pages[9] = MadeUpImage.text(9)
+        try before.write(to: other)
+        store.calls = SystemCalls(faults: FaultPlan(refusing: .writes))
+        for output in [Restore.Output.inPlace(other), .file(store.scratch.file("new"))] {
+            let error = #expect(throws: SnapError.self) {
+                _ = try Restore(.number(store.guest, 1), to: output)
+                    .run(from: store.path, store.calls)
+            }
+            #expect(error?.code == .unsupported && error?.message.contains("hugetlbfs") == true)
+        }
+        #expect(try before.equals(other))
+        #expect(!exists(store.scratch.file("new")))
+    }
+}
