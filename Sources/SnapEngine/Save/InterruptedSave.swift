@@ -31,8 +31,10 @@ package enum InterruptedSave {
 extension Store {
     /// Reports guests that a killed save has left paused, or their QEMU with other settings.
     ///
-    /// - Parameter guests: Which.
-    package func interruptedSaves(of guests: [GuestName]) -> [SnapError] {
-        guests.compactMap { InterruptedSave.warning(of: guest($0)) }
+    /// - Parameter guest: Which guest; nil for all.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func interruptedSaves(of guest: GuestName?) throws(SnapError) -> [SnapError] {
+        let guests = if let guest { [guest] } else { try Self.guests(in: directory) }
+        return guests.compactMap { InterruptedSave.warning(of: self.guest($0)) }
     }
 }

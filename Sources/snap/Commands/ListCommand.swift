@@ -31,6 +31,7 @@ struct ListCommand: ParsableCommand {
         let guest = try guest.map { try GuestName(checking: $0, as: "guest") }
         let store = try Store(
             reading: common.storePath(), patience: common.patience, .kernel)
+        try store.interruptedSaves(of: guest).forEach(Report.warning)
         let checkpoints = try store.checkpoints(of: guest)
         if common.json {
             var json = JSONWriter()

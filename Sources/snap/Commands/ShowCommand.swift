@@ -31,6 +31,7 @@ struct ShowCommand: ParsableCommand {
         let store = try Store(
             reading: common.storePath(), patience: common.patience, .kernel)
         let details = try store.details(of: reference)
+        try store.interruptedSaves(of: details.checkpoint.guest).forEach(Report.warning)
         if common.json {
             try Report.result(details.json)
         } else if common.quiet {
