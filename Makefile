@@ -4,7 +4,7 @@
 # make lint   format and style, as CI checks them
 # make bench  install what is missing, and measure snap beside its peers on a real guest's memory
 # make guests let real guests under two QEMUs go on from what was saved, in all ways, in 8 minutes
-# make soak   fail, kill, fill and damage in full, and write the counts into RELIABILITY.md
+# make soak   fail, kill, fill, damage and cut the power in full, and write the counts into RELIABILITY.md
 # make fuzz   feed the reader of QEMU's streams what libFuzzer makes up, for SECONDS (600)
 # make install    into PREFIX (/usr/local) below DESTDIR; make uninstall takes it away
 # make deb    the Debian package snap-vm, in .build/deb; make check-deb tries it here, as root
@@ -27,6 +27,7 @@ BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-
 GUEST_PACKAGES = binutils busybox-static python3 qemu-system-x86
 TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
+SOAK_PACKAGES = $(TEST_PACKAGES) e2fsprogs fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
 DEB_PACKAGES = binutils chrpath dpkg-dev lintian
@@ -63,7 +64,7 @@ guests:
 			|| exit; done
 
 soak:
-	Scripts/install $(TEST_PACKAGES)
+	Scripts/install $(SOAK_PACKAGES)
 	$(BUILD)
 	Scripts/soak .build/release/snap
 

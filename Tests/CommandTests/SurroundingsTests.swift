@@ -140,6 +140,27 @@ struct SurroundingsTests {
             #expect(try shell(text).status != 0, "\(text)")
             #expect(try names(in: command.scratch.store.appending("guests")) == ["a"], "\(text)")
         }
+
+        // What fails later, or is interrupted, leaves nothing either.
+        let late = try shell("ulimit -f 2; $snap save image --guest n --level 0")
+        #expect(late.status == 74, "\(late.errors)")
+        let fresh = command.scratch.file("fresh").string
+        let first = try shell("ulimit -f 12; $snap save image --guest n --store \(fresh) --level 0")
+        #expect(first.status == 74, "\(first.errors)")
+        #expect(!exists(FilePath(fresh)))
+        #expect(try names(in: command.scratch.store.appending("guests")) == ["a"])
+    }
+
+    @Test("standard input is read from where it stands")
+    func position() throws {
+        let (first, second) = (SmallStream.plain.made(), SmallStream.compressed.made())
+        try command.scratch.write(first.bytes + second.bytes, to: "two")
+        let outcome = try shell(
+            "{ dd bs=\(first.bytes.count) count=1 status=none >/dev/null; "
+                + "$snap save - --guest n; } <two && $snap restore n -")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let memory = second.blockNames.flatMap { second.ram[$0]?.bytes ?? [] }
+        #expect(outcome.output.suffix(memory.count) == memory[...])
     }
 
     @Test("outputs with impossible names cannot be created")

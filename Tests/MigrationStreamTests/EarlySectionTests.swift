@@ -61,6 +61,35 @@ struct EarlySectionTests {
         }
     }
 
+    @Test("of a stream without a description cannot bring one along")
+    func plantedDescription() throws {
+        var inner = MadeUpStream()
+        let first = inner.bytes.count
+        inner.ramStart([("r", MadeUpImage(pageCount: 2))])
+        inner.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page.reversed()) }
+        inner.device(MadeUpDevice("timer", sectionID: 40, state: [1]))
+        var early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: [7])
+        let json =
+            #"{"page_size": 4096, "devices": [{"name": "virtio-mem-early", "instance_id": 0, "#
+            + #""fields": [{"size": 1}]}, {"name": "timer", "instance_id": 0, "#
+            + #""fields": [{"size": 1}]}]}"#
+        early.state =
+            [7] <+> [0x7e] <+> MadeUpStream.integer(5 as UInt32)
+            <+> Array(inner.bytes.dropFirst(first)) <+> [0, 6]
+            <+> MadeUpStream.integer(UInt32(json.utf8.count)) <+> Array(json.utf8)
+        for isBehindList in [false, true] {
+            let made = Self.stream(early, isBehindList: isBehindList, isDescribed: false)
+            for isPiped in [false, true] {
+                for tail in [[], [0, 0], [9]] as [[UInt8]] {
+                    let outcome = try ReadOutcome(
+                        made.bytes + tail, in: try Scratch(), isPiped: isPiped)
+                    let code = try #require(outcome.error, "\(outcome)").code
+                    #expect(code == .unsupported || code == .inputDamaged)
+                }
+            }
+        }
+    }
+
     /// Descriptions of QEMU before 9.2 are wrong about arrays with empty places.
     @Test("of a wrong length are accepted where only one division fits")
     func wrongLength() throws {

@@ -18,6 +18,11 @@ struct StrayBytesTests {
                 let outcome = try ReadOutcome(
                     made.bytes + tail, stagesRAM: form.hasRAM, in: scratch, isPiped: isPiped)
                 let what = "\(form), \(tail.count) bytes, piped: \(isPiped)"
+                if form == .early {
+                    // Such a description could be one that a guest has planted.
+                    #expect(outcome.error?.code == .unsupported, "\(what): \(outcome)")
+                    continue
+                }
                 let read = try #require(outcome.stream, "\(what): \(outcome)")
                 // Zeros that belonged to the stream as it was are not told from others.
                 let zeros = made.bytes.reversed().prefix { $0 == 0 }.count

@@ -54,6 +54,7 @@ struct ForeignFormat: Sendable {
         ForeignFormat("rstr", "a Windows hibernation file"),
         ForeignFormat([0xd0, 0xbe, 0xd2, 0xbe], "a snapshot state of VMware"),
         ForeignFormat([0xd1, 0xba, 0xd1, 0xba], "a snapshot state of VMware"),
+        ForeignFormat([0xd1, 0xbe, 0xd2, 0xbe], "a snapshot state of VMware"),
         ForeignFormat([0xd2, 0xbe, 0xd2, 0xbe], "a suspended state of VMware"),
         ForeignFormat([0xd3, 0xbe, 0xd2, 0xbe], "a snapshot state of VMware"),
         ForeignFormat("\u{7f}VirtualBox SavedState", "a saved state of VirtualBox"),
@@ -96,6 +97,7 @@ struct ForeignFormat: Sendable {
             [0x04, 0x22, 0x4d, 0x18], "compressed by lz4", hint: "lz4 -dc FILE | snap save -"),
         ForeignFormat(
             [0x02, 0x21, 0x4c, 0x18], "compressed by lz4", hint: "lz4 -dc FILE | snap save -"),
+        ForeignFormat([0x5d, 0x00, 0x00], "compressed by lzma", hint: "xz -dc FILE | snap save -"),
         ForeignFormat("LRZI", "compressed by lrzip", hint: "lrzcat FILE | snap save -"),
         ForeignFormat([0x1f, 0x9d], "compressed by compress", hint: "gzip -dc FILE | snap save -"),
         ForeignFormat(

@@ -90,6 +90,8 @@ struct SectionSplitter: ~Copyable {
         _ byteCount: Int
     ) throws(SnapError) -> (pieces: [StreamPiece], placed: PlacedDescription?) {
         let last = try PlacedDescription.last(in: kept.file, from: start)
+        // RAM of pages of another size makes no sense.
+        try configuration.check(last?.description.pageByteCount, input)
         var failure: SnapError?
         if let last {
             do throws(SnapError) { return (try pieces(last, byteCount), last) } catch {
@@ -101,7 +103,11 @@ struct SectionSplitter: ~Copyable {
             in: kept.file, from: start, budget: byteCount.addingClamped(1 << 24))
         var found: [(pieces: [StreamPiece], placed: PlacedDescription)] = []
         for placed in all ?? [] where placed.offset != last?.offset {
-            do throws(SnapError) { found.append((try pieces(placed, byteCount), placed)) } catch {
+            do throws(SnapError) {
+                let pieces = try pieces(placed, byteCount)
+                try checkRAM(pieces, placed)
+                found.append((pieces, placed))
+            } catch {
                 guard error.code == .inputDamaged else { throw error }
                 failure = failure ?? error
             }
@@ -120,6 +126,18 @@ struct SectionSplitter: ~Copyable {
         do throws(SnapError) {
             return (try pieces(nil, byteCount, allowsStrayBytes: true), nil)
         } catch { throw failure ?? error }
+    }
+
+    /// Refuses RAM that only a description in the midst of other bytes leads to: a guest could have
+    /// planted a whole stream in the state of a device, where the stream itself has no description.
+    private func checkRAM(
+        _ pieces: [StreamPiece], _ placed: PlacedDescription
+    ) throws(SnapError) {
+        let ram = pieces.first { piece in if case .ram = piece.kind { true } else { false } }
+        guard let ram else { return }
+        throw input.unsupported(
+            "a section comes before the RAM's end, and other bytes follow the description at "
+                + "\(placed.offset) that could say how long it is", at: ram.range.lowerBound)
     }
 
     private func pieces(

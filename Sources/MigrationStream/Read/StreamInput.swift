@@ -39,7 +39,9 @@ struct StreamInput: ~Copyable {
     ///   - source: The stream.
     ///   - kept: What takes the bytes that are kept; nil if none are.
     init(_ source: SharedFile, keeping kept: consuming KeptBytes?) throws(SnapError) {
-        isSeekable = try source.file.status().kind == .regular
+        // A descriptor that stands elsewhere than at the start is read on from there, like a pipe.
+        let isFile = try source.file.status().kind == .regular
+        isSeekable = isFile ? try source.file.position() == 0 : false
         origin = source.file.path
         originOffset = 0
         self.source = source

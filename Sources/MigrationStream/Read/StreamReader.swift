@@ -20,6 +20,7 @@ package struct StreamReader: ~Copyable {
     /// How many of the devices that it describes have come.
     private var deviceCount = 0
     private var ram: RAMReader
+    private var hasBegunRAM = false
     private var elements: StreamElements
     /// Where among the kept bytes the sections begin that are not divided yet, if some bytes of
     /// them have been taken.
@@ -74,7 +75,7 @@ package struct StreamReader: ~Copyable {
         } catch {
             // Pages of another size make no sense, and only the stream's end says that they are.
             guard error.code == .inputDamaged || error.code == .unsupported,
-                !ram.blocks.isEmpty, !input.isSeekable
+                hasBegunRAM, !input.isSeekable
             else { throw error }
             let tail = try input.takeTail(byteCountMax: PlacedDescription.byteCountMax)
             let found = PlacedDescription.last(in: tail, at: 0)?.description
@@ -139,6 +140,7 @@ package struct StreamReader: ~Copyable {
     /// Reads a RAM section; of staged RAM its beginning and its end are noted, without bytes.
     private mutating func readRAM(_ head: SectionHead) throws(SnapError) {
         let place = input.offset
+        hasBegunRAM = true
         input.isKeeping = keepsRAM
         let first = input.keptByteCount
         try input.skip(head.byteCount)

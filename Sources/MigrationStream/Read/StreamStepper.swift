@@ -137,7 +137,7 @@ struct StreamStepper: ~Copyable {
         guard try input.peek(8).count == 8 else {
             throw input.damage("stream ends in section \(head.name)", at: end)
         }
-        guard state.hasRAMEnd else { throw isTooEarly(head, at: state) }
+        guard state.hasRAMEnd else { throw try isTooEarly(head, at: state) }
         return try stepToFooter(head, at: state, first: first)
     }
 
@@ -178,7 +178,9 @@ struct StreamStepper: ~Copyable {
     ) throws(SnapError) -> Step {
         guard let devices = placed?.description.devices else {
             // A background snapshot has pages and no end of them.
-            guard state.hasRAMEnd || state.hasRAMParts else { throw isTooEarly(head, at: state) }
+            guard state.hasRAMEnd || state.hasRAMParts else {
+                throw try isTooEarly(head, at: state)
+            }
             var state = state
             state.hasRAMEnd = true
             guard configuration.hasFooters else { return .last(try allDevices(from: state)) }
@@ -223,8 +225,15 @@ struct StreamStepper: ~Copyable {
         return step(.device(head.type), head.sectionID, at: state)
     }
 
-    private func isTooEarly(_ head: SectionHead, at state: State) -> SnapError {
-        input.unsupported(
+    /// The error of a section before the RAM's end whose length nothing says.
+    private mutating func isTooEarly(
+        _ head: SectionHead, at state: State
+    ) throws(SnapError) -> SnapError {
+        input.move(to: end - 1)
+        guard try input.peek(1) == [0] else {
+            return input.damage("stream ends without its end mark", at: end)
+        }
+        return input.unsupported(
             "section \(head.name) comes before the RAM's end, and the stream has no description "
                 + "that says how long it is", at: state.offset)
     }

@@ -164,7 +164,11 @@ package struct Restore: Sendable {
     private static func openInPlace(
         _ path: FilePath, byteCount: Int, _ calls: SystemCalls
     ) throws(SnapError) -> MemoryImage {
-        guard try Directory(path, calls).status()?.kind == .regular else {
+        let status: FileStatus?
+        do throws(SnapError) { status = try Directory(path, calls).status() } catch {
+            throw OutputFile.cannotBeMade(error)
+        }
+        guard status?.kind == .regular else {
             throw SnapError(
                 .mismatch, "is no file that is there, expected one of \(byteCount) bytes",
                 path: path)

@@ -146,10 +146,25 @@ package struct Save: Sendable {
     package func run(
         in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
     ) throws(SnapError) -> Outcome {
-        // Inputs first: where they cannot be opened no new store is left behind.
+        // Inputs first: where they cannot be opened nothing is made.
         let inputs = try SaveInputs(self, calls)
         try inputs.noticeEmptyFiles(warn: warn)
-        var prepared = try prepareForNewGuest(inputs, Directory(store, calls), warn)
+        let root = Directory(store, calls)
+        let isNewStore = try root.status() == nil
+        let isNewGuest = try Store.guest(guest, in: root).directory.status() == nil
+        do throws(SnapError) {
+            let prepared = isNewGuest ? try prepareForNewGuest(inputs, root, warn) : nil
+            return try run(inputs, prepared, in: store, calls, warn: warn)
+        } catch {
+            if isNewGuest { NewStoreRemoval.run(guest, in: root, isNewStore: isNewStore) }
+            throw error
+        }
+    }
+
+    private func run(
+        _ inputs: SaveInputs, _ prepared: consuming Prepared?, in store: FilePath,
+        _ calls: SystemCalls, warn: (SnapError) -> Void
+    ) throws(SnapError) -> Outcome {
         let store = try Store(writing: store, patience: patience, calls, warn: warn)
         if case .checkpoint(let reference) = parent {
             try check(try reference.resolve(in: store.index))
@@ -209,12 +224,11 @@ package struct Save: Sendable {
     /// Reads what is to be saved, or connects to the guest, before a directory is made for it: what
     /// turns out damaged leaves no new store and no new guest behind.
     ///
-    /// - Returns: nil for a guest that has a directory; its lock comes first.
+    /// A guest that has a directory is locked first.
     private func prepareForNewGuest(
         _ inputs: SaveInputs, _ store: Directory, _ warn: (SnapError) -> Void
-    ) throws(SnapError) -> Prepared? {
+    ) throws(SnapError) -> Prepared {
         let directory = Store.guest(guest, in: store).directory
-        guard try directory.status() == nil else { return nil }
         if case .checkpoint(let reference) = parent {
             let store = try Store(reading: store.path, patience: patience, store.calls)
             try check(try reference.resolve(in: store.index))

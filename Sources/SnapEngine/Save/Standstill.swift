@@ -29,7 +29,7 @@ struct Standstill: ~Copyable {
     /// How long QEMU may send nothing of its device state.
     private static let streamPatience = Duration.seconds(60)
     /// How long to try to resume the guest and to put QEMU's settings back.
-    private static let undoPatience = Duration.seconds(60)
+    private static let undoPatience = Duration.seconds(30)
     /// How long QEMU may refuse to let the guest go on, being busy with a migration's end.
     private static let resumePatience = Duration.seconds(30)
 
@@ -75,20 +75,21 @@ struct Standstill: ~Copyable {
         try ProcessIdentity.checkVisibility(calls)
         var images: [MemoryImage] = []
         for backend in try guest.backends() {
-            guard try Directory(backend.path, calls).status()?.kind != .directory else {
+            let status = try Directory(backend.path, calls).status()
+            guard status?.kind != .directory else {
                 throw SnapError(
                     .unsupported, "is a directory, in which the RAM is in no file that has a name",
                     path: backend.path, hint: "mem-path names a file")
             }
-            let image = try MemoryImage(raw: backend.path, name: backend.name, calls)
-            guard image.block.byteCount == backend.byteCount else {
+            if let status, status.kind == .regular, status.byteCount != backend.byteCount {
                 throw SnapError(
                     .mismatch,
-                    "length is \(image.block.byteCount) bytes, QEMU has \(backend.byteCount) of "
-                        + "them as RAM \(backend.name)", path: backend.path,
-                    hint: image.block.byteCount > backend.byteCount
+                    "length is \(status.byteCount) bytes, QEMU has \(backend.byteCount) of RAM "
+                        + "\(backend.name) in it", path: backend.path,
+                    hint: status.byteCount > backend.byteCount
                         ? "truncate -s \(backend.byteCount) cuts off what QEMU does not use" : nil)
             }
+            let image = try MemoryImage(raw: backend.path, name: backend.name, calls)
             switch guest.process.maps(inode: try image.inode(), calls) {
             case true?: break
             case false?:

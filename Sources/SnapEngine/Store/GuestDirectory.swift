@@ -12,6 +12,8 @@ package struct GuestDirectory: Sendable {
 
     private static let writerLockName = "writer.lock"
     private static let readerLockName = "reader.lock"
+    /// The names of both locks.
+    static let lockNames = [writerLockName, readerLockName]
 
     /// The files of a guest by what they are.
     package struct Files: Sendable {
@@ -99,12 +101,17 @@ package struct GuestDirectory: Sendable {
     /// - Parameter patience: How long to wait.
     /// - Throws: `.busy`, `.permission` or `.inputOutput`.
     func lockForWriting(patience: Duration) throws(SnapError) -> FileLock {
-        try directory.make()
-        // Made here, by whom the store is, so that no other reader comes to own it.
-        _ = try File(makingIfAbsent: directory.file(Self.readerLockName), directory.calls)
-        let file = try File(
-            makingIfAbsent: directory.file(Self.writerLockName), directory.calls)
-        return try FileLock(.exclusive, file, patience: patience)
+        while true {
+            try directory.make()
+            // Made here, by whom the store is, so that no other reader comes to own it.
+            _ = try File(makingIfAbsent: directory.file(Self.readerLockName), directory.calls)
+            let file = try File(
+                makingIfAbsent: directory.file(Self.writerLockName), directory.calls)
+            let inode = try file.status().inode
+            let lock = try FileLock(.exclusive, file, patience: patience)
+            // A failed save may have removed the directory of its new guest meanwhile.
+            if try directory.status(of: Self.writerLockName)?.inode == inode { return lock }
+        }
     }
 
     /// Waits until nobody reads who began before: a barrier, not a lock that is kept.

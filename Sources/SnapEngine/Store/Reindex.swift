@@ -17,7 +17,7 @@ package enum Reindex {
         package var damagedFileCount = 0
     }
 
-    private static let newIndexName = "index.sqlite.new"
+    static let newIndexName = "index.sqlite.new"
     /// How many checkpoints go into one transaction.
     private static let batchCount = 256
 
@@ -131,7 +131,12 @@ package enum Reindex {
         _ index: CheckpointIndex, with guest: GuestDirectory, skipsUnreadable: Bool,
         _ outcome: inout Outcome, _ progress: WorkProgress, warn: (SnapError) -> Void
     ) throws(SnapError) {
-        let files = try guest.files()
+        let files: GuestDirectory.Files
+        do throws(SnapError) { files = try guest.files() } catch {
+            guard skipsUnreadable, error.code != .interrupted else { throw error }
+            outcome.damagedFileCount += 1
+            return warn(error)
+        }
         var batch: [IndexedCheckpoint] = []
         for number in files.savevm.sorted() {
             progress.advance(by: 1)

@@ -16,7 +16,7 @@ package struct Store: ~Copyable {
 
     static let lockName = "lock"
     static let indexName = "index.sqlite"
-    private static let guestsName = "guests"
+    static let guestsName = "guests"
 
     /// Opens an existing store to read from it.
     ///

@@ -208,7 +208,7 @@ public struct SystemCalls: Sendable {
     }
 
     func seek(_ descriptor: Int32, from offset: Int, to target: SeekTarget) throws(Errno) -> Int {
-        try check(.dataSearch, .noSuchAddressOrDevice)
+        if target != .current { try check(.dataSearch, .noSuchAddressOrDevice) }
         return Int(try value { lseek(descriptor, off_t(offset), target.rawValue) })
     }
 
@@ -291,9 +291,12 @@ public struct SystemCalls: Sendable {
 enum SeekTarget {
     case data
     case hole
+    /// So many bytes from where the descriptor stands.
+    case current
 
     var rawValue: Int32 {
         switch self {
+        case .current: SEEK_CUR
         case .data: Int32(snap_seek_data)
         case .hole: Int32(snap_seek_hole)
         }

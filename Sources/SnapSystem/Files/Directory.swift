@@ -152,7 +152,9 @@ public struct Directory: Sendable {
         let directory = try File(
             path, calls, flags: O_RDONLY | O_DIRECTORY, action: "open")
         do throws(SnapError) { try directory.synchronize() } catch {
-            let refusals: [Errno?] = [.invalidArgument, .notSupported, .noFunction]
+            let refusals: [Errno?] = [
+                .invalidArgument, .notSupported, .noFunction, .badFileDescriptor,
+            ]
             guard refusals.contains(error.errno) else { throw error }
         }
     }

@@ -270,6 +270,17 @@ public struct File: ~Copyable, Sendable {
         }
     }
 
+    /// Where the descriptor stands: not at the start if a standard stream was used before.
+    ///
+    /// - Throws: `.inputOutput`, for a pipe, too.
+    ///
+    /// The corresponding C function is `lseek`.
+    public func position() throws(SnapError) -> Int {
+        do { return try calls.seek(descriptor, from: 0, to: .current) } catch {
+            throw SnapError(error, action: "find the position of", path: path)
+        }
+    }
+
     /// Where the next run of data begins.
     ///
     /// What is not data is a hole only on a file system that is known to report all data; see
