@@ -2,7 +2,7 @@ import GuestMemory
 
 /// Which pages of a RAM block a stream has sent.
 ///
-/// QEMU sends every page of a guest's RAM, but for those that nobody may touch: memory of a
+/// QEMU sends every page of a guest's RAM, except those that the guest may not use: memory of a
 /// virtio-mem device that is not plugged in. What it takes goes with what is sent, not with the
 /// block's length.
 struct SentPages: Sendable {

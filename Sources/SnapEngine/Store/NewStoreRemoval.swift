@@ -6,8 +6,7 @@ import SnapSystem
 enum NewStoreRemoval {
     /// Removes a guest's directory if nothing but locks is in it, and the store if it has no guest.
     ///
-    /// What cannot be removed, or is in use by now, stays: it is an empty guest or store, which
-    /// harms nobody.
+    /// What cannot be removed, or is in use by now, stays: an empty guest or store does no harm.
     ///
     /// - Parameters:
     ///   - guest: The guest, which had no directory before the save.

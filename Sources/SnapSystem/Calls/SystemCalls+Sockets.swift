@@ -12,8 +12,7 @@ extension SystemCalls {
     }
 
     func makeLocalSocket() throws(Errno) -> Int32 {
-        // Not blocking: a connection or a send that nobody takes must not last for as long as
-        // the other side likes.
+        // Not blocking: the other side must not decide how long a connection or a send takes.
         let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         return try value { socket(AF_UNIX, Int32(type), 0) }
     }

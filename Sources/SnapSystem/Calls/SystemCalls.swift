@@ -36,6 +36,9 @@ public struct SystemCalls: Sendable {
 
     // MARK: Names
 
+    // Inlined into its callers it has made the optimizer of Swift 6.3.1 fail, now and then
+    // ("Found ownership error" in CopyPropagation).
+    @inline(never)
     func open(
         _ path: FilePath, _ flags: Int32, permissions: FilePermissions = []
     ) throws(Errno) -> Int32 {

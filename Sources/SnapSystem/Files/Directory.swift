@@ -199,7 +199,7 @@ public struct Directory: Sendable {
                 try calls.rename(file(name), to: file(newName), replacing: false)
             } catch {
                 guard Self.meansNoFlags(error) else { throw error }
-                // Whoever renames in a directory of snap's holds its lock.
+                // A process that renames in a store holds the guest's lock.
                 if try isTaken(newName) { throw Errno.fileExists }
                 try calls.rename(file(name), to: file(newName), replacing: true)
             }

@@ -63,8 +63,9 @@ public struct File: ~Copyable, Sendable {
             regular: path, calls, flags: O_RDWR | O_CREAT, action: "make", else: .damaged)
     }
 
-    /// Opens a regular file; anything else is refused, and nothing waits: a FIFO would wait for
-    /// its other end, a terminal for somebody who types (open(2), O_NONBLOCK).
+    /// Opens a regular file; anything else is refused.
+    ///
+    /// Nothing waits: a FIFO would wait for its other end (open(2), O_NONBLOCK).
     private init(
         regular path: FilePath, _ calls: SystemCalls, flags: Int32, action: String,
         else code: SnapError.Code

@@ -15,7 +15,7 @@ public enum FileSystemType: UInt32, Sendable {
     ///
     /// Memory that a guest has mapped and written may not have reached the file system yet. These
     /// file systems look at the page cache when they look for data. Others, among them all of FUSE,
-    /// ask whoever keeps the file, who does not know what the kernel still caches; ZFS reported
+    /// ask a daemon or a server, which does not know what the kernel still caches; ZFS reported
     /// data as holes in some versions.
     public var reportsDirtyPagesAsData: Bool {
         switch self {

@@ -39,7 +39,7 @@ public struct LocalSocket: ~Copyable, Sendable {
         while true {
             do { try calls.connect(descriptor, to: path) } catch {
                 if error == .connectionRefused {
-                    throw SnapError(.notFound, "nobody listens at this socket", path: path)
+                    throw SnapError(.notFound, "no process listens at this socket", path: path)
                 }
                 // Too many wait already (connect(2), EAGAIN).
                 guard error == .resourceTemporarilyUnavailable else {
