@@ -7,7 +7,8 @@ public enum StandardStreams {
     /// numbers and is written to by what is meant for a user.
     ///
     /// What they are opened on can neither be read nor written (O_PATH in open(2)): a result that
-    /// cannot be delivered is an error. It needs no file but the root directory, which is always there.
+    /// cannot be delivered is an error. It needs no file but the root directory, which is always
+    /// there.
     public static func ensure() {
         for number in 0...2 as ClosedRange<Int32> {
             if let copy = try? FileDescriptor(rawValue: number).duplicate() {

@@ -271,43 +271,6 @@ public struct File: ~Copyable, Sendable {
         }
     }
 
-    /// Where the descriptor stands: not at the start if a standard stream was used before.
-    ///
-    /// - Throws: `.inputOutput`, for a pipe, too.
-    ///
-    /// The corresponding C function is `lseek`.
-    public func position() throws(SnapError) -> Int {
-        do { return try calls.seek(descriptor, from: 0, to: .current) } catch {
-            throw SnapError(error, action: "find the position of", path: path)
-        }
-    }
-
-    /// Where the next run of data begins.
-    ///
-    /// What is not data is a hole only on a file system that is known to report all data; see
-    /// `FileSystemType.reportsDirtyPagesAsData`.
-    ///
-    /// - Parameter offset: Where to start looking.
-    /// - Returns: The first offset not before it that lies in data; nil if only a hole follows.
-    ///   Where the file system cannot say, all is data.
-    ///
-    /// The corresponding C call is `lseek` with `SEEK_DATA`.
-    public func nextData(from offset: Int) -> Int? {
-        do { return try calls.seek(descriptor, from: offset, to: .data) } catch {
-            return error == .noSuchAddressOrDevice ? nil : offset
-        }
-    }
-
-    /// Where the next hole begins; the file's end counts as one.
-    ///
-    /// - Parameter offset: Where to start looking.
-    /// - Returns: The offset; nil where the file system cannot say.
-    ///
-    /// The corresponding C call is `lseek` with `SEEK_HOLE`.
-    public func nextHole(from offset: Int) -> Int? {
-        try? calls.seek(descriptor, from: offset, to: .hole)
-    }
-
     /// Sets the file's length; what is added reads as zeros.
     ///
     /// - Parameter byteCount: The new length in bytes.

@@ -19,7 +19,7 @@ public struct LocalSocket: ~Copyable, Sendable {
     ///   - path: The socket.
     ///   - deadline: How long to wait for the listener to accept.
     ///   - calls: The seam.
-    /// - Throws: `.notFound` if nobody listens there; `.busy` at the deadline; `.permission`,
+    /// - Throws: `.notFound` if no process listens there; `.busy` at the deadline; `.permission`,
     ///   `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C functions are `socket` and `connect`.
