@@ -93,7 +93,7 @@ public struct MemoryImage: Sendable {
             fileByteCount: fileByteCount, trustsHoles: trustsHoles)
     }
 
-    /// The file system that holds the file; nil if it is none that is treated in its own way.
+    /// The file system that holds the file; nil if snap has no rule for it.
     ///
     /// - Throws: `.inputOutput`.
     public func fileSystem() throws(SnapError) -> FileSystemType? { try shared.file.fileSystem() }
@@ -190,7 +190,7 @@ public struct MemoryImage: Sendable {
             cursor.data = block.byteCount..<Int.max
             return
         }
-        // A hole that cannot be looked for, or was found before the data, is none.
+        // Where the search for a hole fails, all is data.
         let hole = shared.file.nextHole(from: first) ?? Int.max
         let end = hole > first ? min(hole - start, block.byteCount) : block.byteCount
         let pages =

@@ -30,7 +30,7 @@ struct PlacedDescription {
     /// - Parameters:
     ///   - file: The file.
     ///   - start: Where to look from, in bytes from the file's start.
-    /// - Returns: nil if there is none.
+    /// - Returns: nil if no description is there.
     /// - Throws: `.inputOutput`.
     static func last(
         in file: borrowing File, from start: Int
@@ -98,7 +98,7 @@ struct PlacedDescription {
         return found
     }
 
-    /// The length of a text whose head comes after an end mark; nil if there is none.
+    /// The length of a text whose head comes after an end mark; nil without such a head.
     private static func textByteCount(
         behindEndMarkAt index: Int, in bytes: [UInt8]
     ) -> Int? {

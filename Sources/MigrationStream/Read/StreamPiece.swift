@@ -17,6 +17,6 @@ struct StreamPiece: Hashable {
     let kind: Kind
     /// Where its bytes are.
     var range: Range<Int>
-    /// The section's number; 0 if it is none.
+    /// The section's number; 0 for other pieces.
     var sectionID: UInt32 = 0
 }

@@ -33,8 +33,8 @@ struct StreamStepper: ~Copyable {
     ///   - input: The kept bytes.
     ///   - byteCount: How many they are.
     ///   - configuration: What the stream says of itself.
-    ///   - placed: The description that says what is to be found, and ends the stream; nil if
-    ///     there is none, and then the first footer is a section's end.
+    ///   - placed: The description that says what is to be found, and ends the stream; nil
+    ///     without one, and then the first footer is a section's end.
     ///   - begun: The headers of the sections that have begun before.
     ///   - allowsStrayBytes: Whether anything may follow the end of a stream without a
     ///     description.

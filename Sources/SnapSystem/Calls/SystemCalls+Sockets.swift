@@ -89,7 +89,7 @@ extension SystemCalls {
 
     /// Waits until there is room to write.
     ///
-    /// - Returns: false if there is none after so many milliseconds.
+    /// - Returns: false if there is no room after so many milliseconds.
     func waitToWrite(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
         try wait(descriptor, for: POLLOUT, milliseconds: milliseconds)
     }

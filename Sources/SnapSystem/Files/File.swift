@@ -147,7 +147,7 @@ public struct File: ~Copyable, Sendable {
         }
     }
 
-    /// The file system that holds the file; nil if it is none that is treated in its own way.
+    /// The file system that holds the file; nil if snap has no rule for it.
     ///
     /// - Throws: `.inputOutput`.
     ///
