@@ -21,9 +21,9 @@ let package = Package(
     name: "snap",
     products: [.executable(name: "snap", targets: ["snap"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
         // The parts, from the bottom up; each may import only what stands above it in this list.
@@ -36,6 +36,7 @@ let package = Package(
             name: "SnapSystem",
             dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: strict),
+        .target(name: "WorkPipeline", dependencies: ["SnapSystem"], swiftSettings: strict),
         .target(
             name: "GuestMemory",
             dependencies: ["SnapSystem", .product(name: "SystemPackage", package: "swift-system")],
@@ -51,7 +52,7 @@ let package = Package(
         .target(
             name: "MigrationStream",
             dependencies: [
-                "Codecs", "GuestMemory", "SnapSystem",
+                "Codecs", "GuestMemory", "WorkPipeline", "SnapSystem",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
@@ -70,19 +71,36 @@ let package = Package(
             resources: [.embedInCode("schema")],
             swiftSettings: strict),
         .target(
+            name: "LiveGuest",
+            dependencies: [
+                "QEMUMonitor", "MigrationStream", "GuestMemory", "WorkPipeline", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CheckpointStore",
+            dependencies: [
+                "CheckpointIndex", "SavevmFormat", "GuestMemory", "WorkPipeline", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "SnapEngine",
             dependencies: [
-                "CheckpointIndex", "SavevmFormat", "MigrationStream", "QEMUMonitor", "Codecs",
-                "GuestMemory", "SnapSystem",
+                "CheckpointStore", "LiveGuest", "CheckpointIndex", "SavevmFormat",
+                "MigrationStream", "Codecs", "GuestMemory", "WorkPipeline", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "snap",
             dependencies: [
-                "SnapEngine", "MigrationStream", "GuestMemory", "SnapSystem",
+                "SnapEngine", "MigrationStream", "Codecs", "GuestMemory", "WorkPipeline",
+                "SnapSystem",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            resources: [.embedInCode("completions")],
             swiftSettings: strict),
         .target(
             name: "TestSupport",
@@ -98,15 +116,16 @@ let package = Package(
         .testTarget(
             name: "MigrationStreamTests",
             dependencies: [
-                "MigrationStream", "GuestMemory", "SnapSystem", "TestSupport",
+                "MigrationStream", "GuestMemory", "WorkPipeline", "SnapSystem", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
         .testTarget(
             name: "SnapEngineTests",
             dependencies: [
-                "SnapEngine", "CheckpointIndex", "SavevmFormat", "MigrationStream", "GuestMemory",
-                "SnapSystem", "TestSupport",
+                "SnapEngine", "CheckpointStore", "CheckpointIndex", "SavevmFormat",
+                "MigrationStream", "Codecs", "GuestMemory", "WorkPipeline", "SnapSystem",
+                "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
@@ -140,7 +159,9 @@ let package = Package(
 if Context.environment["SNAP_FUZZ"] != nil {
     let flags = ["-sanitize=fuzzer,address"]
     for target in package.targets
-    where ["SnapSystem", "GuestMemory", "Codecs", "MigrationStream"].contains(target.name) {
+    where ["SnapSystem", "WorkPipeline", "GuestMemory", "Codecs", "MigrationStream"]
+        .contains(target.name)
+    {
         target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(flags)]
     }
     package.products.append(.executable(name: "fuzz-stream", targets: ["FuzzStream"]))

@@ -2,7 +2,7 @@ import GRDB
 import GuestMemory
 import SnapSystem
 
-/// How a checkpoint stands in its row: the one place that knows the order of the columns.
+/// How a checkpoint stands in its row, and in which order its columns are.
 ///
 /// Columns are read by position, which is several times faster than by name.
 enum CheckpointColumns {
@@ -12,6 +12,9 @@ enum CheckpointColumns {
         "became_zero_pages", "moved_pages", "stored_byte_count", "device_section_count",
         "device_state_byte_count",
     ]
+
+    /// Where the counts of `PageCounts.fields` begin among the columns.
+    private static let firstCountIndex = 6
 
     /// No count of a checkpoint comes near it, and sums of several still fit 63 bits.
     private static let countMax = 1 << 58
@@ -27,17 +30,10 @@ enum CheckpointColumns {
         let name: String = try row.decode(atIndex: names.count)
         guard let id = Identifier(hex: hex), let guest = GuestName(name) else { return nil }
         var pages = PageCounts()
-        pages.zero = try row.decode(atIndex: 6)
-        pages.unchanged = try row.decode(atIndex: 7)
-        pages.duplicate = try row.decode(atIndex: 8)
-        pages.delta = try row.decode(atIndex: 9)
-        pages.literal = try row.decode(atIndex: 10)
-        pages.becameZero = try row.decode(atIndex: 11)
-        pages.moved = try row.decode(atIndex: 12)
-        let counts = [
-            pages.zero, pages.unchanged, pages.duplicate, pages.delta, pages.literal,
-            pages.becameZero, pages.moved,
-        ]
+        for (index, field) in PageCounts.fields.enumerated() {
+            pages[keyPath: field] = try row.decode(atIndex: firstCountIndex + index)
+        }
+        let counts = PageCounts.fields.map { pages[keyPath: $0] }
         let byteCounts: [Int] = [
             try row.decode(atIndex: 5), try row.decode(atIndex: 13), try row.decode(atIndex: 15),
         ]
@@ -55,12 +51,14 @@ enum CheckpointColumns {
     /// Writes a row.
     static func insert(_ checkpoint: Checkpoint, guestID: Int64, _ database: Database) throws {
         let pages = checkpoint.pages
-        let values: [(any DatabaseValueConvertible)?] = [
+        var values: [(any DatabaseValueConvertible)?] = [
             checkpoint.number, checkpoint.id.hex, checkpoint.parent,
             checkpoint.createdAt.secondsSinceEpoch, checkpoint.label, checkpoint.memoryByteCount,
-            pages.zero, pages.unchanged, pages.duplicate, pages.delta, pages.literal,
-            pages.becameZero, pages.moved, checkpoint.storedByteCount,
-            checkpoint.deviceSectionCount, checkpoint.deviceStateByteCount, guestID,
+        ]
+        values += PageCounts.fields.map { pages[keyPath: $0] }
+        values += [
+            checkpoint.storedByteCount, checkpoint.deviceSectionCount,
+            checkpoint.deviceStateByteCount, guestID,
         ]
         let marks = values.map { _ in "?" }.joined(separator: ", ")
         try database.execute(

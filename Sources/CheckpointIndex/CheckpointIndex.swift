@@ -1,5 +1,8 @@
-// The SQLite database of checkpoints: it finds, and is derived from the files. One connection,
-// one owner. Rows never leave this part: what goes in and out are plain values of GuestMemory.
+// CheckpointIndex
+//
+// The SQLite database of checkpoints: it finds, and is derived from the files. One connection, one
+// owner. It imports GuestMemory, and GRDB, which no other part does: rows never leave it, what goes
+// in and out are plain values. Start here; changes are in CheckpointIndex+Writing.swift.
 
 import GRDB
 package import GuestMemory
@@ -21,7 +24,7 @@ package final class CheckpointIndex {
     /// - Parameters:
     ///   - path: The database file, which exists; it may be empty for a writer.
     ///   - isWritable: Whether rows will be written. A reader needs no permission to write.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.damaged` if it is no database of this kind, with a hint; `.unsupported` if a
     ///   later version made it; `.permission`, `.busy` or `.inputOutput`.
     package init(

@@ -1,15 +1,5 @@
 package import SnapSystem
 
-/// How a cluster's bytes are stored.
-///
-/// Layout: savevm(5), "Clusters".
-package enum Codec: UInt8, Sendable {
-    /// As they are.
-    case stored = 0
-    /// As a zlib stream (RFC 1950).
-    case zlib = 1
-}
-
 /// Compresses clusters at one level, whichever library is best at it.
 ///
 /// All of them write the zlib format, so that any of them reads what another wrote. A worker
@@ -29,13 +19,13 @@ package struct Deflater: ~Copyable {
     ///
     /// ISA-L's own level 1 would take 2 % less time and 1.3 % more room than its level 2.
     ///
-    /// - Parameter level: 0 stores, 1 is ISA-L's 2, 2 and 3 are its 3, 4 to 9 are zlib's.
+    /// - Parameter level: 0 stores, 1 is ISA-L's 2, 2 and 3 are its 3, 4 to 9 are zlib's own.
     /// - Throws: `.internalFailure` if the library cannot be set up.
-    package init(level: Int) throws(SnapError) {
-        switch level {
+    package init(_ level: CompressionLevel) throws(SnapError) {
+        switch level.rawValue {
         case ...0: engine = .none
-        case 1...3: engine = .isal(ISALDeflater(level: min(level + 1, 3)))
-        default: engine = .zlib(try ZlibDeflater(level: level))
+        case 1...3: engine = .isal(ISALDeflater(level: min(level.rawValue + 1, 3)))
+        default: engine = .zlib(try ZlibDeflater(level: level.rawValue))
         }
     }
 

@@ -1,4 +1,8 @@
-// The sizes of everything, and the test for zero that each page passes first.
+// GuestMemory
+//
+// A guest's memory and its checkpoints as plain values: pages, RAM blocks, the images they are read
+// from (Images), and what the index and the command speak of (Catalog). It imports SnapSystem
+// alone. Start here: the sizes of everything, and the test for zero that each page passes first.
 
 /// Guest memory's smallest part: 4096 bytes.
 public enum Page {
@@ -32,12 +36,4 @@ public enum Page {
     }
 
     private typealias Line = SIMD8<UInt64>
-}
-
-/// The pages under one table page: the unit of work.
-public enum Unit {
-    /// Pages in a unit, and locations in a table page.
-    public static let pageCount = 512
-    /// A unit's length in bytes: 2 MiB of guest memory.
-    public static let byteCount = pageCount * Page.byteCount
 }

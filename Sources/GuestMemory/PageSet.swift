@@ -47,11 +47,7 @@ public struct PageSet: Sendable, Equatable {
             while rest != 0 {
                 let page = word * 64 + rest.trailingZeroBitCount
                 rest &= rest - 1
-                if let last = runs.last, last.upperBound == page {
-                    runs[runs.count - 1] = last.lowerBound..<page + 1
-                } else {
-                    runs.append(page..<page + 1)
-                }
+                runs.append(merging: page..<page + 1)
             }
         }
         return runs

@@ -65,24 +65,24 @@ package struct QMPClient: ~Copyable {
     ///
     /// - Parameters:
     ///   - path: The QMP socket.
-    ///   - patience: How long to wait for another client to leave.
-    ///   - calls: The seam.
+    ///   - timeout: How long to wait for another client to leave.
+    ///   - calls: The system calls.
     ///   - timeouts: How long QEMU may take.
     /// - Throws: `.notFound`, `.permission`; `.busy` if another client does not leave;
     ///   `.unsupported` if it is no QMP socket; `.inputOutput`, `.interrupted`.
     package static func connect(
-        to path: FilePath, patience: Duration, _ calls: SystemCalls,
+        to path: FilePath, timeout: Duration, _ calls: SystemCalls,
         timeouts: Timeouts = Timeouts()
     ) throws(SnapError) -> QMPClient {
-        let deadline = ContinuousClock.now + max(patience, timeouts.greeting)
+        let deadline = ContinuousClock.now + max(timeout, timeouts.greeting)
         var client = try QMPClient(
-            LocalSocket(connectingTo: path, until: deadline, calls), timeouts, calls)
+            LocalSocket(connectingTo: path, until: deadline, calls), timeouts: timeouts, calls)
         try client.greet(until: deadline)
         return client
     }
 
     private init(
-        _ socket: consuming LocalSocket, _ timeouts: Timeouts, _ calls: SystemCalls
+        _ socket: consuming LocalSocket, timeouts: Timeouts, _ calls: SystemCalls
     ) throws(SnapError) {
         self.timeouts = timeouts
         process = ProcessIdentity(try socket.peerProcess(), calls)

@@ -1,3 +1,9 @@
+// QEMUMonitor
+//
+// A conversation with a running QEMU over QMP: pause, device state, the files of its RAM, resume.
+// It imports SnapSystem and GuestMemory, and decides nothing: when to pause is LiveGuest's. Start
+// here; `QMPClient` speaks the protocol.
+
 import GuestMemory
 package import SnapSystem
 package import SystemPackage
@@ -77,13 +83,13 @@ package struct RunningGuest: ~Copyable {
     ///
     /// - Parameters:
     ///   - path: The QMP socket.
-    ///   - patience: How long to wait for another client to leave.
-    ///   - calls: The seam.
+    ///   - timeout: How long to wait for another client to leave.
+    ///   - calls: The system calls.
     /// - Throws: As `QMPClient.connect`.
     package init(
-        _ path: FilePath, patience: Duration, _ calls: SystemCalls
+        _ path: FilePath, timeout: Duration, _ calls: SystemCalls
     ) throws(SnapError) {
-        client = try QMPClient.connect(to: path, patience: patience, calls)
+        client = try QMPClient.connect(to: path, timeout: timeout, calls)
     }
 
     /// QEMU's process.

@@ -38,10 +38,11 @@ public enum Interruption {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
 
-    /// Runs what must come to its own end: however many signals come meanwhile, they only ask.
+    /// Runs something to its own end: however many signals come meanwhile, they only set the flag.
     ///
     /// - Parameter body: What is run.
-    public static func enduring<Result, Failure>(
+    /// - Throws: What `body` throws.
+    public static func deferring<Result: ~Copyable, Failure>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let numbers = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }

@@ -12,7 +12,7 @@ public struct ProcessIdentity: Codable, Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - number: Its number; 0 for one that cannot be seen.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     public init(_ number: Int, _ calls: SystemCalls) {
         self.number = number
         let path = FilePath("/proc/\(number)/stat")
@@ -25,14 +25,14 @@ public struct ProcessIdentity: Codable, Sendable, Equatable {
 
     /// This process.
     ///
-    /// - Parameter calls: The seam.
+    /// - Parameter calls: The system calls.
     public static func current(_ calls: SystemCalls) -> ProcessIdentity {
         ProcessIdentity(Int(getpid()), calls)
     }
 
     /// Whether the process is known to exist still.
     ///
-    /// - Parameter calls: The seam.
+    /// - Parameter calls: The system calls.
     public func exists(_ calls: SystemCalls) -> Bool {
         start != nil && ProcessIdentity(number, calls) == self
     }

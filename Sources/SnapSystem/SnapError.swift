@@ -95,6 +95,23 @@ public struct SnapError: Error, Sendable, Equatable {
     }
 }
 
+extension SnapError {
+    /// Whether a file was read and is not what it should be: damaged, or of a later version.
+    public var isUnreadable: Bool { code == .damaged || code == .unsupported }
+
+    /// Whether it is what is stored that is wrong, and not what this process may or can do: that
+    /// it has too many files open, say, is no damage.
+    public var isDamage: Bool {
+        switch code {
+        case .damaged, .unsupported, .notFound: true
+        case .inputOutput: errno == .ioError
+        case .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy, .permission,
+            .mismatch, .interrupted:
+            false
+        }
+    }
+}
+
 extension SnapError: CustomStringConvertible {
     /// `PATH: offset N: MESSAGE`, without the parts that are not known.
     public var description: String {

@@ -39,7 +39,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         var broken = unsafe tm()
         // Both fill `broken` and return its address, or nil for a year past 32 bits: zeros then.
         _ = unsafe isUTC ? gmtime_r(&seconds, &broken) : localtime_r(&seconds, &broken)
-        let two = { (value: Int32) in (value < 10 ? "0" : "") + String(value) }
+        let two = { (value: Int32) in String(value).padded(to: 2) }
         let date = unsafe [
             String(Int(broken.tm_year) + 1900), two(broken.tm_mon + 1), two(broken.tm_mday),
         ]

@@ -1,5 +1,8 @@
-// The command: it reads arguments, lets SnapEngine do the work, and says what came of it. Nothing
-// here touches the store.
+// snap
+//
+// The command: it reads arguments (CommandLine, Commands), lets SnapEngine do the work, and shows
+// what came of it (Rendering, Report, through Console). It cannot import CheckpointStore, so that
+// nothing here touches a store. Start here, then read a command and what it shows.
 
 import ArgumentParser
 import Foundation

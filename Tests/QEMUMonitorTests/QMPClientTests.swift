@@ -19,7 +19,7 @@ struct QMPClientTests {
 
     private static func ask(_ monitor: FakeMonitor) throws -> Status {
         var client = try QMPClient.connect(
-            to: monitor.path, patience: .zero, .kernel, timeouts: quick())
+            to: monitor.path, timeout: .zero, .kernel, timeouts: quick())
         return try client.ask("query-status")
     }
 

@@ -1,3 +1,4 @@
+import Codecs
 import GuestMemory
 import SavevmFormat
 import SnapSystem
@@ -9,7 +10,7 @@ struct Builder {
     let directory: Directory
     let key: DigestKey
     let storeID = Identifier(high: 0x5354_4f52_4500_0000, low: 1)
-    var references: [Reference] = []
+    var references: [FileReference] = []
 
     init(_ scratch: Scratch) throws {
         directory = Directory(scratch.path, .kernel)
@@ -48,7 +49,8 @@ struct Builder {
             }
         }
         return try bytes.withBytes { bytes in
-            try GroupEncoder(level: compression).encode(level: level, records, bytes)
+            try GroupEncoder(CompressionLevel(compression) ?? .stored).encode(
+                records, bytes, level: level)
         }
     }
 
@@ -59,7 +61,7 @@ struct Builder {
         let id = Identifier(high: 0x4944_0000_0000_0000, low: UInt64(number))
         let header = FileHeader(
             .savevm, number: number, storeID: storeID, checkpointID: id, parent: references.last)
-        references.append(Reference(number: number, id: id))
+        references.append(FileReference(number: number, id: id))
         var writer = try SavevmWriter(in: directory, header)
         for group in groups {
             _ = try writer.append(
@@ -72,16 +74,16 @@ struct Builder {
         _ = try writer.finish(
             blocks: [
                 StoredBlock(
-                    block: RAMBlock(name: "", byteCount: pageCount * 4096), root: root,
+                    ram: RAMBlock(name: "", byteCount: pageCount * 4096), root: root,
                     zeroPageCount: pageCount)
             ], references: references,
-            description: Description(
+            description: CheckpointDescription(
                 guest: try GuestName(checking: "golden", as: "guest"), label: "a label",
                 createdAt: Timestamp(secondsSinceEpoch: 1_800_000_000), pages: counts,
                 digestKey: key, deviceState: nil))
     }
 
-    func files() -> SavevmFiles { SavevmFiles(in: directory, references) }
+    func files() -> SavevmFiles { SavevmFiles(references, in: GuestFiles(in: directory)) }
 
     func path(_ number: Int) -> FilePath {
         directory.file(FileName.savevm(number).text)
@@ -90,7 +92,7 @@ struct Builder {
     /// The page table of a checkpoint, walked.
     func locations(_ number: Int, unit: Int = 0) throws -> [Location] {
         let file = try files().file(number)
-        var tables = PageTableReader(try file.blocks()[0], files())
+        var tables = PageTableWalker(try file.blocks()[0], files())
         return try tables.locations(level: 0, inTable: unit)
     }
 

@@ -1,3 +1,4 @@
+import Codecs
 import GuestMemory
 import SavevmFormat
 import SnapSystem
@@ -57,23 +58,26 @@ struct GoldenTests {
         let id = Identifier(high: 0x4944_0000_0000_0000, low: 1)
         let header = FileHeader(
             .deviceState, number: 1, storeID: builder.storeID, checkpointID: id, parent: nil)
-        var writer = try DeviceStateWriter(in: builder.directory, header, level: 0)
+        var writer = try DeviceStateWriter(
+            in: builder.directory, header, compression: .stored)
         let source = try File(reading: path, .kernel)
         writer.begin(.opaque, name: try GuestName(checking: "dev", as: "section"))
-        try writer.append(StoredSection.Identity(.opaque, name: "dev"), source, 0..<Int.max)
+        try writer.append(StoredSection.Identity(.opaque, name: "dev"), from: source, 0..<Int.max)
         writer.begin(.stream, name: try GuestName(checking: "stream", as: "section"))
-        try writer.append(StoredSection.Identity(.framing, name: ""), source, 0..<2)
+        try writer.append(StoredSection.Identity(.framing, name: ""), from: source, 0..<2)
         try writer.append(
             StoredSection.Identity(
-                .device, name: "cpu", instanceID: 3, versionID: 12, sectionID: 5), source, 2..<6,
+                .device, name: "cpu", instanceID: 3, versionID: 12, sectionID: 5), from: source,
+            2..<6,
             state: 1..<3)
         let seal = try writer.finish()
         let file = scratch.file("0000000001.devstate")
         #expect(Self.dump(try bytes(of: file)) == Golden.deviceState)
-        let read = try DeviceStateFile(file, seal, id, .kernel)
-        #expect(read.files.map(\.name) == ["dev", "stream"])
+        let read = try GuestFiles(in: builder.directory)
+            .deviceState(1, sealed: seal, checkpointID: id)
+        #expect(read.states.map(\.name) == ["dev", "stream"])
         #expect(
-            read.files.flatMap(\.summaries) == [
+            read.states.flatMap(\.summaries) == [
                 DeviceSection(name: "dev", instanceID: 0, versionID: 0, byteCount: 6),
                 DeviceSection(name: "cpu", instanceID: 3, versionID: 12, byteCount: 2),
             ])

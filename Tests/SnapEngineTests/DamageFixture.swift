@@ -5,6 +5,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 /// A history in which the last checkpoint needs pages of every file.
 struct DamageFixture {
@@ -37,7 +38,7 @@ struct DamageFixture {
         let device = store.scratch.file("device")
         var restore = Restore(.number(store.guest, number), to: .file(output))
         restore.deviceState = device
-        guard (try? restore.run(from: store.path, .kernel)) != nil else { return false }
+        guard (try? restore.run(from: store.path, .testing())) != nil else { return false }
         #expect(try images[number - 1].equals(output), "checkpoint \(number)")
         #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "checkpoint \(number)")
         try removeFile(output)
@@ -56,7 +57,7 @@ struct DamageFixture {
         var restore = Restore(.number(store.guest, number), to: .file(output))
         restore.deviceState = device
         do throws(SnapError) {
-            _ = try restore.run(from: store.path, .kernel)
+            _ = try restore.run(from: store.path, .testing())
         } catch {
             #expect(error.code == .damaged, "\(what()): \(error)")
             #expect(error.path != nil && !error.message.isEmpty, "\(what()): \(error)")

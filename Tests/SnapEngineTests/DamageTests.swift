@@ -6,6 +6,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Damage")
 struct DamageTests {
@@ -53,7 +54,7 @@ struct DamageTests {
             var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
             restore.deviceState = fixture.store.scratch.file("device")
             let error = #expect(throws: SnapError.self, "\(name) of \(count) bytes") {
-                _ = try restore.run(from: fixture.store.path, .kernel)
+                _ = try restore.run(from: fixture.store.path, .testing())
             }
             #expect(error?.code == .damaged && error?.path != nil, "\(name) of \(count) bytes")
             #expect(!exists(output))
@@ -114,9 +115,8 @@ struct DamageTests {
             try fixture.store.save(fixture.images[0])
         }
         #expect(saveError?.code == .damaged)
-        let outcome = try Reindex.run(
-            fixture.store.path, patience: .zero, .kernel,
-            warn: { Issue.record("warned: \($0)") })
+        let outcome = try Reindex().run(
+            in: fixture.store.path, .testing(warn: { Issue.record("warned: \($0)") }))
         #expect(outcome.checkpointCount == 3 && outcome.damagedFileCount == 0)
         #expect(try fixture.store.list() == expected)
     }

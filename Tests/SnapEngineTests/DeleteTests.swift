@@ -7,6 +7,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Deletion")
 struct DeleteTests {
@@ -39,11 +40,12 @@ struct DeleteTests {
     @discardableResult
     private static func delete(
         _ numbers: [Int], in store: TestStore, calls: SystemCalls = .kernel,
-        allowsLast: Bool = false, warn: (SnapError) -> Void = { Issue.record("warned: \($0)") }
+        allowsLast: Bool = false,
+        warn: @escaping @Sendable (SnapError) -> Void = { Issue.record("warned: \($0)") }
     ) throws -> Delete.Outcome {
         var delete = try Delete(numbers.map { .number(store.guest, $0) })
         delete.allowsLast = allowsLast
-        return try delete.run(in: store.path, calls, warn: warn)
+        return try delete.run(in: store.path, .testing(calls, warn: warn))
     }
 
     private static func files(of store: TestStore) throws -> [String] {
@@ -57,8 +59,9 @@ struct DeleteTests {
         while saved.count > 1 {
             let count = Int.random(in: 1..<max(2, saved.count / 2), using: &generator)
             let victims = Array(saved.keys.shuffled(using: &generator).prefix(count))
-            let plan = try Delete(victims.map { .number(store.guest, $0) })
-                .plan(in: store.path, .kernel, warn: { Issue.record("\($0)") })
+            var planned = try Delete(victims.map { .number(store.guest, $0) })
+            planned.isDryRun = true
+            let plan = try planned.run(in: store.path, .testing())
             let before = try Self.files(of: store).map {
                 try bytes(of: store.guestPath.appending($0)).count
             }.reduce(0, +)
@@ -78,7 +81,7 @@ struct DeleteTests {
         #expect(try Self.files(of: store) == ["0000000008.retired"])
         #expect(try bytes(of: store.guestPath.appending("0000000008.retired")).isEmpty)
         // Numbers are never used again, not even after a reindex.
-        _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { Issue.record("\($0)") })
+        _ = try Reindex().run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
         let next = try store.save(MadeUpImage(pageCount: 3))
         #expect(next.number == 9 && next.parent == nil)
         try store.save(MadeUpImage(pageCount: 3))
@@ -102,7 +105,7 @@ struct DeleteTests {
         // By its whole id, and twice at that.
         let id = try store.list()[0].id.hex
         let outcome = try Delete([.guestOrID(id), .number(store.guest, 1)])
-            .run(in: store.path, .kernel, warn: { Issue.record("\($0)") })
+            .run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
         #expect(outcome.deleted.map(\.number) == [1])
     }
 
@@ -123,27 +126,27 @@ struct DeleteTests {
         let file = store.scratch.file("image")
         try #require(saved[1]).write(to: file)
         for _ in 0..<2 {
-            _ = try Save(.image(file, nil), guest: other).run(in: store.path, .kernel) { _ in }
+            _ = try Save(.image(file, nil), guest: other).run(in: store.path, .testing() { _ in })
         }
         let path = store.scratch.guest("other").appending("writer.lock")
-        let lock = try FileLock(.exclusive, try File(reading: path, .kernel), patience: .zero)
+        let lock = try FileLock(.exclusive, try File(reading: path, .kernel), timeout: .zero)
         let error = #expect(throws: SnapError.self) {
             try Delete([.number(store.guest, 1), .number(other, 1)])
-                .run(in: store.path, .kernel, warn: { Issue.record("\($0)") })
+                .run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
         }
         #expect(error?.code == .busy && error?.hint == "gone all the same: g:1")
         _ = consume lock
-        #expect(try store.list().map(\.reference) == ["g:2", "other:1", "other:2"])
+        #expect(try store.list().map(\.name.description) == ["g:2", "other:1", "other:2"])
     }
 
     @Test("while a restore reads, the space is not given back; the next writer gives it back")
     func readers() throws {
         let (store, saved) = try Self.history(2)
         let lock = try File(reading: store.guestPath.appending("reader.lock"), .kernel)
-        let reader = try FileLock(.shared, lock, patience: .zero)
-        var warnings: [SnapError] = []
-        try Self.delete([2], in: store, warn: { warnings.append($0) })
-        #expect(warnings.map(\.code) == [.busy])
+        let reader = try FileLock(.shared, lock, timeout: .zero)
+        let warnings = Warnings()
+        try Self.delete([2], in: store, warn: warnings.take)
+        #expect(warnings.all.map(\.code) == [.busy])
         #expect(try bytes(of: store.guestPath.appending("0000000002.retired")).count > 500)
         _ = consume reader
         try store.save(try #require(saved[1]))
@@ -160,9 +163,9 @@ struct DeleteTests {
         var file = try bytes(of: path)
         file[file.count - 1] ^= 1
         try write(file, to: path)
-        var warnings: [SnapError] = []
-        let outcome = try Self.delete([4], in: store, warn: { warnings.append($0) })
-        #expect(warnings.map(\.path) == [path])
+        let warnings = Warnings()
+        let outcome = try Self.delete([4], in: store, warn: warnings.take)
+        #expect(warnings.all.map(\.path) == [path])
         #expect(outcome.freedByteCount < 4096)
         #expect(try bytes(of: store.guestPath.appending("0000000004.retired")).count > 4096)
         // The damaged one can be given up too, and then all is well again.

@@ -108,10 +108,9 @@ struct DirtyBitmapTests {
             var file = image
             for page in places where !dirty.contains(page) { file.pages[page] = nil }
             for page in [1, 513, 262_145] { file.pages[page] = MadeUpImage.text(1) }
-            let saved = try store.save(file) { save in
+            let saved = try store.save(file, in: store.context(jobs: 1 + number % 2)) { save in
                 save.parent = .checkpoint(.number(store.guest, number))
                 save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
-                save.jobs = 1 + number % 2
             }
             number = saved.number
             #expect(saved.pages.delta == dirty.count)

@@ -14,7 +14,7 @@ struct DuplicateTests {
         let noise = MadeUpImage.noise(&generator)
         var image = MadeUpImage(pageCount: 512 * 4)
         for page in stride(from: 3, to: image.pageCount, by: 7) { image.pages[page] = noise }
-        let first = try store.save(image) { $0.jobs = 8 }
+        let first = try store.save(image, in: store.context(jobs: 8))
         #expect(first.pages.literal == 1)
         #expect(first.pages.duplicate == image.pages.count - 1)
         #expect(first.storedByteCount < 16_000)
@@ -45,8 +45,8 @@ struct DuplicateTests {
     }
 
     private static func key(of store: TestStore) throws -> DigestKey {
-        try SavevmFile(store.guestPath.appending("0000000001.savevm"), .kernel)
-            .description.digestKey
+        try GuestFiles(in: Directory(store.guestPath, .kernel)).savevm(.savevm(1))
+            .checkpoint.digestKey
     }
 
     @Test("pages of equal digest and different bytes are not taken for duplicates")
@@ -78,7 +78,7 @@ struct DuplicateTests {
         image.pages[5] = first
         try store.save(image)
         image.pages[5] = second
-        let compared = try store.save(image) { $0.comparesBytes = true }
+        let compared = try store.save(image) { $0.encoding.comparesBytes = true }
         #expect(compared.pages.delta == 1 && compared.pages.unchanged == 1)
         #expect(try store.restores(3, to: image))
         // And deltas against such pages come out right, in both directions.

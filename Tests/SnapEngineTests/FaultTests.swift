@@ -4,6 +4,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Whatever system call fails")
 struct FaultTests {
@@ -51,14 +52,11 @@ struct FaultTests {
             store.calls = SystemCalls(faults: plan)
             let image = store.scratch.file("next")
             try fixture.next.write(to: image)
-            var warnings = 0
+            let warnings = Warnings()
             var failure: SnapError?
             do {
-                try store.save(at: image) { save in
-                    save.deviceStates = [fixture.state]
-                    save.jobs = 1
-                } warn: { _ in
-                    warnings += 1
+                try store.save(at: image, in: .testing(store.calls, warn: warnings.take)) {
+                    $0.deviceStates = [fixture.state]
                 }
             } catch let error as SnapError { failure = error }
             if fault == .short || fault == .fail(.interrupted) {
@@ -94,7 +92,7 @@ struct FaultTests {
             store.calls = SystemCalls(faults: plan)
             let file = store.scratch.file("image")
             try image.write(to: file)
-            _ = try? store.save(at: file, warn: { _ in })
+            _ = try? store.save(at: file, in: .testing(store.calls, warn: { _ in }))
             store.calls = .kernel
             let again = try store.save(at: file)
             #expect(try store.restores(again.number, to: image), "\(what)")
@@ -116,7 +114,7 @@ struct FaultTests {
             restore.isSynchronized = true
             var failure: SnapError?
             do throws(SnapError) {
-                _ = try restore.run(from: fixture.store.path, SystemCalls(faults: plan))
+                _ = try restore.run(from: fixture.store.path, .testing(SystemCalls(faults: plan)))
             } catch { failure = error }
             if fault == .short || fault == .fail(.interrupted) {
                 #expect(failure == nil, "\(what)")
@@ -142,11 +140,11 @@ struct FaultTests {
         let fixture = try Fixture()
         let before = try fixture.store.list()
         try FaultPlan.sweep(fault, past: 30, of: "reindex") { (plan, what) throws in
-            let outcome = try? Reindex.run(
-                fixture.store.path, patience: .zero, SystemCalls(faults: plan), warn: { _ in })
+            let outcome = try? Reindex().run(
+                in: fixture.store.path, .testing(SystemCalls(faults: plan), warn: { _ in }))
             // What could not be read is reported, hides nothing else, and the command is repeated.
             if let outcome, outcome.damagedFileCount > 0 {
-                _ = try Reindex.run(fixture.store.path, patience: .zero, .kernel) { _ in }
+                _ = try Reindex().run(in: fixture.store.path, .testing() { _ in })
             }
             #expect(try fixture.store.list() == before, "\(what)")
         }

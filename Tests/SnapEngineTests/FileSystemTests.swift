@@ -4,6 +4,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 /// What some file systems refuse: NFS, 9p, sshfs, CIFS, FAT, FUSE, hugetlbfs.
 @Suite("Odd file systems")
@@ -41,25 +42,29 @@ struct FileSystemTests {
         let output = try store.restore(1)
         var restore = Restore(.number(store.guest, 2), to: .file(output))
         let taken = #expect(throws: SnapError.self) {
-            _ = try restore.run(from: store.path, store.calls)
+            _ = try restore.run(from: store.path, .testing(store.calls))
         }
         #expect(taken?.code == .cannotCreate)
         #expect(try images[1].equals(output))
         restore.isForced = true
-        _ = try restore.run(from: store.path, store.calls)
+        _ = try restore.run(from: store.path, .testing(store.calls))
         #expect(try images[2].equals(output))
         var update = Restore(.number(store.guest, 3), to: .inPlace(output))
         update.isSynchronized = true
-        _ = try update.run(from: store.path, store.calls)
+        _ = try update.run(from: store.path, .testing(store.calls))
         #expect(try images[3].equals(output))
-        _ = try Delete([.number(store.guest, 2)]).run(in: store.path, store.calls) {
-            Issue.record("warned: \($0)")
-        }
-        let reindexed = try Reindex.run(store.path, patience: .zero, store.calls) {
-            Issue.record("warned: \($0)")
-        }
+        _ = try Delete([.number(store.guest, 2)]).run(
+            in: store.path,
+            .testing(store.calls) {
+                Issue.record("warned: \($0)")
+            })
+        let reindexed = try Reindex().run(
+            in: store.path,
+            .testing(store.calls) {
+                Issue.record("warned: \($0)")
+            })
         #expect(reindexed.checkpointCount == 2)
-        #expect(try Verify().run(in: store.path, store.calls, warn: { _ in }).isWhole)
+        #expect(try Verify().run(in: store.path, .testing(store.calls, warn: { _ in })).isWhole)
         #expect(try !Self.names(in: store).contains { $0.hasPrefix(".snap-") })
         let around = try TestSupport.names(in: store.scratch.path)
         #expect(!around.contains { $0.hasPrefix(".snap-") }, "\(around)")
@@ -89,7 +94,7 @@ struct FileSystemTests {
         let zeros = MadeUpImage(pageCount: 1100)
         try store.save(zeros)
         _ = try Restore(.number(store.guest, 2), to: .inPlace(output))
-            .run(from: store.path, store.calls)
+            .run(from: store.path, .testing(store.calls))
         #expect(try zeros.equals(output))
     }
 
@@ -107,9 +112,11 @@ struct FileSystemTests {
             store.calls = SystemCalls(faults: plan)
             let file = store.scratch.file("image")
             try image.write(to: file)
-            do { try store.save(at: file, warn: { _ in }) } catch { return }
+            do {
+                try store.save(at: file, in: .testing(store.calls, warn: { _ in }))
+            } catch { return }
             store.calls = .kernel
-            _ = try Reindex.run(store.path, patience: .seconds(5), .kernel) { _ in }
+            _ = try Reindex().run(in: store.path, .testing(lockTimeout: .seconds(5)) { _ in })
             #expect(try store.restores(1, to: image), "\(what)")
         }
     }
@@ -141,7 +148,7 @@ struct FileSystemTests {
         for output in [Restore.Output.inPlace(other), .file(store.scratch.file("new"))] {
             let error = #expect(throws: SnapError.self) {
                 _ = try Restore(.number(store.guest, 1), to: output)
-                    .run(from: store.path, store.calls)
+                    .run(from: store.path, .testing(store.calls))
             }
             #expect(error?.code == .unsupported && error?.message.contains("hugetlbfs") == true)
         }

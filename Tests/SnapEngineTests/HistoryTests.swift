@@ -3,6 +3,7 @@ import SnapEngine
 import SnapSystem
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Long random histories")
 struct HistoryTests {
@@ -39,7 +40,7 @@ struct HistoryTests {
                 let victim = saved.keys.sorted().randomElement(using: &generator)
             {
                 _ = try Delete([.number(store.guest, victim)])
-                    .run(in: store.path, store.calls, warn: { Issue.record("\($0)") })
+                    .run(in: store.path, .testing(store.calls, warn: { Issue.record("\($0)") }))
                 saved[victim] = nil
             }
         }
@@ -71,9 +72,8 @@ struct HistoryTests {
                 file.pages[page] = page % 2 == 0 ? MadeUpImage.text(5000 + page) : nil
             }
         }
-        return try store.save(file) { save in
-            save.jobs = 1 + kind
-            save.comparesBytes = comparesBytes
+        return try store.save(file, in: store.context(jobs: 1 + kind)) { save in
+            save.encoding.comparesBytes = comparesBytes
             guard let parent, kind < 2 else { return }
             save.parent = .checkpoint(.number(store.guest, parent))
             if kind == 0 {

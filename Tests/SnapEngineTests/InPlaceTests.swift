@@ -5,6 +5,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Restore in place")
 struct InPlaceTests {
@@ -12,9 +13,8 @@ struct InPlaceTests {
         _ store: TestStore, _ number: Int, _ output: FilePath, calls: SystemCalls = .kernel,
         jobs: Int = 1
     ) throws -> Int? {
-        var restore = Restore(.number(store.guest, number), to: .inPlace(output))
-        restore.jobs = jobs
-        return try restore.run(from: store.path, calls).writtenPageCount
+        try Restore(.number(store.guest, number), to: .inPlace(output))
+            .run(from: store.path, .testing(calls, jobs: jobs)).writtenPageCount
     }
 
     @Test("any image becomes any other, and only what differs is written", arguments: 0..<20)
@@ -90,16 +90,16 @@ struct InPlaceTests {
         var restore = Restore(.number(store.guest, 1), to: .inPlace(output))
         restore.deviceState = device
         let taken = #expect(throws: SnapError.self) {
-            try restore.run(from: store.path, .kernel)
+            try restore.run(from: store.path, .testing())
         }
         #expect(taken?.code == .cannotCreate)
         #expect(try MadeUpImage(pageCount: 10).equals(output))
         restore.isForced = true
-        #expect(try restore.run(from: store.path, .kernel).writtenPageCount == 1)
+        #expect(try restore.run(from: store.path, .testing()).writtenPageCount == 1)
         #expect(try bytes(of: device) == [1, 2] && image.equals(output))
         restore.deviceState = output
         let same = #expect(throws: SnapError.self) {
-            try restore.run(from: store.path, .kernel)
+            try restore.run(from: store.path, .testing())
         }
         #expect(same?.code == .usage)
         #expect(try image.equals(output))

@@ -1,3 +1,5 @@
+import CheckpointStore
+import Codecs
 import Foundation
 import GuestMemory
 import SavevmFormat
@@ -6,6 +8,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Input that cannot be saved or found")
 struct InputTests {
@@ -77,17 +80,15 @@ struct InputTests {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 1)
         image.pages[0] = MadeUpImage.text(1)
-        try store.save(image) { save in
-            save.checkpointID = Identifier(high: 0xabcd_1111_0000_0000, low: 1)
-            save.createdAt = Timestamp(secondsSinceEpoch: 1_800_000_000)
+        for (high, low) in [(0xabcd_1111_0000_0000 as UInt64, 1), (0xabcd_2222_0000_0000, 2)] {
+            let stamp = CheckpointStamp(
+                id: Identifier(high: high, low: UInt64(low)),
+                createdAt: Timestamp(secondsSinceEpoch: 1_800_000_000 + 60 * (low - 1)))
+            try store.save(image, stamp: stamp)
         }
-        try store.save(image) { save in
-            save.checkpointID = Identifier(high: 0xabcd_2222_0000_0000, low: 2)
-            save.createdAt = Timestamp(secondsSinceEpoch: 1_800_000_060)
-        }
-        let open = try Store(reading: store.path, patience: .zero, .kernel)
+        let open = try Store(reading: store.path, .testing())
         let number = { (text: String) throws -> Int in
-            try open.details(of: try CheckpointReference(parsing: text)).checkpoint.number
+            try open.details(of: try CheckpointSpecifier(parsing: text)).checkpoint.number
         }
         let found = [
             ("g", 2), ("g@latest", 2), ("g@latest~1", 1), ("g:1", 1), ("abcd1", 1),
@@ -140,20 +141,20 @@ struct InputTests {
         let output = try store.scratch.write([1, 2, 3], to: "output")
         var restore = Restore(.number(store.guest, 1), to: .file(output))
         let error = #expect(throws: SnapError.self) {
-            _ = try restore.run(from: store.path, .kernel)
+            _ = try restore.run(from: store.path, .testing())
         }
         #expect(error?.code == .cannotCreate && error?.path == output)
         #expect(try bytes(of: output) == [1, 2, 3])
         #expect(chmod(output.string, 0o640) == 0)
         restore.isForced = true
-        _ = try restore.run(from: store.path, .kernel)
+        _ = try restore.run(from: store.path, .testing())
         #expect(try image.equals(output))
         var status = stat()
         #expect(stat(output.string, &status) == 0 && status.st_mode & 0o777 == 0o640)
         for path in [store.scratch.path, "/dev/null", store.scratch.file("no/where")] {
             restore.output = .file(path)
             let error = #expect(throws: SnapError.self, "\(path)") {
-                _ = try restore.run(from: store.path, .kernel)
+                _ = try restore.run(from: store.path, .testing())
             }
             #expect(error?.code == .cannotCreate, "\(path)")
         }
@@ -171,7 +172,7 @@ struct InputTests {
         }
         try store.save(image) {
             $0.deviceStates = states
-            $0.level = 0
+            $0.encoding.compression = .stored
         }
         let path = store.guestPath.appending("0000000001.devstate")
         var file = try bytes(of: path)
@@ -195,9 +196,9 @@ struct InputTests {
         var restore = Restore(.number(store.guest, 1), to: .file(same))
         restore.deviceState = same
         try store.save(image) { $0.deviceStates = [states[0]] }
-        restore.reference = .number(store.guest, 2)
+        restore.checkpoint = .number(store.guest, 2)
         let usage = #expect(throws: SnapError.self) {
-            _ = try restore.run(from: store.path, .kernel)
+            _ = try restore.run(from: store.path, .testing())
         }
         #expect(usage?.code == .usage && !exists(same))
     }

@@ -1,3 +1,4 @@
+import CheckpointStore
 import Foundation
 import GuestMemory
 import SnapEngine
@@ -5,16 +6,15 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Page diff and memory map")
 struct PageDiffTests {
     private static func diff(
         _ store: TestStore, _ from: Int, _ to: Int, jobs: Int = 1
     ) throws -> PageDiff.Outcome {
-        var diff = PageDiff(
-            from: .number(store.guest, from), to: .number(store.guest, to))
-        diff.jobs = jobs
-        return try diff.run(in: store.path, .kernel)
+        try PageDiff(from: .number(store.guest, from), to: .number(store.guest, to))
+            .run(in: store.path, .testing(jobs: jobs))
     }
 
     @Test("pages of random histories that differ, and no others", arguments: 0..<12)
@@ -80,12 +80,12 @@ struct PageDiffTests {
         image.pages[3] = nil
         try other.save(image)
         let diff = PageDiff(from: .number(store.guest, 1), to: .number(other.guest, 1))
-        let block = try #require(try diff.run(in: store.path, .kernel).blocks.first)
+        let block = try #require(try diff.run(in: store.path, .testing()).blocks.first)
         #expect(Array(block.runs) == [3..<4, 640..<641])
         try store.save(MadeUpImage(pageCount: 3))
         let grown = try Self.diff(store, 1, 2)
         #expect(grown.blocks.map(\.change) == [.added, .removed])
-        #expect(grown.blocks.map(\.block.pageCount) == [3, 700])
+        #expect(grown.blocks.map(\.ram.pageCount) == [3, 700])
     }
 
     @Test("a map counts each page once, in its cell", arguments: [1, 7, 64, 100_000])
@@ -97,21 +97,20 @@ struct PageDiffTests {
         for _ in 0..<3 {
             image.edit(300, &generator)
             checkpoints.append(try store.save(image))
-            let map = try MemoryMap(
-                of: .number(store.guest, checkpoints.count),
-                in: try Store(reading: store.path, patience: .zero, .kernel),
-                cellCountMax: cellCountMax, jobs: 2, patience: .zero, WorkProgress())
+            let map = try Map(
+                .number(store.guest, checkpoints.count), cellCountMax: cellCountMax
+            ).run(in: store.path, .testing(jobs: 2))
             let counts = try #require(checkpoints.last).pages
-            #expect(map.kinds.zero == counts.zero && map.kinds.delta == counts.delta)
-            #expect(map.kinds.unchanged == counts.unchanged)
-            #expect(map.kinds.stored == counts.literal + counts.duplicate)
+            #expect(map.counts[.zero] == counts.zero && map.counts[.delta] == counts.delta)
+            #expect(map.counts[.unchanged] == counts.unchanged)
+            #expect(map.counts[.stored] == counts.literal + counts.duplicate)
             let block = try #require(map.blocks.first)
             #expect(block.cells.count <= cellCountMax)
             for (index, cell) in block.cells.enumerated() {
                 let first = index * block.pagesPerCell
                 let pages = first..<min(first + block.pagesPerCell, image.pageCount)
                 #expect(cell.total == pages.count)
-                #expect(cell.zero == pages.count { image.pages[$0] == nil })
+                #expect(cell[.zero] == pages.count { image.pages[$0] == nil })
             }
         }
     }
@@ -123,16 +122,14 @@ struct PageDiffTests {
         for page in 0..<1100 { image.pages[page] = MadeUpImage.text(page) }
         let progress = WorkProgress()
         #expect(progress.state == nil)
-        try store.save(image) { $0.progress = progress }
+        try store.save(image, in: .testing(progress: progress))
         #expect(progress.state?.phase == .saving)
         #expect(progress.state?.doneCount == 1500 * 4096)
         #expect(progress.state?.totalCount == 1500 * 4096)
-        _ = try store.restore(1) { $0.progress = progress }
+        _ = try store.restore(1, in: .testing(progress: progress))
         #expect(progress.state?.phase == .restoring)
         #expect(progress.state?.doneCount == progress.state?.totalCount)
-        var verify = Verify()
-        verify.progress = progress
-        _ = try verify.run(in: store.path, .kernel, warn: { _ in })
+        _ = try Verify().run(in: store.path, .testing(progress: progress))
         #expect(progress.state?.phase == .verifying)
         #expect(progress.state?.doneCount == progress.state?.totalCount)
     }

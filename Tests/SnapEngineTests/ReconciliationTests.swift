@@ -1,3 +1,4 @@
+import CheckpointStore
 import Foundation
 import GuestMemory
 import SnapEngine
@@ -5,6 +6,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("What a process that died leaves behind")
 struct ReconciliationTests {
@@ -50,13 +52,13 @@ struct ReconciliationTests {
     func lostFile() throws {
         let (store, images) = try Self.history(3)
         try removeFile(store.guestPath.appending("0000000003.savevm"))
-        var warnings: [SnapError] = []
+        let warnings = Warnings()
         let image = store.scratch.file("image")
         try images[1].write(to: image)
-        let fourth = try store.save(at: image, warn: { warnings.append($0) })
+        let fourth = try store.save(at: image, in: .testing(warn: warnings.take))
         #expect(fourth.number == 4)
         #expect(fourth.parent == 2)
-        #expect(warnings.map(\.code) == [.damaged])
+        #expect(warnings.all.map(\.code) == [.damaged])
         #expect(try store.list().map(\.number) == [1, 2, 3, 4])
         #expect(try store.restores(4, to: images[1]))
     }
@@ -66,17 +68,16 @@ struct ReconciliationTests {
         let (store, images) = try Self.history(1)
         let path = store.guestPath.appending("0000000002.savevm")
         try write([1, 2, 3], to: path)
-        var warnings: [SnapError] = []
+        let warnings = Warnings()
         let image = store.scratch.file("image")
         try images[0].write(to: image)
-        #expect(try store.save(at: image, warn: { warnings.append($0) }).number == 3)
-        #expect(warnings.map(\.path) == [path])
+        #expect(try store.save(at: image, in: .testing(warn: warnings.take)).number == 3)
+        #expect(warnings.all.map(\.path) == [path])
         #expect(try bytes(of: path) == [1, 2, 3])
-        var damaged: [SnapError] = []
-        let outcome = try Reindex.run(
-            store.path, patience: .zero, .kernel, warn: { damaged.append($0) })
+        let damaged = Warnings()
+        let outcome = try Reindex().run(in: store.path, .testing(warn: damaged.take))
         #expect(outcome.damagedFileCount == 1 && outcome.checkpointCount == 2)
-        #expect(damaged.count == 1)
+        #expect(damaged.all.count == 1)
     }
 
     @Test("a device state whose savevm file is away for a moment is kept")
@@ -92,14 +93,14 @@ struct ReconciliationTests {
         let away = store.scratch.file("away")
         try FileManager.default.moveItem(atPath: path.string, toPath: away.string)
         let file = store.scratch.file("image")
-        try store.save(at: file, warn: { _ in })
+        try store.save(at: file, in: .testing(warn: { _ in }))
         try FileManager.default.moveItem(atPath: away.string, toPath: path.string)
         let output = store.scratch.file("state")
         _ = try store.restore(1) { $0.deviceState = output }
         #expect(try bytes(of: output) == [1, 2])
         // Lost for good, it is damage that reindex tells of; the RAM stays in the index.
         try removeFile(store.guestPath.appending("0000000001.devstate"))
-        let outcome = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+        let outcome = try Reindex().run(in: store.path, .testing(warn: { _ in }))
         #expect(outcome.damagedFileCount == 1 && outcome.checkpointCount == 2)
     }
 
@@ -110,12 +111,11 @@ struct ReconciliationTests {
         let names = ["9223372036854775807.savevm", "0099999999.savevm", "0016777216.retired"]
         for name in names { try write([1], to: store.guestPath.appending(name)) }
         try write([1], to: store.path.appending("guests/notes"))
-        var save = Save(
+        let save = Save(
             .image(store.scratch.file("image"), .raw),
             guest: try GuestName(checking: "h", as: "guest"))
-        save.jobs = 1
-        _ = try save.run(in: store.path, .kernel, warn: { Issue.record("warned: \($0)") })
-        #expect(try store.list().map(\.reference) == ["g:1", "g:2", "h:1"])
+        _ = try save.run(in: store.path, .testing(warn: { Issue.record("warned: \($0)") }))
+        #expect(try store.list().map(\.name.description) == ["g:1", "g:2", "h:1"])
         #expect(try store.save(images[0]).number == 3)
     }
 
@@ -128,7 +128,7 @@ struct ReconciliationTests {
         #expect(try store.restores(3, to: images[2]))
         try store.save(images[2])
         #expect(try store.list().map(\.number) == [2, 3, 4])
-        _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+        _ = try Reindex().run(in: store.path, .testing(warn: { _ in }))
         #expect(try store.list().map(\.number) == [2, 3, 4])
         #expect(try store.restores(4, to: images[2]))
     }
@@ -165,10 +165,10 @@ struct ReconciliationTests {
         try FaultPlan.sweep(.fail(.ioError), past: 30, of: "reindex, store.json lost") {
             plan, what in
             try removeFile(path)
-            _ = try? Reindex.run(
-                store.path, patience: .zero, SystemCalls(faults: plan), warn: { _ in })
+            _ = try? Reindex().run(
+                in: store.path, .testing(SystemCalls(faults: plan), warn: { _ in }))
             if exists(path) { #expect(try bytes(of: path) == identity, "\(what)") }
-            _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+            _ = try Reindex().run(in: store.path, .testing(warn: { _ in }))
             #expect(try bytes(of: path) == identity, "\(what)")
         }
     }
@@ -226,14 +226,13 @@ struct ReconciliationTests {
             }
         }
         let dump = { () throws -> [CheckpointDetails] in
-            let open = try Store(reading: store.path, patience: .zero, .kernel)
+            let open = try Store(reading: store.path, .testing())
             return try open.checkpoints(of: nil).map {
                 try open.details(of: .number($0.guest, $0.number))
             }
         }
         let before = try dump()
-        _ = try Reindex.run(
-            store.path, patience: .zero, .kernel, warn: { Issue.record("warned: \($0)") })
+        _ = try Reindex().run(in: store.path, .testing(warn: { Issue.record("warned: \($0)") }))
         #expect(try dump() == before)
         #expect(before.map(\.checkpoint.parent) == [nil, 1, 2, 2, 4])
     }
@@ -243,16 +242,16 @@ struct ReconciliationTests {
         let (store, images) = try Self.history(1)
         let path = store.guestPath.appending("writer.lock")
         let held = try FileLock(
-            .exclusive, try File(reading: path, .kernel), patience: .zero)
+            .exclusive, try File(reading: path, .kernel), timeout: .zero)
         let error = #expect(throws: SnapError.self) { try store.save(images[0]) }
         #expect(error?.code == .busy && error?.path == path)
         let waiting = Thread { Thread.sleep(forTimeInterval: 0.2) }
         waiting.start()
         _ = consume held
-        #expect(try store.save(images[0]) { $0.patience = .seconds(5) }.number == 2)
-        let open = try Store(reading: store.path, patience: .zero, .kernel)
+        #expect(try store.save(images[0], in: store.context(lockTimeout: .seconds(5))).number == 2)
+        let open = try Store(reading: store.path, .testing())
         let busy = #expect(throws: SnapError.self) {
-            _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+            _ = try Reindex().run(in: store.path, .testing(warn: { _ in }))
         }
         #expect(busy?.code == .busy)
         _ = consume open

@@ -1,3 +1,5 @@
+import CheckpointStore
+import Codecs
 import Foundation
 import GuestMemory
 import SnapEngine
@@ -5,6 +7,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("restore(save(x)) == x")
 struct RoundTripTests {
@@ -23,9 +26,8 @@ struct RoundTripTests {
             let older = saved.keys.sorted().randomElement(using: &generator)
             let file = store.scratch.file("image")
             try image.write(to: file, explicitZeros: Array(0..<min(20, image.pageCount)))
-            let checkpoint = try store.save(at: file) { save in
-                save.level = level
-                save.jobs = jobs
+            let checkpoint = try store.save(at: file, in: store.context(jobs: jobs)) { save in
+                save.encoding.compression = CompressionLevel(level)!
                 if kind == 0 { save.parent = .none }
                 if kind == 1, let older {
                     // Going back: the older checkpoint's memory becomes the guest's again.
@@ -51,7 +53,7 @@ struct RoundTripTests {
         for page in [0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1] {
             image.pages[page] = MadeUpImage.text(page)
         }
-        let first = try store.save(image) { $0.jobs = 8 }
+        let first = try store.save(image, in: store.context(jobs: 8))
         let before = image
         image.pages[300_000] = MadeUpImage.noise(&generator)
         image.pages[511] = nil
@@ -101,16 +103,16 @@ struct RoundTripTests {
         var changed = image
         changed.edit(3000, &generator)
         let first = try TestStore()
-        let id = Identifier(high: 1, low: 2)
-        try first.save(image) { $0.checkpointID = id }
+        try first.save(
+            image,
+            stamp: CheckpointStamp(id: Identifier(high: 1, low: 2), createdAt: .now))
+        let stamp = CheckpointStamp(
+            id: Identifier(high: 3, low: 4),
+            createdAt: Timestamp(secondsSinceEpoch: 1_700_000_000))
         for jobs in [1, 2, 8] {
             let store = try TestStore()
             try FileManager.default.copyItem(atPath: first.path.string, toPath: store.path.string)
-            try store.save(changed) { save in
-                save.jobs = jobs
-                save.checkpointID = Identifier(high: 3, low: 4)
-                save.createdAt = Timestamp(secondsSinceEpoch: 1_700_000_000)
-            }
+            try store.save(changed, in: store.context(jobs: jobs), stamp: stamp)
             images.append(try bytes(of: store.guestPath.appending("0000000002.savevm")))
         }
         #expect(images[0] == images[1])
@@ -134,13 +136,11 @@ struct RoundTripTests {
                 path: try store.scratch.write(contents[name] ?? [], to: name))
         }
         try image.write(to: store.scratch.file("image"))
-        var warnings: [SnapError] = []
-        let checkpoint = try store.save(at: store.scratch.file("image")) {
-            $0.deviceStates = states
-        } warn: {
-            warnings.append($0)
-        }
-        #expect(warnings.map(\.path?.lastComponent?.string) == ["empty"])
+        let warnings = Warnings()
+        let checkpoint = try store.save(
+            at: store.scratch.file("image"), in: .testing(warn: warnings.take)
+        ) { $0.deviceStates = states }
+        #expect(warnings.all.map(\.path?.lastComponent?.string) == ["empty"])
         #expect(checkpoint.deviceSectionCount == 3)
         #expect(checkpoint.deviceStateByteCount == contents.values.reduce(0) { $0 + $1.count })
         let output = store.scratch.file("devices")
@@ -148,7 +148,7 @@ struct RoundTripTests {
         for (name, content) in contents {
             #expect(try bytes(of: output.appending(name)) == content)
         }
-        let details = try Store(reading: store.path, patience: .zero, .kernel)
+        let details = try Store(reading: store.path, .testing())
             .details(of: .number(store.guest, 1))
         #expect(details.deviceSections.map(\.name) == ["empty", "large", "small"])
         // The device state is a file of its own, and the RAM restores without it.

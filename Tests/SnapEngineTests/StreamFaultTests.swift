@@ -4,6 +4,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Whatever system call fails, with a QEMU stream")
 struct StreamFaultTests {
@@ -45,9 +46,7 @@ struct StreamFaultTests {
             store.calls = SystemCalls(faults: plan)
             var failure: SnapError?
             do {
-                try store.save(at: fixture.file) { _ in
-                } warn: { _ in
-                }
+                try store.save(at: fixture.file, in: .testing(store.calls, warn: { _ in }))
             } catch let error as SnapError { failure = error }
             if fault == .short || fault == .fail(.interrupted) {
                 #expect(failure == nil, "\(what): \(failure as Any)")
@@ -81,7 +80,7 @@ struct StreamFaultTests {
             restore.isSynchronized = true
             var failure: SnapError?
             do throws(SnapError) {
-                _ = try restore.run(from: fixture.store.path, SystemCalls(faults: plan))
+                _ = try restore.run(from: fixture.store.path, .testing(SystemCalls(faults: plan)))
             } catch { failure = error }
             if fault == .short || fault == .fail(.interrupted) {
                 #expect(failure == nil, "\(what): \(failure as Any)")

@@ -1,3 +1,4 @@
+import CheckpointStore
 import Foundation
 import GuestMemory
 import MigrationStream
@@ -6,14 +7,18 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("QEMU streams as checkpoints")
 struct StreamTests {
     /// Saves a stream as the guest's next checkpoint.
     private static func save(
-        _ made: MadeUpStream, _ store: TestStore, _ configure: (inout Save) -> Void = { _ in }
+        _ made: MadeUpStream, _ store: TestStore, jobs: Int = 1,
+        _ configure: (inout Save) -> Void = { _ in }
     ) throws -> Checkpoint {
-        try store.save(at: store.scratch.write(made.bytes, to: "stream"), configure)
+        try store.save(
+            at: store.scratch.write(made.bytes, to: "stream"), in: store.context(jobs: jobs),
+            configure)
     }
 
     @Test(
@@ -23,7 +28,7 @@ struct StreamTests {
         var generator = Seeded(6000 + UInt64(seed))
         let made = MadeUpStream.random(&generator)
         let store = try TestStore()
-        let first = try Self.save(made, store) { $0.jobs = 1 + seed % 2 }
+        let first = try Self.save(made, store, jobs: 1 + seed % 2)
         let pageCount = made.ram.values.reduce(0) { $0 + $1.pageCount }
         let usedCount = made.ram.values.reduce(0) { $0 + $1.pages.count }
         #expect(first.pages.total == pageCount, "seed \(seed)")
@@ -97,7 +102,7 @@ struct StreamTests {
         var image = MadeUpImage(pageCount: 2)
         image.pages[1] = MadeUpImage.text(1)
         try store.save(image) { $0.deviceStates = [try Self.device("d", stream)] }
-        let details = try Store(reading: store.path, patience: .zero, .kernel)
+        let details = try Store(reading: store.path, .testing())
             .details(of: .number(store.guest, 1))
         #expect(details.ramBlocks.map(\.name) == ["ram0"])
         #expect(details.deviceSections.map(\.name) == ["timer", "cpu"])
@@ -184,7 +189,7 @@ struct StreamTests {
         }
         var save = Save(.blocks(files), guest: store.guest)
         try configure(&save)
-        return try save.run(in: store.path, .kernel) { Issue.record("warned: \($0)") }
+        return try save.run(in: store.path, .testing())
             .checkpoint
     }
 

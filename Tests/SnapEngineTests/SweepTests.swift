@@ -6,6 +6,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 /// Every command against every kind of fault at every call: all of it where SNAP_SWEEP is set, as
 /// in `make soak`, else a sample.
@@ -71,7 +72,7 @@ struct SweepTests {
             }
             next = image
             try next.write(to: store.scratch.file("image"))
-            _ = try Delete([.number(store.guest, 2)]).run(in: store.path, .kernel) { _ in }
+            _ = try Delete([.number(store.guest, 2)]).run(in: store.path, .testing() { _ in })
             memories["g:2"] = nil
             let made = SmallStream.compressed.made()
             try store.scratch.write(made.bytes, to: "stream")
@@ -94,10 +95,10 @@ struct SweepTests {
             let save = Save(
                 .image(store.scratch.file("stream"), nil),
                 guest: try GuestName(checking: "s", as: "guest"))
-            return try save.run(in: store.path, calls, warn: { _ in }).checkpoint
+            return try save.run(in: store.path, .testing(calls, warn: { _ in })).checkpoint
         }
 
-        static func reference(_ text: String) throws -> CheckpointReference {
+        static func reference(_ text: String) throws -> CheckpointSpecifier {
             .number(
                 try GuestName(checking: String(text.prefix(1)), as: "guest"),
                 Int(text.dropFirst(2)) ?? 0)
@@ -109,7 +110,7 @@ struct SweepTests {
             let output = store.scratch.file("check-\(UInt64.random(in: 0...UInt64.max))")
             var restore = Restore(try reference(text), to: .file(output))
             configure(&restore)
-            _ = try restore.run(from: store.path, .kernel)
+            _ = try restore.run(from: store.path, .testing())
             return output
         }
 
@@ -151,7 +152,7 @@ struct SweepTests {
             var save = Save(.image(store.scratch.file("image"), nil), guest: store.guest)
             save.deviceStates = [try Scene.state(in: store)]
             if operation == .saveFull { save.parent = .none }
-            _ = try save.run(in: store.path, calls, warn: { _ in })
+            _ = try save.run(in: store.path, .testing(calls, warn: { _ in }))
         case .saveStream: _ = try Scene.saveStream(in: store, calls)
         case .restore, .restoreDevices, .restoreForced, .restoreInPlace, .restoreStream:
             let output = store.scratch.file("output")
@@ -164,31 +165,31 @@ struct SweepTests {
             }
             restore.isForced = operation == .restoreForced
             restore.isSynchronized = operation != .restoreForced
-            _ = try restore.run(from: store.path, calls)
+            _ = try restore.run(from: store.path, .testing(calls))
         case .deleteOne, .deleteSeveral, .deleteLast:
             var delete = try Delete(
                 operation.victims.map { try Scene.reference("\(operation.guest):\($0)") })
             delete.allowsLast = true
-            _ = try delete.run(in: store.path, calls, warn: { _ in })
+            _ = try delete.run(in: store.path, .testing(calls, warn: { _ in }))
         case .reindex, .reindexLost:
-            let outcome = try Reindex.run(store.path, patience: .zero, calls, warn: { _ in })
+            let outcome = try Reindex().run(in: store.path, .testing(calls, warn: { _ in }))
             // A file that could not be read is reported, and a user repeats the command.
             if outcome.damagedFileCount > 0 {
-                _ = try Reindex.run(store.path, patience: .zero, .kernel, warn: { _ in })
+                _ = try Reindex().run(in: store.path, .testing(warn: { _ in }))
             }
         case .diff:
             let diff = DeviceDiff(
                 from: try Scene.reference("g:1"), to: try Scene.reference("g:4"))
-            let outcome = try diff.run(in: store.path, calls)
+            let outcome = try diff.run(in: store.path, .testing(calls))
             #expect(outcome.sections.map(\.change) == [.changed])
         case .diffPages:
             let diff = PageDiff(from: try Scene.reference("g:1"), to: try Scene.reference("g:4"))
-            let outcome = try diff.run(in: store.path, calls)
+            let outcome = try diff.run(in: store.path, .testing(calls))
             let changedCount = try Scene.made.get().differingPageCount("g:1", "g:4")
             #expect(outcome.blocks.map(\.changedCount) == [changedCount])
         case .verify:
             // What cannot be read is told as what is damaged; nothing else is.
-            let outcome = try Verify().run(in: store.path, calls, warn: { _ in })
+            let outcome = try Verify().run(in: store.path, .testing(calls, warn: { _ in }))
             let isUnread = outcome.damage.contains { $0.code == .inputOutput }
             #expect(outcome.isWhole || isUnread, "\(outcome.damage)")
         }
@@ -299,16 +300,15 @@ struct SweepTests {
         let isIndexed = exists(store.path.appending("index.sqlite"))
         if isIndexed { try check(live.intersection(known), scene, store, what) }
         if call % 2 == 1 {
-            _ = try Reindex.run(store.path, patience: .zero, .kernel) {
-                Issue.record("\(what): \($0)")
-            }
-            #expect(try Set(store.list().map(\.reference)) == live, "\(what)")
+            _ = try Reindex().run(
+                in: store.path, .testing(warn: { Issue.record("\(what): \($0)") }))
+            #expect(try Set(store.list().map(\.name.description)) == live, "\(what)")
         }
         let again = try store.save(at: store.scratch.file("image"))
         let stream = try Scene.saveStream(in: store, .kernel)
-        let all = live.union([again.reference, stream.reference])
+        let all = live.union([again.name.description, stream.name.description])
         #expect(all.count == live.count + 2, "\(what)")
-        #expect(try Set(store.list().map(\.reference)) == all, "\(what)")
+        #expect(try Set(store.list().map(\.name.description)) == all, "\(what)")
         try check(live.intersection(known), scene, store, what)
         for reference in all where reference.hasPrefix("g") && !known.contains(reference) {
             let output = try Scene.restored(reference, in: store)

@@ -1,3 +1,4 @@
+import CheckpointStore
 import Foundation
 import GuestMemory
 import SnapEngine
@@ -5,6 +6,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 /// A store with one guest, as the engine sees it.
 struct TestStore: Sendable {
@@ -26,47 +28,54 @@ struct TestStore: Sendable {
     var path: FilePath { scratch.store }
     var guestPath: FilePath { scratch.guest("g") }
 
-    /// Takes a checkpoint of an image; a warning is a failure unless it is expected.
+    /// How this store's tests run operations.
+    func context(jobs: Int = 1, lockTimeout: Duration = .zero) -> WorkContext {
+        .testing(calls, lockTimeout: lockTimeout, jobs: jobs)
+    }
+
+    /// Takes a checkpoint of an image; a warning is a failure unless the context takes it.
     @discardableResult
     func save(
-        at image: FilePath, _ configure: (inout Save) throws -> Void = { _ in },
-        warn: (SnapError) -> Void = { Issue.record("warned: \($0)") }
+        at image: FilePath, in context: WorkContext? = nil, stamp: CheckpointStamp = .now(),
+        _ configure: (inout Save) throws -> Void = { _ in }
     ) throws -> Checkpoint {
         var save = Save(.image(image, nil), guest: guest)
         try configure(&save)
-        return try save.run(in: path, calls, warn: warn).checkpoint
+        return try save.run(in: path, context ?? self.context(), stamp: stamp).checkpoint
     }
 
     @discardableResult
     func save(
-        _ image: MadeUpImage, _ configure: (inout Save) throws -> Void = { _ in }
+        _ image: MadeUpImage, in context: WorkContext? = nil, stamp: CheckpointStamp = .now(),
+        _ configure: (inout Save) throws -> Void = { _ in }
     ) throws -> Checkpoint {
         let file = scratch.file("image")
         try image.write(to: file)
-        return try save(at: file, configure)
+        return try save(at: file, in: context, stamp: stamp, configure)
     }
 
     /// Restores a checkpoint into a new file and returns its path.
     func restore(
-        _ number: Int, _ configure: (inout Restore) -> Void = { _ in }
+        _ number: Int, in context: WorkContext? = nil,
+        _ configure: (inout Restore) -> Void = { _ in }
     ) throws -> FilePath {
         let output = scratch.file("output-\(UInt64.random(in: 0...UInt64.max))")
         var restore = Restore(.number(guest, number), to: .file(output))
         configure(&restore)
-        _ = try restore.run(from: path, calls)
+        _ = try restore.run(from: path, context ?? self.context())
         return output
     }
 
     /// Whether a checkpoint restores to an image.
     func restores(_ number: Int, to image: MadeUpImage, jobs: Int = 1) throws -> Bool {
-        let output = try restore(number) { $0.jobs = jobs }
+        let output = try restore(number, in: context(jobs: jobs))
         defer { try? removeFile(output) }
         return try image.equals(output)
     }
 
     /// The guest's checkpoints as the index tells them.
     func list() throws -> [Checkpoint] {
-        try Store(reading: path, patience: .zero, calls).checkpoints(of: nil)
+        try Store(reading: path, .testing(calls)).checkpoints(of: nil)
     }
 }
 

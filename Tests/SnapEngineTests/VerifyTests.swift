@@ -6,24 +6,23 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Verify")
 struct VerifyTests {
     private static func verify(
-        _ store: TestStore, _ configure: (inout Verify) -> Void = { _ in }
+        _ store: TestStore, jobs: Int = 1, _ configure: (inout Verify) -> Void = { _ in }
     ) throws -> Verify.Outcome {
         var verify = Verify()
         configure(&verify)
-        return try verify.run(
-            in: store.path, .kernel, warn: { Issue.record("warned: \($0)") })
+        return try verify.run(in: store.path, .testing(jobs: jobs))
     }
 
     /// A history whose second checkpoint is deleted while the third needs its pages.
     private static func fixture() throws -> DamageFixture {
         let fixture = try DamageFixture()
         let delete = try Delete([.number(fixture.store.guest, 2)])
-        let outcome = try delete.run(
-            in: fixture.store.path, .kernel, warn: { Issue.record("warned: \($0)") })
+        let outcome = try delete.run(in: fixture.store.path, .testing())
         #expect(outcome.keptFileCount == 1)
         return fixture
     }
@@ -38,11 +37,8 @@ struct VerifyTests {
     func whole(jobs: Int) throws {
         let fixture = try Self.fixture()
         for isQuick in [false, true] {
-            let outcome = try Self.verify(fixture.store) {
-                $0.jobs = jobs
-                $0.isQuick = isQuick
-            }
-            #expect(outcome.isWhole && outcome.verdicts.map(\.number) == Self.numbers)
+            let outcome = try Self.verify(fixture.store, jobs: jobs) { $0.isQuick = isQuick }
+            #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == Self.numbers)
             // Five and one pages at first, and two more with each checkpoint; the first page has
             // changed since, and what it was before is the first checkpoint's.
             #expect(outcome.checkedPageCount == 10)
@@ -69,7 +65,7 @@ struct VerifyTests {
             let lost = try Self.numbers.filter { try !fixture.restores($0) }
             for isQuick in offset % 3 == 0 ? [false, true] : [false] {
                 let outcome = try Self.verify(fixture.store) { $0.isQuick = isQuick }
-                let named = outcome.verdicts.filter { !$0.isWhole }.map(\.number)
+                let named = outcome.verdicts.filter { !$0.isWhole }.map(\.name.number)
                 #expect(named == lost, "\(name), byte \(offset), quick: \(isQuick)")
                 #expect(
                     outcome.damage.isEmpty == lost.isEmpty, "\(name), byte \(offset)")
@@ -98,7 +94,7 @@ struct VerifyTests {
             #expect(truncate(path.string, count) == 0)
             let lost = try Self.numbers.filter { try !fixture.restores($0) }
             let outcome = try Self.verify(fixture.store)
-            let named = outcome.verdicts.filter { !$0.isWhole }.map(\.number)
+            let named = outcome.verdicts.filter { !$0.isWhole }.map(\.name.number)
             #expect(named == lost && !lost.isEmpty, "\(name) of \(count) bytes")
             FaultPlan.note(
                 1, as: "found, and named", "a .\(path.extension ?? name) cut short", in: "damage")
@@ -134,15 +130,15 @@ struct VerifyTests {
         let fixture = try Self.fixture()
         try removeFile(fixture.store.guestPath.appending("0000000003.savevm"))
         let first = try Self.verify(fixture.store) {
-            $0.references = [.number(fixture.store.guest, 1)]
+            $0.checkpoints = [.number(fixture.store.guest, 1)]
         }
-        #expect(first.isWhole && first.verdicts.map(\.number) == [1])
+        #expect(first.isWhole && first.verdicts.map(\.name.number) == [1])
         let both = try Self.verify(fixture.store)
         #expect(both.verdicts.map(\.isWhole) == [true, false] && both.verdicts[1].isLost)
         #expect(both.damage.map(\.message) == ["is missing"])
         let error = #expect(throws: SnapError.self) {
             try Self.verify(fixture.store) {
-                $0.references = [.number(fixture.store.guest, 2)]
+                $0.checkpoints = [.number(fixture.store.guest, 2)]
             }
         }
         #expect(error?.code == .notFound)
@@ -156,11 +152,11 @@ struct VerifyTests {
             atPath: path.appending("0000000003.savevm").string,
             toPath: path.appending("0000000003.retired").string)
         let error = #expect(throws: SnapError.self) {
-            try Self.verify(fixture.store) { $0.references = [.number(fixture.store.guest, 3)] }
+            try Self.verify(fixture.store) { $0.checkpoints = [.number(fixture.store.guest, 3)] }
         }
         #expect(error?.code == .notFound)
         let outcome = try Self.verify(fixture.store)
-        #expect(outcome.isWhole && outcome.verdicts.map(\.number) == [1])
+        #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == [1])
     }
 
     @Test("a file that the references do not name costs the checkpoint")
@@ -168,22 +164,22 @@ struct VerifyTests {
         let fixture = try Self.fixture()
         let store = fixture.store
         let directory = Directory(store.guestPath, .kernel)
-        let third = try SavevmFile(directory.file("0000000003.savevm"), .kernel)
+        let third = try GuestFiles(in: directory).savevm(.savevm(3))
         // The third checkpoint once more, whole but for its list of files.
         let header = FileHeader(
             .savevm, number: 4, storeID: third.header.storeID, checkpointID: .random(),
             parent: third.reference)
         let writer = try SavevmWriter(in: directory, header)
-        var description = third.description
+        var description = third.checkpoint
         description.deviceState = nil
         _ = try writer.finish(
             blocks: try third.blocks(),
-            references: [Reference(number: 4, id: header.checkpointID)], description: description)
-        _ = try Reindex.run(
-            store.path, patience: .zero, .kernel, warn: { Issue.record("warned: \($0)") })
+            references: [FileReference(number: 4, id: header.checkpointID)],
+            description: description)
+        _ = try Reindex().run(in: store.path, .testing(warn: { Issue.record("warned: \($0)") }))
         #expect(throws: SnapError.self) { try store.restore(4) }
         let outcome = try Self.verify(store)
-        #expect(outcome.verdicts.filter { !$0.isWhole }.map(\.number) == [4])
+        #expect(outcome.verdicts.filter { !$0.isWhole }.map(\.name.number) == [4])
         #expect(outcome.damage.map(\.message).contains { $0.contains("not listed") })
     }
 
@@ -200,17 +196,16 @@ struct VerifyTests {
             damaged[Int.random(in: 0..<whole.count, using: &generator)] ^= UInt8(
                 1 << Int.random(in: 0..<8, using: &generator))
             try write(damaged, to: path)
-            var verify = Verify()
-            verify.jobs = 1
+            let verify = Verify()
             do {
-                let outcome = try verify.run(in: fixture.store.path, .kernel, warn: { _ in })
+                let outcome = try verify.run(in: fixture.store.path, .testing(warn: { _ in }))
                 if outcome.isWhole {
                     #expect(try fixture.store.list() == expected)
                     continue
                 }
                 #expect(!outcome.damage.isEmpty)
                 // A row may name a checkpoint that never was; those that are, are whole.
-                for verdict in outcome.verdicts where Self.numbers.contains(verdict.number) {
+                for verdict in outcome.verdicts where Self.numbers.contains(verdict.name.number) {
                     #expect(verdict.isWhole, "\(outcome.damage)")
                 }
                 foundCount += 1
@@ -228,7 +223,7 @@ struct VerifyTests {
         let fixture = try Self.fixture()
         try removeFile(fixture.store.path.appending("index.sqlite"))
         let outcome = try Self.verify(fixture.store)
-        #expect(outcome.verdicts.map(\.number) == Self.numbers)
+        #expect(outcome.verdicts.map(\.name.number) == Self.numbers)
         #expect(outcome.verdicts.allSatisfy(\.isWhole) && !outcome.isWhole)
         #expect(outcome.damage.count == 1 && outcome.damage[0].hint != nil)
     }
@@ -241,10 +236,11 @@ struct VerifyTests {
         image.pages[7] = MadeUpImage.text(7)
         try fixture.store.save(image)
         try write(index, to: fixture.store.path.appending("index.sqlite"))
-        var warnings: [SnapError] = []
+        let warnings = Warnings()
         let outcome = try Verify().run(
-            in: fixture.store.path, .kernel, warn: { warnings.append($0) })
-        #expect(outcome.isWhole && outcome.verdicts.map(\.number) == [1, 3, 4])
-        #expect(warnings.count == 1 && warnings[0].path?.lastComponent == "0000000004.savevm")
+            in: fixture.store.path, .testing(warn: warnings.take))
+        #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == [1, 3, 4])
+        #expect(
+            warnings.all.count == 1 && warnings.all[0].path?.lastComponent == "0000000004.savevm")
     }
 }

@@ -1,28 +1,9 @@
 import Foundation
 import Testing
 
-/// The house rules that a compiler does not check.
+/// The rules that a compiler does not check.
 @Suite("Style")
 struct StyleTests {
-    private static let root = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
-    /// The parts from the bottom up, and what each may import of the others.
-    private static let parts: [String: Set<String>] = [
-        "SnapSystem": ["CLinux"],
-        "GuestMemory": ["SnapSystem"],
-        "Codecs": ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CDeflate"],
-        "SavevmFormat": ["Codecs", "GuestMemory", "SnapSystem", "CXXHash"],
-        "CheckpointIndex": ["GuestMemory", "SnapSystem"],
-        "MigrationStream": ["Codecs", "GuestMemory", "SnapSystem"],
-        "QEMUMonitor": ["GuestMemory", "SnapSystem"],
-        "SnapEngine": [
-            "CheckpointIndex", "SavevmFormat", "MigrationStream", "QEMUMonitor", "Codecs",
-            "GuestMemory", "SnapSystem",
-        ],
-        "snap": ["SnapEngine", "MigrationStream", "GuestMemory", "SnapSystem"],
-    ]
-
     /// The files that may hold unsafe code: system calls, memory, codecs, hashes, integers.
     private static let unsafeFiles: Set<String> = [
         "SnapSystem/Calls/SystemCalls.swift", "SnapSystem/Calls/SystemCalls+Sockets.swift",
@@ -31,56 +12,82 @@ struct StyleTests {
         "Codecs/Deflater.swift", "Codecs/Delta.swift", "Codecs/Inflater.swift",
         "Codecs/ISALDeflater.swift", "Codecs/ZlibDeflater.swift",
         "MigrationStream/Read/StreamInput.swift", "SavevmFormat/Bytes/ByteReader.swift",
-        "SavevmFormat/Bytes/Hash128.swift", "SnapSystem/DescriptorLimit.swift",
-        "SnapSystem/EnvironmentVariable.swift", "snap/EntryPoint.swift",
+        "SavevmFormat/Bytes/DigestKey.swift", "SavevmFormat/Bytes/Hash128.swift",
+        "SnapSystem/DescriptorLimit.swift", "SnapSystem/EnvironmentVariable.swift",
+        "snap/EntryPoint.swift",
     ]
 
-    private static func sources() throws -> [(name: String, lines: [String])] {
-        let sources = root.appendingPathComponent("Sources")
-        let names = try FileManager.default.subpathsOfDirectory(atPath: sources.path)
-            .filter { $0.hasSuffix(".swift") }.sorted()
-        return try names.map { name in
-            let text = try String(contentsOf: sources.appendingPathComponent(name), encoding: .utf8)
-            return (name, text.components(separatedBy: "\n"))
-        }
-    }
+    /// A file without a type: the function that the linker knows as main.
+    private static let filesWithoutType: Set<String> = ["snap/EntryPoint.swift"]
 
-    @Test("arrows between the parts point down")
+    @Test("targets import only targets above them in Package.swift, and those they name there")
     func imports() throws {
+        let parts = try PackageParts().inPackage
+        var above: Set<String> = []
+        for part in parts {
+            #expect(part.imports.isSubset(of: above), "\(part.name) in Package.swift")
+            above.insert(part.name)
+        }
         var importCount = 0
-        var declaredCount = 0
-        for (name, lines) in try Self.sources() {
-            let part = String(name.prefix { $0 != "/" })
-            let allowed = try #require(Self.parts[part], "\(name) is in no part")
-            for line in lines {
-                // `import X`, `public import X`, `package import X`.
-                let words = line.split(separator: " ").prefix(3)
-                guard let place = words.firstIndex(of: "import"), place < 2,
-                    words.count == place + 2
-                else { continue }
-                let module = String(words[place + 1])
-                let isPart = Self.parts.keys.contains(module) || module.hasPrefix("C")
-                guard isPart else { continue }
-                #expect(allowed.contains(module), "\(name): \(line)")
+        var levels: Set<String> = []
+        for file in try SourceFile.all() {
+            let part = try #require(parts.first { $0.name == file.target }, "\(file.name)")
+            for (level, module) in file.imports where above.contains(module) {
+                #expect(part.imports.contains(module), "\(file.name) imports \(module)")
                 importCount += 1
-                if place == 1 { declaredCount += 1 }
+                levels.insert(level)
             }
         }
-        #expect(importCount > 50 && declaredCount > 20)
+        #expect(importCount > 400 && levels.isSuperset(of: ["", "package"]))
     }
 
-    @Test("unsafe code is where it is allowed, and nowhere else")
-    func unsafeCode() throws {
-        var found: Set<String> = []
-        for (name, lines) in try Self.sources() {
-            let code = lines.map { $0.components(separatedBy: "//")[0] }
-            if code.contains(where: {
-                $0.range(of: "\\bunsafe\\b", options: .regularExpression) != nil
-            }) {
-                found.insert(name)
+    @Test("CONTRIBUTING's table of parts is Package.swift's, upside down")
+    func table() throws {
+        let parts = try PackageParts()
+        let own =
+            parts.inPackage.filter { !$0.name.hasPrefix("C") || $0.name.count > 12 }
+            + parts.inPackage.filter { $0.name == "Codecs" }
+        #expect(Set(parts.inTable.map(\.name)) == Set(own.map(\.name)))
+        for row in parts.inTable {
+            let part = try #require(own.first { $0.name == row.name })
+            let imports = part.imports.filter { name in own.contains { $0.name == name } }
+            #expect(row.imports == imports, "\(row.name)")
+        }
+        // Whatever a row imports stands below it.
+        for (index, row) in parts.inTable.enumerated() {
+            let below = Set(parts.inTable[(index + 1)...].map(\.name))
+            #expect(row.imports.isSubset(of: below), "\(row.name)")
+        }
+    }
+
+    @Test("each part says at the head of one of its files what it is and where to start")
+    func heads() throws {
+        for (target, files) in Dictionary(grouping: try SourceFile.all(), by: \.target) {
+            #expect(
+                files.count { $0.lines.first == "// \(target)" } == 1,
+                "\(target) has no one file that begins with // \(target)")
+        }
+    }
+
+    @Test("one type in a file, which has its name; Type+Topic.swift extends Type")
+    func names() throws {
+        for file in try SourceFile.all() where !Self.filesWithoutType.contains(file.name) {
+            let parts = file.baseName.components(separatedBy: "+")
+            if parts.count == 2 {
+                #expect(file.types.isEmpty, "\(file.name) declares \(file.types)")
+                #expect(file.extended.contains(parts[0]), "\(file.name) does not extend its type")
+            } else {
+                #expect(file.types == [file.baseName], "\(file.name) declares \(file.types)")
             }
         }
-        #expect(found == Self.unsafeFiles)
+    }
+
+    @Test("unsafe code is in the files that are listed here")
+    func unsafeCode() throws {
+        let found = try SourceFile.all().filter { file in
+            file.code.contains { $0.contains(/\bunsafe\b/) }
+        }
+        #expect(Set(found.map(\.name)) == Self.unsafeFiles)
     }
 
     @Test("no trap waits for input, no check of the compiler is switched off")
@@ -89,22 +96,45 @@ struct StyleTests {
             "try!", "as!", "fatalError", "nonisolated(unsafe)", "@unchecked", "unsafeBitCast",
             "@preconcurrency", "swiftlint", "TODO", "FIXME", "XXX:",
         ]
-        for (name, lines) in try Self.sources() {
-            for (index, line) in lines.enumerated() {
+        for file in try SourceFile.all() {
+            for (index, line) in file.lines.enumerated() {
                 for token in tokens where line.contains(token) {
-                    Issue.record("\(name):\(index + 1): \(token)")
+                    Issue.record("\(file.name):\(index + 1): \(token)")
                 }
             }
         }
     }
 
-    @Test("lines are at most 100 characters, files one idea long")
+    @Test("lines have at most 100 characters, files 400 lines, functions 60")
     func lengths() throws {
-        for (name, lines) in try Self.sources() {
-            #expect(lines.count <= 400, "\(name) has \(lines.count) lines")
-            for (index, line) in lines.enumerated() where line.count > 100 {
-                Issue.record("\(name):\(index + 1) has \(line.count) characters")
+        var functionCount = 0
+        for file in try SourceFile.all() {
+            #expect(file.lines.count <= 400, "\(file.name) has \(file.lines.count) lines")
+            for (index, line) in file.lines.enumerated() where line.count > 100 {
+                Issue.record("\(file.name):\(index + 1) has \(line.count) characters")
+            }
+            for function in file.functions {
+                functionCount += 1
+                #expect(
+                    function.lineCount <= 60,
+                    "\(file.name):\(function.line): \(function.name) has \(function.lineCount) lines"
+                )
             }
         }
+        #expect(functionCount > 900)
+    }
+
+    @Test("no parameter list has more than two parameters without a label")
+    func labels() throws {
+        var unlabelledCount = 0
+        for file in try SourceFile.all() {
+            for function in file.functions {
+                unlabelledCount += function.unlabelledCount
+                #expect(
+                    function.unlabelledCount <= 2,
+                    "\(file.name):\(function.line): \(function.name)")
+            }
+        }
+        #expect(unlabelledCount > 400)
     }
 }

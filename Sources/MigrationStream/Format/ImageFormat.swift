@@ -29,18 +29,18 @@ package enum ImageFormat: Sendable, Equatable {
         let head = try file.read(byteCount: ForeignFormat.headByteCount, at: 0)
         if head.starts(with: StreamFormat.magic) { return .stream }
         if let foreign = ForeignFormat.all.first(where: { head.starts(with: $0.head) }) {
-            throw unsupported("is \(foreign.name)", file.path, at: 0, foreign.hint)
+            throw unsupported("is \(foreign.name)", path: file.path, at: 0, hint: foreign.hint)
         }
         if head.first == 0, let offset = try streamBehindZeros(in: file) {
             throw unsupported(
-                "has a QEMU stream behind \(offset) zeros", file.path, at: offset,
-                "tail -c +\(offset + 1) FILE | snap save -")
+                "has a QEMU stream behind \(offset) zeros", path: file.path, at: offset,
+                hint: "tail -c +\(offset + 1) FILE | snap save -")
         }
         return .raw
     }
 
     private static func unsupported(
-        _ message: String, _ path: FilePath, at offset: Int, _ hint: String?
+        _ message: String, path: FilePath, at offset: Int, hint: String?
     ) -> SnapError {
         SnapError(
             .unsupported, message + ", expected a raw memory image or a QEMU stream", path: path,

@@ -18,9 +18,7 @@ struct KeptBytes: ~Copyable {
     }
 
     private mutating func flush() throws(SnapError) {
-        try waiting.withBytes { (bytes) throws(SnapError) in
-            try file.write(bytes, at: writtenByteCount)
-        }
+        try file.write(waiting, at: writtenByteCount)
         writtenByteCount += waiting.count
         waiting.removeAll(keepingCapacity: true)
     }

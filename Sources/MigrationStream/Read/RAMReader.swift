@@ -115,7 +115,7 @@ struct RAMReader: ~Copyable {
                 guard let offset = Int(exactly: word & ~mask) else {
                     throw input.damage("page has the offset \(word & ~mask)", at: place)
                 }
-                try readRecord(&input, flags, offset, at: place)
+                try readRecord(&input, flags: flags, offset: offset, at: place)
             }
         }
     }
@@ -192,7 +192,7 @@ struct RAMReader: ~Copyable {
     // MARK: Page records
 
     private mutating func readRecord(
-        _ input: inout StreamInput, _ flags: PageFlags, _ offset: Int, at place: Int
+        _ input: inout StreamInput, flags: PageFlags, offset: Int, at place: Int
     ) throws(SnapError) {
         let kind = flags.subtracting(.sameBlock)
         guard [.zero, .page, .xbzrle, .compressed].contains(kind) else {
@@ -210,11 +210,12 @@ struct RAMReader: ~Copyable {
                     + "\(blocks[block].byteCount) bytes", at: place)
         }
         note(block, at: offset, byteCount: pageByteCount)
+        let page = PagePlace(block: block, offset: offset)
         switch kind {
-        case .zero: try readZero(&input, block, offset)
-        case .page: try readPage(&input, block, offset)
-        case .xbzrle: try readXBZRLE(&input, block, offset)
-        default: try readCompressed(&input, block, offset)
+        case .zero: try readZero(&input, to: page)
+        case .page: try readPage(&input, to: page)
+        case .xbzrle: try readXBZRLE(&input, to: page)
+        default: try readCompressed(&input, to: page)
         }
     }
 
@@ -236,64 +237,64 @@ struct RAMReader: ~Copyable {
     }
 
     private mutating func readZero(
-        _ input: inout StreamInput, _ block: Int, _ offset: Int
+        _ input: inout StreamInput, to place: PagePlace
     ) throws(SnapError) {
         let fill = try input.integer("fill byte", as: UInt8.self)
         zeroRecordCount += 1
         if fill == 0 {
-            try stage?.clear(byteCount: pageByteCount, block: block, at: offset)
+            try stage?.clear(byteCount: pageByteCount, block: place.block, at: place.offset)
         } else {
             let bytes = [UInt8](repeating: fill, count: pageByteCount)
             try bytes.withBytes { (bytes) throws(SnapError) in
-                try stage?.write(bytes, block: block, at: offset)
+                try stage?.write(bytes, block: place.block, at: place.offset)
             }
         }
     }
 
     private mutating func readPage(
-        _ input: inout StreamInput, _ block: Int, _ offset: Int
+        _ input: inout StreamInput, to place: PagePlace
     ) throws(SnapError) {
         dataRecordCount += 1
         try input.withBytes(pageByteCount, "page") { (bytes) throws(SnapError) in
-            try stage?.write(bytes, block: block, at: offset)
+            try stage?.write(bytes, block: place.block, at: place.offset)
         }
     }
 
     private mutating func readXBZRLE(
-        _ input: inout StreamInput, _ block: Int, _ offset: Int
+        _ input: inout StreamInput, to place: PagePlace
     ) throws(SnapError) {
         dataRecordCount += 1
-        let place = input.offset
+        let start = input.offset
         let mark = try input.integer("XBZRLE mark", as: UInt8.self)
         let length = Int(try input.integer("XBZRLE length", as: UInt16.self))
         guard mark == StreamFormat.xbzrleMark, length <= pageByteCount else {
             throw input.damage(
                 "XBZRLE record has mark \(mark) and \(length) bytes, expected 1 and at most "
-                    + "\(pageByteCount)", at: place)
+                    + "\(pageByteCount)", at: start)
         }
         let all = 0..<pageByteCount
         try page.withMutableBytes(all) { (page) throws(SnapError) in
-            try stage?.read(into: &page, block: block, at: offset)
+            try stage?.read(into: &page, block: place.block, at: place.offset)
         }
         var isWhole = false
         try input.withBytes(length, "XBZRLE runs") { runs in
             isWhole = page.withMutableBytes(all) { Delta.apply(runs, to: &$0) }
         }
-        guard isWhole else { throw input.damage("XBZRLE runs are no runs of a page", at: place) }
-        try writePage(block, offset)
+        guard isWhole else { throw input.damage("XBZRLE runs are no runs of a page", at: start) }
+        try writePage(to: place)
     }
 
     private mutating func readCompressed(
-        _ input: inout StreamInput, _ block: Int, _ offset: Int
+        _ input: inout StreamInput, to place: PagePlace
     ) throws(SnapError) {
         dataRecordCount += 1
-        let place = input.offset
+        let start = input.offset
         let length = try input.integer("length of a compressed page", as: UInt32.self)
         // zlib.h, compressBound.
         let bound = pageByteCount + pageByteCount >> 12 + pageByteCount >> 14 + 13
         guard length <= bound else {
             throw input.damage(
-                "compressed page has \(length) bytes, expected at most \(bound)", at: place)
+                "compressed page has \(length) bytes, expected at most \(bound)", at: start)
         }
         var isWhole = false
         try input.withBytes(Int(length), "compressed page") { bytes in
@@ -303,14 +304,14 @@ struct RAMReader: ~Copyable {
         }
         guard isWhole else {
             throw input.damage(
-                "compressed page is no zlib stream of \(pageByteCount) bytes", at: place)
+                "compressed page is no zlib stream of \(pageByteCount) bytes", at: start)
         }
-        try writePage(block, offset)
+        try writePage(to: place)
     }
 
-    private mutating func writePage(_ block: Int, _ offset: Int) throws(SnapError) {
+    private mutating func writePage(to place: PagePlace) throws(SnapError) {
         try page.withBytes(0..<pageByteCount) { (page) throws(SnapError) in
-            try stage?.write(page, block: block, at: offset)
+            try stage?.write(page, block: place.block, at: place.offset)
         }
     }
 }

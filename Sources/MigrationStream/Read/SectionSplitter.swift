@@ -22,8 +22,8 @@ struct SectionSplitter: ~Copyable {
     ///   - elements: The elements before them.
     ///   - deviceCount: How many of the described devices are among these.
     init(
-        _ input: consuming StreamInput, _ kept: SharedFile, _ configuration: StreamConfiguration,
-        from start: Int, _ elements: StreamElements, deviceCount: Int
+        _ input: consuming StreamInput, kept: SharedFile, configuration: StreamConfiguration,
+        from start: Int, after elements: StreamElements, deviceCount: Int
     ) {
         self.input = input
         self.kept = kept
@@ -144,7 +144,8 @@ struct SectionSplitter: ~Copyable {
         _ placed: PlacedDescription?, _ byteCount: Int, allowsStrayBytes: Bool = false
     ) throws(SnapError) -> [StreamPiece] {
         let stepper = StreamStepper(
-            input.copy(), byteCount: byteCount, configuration, placed, begun: elements.begun,
+            input.copy(), byteCount: byteCount, configuration: configuration, by: placed,
+            begun: elements.begun,
             allowsStrayBytes: allowsStrayBytes)
         var search = SplitSearch(stepper, start..<byteCount)
         return try search.pieces(
@@ -175,12 +176,12 @@ struct SectionSplitter: ~Copyable {
         case .command: elements.addFraming(range)
         case .end: elements.addEnd(range)
         case .allDevices: elements.addAllDevices(range)
-        case .ram(let type): try addRAM(piece, type, range, &ram)
+        case .ram(let type): try addRAM(piece, type: type, at: range, &ram)
         case .device(let type):
             let head = try head(of: type)
             let footer = configuration.hasFooters ? StreamFormat.footerByteCount : 0
             try elements.addDevice(
-                head, range, stateByteCount: range.count - head.byteCount - footer, input,
+                head, range, stateByteCount: range.count - head.byteCount - footer, of: input,
                 at: place)
         }
     }
@@ -192,7 +193,7 @@ struct SectionSplitter: ~Copyable {
     }
 
     private mutating func addRAM(
-        _ piece: StreamPiece, _ type: ElementType, _ range: Range<Int>, _ ram: inout RAMReader
+        _ piece: StreamPiece, type: ElementType, at range: Range<Int>, _ ram: inout RAMReader
     ) throws(SnapError) {
         let place = piece.range.lowerBound
         let head = try head(of: type)
@@ -201,8 +202,9 @@ struct SectionSplitter: ~Copyable {
         try ram.readSection(&input)
         try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
         try ram.checkBlocks(input, at: place)
-        guard ram.isStaging else { return try elements.addRAM(head, range, input, at: place) }
-        try elements.addRAM(head, range.lowerBound..<range.lowerBound, input, at: place)
+        guard ram.isStaging else { return try elements.addRAM(head, range, of: input, at: place) }
+        try elements.addRAM(
+            head, range.lowerBound..<range.lowerBound, of: input, at: place)
         removed.append(piece.range)
         removedByteCount += range.count
     }

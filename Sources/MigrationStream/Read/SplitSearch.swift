@@ -172,7 +172,7 @@ struct SplitSearch: ~Copyable {
             for end in ends[first...] {
                 next.offset = end
                 let rest = try outcome(next, depth: depth + 1)
-                result = merge(result, prefixed(rest, head, state.offset..<end))
+                result = merge(result, prefixed(rest, by: head, at: state.offset..<end))
             }
             return result
         }
@@ -245,7 +245,7 @@ struct SplitSearch: ~Copyable {
     }
 
     private mutating func prefixed(
-        _ rest: Outcome, _ head: SectionHead, _ range: Range<Int>
+        _ rest: Outcome, by head: SectionHead, at range: Range<Int>
     ) -> Outcome {
         guard case .one(let node) = rest else { return rest }
         let piece = StreamPiece(

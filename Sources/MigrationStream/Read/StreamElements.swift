@@ -47,7 +47,7 @@ struct StreamElements: Sendable {
     ///   - input: The stream, for messages.
     ///   - place: Where in the stream it begins.
     mutating func addRAM(
-        _ head: SectionHead, _ range: Range<Int>, _ input: borrowing StreamInput, at place: Int
+        _ head: SectionHead, _ range: Range<Int>, of input: borrowing StreamInput, at place: Int
     ) throws(SnapError) {
         guard !hasRAMEnd else { throw input.damage("RAM continues after its end", at: place) }
         let isStart = head.type == .start
@@ -77,7 +77,7 @@ struct StreamElements: Sendable {
     ///   - place: Where in the stream it begins.
     mutating func addDevice(
         _ head: SectionHead, _ range: Range<Int>, stateByteCount: Int,
-        _ input: borrowing StreamInput, at place: Int
+        of input: borrowing StreamInput, at place: Int
     ) throws(SnapError) {
         if head.type == .full || head.type == .start { try begin(head, input, at: place) }
         let state = head.byteCount..<head.byteCount + stateByteCount

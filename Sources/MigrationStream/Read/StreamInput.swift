@@ -1,10 +1,11 @@
 import SnapSystem
 import SystemPackage
+import WorkPipeline
 
 /// Reads a stream from its beginning to its end, once: a file, or a pipe.
 ///
 /// Whatever the bytes are, it reads nothing outside them and throws an error that names the place.
-/// It is the one decoder of the stream's integers, which are big-endian.
+/// Integers are big-endian.
 struct StreamInput: ~Copyable {
     /// What is read; nil if all of it is in the buffer.
     private let source: SharedFile?
@@ -215,7 +216,7 @@ struct StreamInput: ~Copyable {
     ///   - what: What they are, for the message.
     ///   - body: Takes them.
     mutating func withBytes(
-        _ count: Int, _ what: String, _ body: (RawSpan) throws(SnapError) -> Void
+        _ count: Int, _ what: String, body: (RawSpan) throws(SnapError) -> Void
     ) throws(SnapError) {
         try require(count, what)
         try buffer.withBytes(unread.lowerBound..<unread.lowerBound + count) {

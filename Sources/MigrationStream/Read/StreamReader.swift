@@ -1,5 +1,12 @@
+// MigrationStream
+//
+// QEMU's migration stream, in (Read) and out (Write), and how files of other kinds are recognised
+// (Format). It knows files and pipes, and neither stores nor sockets. Start here, with
+// `StreamContent` for what comes out of it; shared terms are in QEMU's docs/devel/migration.
+
 package import GuestMemory
 package import SnapSystem
+package import WorkPipeline
 
 /// Reads a QEMU migration stream in one pass.
 ///
@@ -37,7 +44,7 @@ package struct StreamReader: ~Copyable {
     /// - Throws: `.unsupported` for what is no such stream, `.inputDamaged`, `.inputOutput`.
     package init(
         _ source: SharedFile, scratch: Directory, stagesRAM: Bool, timeout: Duration? = nil,
-        _ progress: WorkProgress = WorkProgress()
+        progress: WorkProgress = WorkProgress()
     ) throws(SnapError) {
         var input = try StreamInput(source, keeping: try KeptBytes(in: scratch))
         input.progress = progress
@@ -90,8 +97,8 @@ package struct StreamReader: ~Copyable {
             throw SnapError(.internalFailure, "nothing was kept of a stream")
         }
         let splitter = SectionSplitter(
-            StreamInput(kept: kept, of: path, leftOut), kept, configuration, from: firstKept,
-            elements, deviceCount: deviceCount)
+            StreamInput(kept: kept, of: path, leftOut), kept: kept, configuration: configuration,
+            from: firstKept, after: elements, deviceCount: deviceCount)
         let split = try splitter.split(&ram, scratch: scratch)
         if ram.lacksPages && !keepsRAM {
             throw SnapError(
@@ -148,7 +155,7 @@ package struct StreamReader: ~Copyable {
         try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
         input.isKeeping = true
         try ram.checkBlocks(input, at: place)
-        try elements.addRAM(head, first..<input.keptByteCount, input, at: place)
+        try elements.addRAM(head, first..<input.keptByteCount, of: input, at: place)
     }
 
     /// Reads a section of a device, if its end is known: from the description of a file, or from
@@ -181,7 +188,8 @@ package struct StreamReader: ~Copyable {
         let stateByteCount = input.offset - place - head.byteCount
         try input.readFooter(of: head.sectionID, isThere: hasFooters)
         try elements.addDevice(
-            head, first..<input.keptByteCount, stateByteCount: stateByteCount, input, at: place)
+            head, first..<input.keptByteCount, stateByteCount: stateByteCount, of: input,
+            at: place)
         return true
     }
 }

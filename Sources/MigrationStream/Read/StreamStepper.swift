@@ -39,8 +39,8 @@ struct StreamStepper: ~Copyable {
     ///   - allowsStrayBytes: Whether anything may follow the end of a stream without a
     ///     description.
     init(
-        _ input: consuming StreamInput, byteCount: Int, _ configuration: StreamConfiguration,
-        _ placed: PlacedDescription?, begun: [UInt32: SectionHead], allowsStrayBytes: Bool
+        _ input: consuming StreamInput, byteCount: Int, configuration: StreamConfiguration,
+        by placed: PlacedDescription?, begun: [UInt32: SectionHead], allowsStrayBytes: Bool
     ) {
         self.allowsStrayBytes = allowsStrayBytes
         self.input = input

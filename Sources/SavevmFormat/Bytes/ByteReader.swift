@@ -5,7 +5,7 @@ import SystemPackage
 /// Takes the fields of a structure, little-endian, from bytes of a file.
 ///
 /// Whatever the bytes are, it reads nothing outside them and throws an error that names the
-/// file and the place. It is the one decoder of the format's integers.
+/// file and the place.
 struct ByteReader {
     private let bytes: [UInt8]
     private let path: FilePath
@@ -34,6 +34,13 @@ struct ByteReader {
     func unsupported(_ message: String, bytesBack: Int) -> SnapError {
         SnapError(
             .unsupported, message, path: path, offset: startOffset + position - bytesBack)
+    }
+
+    /// Passes over bytes.
+    ///
+    /// - Throws: `.damaged` if they are not there.
+    mutating func skip(_ count: Int, _ what: String) throws(SnapError) {
+        _ = try advance(count, what)
     }
 
     private mutating func advance(_ count: Int, _ what: String) throws(SnapError) -> Int {

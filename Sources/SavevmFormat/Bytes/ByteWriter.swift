@@ -56,10 +56,12 @@ struct ByteWriter {
     }
 
     /// Computes the checksum of all bytes and puts it over 16 zeros among them.
-    mutating func seal(at offset: Int) {
+    @discardableResult
+    mutating func seal(at offset: Int) -> Hash128 {
         let checksum = bytes.withBytes { Hash128(checksumOf: $0) }
         var field = ByteWriter()
         field.append(checksum)
         bytes.replaceSubrange(offset..<offset + Hash128.byteCount, with: field.bytes)
+        return checksum
     }
 }

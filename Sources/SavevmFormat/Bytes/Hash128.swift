@@ -1,4 +1,5 @@
 import CXXHash
+import SnapSystem
 
 /// 128 bits of XXH3, of which a file has two sorts.
 ///
@@ -30,77 +31,30 @@ public struct Hash128: Sendable, Hashable {
     ///
     /// - Parameter bytes: Any number of bytes.
     package init(checksumOf bytes: RawSpan) {
-        _ = isLibraryReady
+        _ = Self.isLibraryReady
         self = unsafe bytes.withUnsafeBytes { bytes in
             Hash128(unsafe snap_xxh3_128(bytes.baseAddress, bytes.count))
         }
     }
 
-    fileprivate init(_ hash: snap_xxh128) {
+    init(_ hash: snap_xxh128) {
         self.init(low: hash.low, high: hash.high)
     }
 
+    /// The library chooses its vectors at its first long input and guards that against no other
+    /// thread, so it is done once, before anything else.
+    static let isLibraryReady: Bool = {
+        let bytes = [UInt8](repeating: 0, count: 1024)
+        return unsafe bytes.withUnsafeBytes { bytes in
+            let plain = unsafe snap_xxh3_128(bytes.baseAddress, bytes.count)
+            let keyed = unsafe snap_xxh3_128_with_secret(
+                bytes.baseAddress, bytes.count, bytes.baseAddress, DigestKey.byteCount)
+            return plain.low != keyed.low
+        }
+    }()
+
     /// The hash as 32 hex digits, the highest first, for messages.
     package var hex: String {
-        [high, low].map { half in
-            let digits = String(half, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
+        [high, low].map { String($0, radix: 16).padded(to: 16) }.joined()
     }
 }
-
-/// The secret with which digests of pages are computed: 192 random bytes.
-///
-/// It is XXH3's secret itself, so nothing has to be derived from it and any implementation of
-/// XXH3 can check a file. Digests compare only between files of equal key.
-public struct DigestKey: Sendable, Hashable {
-    /// The secret.
-    public let bytes: [UInt8]
-
-    /// The secret's length: XXH3's own default.
-    public static let byteCount = 192
-
-    /// Makes a key of stored bytes.
-    ///
-    /// - Parameter bytes: The secret.
-    /// - Returns: nil unless they are 192.
-    public init?(_ bytes: [UInt8]) {
-        guard bytes.count == Self.byteCount else { return nil }
-        self.bytes = bytes
-    }
-
-    /// A new key from the system's source of randomness (getrandom(2)).
-    public static func random() -> DigestKey {
-        DigestKey(random: (0..<byteCount).map { _ in .random(in: 0...UInt8.max) })
-    }
-
-    private init(random bytes: [UInt8]) {
-        self.bytes = bytes
-    }
-
-    /// The digest of a page: XXH3_128bits_withSecret of xxHash.
-    ///
-    /// - Parameter page: The page's bytes.
-    public func digest(of page: RawSpan) -> Hash128 {
-        _ = isLibraryReady
-        return unsafe bytes.withUnsafeBytes { key in
-            unsafe page.withUnsafeBytes { page in
-                Hash128(
-                    unsafe snap_xxh3_128_with_secret(
-                        page.baseAddress, page.count, key.baseAddress, key.count))
-            }
-        }
-    }
-}
-
-/// The library chooses its vectors at its first long input and guards that against no other thread,
-/// so it is done once, before anything else.
-private let isLibraryReady: Bool = {
-    let bytes = [UInt8](repeating: 0, count: 1024)
-    return unsafe bytes.withUnsafeBytes { bytes in
-        let plain = unsafe snap_xxh3_128(bytes.baseAddress, bytes.count)
-        let keyed = unsafe snap_xxh3_128_with_secret(
-            bytes.baseAddress, bytes.count, bytes.baseAddress, DigestKey.byteCount)
-        return plain.low != keyed.low
-    }
-}()

@@ -1,23 +1,6 @@
-import Codecs
+package import Codecs
 import GuestMemory
 package import SnapSystem
-
-/// A group as it will stand in a file.
-package struct EncodedGroup: Sendable {
-    /// The level of its pages.
-    package let level: Int
-    /// Its head.
-    package let head: [UInt8]
-    /// Its clusters, one after the other.
-    package let clusters: [UInt8]
-
-    /// What the group index will say of it, once it is known where it stands.
-    func entry(at offset: Int) -> GroupEntry {
-        GroupEntry(
-            offset: offset, headByteCount: head.count, clusterByteCount: clusters.count,
-            level: level, headChecksum: head.withBytes { Hash128(checksumOf: $0) })
-    }
-}
 
 /// Turns pages into a group: cuts clusters and compresses them.
 ///
@@ -27,21 +10,21 @@ package struct GroupEncoder: ~Copyable {
 
     /// Sets an encoder up.
     ///
-    /// - Parameter level: The compression level, 0 to 9.
+    /// - Parameter compression: How hard to compress.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
-    package init(level: Int) throws(SnapError) {
-        deflater = try Deflater(level: level)
+    package init(_ compression: CompressionLevel) throws(SnapError) {
+        deflater = try Deflater(compression)
     }
 
     /// Encodes pages as a group.
     ///
     /// - Parameters:
-    ///   - level: The pages' level.
     ///   - records: What is known of each, in slot order; 1 to 512.
     ///   - bytes: Their encodings, one after the other, as long as the records say.
+    ///   - level: The pages' level.
     /// - Throws: `.internalFailure` if the codec fails.
     package func encode(
-        level: Int, _ records: [Record], _ bytes: RawSpan
+        _ records: [Record], _ bytes: RawSpan, level: Int
     ) throws(SnapError) -> EncodedGroup {
         precondition((1...Limits.slotCountMax).contains(records.count))
         var clusters: [Cluster] = []

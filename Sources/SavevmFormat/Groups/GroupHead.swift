@@ -1,4 +1,4 @@
-package import Codecs
+import Codecs
 import GuestMemory
 package import SnapSystem
 package import SystemPackage
@@ -27,65 +27,6 @@ package import SystemPackage
 //          8     4  stored bytes, at most the encoded
 //         12     4  reserved
 //         16    16  checksum of the stored bytes
-
-/// A run of a group's slots, compressed together: the unit of random access.
-package struct Cluster: Sendable, Equatable {
-    /// Its first slot.
-    package let firstSlot: Int
-    /// How many slots it has.
-    package let slotCount: Int
-    /// How its bytes are stored.
-    package let codec: Codec
-    /// The sum of its slots' encoded lengths, in bytes.
-    package let encodedByteCount: Int
-    /// Its length in the file, in bytes.
-    package let storedByteCount: Int
-    /// Where it begins behind the group's head, in bytes.
-    package let storedOffset: Int
-    /// The checksum of its stored bytes.
-    package let checksum: Hash128
-
-    static let byteCount = 32
-}
-
-/// What is known of a stored page.
-package struct Record: Sendable, Equatable {
-    /// How a page's bytes are encoded.
-    package enum Form: Sendable, Equatable {
-        /// As they are.
-        case literal
-        /// As runs against a literal page of a lower location.
-        case delta(base: Location)
-        /// Not at all: nothing live reaches the slot.
-        case dead
-    }
-
-    /// The digest of the page.
-    package let digest: Hash128
-    /// How its bytes are encoded.
-    package let form: Form
-    /// The length of the encoding in bytes.
-    package let encodedByteCount: Int
-
-    /// The record of a page that is encoded as it is.
-    ///
-    /// - Parameter digest: The page's digest.
-    package static func literal(_ digest: Hash128) -> Record {
-        Record(digest: digest, form: .literal, encodedByteCount: Page.byteCount)
-    }
-
-    /// The record of a page that is encoded as a delta.
-    ///
-    /// - Parameters:
-    ///   - digest: The page's digest.
-    ///   - base: The literal page it differs from.
-    ///   - encodedByteCount: The length of the runs in bytes.
-    package static func delta(
-        _ digest: Hash128, base: Location, encodedByteCount: Int
-    ) -> Record {
-        Record(digest: digest, form: .delta(base: base), encodedByteCount: encodedByteCount)
-    }
-}
 
 /// The front of a group: where its clusters are and what its slots hold.
 package struct GroupHead: Sendable, Equatable {

@@ -1,216 +1,133 @@
-// snap delete: checkpoints are given up, and with them the files that no other needs.
+// snap delete: checkpoints are deleted, and with them the files that no other needs.
 //
 //     savevm → .retired by rename ─ fsync ─ index row │ readers gone ─ unlink what no remaining
 //     checkpoint refers to
 
 import CheckpointIndex
+import CheckpointStore
 package import GuestMemory
 import SavevmFormat
 package import SnapSystem
 package import SystemPackage
+package import WorkPipeline
 
-/// Gives checkpoints up.
+/// Deletes checkpoints, or says what deleting them would free.
 package struct Delete: Sendable {
     /// What a deletion has done, or would do.
     package struct Outcome: Sendable {
         /// The checkpoints that are gone, in the order they were named in.
-        package fileprivate(set) var deleted: [Deleted] = []
-        /// How many bytes of the store were given back.
-        package fileprivate(set) var freedByteCount = 0
+        package internal(set) var deleted: [CheckpointName] = []
+        /// How many bytes of the store were freed.
+        package internal(set) var freedByteCount = 0
         /// How many files of deleted checkpoints stay because others refer to them.
-        package fileprivate(set) var keptFileCount = 0
+        package internal(set) var keptFileCount = 0
+
+        mutating func add(_ reclaimed: SpaceReclamation.Outcome) {
+            freedByteCount += reclaimed.freedByteCount
+            keptFileCount += reclaimed.keptFileCount
+        }
     }
 
-    /// A checkpoint that is gone.
-    package struct Deleted: Sendable, Hashable {
-        /// Whose it was.
-        package let guest: GuestName
-        /// Its number.
-        package let number: Int
-
-        /// `web1:7`.
-        package var reference: String { "\(guest):\(number)" }
-    }
-
-    /// Which checkpoints: `GUEST:N` or whole ids.
-    package var references: [CheckpointReference]
+    /// Which checkpoints: `GUEST:N` or full ids.
+    package var checkpoints: [CheckpointSpecifier]
     /// Whether a guest may lose its last checkpoint.
     package var allowsLast = false
-    /// How long to wait for a lock.
-    package var patience = Duration.zero
+    /// Whether only to find what would be deleted, and to change nothing.
+    package var isDryRun = false
 
     /// Prepares to delete; everything else has a default.
     ///
-    /// - Parameter references: Which checkpoints: `GUEST:N` or whole ids.
-    /// - Throws: `.usage` for another kind of reference.
-    package init(_ references: [CheckpointReference]) throws(SnapError) {
-        for reference in references where !reference.isExact {
+    /// - Parameter checkpoints: Which checkpoints: `GUEST:N` or full ids.
+    /// - Throws: `.usage` for another kind of specifier.
+    package init(_ checkpoints: [CheckpointSpecifier]) throws(SnapError) {
+        for specifier in checkpoints where !specifier.isExact {
             throw SnapError(
-                .usage, "\(reference) may name another checkpoint tomorrow",
+                .usage, "\(specifier) may name another checkpoint tomorrow",
                 hint: "delete takes GUEST:NUMBER and whole ids")
         }
-        self.references = references
+        self.checkpoints = checkpoints
     }
 
     /// Deletes the checkpoints.
     ///
     /// Either all of them are there, or nothing is done. On a later failure, or interrupted, it
     /// stops between two checkpoints, and the error's hint says which are gone; space that could
-    /// not be given back is at the guest's next save or deletion.
+    /// not be freed is freed at the guest's next save or deletion.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - calls: The seam.
-    ///   - warn: Takes what is worth a warning.
+    ///   - context: How to run.
     /// - Throws: By code: `.notFound`; `.usage` for a guest's last checkpoint; `.busy`;
     ///   `.damaged` for the index; `.permission`; `.inputOutput`; `.interrupted`.
     package func run(
-        in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
+        in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
+        if isDryRun { return try plan(in: try Store(reading: store, context), context) }
         // Opened to read first: a store that is not there is not made.
-        let targets = try targets(in: try Store(reading: store, patience: patience, calls))
-        let store = try Store(writing: store, patience: patience, calls, warn: warn)
+        let targets = try findTargets(in: try Store(reading: store, context))
+        let store = try Store(writing: store, context)
         var outcome = Outcome()
         do throws(SnapError) {
             for guest in targets.map(\.guest).uniqued() {
-                let numbers = targets.filter { $0.guest == guest }.map(\.number)
-                try delete(numbers, of: store.guest(guest), store.index, &outcome, warn: warn)
+                try GuestDeletion(
+                    of: targets.filter { $0.guest == guest }.map(\.number),
+                    from: store.guest(guest), in: store.index, allowsLast: allowsLast
+                ).run(context, &outcome)
             }
         } catch {
             if outcome.deleted.isEmpty { throw error }
-            let gone = outcome.deleted.map(\.reference).joined(separator: ", ")
+            let gone = outcome.deleted.map(\.description).joined(separator: ", ")
             throw error.with(hint: "gone all the same: \(gone)")
         }
         return outcome
     }
 
-    private func delete(
-        _ numbers: [Int], of guest: GuestDirectory, _ index: CheckpointIndex,
-        _ outcome: inout Outcome, warn: (SnapError) -> Void
-    ) throws(SnapError) {
-        let lock = try guest.lockForWriting(patience: patience)
-        let present = try Reconciliation.run(guest, index, warn: warn)
-        outcome.freedByteCount += present.freedByteCount
-        try check(numbers, of: guest, index, present.files)
-        for number in numbers {
-            try Interruption.check()
-            try Self.retire(number, of: guest.directory, present.files)
-            outcome.deleted.append(Deleted(guest: guest.guest, number: number))
-            outcome.freedByteCount += try SpaceReturn.noteRetired(
-                [number], of: guest, index, patience: patience, warn: warn)
-        }
-        let returned = try SpaceReturn.run(guest, index, patience: patience, warn: warn)
-        outcome.freedByteCount += returned.freedByteCount
-        outcome.keptFileCount += returned.keptFileCount
-        _ = consume lock
-    }
-
-    /// Finds out what would be deleted, and changes nothing.
-    ///
-    /// - Parameters:
-    ///   - store: The store's directory.
-    ///   - calls: The seam.
-    ///   - warn: Takes what is worth a warning.
-    /// - Throws: as `run`.
-    package func plan(
-        in store: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
+    private func plan(
+        in store: borrowing Store, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
-        let store = try Store(reading: store, patience: patience, calls)
-        var outcome = Outcome(deleted: try targets(in: store))
+        var outcome = Outcome(deleted: try findTargets(in: store))
         for guest in outcome.deleted.map(\.guest).uniqued() {
-            let directory = store.guest(guest)
             let numbers = Set(outcome.deleted.filter { $0.guest == guest }.map(\.number))
-            let planned = try SpaceReturn.plan(directory, without: numbers, warn: warn)
-            outcome.freedByteCount += planned.freedByteCount
-            outcome.keptFileCount += planned.keptFileCount
+            outcome.add(
+                try SpaceReclamation(of: store.guest(guest), context: context)
+                    .plan(without: numbers))
         }
         return outcome
     }
 
     /// The checkpoints that are named, each once, all of them there.
-    private func targets(in store: borrowing Store) throws(SnapError) -> [Deleted] {
-        var targets: [Deleted] = []
-        for reference in references {
-            targets.append(try target(reference, in: store))
-        }
+    private func findTargets(
+        in store: borrowing Store
+    ) throws(SnapError) -> [CheckpointName] {
+        var targets: [CheckpointName] = []
+        for specifier in checkpoints { targets.append(try target(specifier, in: store)) }
         targets = targets.uniqued()
         for guest in targets.map(\.guest).uniqued() {
-            let numbers = targets.filter { $0.guest == guest }.map(\.number)
             let directory = store.guest(guest)
-            try check(numbers, of: directory, store.index, try directory.files())
+            try GuestDeletion(
+                of: targets.filter { $0.guest == guest }.map(\.number), from: directory,
+                in: store.index, allowsLast: allowsLast
+            ).check(try directory.listing())
         }
         return targets
     }
 
     private func target(
-        _ reference: CheckpointReference, in store: borrowing Store
-    ) throws(SnapError) -> Deleted {
-        // A file that is too damaged for the index can be given up all the same.
-        if case .number(let guest, let number) = reference,
-            try store.guest(guest).files().savevm.contains(number)
+        _ specifier: CheckpointSpecifier, in store: borrowing Store
+    ) throws(SnapError) -> CheckpointName {
+        // A file that is too damaged for the index can be deleted all the same.
+        if case .name(let name) = specifier,
+            try store.guest(name.guest).listing().savevm.contains(name.number)
         {
-            return Deleted(guest: guest, number: number)
+            return name
         }
-        guard case .guestOrID(let id) = reference else {
-            let checkpoint = try reference.resolve(in: store.index)
-            return Deleted(guest: checkpoint.guest, number: checkpoint.number)
+        guard case .guestOrID(let id) = specifier else {
+            return try specifier.resolve(in: store.index).name
         }
         // A guest may have a name that looks like an id; here it is the id.
         guard let checkpoint = try store.index.checkpoints(idPrefix: id.lowercased()).first else {
             throw SnapError(.notFound, "no checkpoint of id \(id)", path: store.index.path)
         }
-        return Deleted(guest: checkpoint.guest, number: checkpoint.number)
-    }
-
-    private func check(
-        _ numbers: [Int], of guest: GuestDirectory, _ index: CheckpointIndex,
-        _ files: GuestDirectory.Files
-    ) throws(SnapError) {
-        let live = try index.numbers(of: guest.guest).live.union(files.savevm)
-        for number in numbers where !live.contains(number) {
-            throw SnapError(.notFound, "guest \"\(guest.guest)\" has no checkpoint \(number)")
-        }
-        let others = files.savevm.subtracting(numbers).sorted(by: >)
-        let isOneLeft = try Self.isOneWhole(among: others, of: guest.directory)
-        guard allowsLast || isOneLeft else {
-            throw SnapError(
-                .usage, "guest \"\(guest.guest)\" would have no checkpoint left",
-                hint: "--allow-last deletes the last one too")
-        }
-    }
-
-    /// Whether a checkpoint can be opened: what cannot is none to fall back on.
-    private static func isOneWhole(
-        among numbers: [Int], of directory: Directory
-    ) throws(SnapError) -> Bool {
-        for number in numbers {
-            do {
-                _ = try SavevmFile(
-                    directory.file(FileName.savevm(number).text), directory.calls)
-                return true
-            } catch let error where error.code == .damaged || error.code == .unsupported {
-                continue
-            }
-        }
-        return false
-    }
-
-    /// Makes a checkpoint's file a retired one: the rename is where the checkpoint ends.
-    private static func retire(
-        _ number: Int, of directory: Directory, _ files: GuestDirectory.Files
-    ) throws(SnapError) {
-        let retired = FileName.retired(number).text
-        if !files.savevm.contains(number) {
-            // Its file was lost; its number stays taken.
-            _ = try File(makingIfAbsent: directory.file(retired), directory.calls)
-        } else if files.retired.contains(number) {
-            throw SnapError(
-                .cannotCreate, "exists beside the checkpoint's own file",
-                path: directory.file(retired),
-                hint: "one of the two is a copy; move it out of the store")
-        } else {
-            try directory.rename(FileName.savevm(number).text, to: retired)
-        }
-        try directory.synchronize()
+        return checkpoint.name
     }
 }

@@ -1,10 +1,11 @@
 // snap diff --devices: which device sections changed between two checkpoints.
 
-import CheckpointIndex
+import CheckpointStore
 package import GuestMemory
 import SavevmFormat
 package import SnapSystem
 package import SystemPackage
+package import WorkPipeline
 
 /// Compares the device state of two checkpoints, section by section.
 package struct DeviceDiff: Sendable {
@@ -49,14 +50,12 @@ package struct DeviceDiff: Sendable {
     }
 
     /// The first checkpoint.
-    package var from: CheckpointReference
+    package var from: CheckpointSpecifier
     /// The second one.
-    package var to: CheckpointReference
-    /// How long to wait for a lock.
-    package var patience = Duration.zero
+    package var to: CheckpointSpecifier
 
     /// Names what is compared; the parameters are the properties.
-    package init(from: CheckpointReference, to: CheckpointReference) {
+    package init(from: CheckpointSpecifier, to: CheckpointSpecifier) {
         self.from = from
         self.to = to
     }
@@ -65,28 +64,21 @@ package struct DeviceDiff: Sendable {
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - calls: The seam.
+    ///   - context: How to run.
     /// - Throws: `.notFound` if a checkpoint is not there or has no device state; `.usage` for an
     ///   id that fits two; `.damaged`, `.unsupported`, `.busy`, `.permission`, `.inputOutput`.
-    package func run(in store: FilePath, _ calls: SystemCalls) throws(SnapError) -> Outcome {
-        let store = try Store(reading: store, patience: patience, calls)
-        let from = try from.resolve(in: store.index)
-        let to = try to.resolve(in: store.index)
-        let fromLock = try store.guest(from.guest).lockForReading(patience: patience)
-        let toLock = try store.guest(to.guest).lockForReading(patience: patience)
-        let before = try Self.open(from, in: store)
-        let after = try Self.open(to, in: store)
-        let sections = try Self.compare(before, after)
-        _ = consume fromLock
-        _ = consume toLock
-        return Outcome(from: from, to: to, sections: sections)
-    }
-
-    private static func open(
-        _ checkpoint: Checkpoint, in store: borrowing Store
-    ) throws(SnapError) -> DeviceStateFile {
-        let guest = store.guest(checkpoint.guest)
-        return try DeviceStateFile(of: try guest.savevm(of: checkpoint), in: guest.directory)
+    package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> Outcome {
+        let store = try Store(reading: store, context)
+        return try store.withCheckpoint(from, timeout: context.lockTimeout) {
+            (before) throws(SnapError) in
+            try store.withCheckpoint(to, timeout: context.lockTimeout) {
+                (after) throws(SnapError) in
+                Outcome(
+                    from: before.checkpoint, to: after.checkpoint,
+                    sections: try Self.compare(
+                        try before.deviceState(), try after.deviceState()))
+            }
+        }
     }
 
     private static func compare(
@@ -122,7 +114,7 @@ package struct DeviceDiff: Sendable {
         _ file: borrowing DeviceStateFile
     ) -> [(key: Key, section: StoredSection)] {
         var counts: [String: Int] = [:]
-        return file.files.flatMap(\.listedSections).map { section in
+        return file.states.flatMap(\.listedSections).map { section in
             let identity = section.identity
             let occurrence = counts["\(identity.name)/\(identity.instanceID)", default: 0]
             counts["\(identity.name)/\(identity.instanceID)"] = occurrence + 1

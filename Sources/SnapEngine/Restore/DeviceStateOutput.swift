@@ -1,3 +1,4 @@
+import CheckpointStore
 import GuestMemory
 import SavevmFormat
 import SnapSystem
@@ -17,37 +18,37 @@ struct DeviceStateOutput: ~Copyable {
     ///
     /// - Parameters:
     ///   - path: A file's name for one file; an existing or new directory for several.
-    ///   - checkpoint: The checkpoint's savevm file.
-    ///   - guest: The guest's directory in the store.
+    ///   - open: The checkpoint.
     ///   - isForced: Whether existing regular files are replaced.
     /// - Throws: `.notFound` if the checkpoint has none, `.cannotCreate` if a name is taken,
     ///   `.damaged`, `.permission` or `.inputOutput`.
     init(
-        _ path: FilePath, of checkpoint: SavevmFile, in guest: Directory, isForced: Bool
+        to path: FilePath, of open: OpenCheckpoint, isForced: Bool
     ) throws(SnapError) {
-        let source = try DeviceStateFile(of: checkpoint, in: guest)
-        let target = Directory(path, guest.calls)
+        let source = try open.deviceState()
+        let calls = open.guest.directory.calls
+        let target = Directory(path, calls)
         let existing: FileStatus?
         do throws(SnapError) { existing = try target.status() } catch {
             throw OutputFile.cannotBeMade(error)
         }
         let isDirectory = existing?.kind == .directory
         var files = [path]
-        if isDirectory || source.files.count != 1 {
+        if isDirectory || source.states.count != 1 {
             guard existing == nil || isDirectory else {
                 throw SnapError(
                     .cannotCreate,
-                    "\(source.files.count) device-state files need a directory, "
+                    "\(source.states.count) device-state files need a directory, "
                         + "this is none", path: path)
             }
-            files = try Self.files(of: source.files, in: target)
+            files = try Self.files(of: source.states, in: target)
         }
-        if existing != nil { try Self.checkAbsent(files, guest.calls, isForced: isForced) }
+        if existing != nil { try Self.checkAbsent(files, calls, isForced: isForced) }
         self.files = files
         directoryToMake = existing == nil && files != [path] ? target : nil
         self.source = source
         self.isForced = isForced
-        calls = guest.calls
+        self.calls = calls
     }
 
     private static func checkAbsent(
@@ -86,7 +87,7 @@ struct DeviceStateOutput: ~Copyable {
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
             try directoryToMake?.make()
-            for (state, path) in zip(source.files, files) {
+            for (state, path) in zip(source.states, files) {
                 let output = try OutputFile(path, calls, isForced: isForced)
                 var offset = 0
                 for section in state.givenSections {
@@ -113,30 +114,5 @@ struct DeviceStateOutput: ~Copyable {
             try? directory.remove(name)
         }
         try? directoryToMake?.removeIfEmpty()
-    }
-}
-
-extension DeviceStateFile {
-    /// Opens the device state of a checkpoint.
-    ///
-    /// - Parameters:
-    ///   - checkpoint: The checkpoint's savevm file.
-    ///   - guest: The guest's directory in the store.
-    /// - Throws: `.notFound` if the checkpoint has none, `.damaged`, `.permission` or
-    ///   `.inputOutput`.
-    init(of checkpoint: SavevmFile, in guest: Directory) throws(SnapError) {
-        let number = checkpoint.header.number
-        guard let seal = checkpoint.description.deviceState else {
-            throw SnapError(
-                .notFound,
-                "checkpoint \(checkpoint.description.guest):\(number) was saved without device "
-                    + "state")
-        }
-        let path = guest.file(FileName.deviceState(number).text)
-        do throws(SnapError) {
-            try self.init(path, seal, checkpoint.header.checkpointID, guest.calls)
-        } catch let error where error.code == .notFound {
-            throw SnapError(.damaged, "is missing", path: path)
-        }
     }
 }

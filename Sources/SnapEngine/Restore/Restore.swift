@@ -2,17 +2,18 @@
 //
 //     root ─ table ─ 512 locations ─ groups ─ inflate ─ delta on base ─ digest ─ write
 
-import CheckpointIndex
+import CheckpointStore
 package import GuestMemory
 import SavevmFormat
 package import SnapSystem
 package import SystemPackage
+package import WorkPipeline
 
 /// Writes a checkpoint's memory, and its device state, back.
 package struct Restore: Sendable {
     /// Where the memory goes.
     package enum Output: Sendable, Equatable {
-        /// A file that appears when it is whole; holes where pages are zero.
+        /// A file that appears when it is complete; holes where pages are zero.
         case file(FilePath)
         /// A file that is there, of the memory's length: only pages that differ are written.
         case inPlace(FilePath)
@@ -43,11 +44,11 @@ package struct Restore: Sendable {
         /// What was restored.
         package let checkpoint: Checkpoint
         /// How many pages of a file in place differed; nil for other outputs.
-        package fileprivate(set) var writtenPageCount: Int?
+        package let writtenPageCount: Int?
     }
 
     /// Which checkpoint.
-    package var reference: CheckpointReference
+    package var checkpoint: CheckpointSpecifier
     /// Where its memory goes.
     package var output: Output
     /// In what form.
@@ -58,20 +59,14 @@ package struct Restore: Sendable {
     package var isForced = false
     /// Whether outputs are on the disk before they get their names.
     package var isSynchronized = false
-    /// How many workers, at least 1.
-    package var jobs = 1
-    /// How long to wait for a lock.
-    package var patience = Duration.zero
-    /// Where it tells how far it has come.
-    package var progress = WorkProgress()
 
     /// Prepares to restore; everything else has a default.
     ///
     /// - Parameters:
-    ///   - reference: Which checkpoint.
+    ///   - checkpoint: Which checkpoint.
     ///   - output: Where its memory goes.
-    package init(_ reference: CheckpointReference, to output: Output) {
-        self.reference = reference
+    package init(_ checkpoint: CheckpointSpecifier, to output: Output) {
+        self.checkpoint = checkpoint
         self.output = output
     }
 
@@ -84,52 +79,44 @@ package struct Restore: Sendable {
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - calls: The seam.
+    ///   - context: How to run.
     /// - Returns: What was restored.
     /// - Throws: By code: `.notFound`; `.usage` for an id that fits two; `.cannotCreate` if an
     ///   output exists; `.mismatch` if one in place does not fit; `.damaged` with file and offset;
     ///   `.unsupported`; `.busy`; `.permission`; `.inputOutput`; `.interrupted`.
     package func run(
-        from store: FilePath, _ calls: SystemCalls
+        from store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
-        let store = try Store(reading: store, patience: patience, calls)
-        let memory = try CheckpointMemory(reference, in: store, patience: patience)
-        let all = memory.source
-        let file = memory.file
-        let guest = memory.guest
-        let source = if case .block(let name) = form { try all.block(named: name) } else { all }
-        let stream =
-            form == .stream
-            ? try StreamSource(all, of: file, in: guest.directory) : nil
-        var devices = try deviceState.map { path throws(SnapError) in
-            try DeviceStateOutput(path, of: file, in: guest.directory, isForced: isForced)
+        let store = try Store(reading: store, context)
+        let digestKey = store.identity.digestKey
+        return try store.withCheckpoint(checkpoint, timeout: context.lockTimeout) {
+            (open) throws(SnapError) in
+            Outcome(
+                checkpoint: open.checkpoint,
+                writtenPageCount: try write(open, digestKey, context: context))
         }
-        var outcome = Outcome(checkpoint: memory.checkpoint, writtenPageCount: nil)
+    }
+
+    /// Writes the memory and the device state; returns how many pages of a file in place differed.
+    private func write(
+        _ open: OpenCheckpoint, _ digestKey: DigestKey, context: WorkContext
+    ) throws(SnapError) -> Int? {
+        let memory = try MemoryExport(form, of: open)
+        var devices = try deviceState.map { path throws(SnapError) in
+            try DeviceStateOutput(to: path, of: open, isForced: isForced)
+        }
         if let path = output.path, devices?.files.contains(path) ?? false {
             throw SnapError(.usage, "is to hold both memory and device state", path: path)
         }
         switch output {
         case .inPlace(let path):
-            outcome.writtenPageCount = try update(
-                path, from: source, store.identity, &devices, calls)
+            return try update(path, to: memory.ram, key: digestKey, &devices, context: context)
         case .standardOutput:
-            let output = File.standardOutput(calls)
-            if let stream {
-                try stream.write(to: output, jobs: jobs, progress)
-            } else {
-                try source.write(to: output, jobs: jobs, progress)
-            }
+            try memory.write(to: File.standardOutput(context.calls), context)
             try devices?.publish(isSynchronized: isSynchronized)
         case .file(let path):
-            let image = try OutputFile(path, calls, isForced: isForced)
-            if let stream {
-                try image.withFile { (file) throws(SnapError) in
-                    try stream.write(to: file, jobs: jobs, progress)
-                }
-            } else {
-                try image.setLength(source.byteCount)
-                try source.write(to: image, jobs: jobs, progress)
-            }
+            let image = try OutputFile(path, context.calls, isForced: isForced)
+            try memory.write(to: image, context)
             try devices?.publish(isSynchronized: isSynchronized)
             do throws(SnapError) {
                 try image.publish(isSynchronized: isSynchronized)
@@ -138,21 +125,20 @@ package struct Restore: Sendable {
                 throw error
             }
         }
-        _ = consume memory
-        return outcome
+        return nil
     }
 
     /// Updates a file in place and writes the device state; returns how many pages differed.
     private func update(
-        _ path: FilePath, from source: StoredMemory, _ identity: StoreIdentity,
-        _ devices: inout DeviceStateOutput?, _ calls: SystemCalls
+        _ path: FilePath, to memory: StoredMemory, key: DigestKey,
+        _ devices: inout DeviceStateOutput?, context: WorkContext
     ) throws(SnapError) -> Int {
-        let image = try Self.openInPlace(path, byteCount: source.byteCount, calls)
-        let update = try ImageUpdate(
-            comparing: image, with: source, identity.digestKey, jobs: jobs, progress)
+        let image = try Self.openInPlace(
+            path, byteCount: memory.byteCount, calls: context.calls)
+        let update = try ImageUpdate(comparing: image, with: memory, key: key, context)
         try devices?.publish(isSynchronized: isSynchronized)
         do throws(SnapError) {
-            try update.apply(to: image, progress)
+            try update.apply(to: image, context)
             if isSynchronized { try image.synchronize() }
         } catch {
             devices?.withdraw()
@@ -162,7 +148,7 @@ package struct Restore: Sendable {
     }
 
     private static func openInPlace(
-        _ path: FilePath, byteCount: Int, _ calls: SystemCalls
+        _ path: FilePath, byteCount: Int, calls: SystemCalls
     ) throws(SnapError) -> MemoryImage {
         let status: FileStatus?
         do throws(SnapError) { status = try Directory(path, calls).status() } catch {

@@ -1,9 +1,10 @@
 import CheckpointIndex
+import CheckpointStore
 import GuestMemory
 import SavevmFormat
 import SnapSystem
-import Synchronization
 import SystemPackage
+import WorkPipeline
 
 /// One guest's checkpoints while they are checked.
 struct GuestVerification {
@@ -15,7 +16,7 @@ struct GuestVerification {
         let path: FilePath
         let pages: PageCounts
         let blocks: [StoredBlock]
-        let references: [Reference]
+        let references: [FileReference]
     }
 
     /// What has been found of each checkpoint.
@@ -42,12 +43,12 @@ struct GuestVerification {
     /// - Throws: `.notFound` if one of them has been deleted; `.damaged` for the index;
     ///   `.permission`, `.inputOutput`, `.busy` or `.interrupted`.
     init(
-        _ guest: GuestDirectory, _ index: CheckpointIndex?, only numbers: Set<Int>?
+        of guest: GuestDirectory, in index: CheckpointIndex?, only numbers: Set<Int>?
     ) throws(SnapError) {
         self.guest = guest
         self.index = index
         // Files first: a save that ends meanwhile then has its row, too.
-        let files = try guest.files()
+        let files = try guest.listing()
         let rows = Dictionary(
             try index?.checkpoints(of: guest.guest).map { ($0.number, $0) } ?? []
         ) { first, _ in first }
@@ -56,7 +57,7 @@ struct GuestVerification {
             try Interruption.check()
             try check(number, rows[number])
         }
-        if let missing = numbers?.subtracting(verdicts.map(\.number)).min() {
+        if let missing = numbers?.subtracting(verdicts.map(\.name.number)).min() {
             throw SnapError(
                 .notFound, "checkpoint \(guest.guest):\(missing) has been deleted")
         }
@@ -64,8 +65,7 @@ struct GuestVerification {
         where present[number] == nil {
             let name: FileName = files.retired.contains(number) ? .retired(number) : .savevm(number)
             do {
-                let path = guest.directory.file(name.text)
-                present[number] = try SavevmFile(path, guest.directory.calls).reference.id
+                present[number] = try guest.files.savevm(name).reference.id
             } catch let error where error.isDamage {
                 // It shows where its pages are needed.
             }
@@ -73,11 +73,11 @@ struct GuestVerification {
     }
 
     private mutating func check(_ number: Int, _ row: Checkpoint?) throws(SnapError) {
-        var verdict = Verify.Verdict(guest: guest.guest, number: number)
+        var verdict = Verify.Verdict(name: CheckpointName(guest: guest.guest, number: number))
         do throws(SnapError) {
             let file = try guest.savevm(numbered: number)
             let open = Opened(
-                verdict: verdicts.count, path: file.path, pages: file.description.pages,
+                verdict: verdicts.count, path: file.path, pages: file.checkpoint.pages,
                 blocks: try file.blocks(), references: try file.references())
             let sections = try checkDeviceState(of: file, &verdict)
             let mismatch = try mismatch(of: file, sections, with: row)
@@ -109,13 +109,13 @@ struct GuestVerification {
     private mutating func checkDeviceState(
         of file: SavevmFile, _ verdict: inout Verify.Verdict
     ) throws(SnapError) -> [DeviceSection]? {
-        guard file.description.deviceState != nil else { return [] }
+        guard file.checkpoint.deviceState != nil else { return [] }
         do throws(SnapError) {
-            let devices = try DeviceStateFile(of: file, in: guest.directory)
-            for state in devices.files {
+            let devices = try guest.files.deviceState(of: file)
+            for state in devices.states {
                 for section in state.sections { try devices.read(section) { _ in } }
             }
-            return devices.files.flatMap(\.summaries)
+            return devices.states.flatMap(\.summaries)
         } catch {
             guard error.isDamage else { throw error }
             damage.append(error)
@@ -130,7 +130,7 @@ struct GuestVerification {
         of file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
     ) throws(SnapError) -> SnapError? {
         guard let index, let row, let sections else { return nil }
-        let expected = try IndexedCheckpoint(file, sections)
+        let expected = IndexedCheckpoint(try file.contents(), sections)
         do throws(SnapError) {
             if try index.indexed(row) == expected { return nil }
         } catch {
@@ -139,18 +139,18 @@ struct GuestVerification {
             return error
         }
         return SnapError(
-            .damaged, "says other things of \(row.reference) than its files", path: index.path,
+            .damaged, "says other things of \(row.name) than its files", path: index.path,
             hint: "snap reindex makes the index anew from the files")
     }
 
-    /// Warns of whole files that the index does not know even now.
+    /// Warns of complete files that the index does not know even now.
     ///
-    /// - Parameter warn: Takes the warnings.
+    /// - Parameter context: What takes the warnings.
     /// - Throws: `.damaged` for the index, or `.inputOutput`.
-    func warnOfUnlisted(_ warn: (SnapError) -> Void) throws(SnapError) {
+    func warnOfUnlisted(_ context: WorkContext) throws(SnapError) {
         for number in unlisted
         where try index?.checkpoint(of: guest.guest, number: number) == nil {
-            warn(
+            context.warn(
                 SnapError(
                     .damaged, "is not in the index",
                     path: guest.directory.file(FileName.savevm(number).text),
@@ -162,35 +162,39 @@ struct GuestVerification {
 
     /// Checks all tables and pages that the checkpoints reach, each once.
     ///
-    /// - Parameter verify: What the user wants.
+    /// - Parameters:
+    ///   - isQuick: Whether pages are left unread, and only the checksums of clusters compared.
+    ///   - isAll: Whether all of the guest's checkpoints are checked.
+    ///   - context: How to run.
     /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
-    mutating func checkMemory(_ verify: Verify) throws(SnapError) {
-        let files = SavevmFiles(in: guest.directory, expectedFiles)
-        let cursor = Mutex(TableCursor(opened.flatMap(\.blocks), files))
+    mutating func checkMemory(
+        isQuick: Bool, isAll: Bool, _ context: WorkContext
+    ) throws(SnapError) {
+        let files = SavevmFiles(expectedFiles, in: guest.files)
         let claimed = ClaimedPages()
-        let found = Mutex(MemoryFindings(files))
-        verify.progress.begin(.verifying, of: storedByteCount(isAll: verify.references.isEmpty))
-        try OrderedPipeline.run(
-            jobs: verify.jobs,
-            next: { () throws(SnapError) in
-                try cursor.withLock { cursor throws(SnapError) in try cursor.next() }
+        let progress = context.progress
+        progress.begin(.verifying, of: storedByteCount(isAll: isAll))
+        var found = try OrderedPipeline.run(
+            over: TableCursor(opened.flatMap(\.blocks), files), into: MemoryFindings(files),
+            jobs: context.jobs,
+            makeWorker: { UnitVerifier(files, claimed, isQuick: isQuick) },
+            work: { (worker, item: TableCursor.Item, _) throws(SnapError) in
+                try worker.verify(item)
             },
-            makeWorker: { UnitVerifier(files, claimed, isQuick: verify.isQuick) },
-            work: { (worker, unit: TableUnit, _) throws(SnapError) in try worker.verify(unit) },
-            deliver: { findings in
-                found.withLock { $0.add(findings) }
-                verify.progress.advance(by: findings.checkedCount * Page.byteCount)
+            deliver: { (found: inout MemoryFindings, finding: TableFinding) in
+                switch finding {
+                case .unit(let unit):
+                    found.add(unit)
+                    progress.advance(by: unit.checkedCount * Page.byteCount)
+                case .damagedTable(let table, let error): found.add(damaged: table, error)
+                }
             })
-        let damaged = cursor.withLock { $0.damaged }
-        found.withLock { $0.add(damaged: damaged) }
         for open in opened {
-            let (needed, losses) = try found.withLock { found throws(SnapError) in
-                try Self.reach(of: open.blocks, in: &found)
-            }
-            judge(open, needed, losses)
+            let (needed, losses) = try Self.reach(of: open.blocks, in: &found)
+            judge(open, needs: needed, losses)
         }
-        checkedPageCount = found.withLock { $0.checkedPageCount }
-        damage += found.withLock { $0.errors }
+        checkedPageCount = found.checkedPageCount
+        damage += found.errors
     }
 
     /// What some blocks need, and what of them is lost.
@@ -202,20 +206,20 @@ struct GuestVerification {
         for stored in blocks {
             numbers.formUnion(try found.numbers(for: stored))
             let pages = try found.losses(in: stored)
-            if !pages.isEmpty { losses.append(Verify.Losses(block: stored.block, pages: pages)) }
+            if !pages.isEmpty { losses.append(Verify.Losses(block: stored.ram, pages: pages)) }
         }
         return (numbers, losses)
     }
 
     /// The files that are there, and of those that are not what checkpoints expect.
-    private var expectedFiles: [Reference] {
+    private var expectedFiles: [FileReference] {
         var ids = present
         for open in opened {
             for reference in open.references where ids[reference.number] == nil {
                 ids[reference.number] = reference.id
             }
         }
-        return ids.map { Reference(number: $0.key, id: $0.value) }
+        return ids.map { FileReference(number: $0.key, id: $0.value) }
     }
 
     /// How many bytes of pages there are to check, as far as the files tell.
@@ -231,7 +235,7 @@ struct GuestVerification {
 
     /// Notes what is lost of a checkpoint, and whether it needs files that it does not list.
     private mutating func judge(
-        _ open: Opened, _ needed: Set<Int>, _ losses: [Verify.Losses]
+        _ open: Opened, needs needed: Set<Int>, _ losses: [Verify.Losses]
     ) {
         verdicts[open.verdict].losses = losses
         let listed = Dictionary(open.references.map { ($0.number, $0.id) }) { first, _ in first }

@@ -8,11 +8,11 @@ struct MemoryFindings: ~Copyable {
     private struct Total {
         /// The files without which it cannot be restored.
         var numbers = FileNumbers()
-        /// Whether pages under it are lost; nil until somebody has looked.
+        /// Whether pages under it are lost; nil until that has been looked at.
         var hasLosses: Bool?
     }
 
-    private var reading: TableReading
+    private var reader: TableReader
     private var damagedTables: [StoredSubtree: SnapError] = [:]
     private var lostPages: Set<Location> = []
     private var totals: [StoredSubtree: Total] = [:]
@@ -23,15 +23,17 @@ struct MemoryFindings: ~Copyable {
 
     /// - Parameter files: The files that tables may lie in.
     init(_ files: SavevmFiles) {
-        reading = TableReading(files)
+        reader = TableReader(files)
     }
 
-    /// Takes the tables that cannot be read, and why.
+    /// Takes a table that cannot be read.
     ///
-    /// - Parameter damaged: The tables.
-    mutating func add(damaged: [StoredSubtree: SnapError]) {
-        damagedTables = damaged
-        for error in damaged.values { reasons[error.description] = error }
+    /// - Parameters:
+    ///   - table: The table.
+    ///   - error: Why it cannot be read.
+    mutating func add(damaged table: StoredSubtree, _ error: SnapError) {
+        damagedTables[table] = error
+        reasons[error.description] = error
     }
 
     /// Takes what was found in a unit.
@@ -75,10 +77,10 @@ struct MemoryFindings: ~Copyable {
         if place.level <= 1 {
             total.hasLosses = lostPages.isEmpty ? false : try !lostEntries(place).isEmpty
         } else {
-            var numbers = try reading.numbers(place)
+            var numbers = try reader.numbers(place)
             var hasLosses = false
-            for (entry, location) in try reading.entries(place).enumerated() {
-                let child = try self.total(place.child(location, entry))
+            for (entry, location) in try reader.entries(place).enumerated() {
+                let child = try self.total(place.child(location, entry: entry))
                 for number in child.numbers.numbers { numbers.insert(Int(number)) }
                 hasLosses = hasLosses || child.hasLosses == true
             }
@@ -93,33 +95,22 @@ struct MemoryFindings: ~Copyable {
     ) throws(SnapError) {
         guard try total(place).hasLosses == true else { return }
         if damagedTables[place.subtree] != nil {
-            runs.append(joining: place.pages)
+            runs.append(merging: place.pages)
         } else if place.level <= 1 {
             let first = place.pages.lowerBound
             for page in try lostEntries(place) {
-                runs.append(joining: first + page..<first + page + 1)
+                runs.append(merging: first + page..<first + page + 1)
             }
         } else {
-            for (entry, location) in try reading.entries(place).enumerated() {
-                try collect(place.child(location, entry), into: &runs)
+            for (entry, location) in try reader.entries(place).enumerated() {
+                try collect(place.child(location, entry: entry), into: &runs)
             }
         }
     }
 
     /// Which of the pages under a table of level 1 are lost.
     private mutating func lostEntries(_ place: TablePlace) throws(SnapError) -> [Int] {
-        let locations = place.level == 0 ? [place.location] : try reading.entries(place)
+        let locations = place.level == 0 ? [place.location] : try reader.entries(place)
         return locations.indices.filter { lostPages.contains(locations[$0]) }
-    }
-}
-
-extension [Range<Int>] {
-    /// Adds a run behind all others, as part of the last one where they touch.
-    fileprivate mutating func append(joining run: Range<Int>) {
-        if let last, last.upperBound == run.lowerBound {
-            self[count - 1] = last.lowerBound..<run.upperBound
-        } else {
-            append(run)
-        }
     }
 }

@@ -1,51 +1,6 @@
 import GuestMemory
 import SavevmFormat
 import SnapSystem
-import Synchronization
-
-/// The stored pages that somebody has checked or is checking.
-final class ClaimedPages: Sendable {
-    private let slots = Mutex<[UInt64: PageSet]>([:])
-
-    /// Claims pages.
-    ///
-    /// - Parameter locations: Where they are stored.
-    /// - Returns: Those that nobody had claimed before.
-    func claim(_ locations: [Location]) -> [Location] {
-        slots.withLock { slots in
-            locations.filter { location in
-                if location == .zero { return false }
-                if slots[location.groupKey]?.contains(location.slot) ?? false { return false }
-                slots[location.groupKey, default: PageSet()].insert(location.slot)
-                return true
-            }
-        }
-    }
-}
-
-/// What checking a unit has found.
-struct UnitFindings: Sendable {
-    /// The table over its pages.
-    let subtree: StoredSubtree
-    /// The files without which the unit cannot be restored.
-    let numbers: FileNumbers
-    /// How many pages were checked: those of them that no other unit had.
-    let checkedCount: Int
-    /// Pages that cannot be read.
-    var lost: [Location] = []
-    /// Why, each reason once.
-    var errors: [SnapError] = []
-}
-
-/// Numbers of files, ascending: small, since there is one for each table of a history.
-struct FileNumbers: Sendable, Equatable {
-    private(set) var numbers: [Int32] = []
-
-    /// Takes numbers in any order.
-    init(_ numbers: Set<Int> = []) {
-        self.numbers = numbers.sorted().map { Int32($0) }
-    }
-}
 
 /// Checks the stored pages of units.
 ///
@@ -66,18 +21,26 @@ struct UnitVerifier: ~Copyable {
         reader = PageReader(files)
     }
 
-    /// Checks the pages of a unit that nobody has claimed.
+    /// Checks an item.
     ///
-    /// - Parameter unit: The unit.
+    /// - Parameter item: A unit, or a table that is known to be damaged.
     /// - Throws: `.permission`, `.interrupted` or `.internalFailure`; damage is a finding.
-    mutating func verify(_ unit: TableUnit) throws(SnapError) -> UnitFindings {
+    mutating func verify(_ item: TableCursor.Item) throws(SnapError) -> TableFinding {
+        switch item {
+        case .unit(let unit): .unit(try verify(unit))
+        case .damagedTable(let table, let error): .damagedTable(table, error)
+        }
+    }
+
+    /// Checks the pages of a unit that no other unit had.
+    private mutating func verify(_ unit: TableUnit) throws(SnapError) -> UnitFindings {
         var numbers = unit.numbers
         for location in unit.locations where location != .zero { numbers.insert(location.number) }
         let pages = claimed.claim(unit.locations)
         var lost: [Location] = []
         var errors: [SnapError] = []
         do throws(SnapError) {
-            for known in try reader.knownPages(at: unit.locations, level: 0, key: nil) {
+            for known in try reader.metadata(at: unit.locations, level: 0, key: nil) {
                 if let base = known.base { numbers.insert(base.number) }
             }
             try check(pages)

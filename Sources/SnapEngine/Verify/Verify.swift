@@ -4,10 +4,12 @@
 //     roots ─ tables, each once ─ units ─ pages, each once ─ losses ─ of which checkpoints?
 
 import CheckpointIndex
+import CheckpointStore
 package import GuestMemory
 import SavevmFormat
 package import SnapSystem
 package import SystemPackage
+package import WorkPipeline
 
 /// Checks checkpoints against their files, down to every page.
 package struct Verify: Sendable {
@@ -21,10 +23,8 @@ package struct Verify: Sendable {
 
     /// What was found of a checkpoint.
     package struct Verdict: Sendable, Equatable {
-        /// Whose it is.
-        package let guest: GuestName
-        /// Its number.
-        package let number: Int
+        /// The checkpoint.
+        package let name: CheckpointName
         /// Whether all of its memory is lost, since its file cannot be read.
         package var isLost = false
         /// Whether its device state is lost.
@@ -34,9 +34,6 @@ package struct Verify: Sendable {
 
         /// Whether it can be restored, device state and all.
         package var isWhole: Bool { !isLost && !isDeviceStateLost && losses.isEmpty }
-
-        /// `web1:7`.
-        package var reference: String { "\(guest):\(number)" }
     }
 
     /// What was checked and found.
@@ -53,90 +50,88 @@ package struct Verify: Sendable {
     }
 
     /// The checkpoints; none for all there are.
-    package var references: [CheckpointReference] = []
+    package var checkpoints: [CheckpointSpecifier] = []
     /// Whether pages are left unread, and only the checksums of what holds them compared.
     package var isQuick = false
-    /// How many workers, at least 1.
-    package var jobs = 1
-    /// How long to wait for a lock.
-    package var patience = Duration.zero
-    /// Where it tells how far it has come.
-    package var progress = WorkProgress()
 
     /// Prepares to verify; everything has a default.
     package init() {}
 
     /// Checks.
     ///
-    /// Nothing is changed; what is damaged is told, not thrown.
+    /// Nothing is changed; what is damaged is reported, not thrown.
     ///
     /// - Parameters:
     ///   - path: The store's directory.
-    ///   - calls: The seam.
-    ///   - warn: Takes what is worth a warning and no damage.
+    ///   - context: How to run; its warnings are no damage.
     /// - Throws: `.notFound` if there is no store or no such checkpoint; `.damaged` if the index,
     ///   which would have to find a checkpoint, is; `.usage`, `.unsupported`, `.busy`,
     ///   `.permission`, `.interrupted`.
     package func run(
-        in path: FilePath, _ calls: SystemCalls, warn: (SnapError) -> Void
+        in path: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
         var outcome = Outcome()
         do throws(SnapError) {
-            let store = try Store(reading: path, patience: patience, calls)
-            try check(store, &outcome, warn)
+            let store = try Store(reading: path, context)
+            try check(store, context, into: &outcome)
         } catch {
-            // Damage of files is told, not thrown: this is the index, or store.json. Without them
-            // the files can tell of themselves, unless a checkpoint was to be found.
-            guard error.code == .damaged, references.isEmpty else { throw error }
+            // Damage of files is reported, not thrown: this is the index, or store.json. Without
+            // them the files can be checked by themselves, unless a checkpoint was to be found.
+            guard error.code == .damaged, checkpoints.isEmpty else { throw error }
             outcome = Outcome(damage: [error])
-            try checkFiles(of: Directory(path, calls), &outcome, warn)
+            try checkFiles(of: StoreDirectory(path, context.calls), context, into: &outcome)
         }
         outcome.sort()
         return outcome
     }
 
     private func check(
-        _ store: borrowing Store, _ outcome: inout Outcome, _ warn: (SnapError) -> Void
+        _ store: borrowing Store, _ context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
         try store.index.checkIntegrity()
-        if references.isEmpty {
+        if checkpoints.isEmpty {
             let listed = try store.index.checkpoints().map(\.guest)
-            let present = try Store.guests(in: store.directory)
+            let present = try store.directory.guests()
             for guest in (listed + present).uniqued() {
-                try check(store.guest(guest), store.index, only: nil, &outcome, warn)
+                try check(
+                    store.guest(guest), in: store.index, only: nil, context: context, into: &outcome
+                )
             }
             return
         }
         var named: [Checkpoint] = []
-        for reference in references { named.append(try reference.resolve(in: store.index)) }
+        for specifier in checkpoints { named.append(try specifier.resolve(in: store.index)) }
         for guest in named.map(\.guest).uniqued() {
             let numbers = Set(named.filter { $0.guest == guest }.map(\.number))
-            try check(store.guest(guest), store.index, only: numbers, &outcome, warn)
+            try check(
+                store.guest(guest), in: store.index, only: numbers, context: context, into: &outcome
+            )
         }
     }
 
     private func checkFiles(
-        of directory: Directory, _ outcome: inout Outcome, _ warn: (SnapError) -> Void
+        of store: StoreDirectory, _ context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
-        for guest in try Store.guests(in: directory) {
+        for guest in try store.guests() {
             try check(
-                Store.guest(guest, in: directory), nil, only: nil, &outcome, warn)
+                store.guest(guest), in: nil, only: nil, context: context, into: &outcome)
         }
     }
 
     private func check(
-        _ guest: GuestDirectory, _ index: CheckpointIndex?, only numbers: Set<Int>?,
-        _ outcome: inout Outcome, _ warn: (SnapError) -> Void
+        _ guest: GuestDirectory, in index: CheckpointIndex?, only numbers: Set<Int>?,
+        context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
-        // Held while the guest's files are read: nothing that is live is given back meanwhile.
-        let lock = try guest.lockForReading(patience: patience)
-        var verification = try GuestVerification(guest, index, only: numbers)
-        try verification.checkMemory(self)
-        try verification.warnOfUnlisted(warn)
-        outcome.verdicts += verification.verdicts
-        outcome.damage += verification.damage
-        outcome.checkedPageCount += verification.checkedPageCount
-        _ = consume lock
+        // Held while the guest's files are read: nothing that is live is freed meanwhile.
+        try guest.withReaderLock(timeout: context.lockTimeout) { () throws(SnapError) in
+            var verification = try GuestVerification(of: guest, in: index, only: numbers)
+            try verification.checkMemory(
+                isQuick: isQuick, isAll: checkpoints.isEmpty, context)
+            try verification.warnOfUnlisted(context)
+            outcome.verdicts += verification.verdicts
+            outcome.damage += verification.damage
+            outcome.checkedPageCount += verification.checkedPageCount
+        }
     }
 }
 
@@ -152,6 +147,6 @@ extension Verify.Outcome {
             defer { last = error }
             return error != last
         }
-        verdicts.sort { ($0.guest.description, $0.number) < ($1.guest.description, $1.number) }
+        verdicts.sort { $0.name < $1.name }
     }
 }

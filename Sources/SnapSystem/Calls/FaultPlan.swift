@@ -44,7 +44,7 @@ package final class FaultPlan: Sendable {
         package static let writes = Refusals(rawValue: 512)
     }
 
-    /// What the seam does with one call.
+    /// What becomes of one call.
     enum Verdict {
         case proceed
         case fail(Errno)

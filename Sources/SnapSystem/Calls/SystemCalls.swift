@@ -1,6 +1,11 @@
-// The seam between snap and the kernel: every system call that touches a file is made here, once,
-// with the same treatment of EINTR, and can be made to fail by a test. Without a plan of faults
-// the seam costs one comparison with nil for each call.
+// SnapSystem
+//
+// What the operating system gives: files, locks, sockets, signals, time, and the one type of error.
+// It imports no other part. Start here, then read `File`, `Directory` and `PendingFile`.
+//
+// Files are read and written through `SystemCalls`, with the same treatment of EINTR for every
+// call, and a test can make any of the calls fail. Without a plan of faults that costs one
+// comparison with nil for each call.
 
 import CLinux
 import Glibc
@@ -16,14 +21,14 @@ public struct SystemCalls: Sendable {
 
     private let faults: FaultPlan?
 
-    /// Makes a seam that follows a test's plan.
+    /// Makes calls as a test's plan says.
     ///
     /// - Parameter faults: The plan; nil makes every call.
     package init(faults: FaultPlan?) {
         self.faults = faults
     }
 
-    /// Passes a point at which work outside the seam begins (SQLite's own files): it fails when
+    /// Passes a point at which work outside these calls begins (SQLite's own files): it fails when
     /// the plan says so.
     public func passFaultPoint() throws(Errno) {
         _ = try value { 0 as Int32 }
@@ -257,7 +262,7 @@ public struct SystemCalls: Sendable {
         _ = try value { flock(descriptor, operation) }
     }
 
-    // MARK: The one place where a call is made
+    // MARK: Making a call, or failing it
 
     func transfer(_ count: Int, _ call: (Int) -> Int) throws(Errno) -> Int {
         try value(count: count, call)
@@ -286,22 +291,6 @@ public struct SystemCalls: Sendable {
                 error = Errno(rawValue: errno)
             }
             guard error == .interrupted, !Interruption.isRequested else { throw error }
-        }
-    }
-}
-
-/// What `SystemCalls.seek` looks for (lseek(2)).
-enum SeekTarget {
-    case data
-    case hole
-    /// So many bytes from where the descriptor stands.
-    case current
-
-    var rawValue: Int32 {
-        switch self {
-        case .current: SEEK_CUR
-        case .data: Int32(snap_seek_data)
-        case .hole: Int32(snap_seek_hole)
         }
     }
 }

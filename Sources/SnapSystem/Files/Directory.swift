@@ -5,14 +5,14 @@ public import SystemPackage
 public struct Directory: Sendable {
     /// Where the directory is.
     public let path: FilePath
-    /// The seam through which it is used.
+    /// The system calls through which it is used.
     public let calls: SystemCalls
 
     /// Names a directory; nothing is looked at or made.
     ///
     /// - Parameters:
     ///   - path: Where it is.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     public init(_ path: FilePath, _ calls: SystemCalls) {
         self.path = path
         self.calls = calls
@@ -22,7 +22,7 @@ public struct Directory: Sendable {
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.cannotCreate` if the path ends in no name.
     public static func holding(
         _ path: FilePath, _ calls: SystemCalls

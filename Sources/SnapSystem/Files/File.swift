@@ -8,7 +8,7 @@ public import SystemPackage
 public struct File: ~Copyable, Sendable {
     /// The path the file was opened by, for messages.
     public let path: FilePath
-    /// The seam through which the file is used.
+    /// The system calls through which the file is used.
     let calls: SystemCalls
     let descriptor: Int32
     private let isOwner: Bool
@@ -17,7 +17,7 @@ public struct File: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission` or
     ///   `.inputOutput`.
     ///
@@ -30,7 +30,7 @@ public struct File: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.notFound`, also if it is not a regular file; `.permission` or `.inputOutput`.
     public init(input path: FilePath, _ calls: SystemCalls) throws(SnapError) {
         try self.init(regular: path, calls, flags: O_RDONLY, action: "open", else: .notFound)
@@ -40,7 +40,7 @@ public struct File: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission` or
     ///   `.inputOutput`.
     public init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
@@ -55,7 +55,7 @@ public struct File: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.permission`, also where only making it is refused; `.damaged` if it is not a
     ///   regular file; `.inputOutput`.
     public init(makingIfAbsent path: FilePath, _ calls: SystemCalls) throws(SnapError) {
@@ -119,14 +119,14 @@ public struct File: ~Copyable, Sendable {
 
     /// The process's standard input, which is not closed.
     ///
-    /// - Parameter calls: The seam.
+    /// - Parameter calls: The system calls.
     public static func standardInput(_ calls: SystemCalls) -> File {
         File(standard: STDIN_FILENO, "standard input", calls)
     }
 
     /// The process's standard output, which is not closed.
     ///
-    /// - Parameter calls: The seam.
+    /// - Parameter calls: The system calls.
     public static func standardOutput(_ calls: SystemCalls) -> File {
         File(standard: STDOUT_FILENO, standardOutputName, calls)
     }
@@ -280,32 +280,6 @@ public struct File: ~Copyable, Sendable {
     public func setLength(_ byteCount: Int) throws(SnapError) {
         do { try calls.setLength(descriptor, byteCount) } catch {
             throw SnapError(error, action: "set the length to \(byteCount) bytes", path: path)
-        }
-    }
-
-    /// Makes a part of the file read as zeros, and gives back its space where the file system can.
-    ///
-    /// - Parameters:
-    ///   - range: Which bytes, inside the file.
-    /// - Throws: `.inputOutput` or `.interrupted`.
-    ///
-    /// The corresponding C call is `fallocate` with `FALLOC_FL_PUNCH_HOLE`, else `pwrite`.
-    public func clear(_ range: Range<Int>) throws(SnapError) {
-        do {
-            try calls.punchHole(descriptor, at: range.lowerBound, byteCount: range.count)
-        } catch {
-            guard error == .notSupported || error == .noFunction else {
-                throw SnapError(
-                    error, action: "clear \(range.count) bytes", path: path,
-                    offset: range.lowerBound)
-            }
-            let zeros = [UInt8](repeating: 0, count: min(range.count, 1 << 16))
-            for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeros.count) {
-                try zeros.withBytes { (zeros) throws(SnapError) in
-                    let count = min(zeros.byteCount, range.upperBound - offset)
-                    try write(zeros.extracting(first: count), at: offset)
-                }
-            }
         }
     }
 

@@ -17,17 +17,17 @@ public struct FileLock: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - mode: Shared or exclusive.
-    ///   - file: The file to lock, which is never removed.
-    ///   - patience: How long to wait for those who hold it.
+    ///   - file: The file to lock; whoever removes it holds the lock.
+    ///   - timeout: How long to wait for those who hold it.
     /// - Throws: `.busy` if it is still held then; `.unsupported` if the file system has no locks;
     ///   `.interrupted` or `.inputOutput`.
     ///
     /// The corresponding C function is `flock`, polled, so that a signal always ends the wait.
     public init(
-        _ mode: Mode, _ file: consuming File, patience: Duration
+        _ mode: Mode, _ file: consuming File, timeout: Duration
     ) throws(SnapError) {
         let operation = (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB
-        let deadline = ContinuousClock.now + patience
+        let deadline = ContinuousClock.now + timeout
         while true {
             do {
                 try file.calls.lock(file.descriptor, operation)
@@ -45,7 +45,7 @@ public struct FileLock: ~Copyable, Sendable {
                 }
                 guard ContinuousClock.now < deadline else {
                     throw SnapError(
-                        .busy, "locked by another snap, waited \(patience.components.seconds) s",
+                        .busy, "locked by another snap, waited \(timeout.components.seconds) s",
                         path: file.path, hint: "--wait SECONDS waits for it to finish")
                 }
             }

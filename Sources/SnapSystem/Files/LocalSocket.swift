@@ -18,7 +18,7 @@ public struct LocalSocket: ~Copyable, Sendable {
     /// - Parameters:
     ///   - path: The socket.
     ///   - deadline: How long to wait for the listener to accept.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.notFound` if no process listens there; `.busy` at the deadline; `.permission`,
     ///   `.inputOutput` or `.interrupted`.
     ///

@@ -13,7 +13,7 @@ public struct OutputFile: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - path: The name that it will have.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     ///   - isForced: Whether an existing regular file is replaced, its owner and mode kept.
     /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
     public init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {

@@ -6,7 +6,7 @@ public enum Pipe {
     ///
     /// - Parameters:
     ///   - name: What it is for, for messages.
-    ///   - calls: The seam.
+    ///   - calls: The system calls.
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `pipe`.

@@ -37,41 +37,10 @@ struct DeleteCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        var delete = try Delete(
-            references.map { try CheckpointReference(parsing: $0) })
+        var delete = try Delete(references.map { try CheckpointSpecifier(parsing: $0) })
         delete.allowsLast = allowLast
-        delete.patience = common.patience
-        let store = try common.storePath()
-        let outcome =
-            dryRun
-            ? try delete.plan(in: store, .kernel, warn: Report.warning)
-            : try delete.run(in: store, .kernel, warn: Report.warning)
-        if common.json {
-            var json = JSONWriter()
-            json.object { json in
-                json.key("deleted")
-                json.array(outcome.deleted) { json, checkpoint in
-                    json.object { json in
-                        json.field("guest", checkpoint.guest.description)
-                        json.field("number", checkpoint.number)
-                    }
-                }
-                json.field("freedByteCount", outcome.freedByteCount)
-                json.field("keptFileCount", outcome.keptFileCount)
-                json.field("isDryRun", dryRun)
-            }
-            Report.done(json.text + "\n")
-        } else if common.quiet {
-            Report.done(dryRun ? outcome.deleted.map { $0.reference + "\n" }.joined() : "")
-        } else {
-            let verb = dryRun ? "would be deleted" : "deleted"
-            let lines = outcome.deleted.map { "\($0.reference)  \(verb)\n" }
-            let freed = outcome.freedByteCount.asByteCount
-            let kept =
-                outcome.keptFileCount == 0
-                ? "" : ", \(outcome.keptFileCount.counted("file")) kept: others refer to them"
-            Report.done(
-                lines.joined() + "\(freed) \(dryRun ? "would come back" : "given back")\(kept)\n")
-        }
+        delete.isDryRun = dryRun
+        let outcome = try delete.run(in: common.storePath(), common.context())
+        common.confirm(DeletedCheckpoints(outcome: outcome, isDryRun: dryRun))
     }
 }

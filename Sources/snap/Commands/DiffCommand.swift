@@ -47,32 +47,17 @@ struct DiffCommand: ParsableCommand {
     }
 
     func run() throws {
-        let from = try CheckpointReference(parsing: from)
-        let to = try CheckpointReference(parsing: to)
+        let from = try CheckpointSpecifier(parsing: from)
+        let to = try CheckpointSpecifier(parsing: to)
         let store = try common.storePath()
         if devices {
-            var diff = DeviceDiff(from: from, to: to)
-            diff.patience = common.patience
-            let outcome = try diff.run(in: store, .kernel)
-            try Report.result(
-                common.json
-                    ? outcome.json : common.quiet ? outcome.names : outcome.text(on: .output))
-        } else {
-            var diff = PageDiff(from: from, to: to)
-            diff.jobs = jobs.count
-            diff.patience = common.patience
-            let outcome = try common.showingProgress(of: "\(from) \(to)") {
-                (progress) throws(SnapError) in
-                diff.progress = progress
-                return try diff.run(in: store, .kernel)
-            }
-            if common.json {
-                try outcome.writeJSON()
-            } else if common.quiet {
-                try outcome.writeRanges()
-            } else {
-                try Report.result(outcome.text(on: .output, showsAll: all))
-            }
+            try common.show(DeviceDiff(from: from, to: to).run(in: store, common.context()))
+            return
         }
+        let diff = PageDiff(from: from, to: to)
+        let outcome = try common.showingProgress(of: "\(from) \(to)", jobs: jobs.count) {
+            (context) throws(SnapError) in try diff.run(in: store, context)
+        }
+        try common.show(ShownPageDiff(diff: outcome, showsAll: all))
     }
 }

@@ -29,23 +29,7 @@ struct ListCommand: ParsableCommand {
 
     func run() throws {
         let guest = try guest.map { try GuestName(checking: $0, as: "guest") }
-        let store = try Store(
-            reading: common.storePath(), patience: common.patience, .kernel)
-        try store.interruptedSaves(of: guest).forEach(Report.warning)
-        let checkpoints = try store.checkpoints(of: guest)
-        if common.json {
-            var json = JSONWriter()
-            json.array(checkpoints) { json, checkpoint in
-                json.object { checkpoint.writeFields(&$0) }
-            }
-            try Report.result(json.text + "\n")
-        } else if common.quiet {
-            try Report.result(checkpoints.map { $0.reference + "\n" }.joined())
-        } else {
-            let terminal = Terminal.output
-            let now = terminal.map { _ in Timestamp.now }
-            let table = Table(Checkpoint.columns, checkpoints.map { $0.row(seenAt: now) })
-            try Report.result(table.text(on: terminal))
-        }
+        let checkpoints = try List(guest).run(in: common.storePath(), common.context())
+        try common.show(CheckpointList(checkpoints: checkpoints))
     }
 }

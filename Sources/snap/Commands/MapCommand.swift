@@ -30,21 +30,15 @@ struct MapCommand: ParsableCommand {
     @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
 
-    private static let rowCountMax = 24
-
     func run() throws {
-        let reference = try CheckpointReference(parsing: reference)
-        let store = try Store(
-            reading: common.storePath(), patience: common.patience, .kernel)
-        let columnCount = MemoryMap.columnCount(on: .output)
-        let map = try common.showingProgress(of: "\(reference)") { (progress) throws(SnapError) in
-            try MemoryMap(
-                of: reference, in: store, cellCountMax: columnCount * Self.rowCountMax,
-                jobs: jobs.count, patience: common.patience, progress)
+        let columnCount = DrawnMap.columnCount(on: .output)
+        let map = Map(
+            try CheckpointSpecifier(parsing: reference),
+            cellCountMax: DrawnMap.cellCountMax(columnCount: columnCount))
+        let store = try common.storePath()
+        let drawn = try common.showingProgress(of: "\(map.checkpoint)", jobs: jobs.count) {
+            (context) throws(SnapError) in try map.run(in: store, context)
         }
-        try Report.result(
-            common.json
-                ? map.json
-                : map.text(columnCount: columnCount, on: .output, showsLegend: !common.quiet))
+        try common.show(DrawnMap(map: drawn, columnCount: columnCount))
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import GuestMemory
 import SnapEngine
 import SnapSystem
 import SystemPackage
@@ -28,23 +29,9 @@ struct ReindexCommand: ParsableCommand {
     func run() throws {
         let path = try common.storePath()
         let outcome = try common.showingProgress(of: path.string) {
-            (progress) throws(SnapError) in
-            try Reindex.run(
-                path, patience: common.patience, .kernel, progress: progress, warn: Report.warning)
+            (context) throws(SnapError) in try Reindex().run(in: path, context)
         }
-        if common.json {
-            var json = JSONWriter()
-            json.object { json in
-                json.field("guestCount", outcome.guestCount)
-                json.field("checkpointCount", outcome.checkpointCount)
-                json.field("damagedFileCount", outcome.damagedFileCount)
-            }
-            Report.done(json.text + "\n")
-        } else if !common.quiet {
-            Report.done(
-                outcome.guestCount.counted("guest") + ", "
-                    + outcome.checkpointCount.counted("checkpoint") + "\n")
-        }
+        common.confirm(outcome)
         guard outcome.damagedFileCount == 0 else {
             throw SnapError(
                 .damaged,

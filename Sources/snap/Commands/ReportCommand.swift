@@ -66,77 +66,24 @@ struct ReportCommand: ParsableCommand {
         let file: OutputFile? =
             output == "-"
             ? nil : try OutputFile(FilePath(output), .kernel, isForced: force)
-        let page = try common.showingProgress(of: store.string) { (progress) throws(SnapError) in
-            ReportPage(
-                store: store.string, now: .now, guests: try guests(guest, in: store, progress))
+        var summarize = Summarize(guest)
+        summarize.mapCount = maps
+        summarize.cellCountMax = MemoryMap.figureCellCountMax
+        let guests = try common.showingProgress(of: store.string, jobs: jobs.count) {
+            (context) throws(SnapError) in try summarize.run(in: store, context)
         }
+        let page = ReportPage(store: store.string, now: .now, guests: guests)
         guard let file else {
-            try Report.result(page.html)
+            try Console.result(page.html)
             return
         }
         try Array(page.html.utf8).withBytes { (bytes) throws(SnapError) in
             try file.write(bytes, at: 0)
         }
         try file.publish(isSynchronized: false)
-        let count = page.guests.reduce(0) { $0 + $1.checkpoints.count }
-        if common.json {
-            var json = JSONWriter()
-            json.object { json in
-                json.field("output", output)
-                json.field("guestCount", page.guests.count)
-                json.field("checkpointCount", count)
-            }
-            Report.done(json.text + "\n")
-        } else if !common.quiet {
-            Report.done("\(count.counted("checkpoint"))  reported to \(output)\n")
-        }
-    }
-
-    private func guests(
-        _ only: GuestName?, in path: FilePath, _ progress: WorkProgress
-    ) throws(SnapError) -> [ReportPage.Guest] {
-        let store = try Store(reading: path, patience: common.patience, .kernel)
-        let checkpoints = try store.checkpoints(of: only)
-        var guests: [ReportPage.Guest] = []
-        if let only, checkpoints.isEmpty {
-            guests = [
-                ReportPage.Guest(
-                    name: only, checkpoints: [], storedByteCount: try store.byteCount(of: only))
-            ]
-        }
-        var rest = checkpoints[...]
-        while let name = rest.first?.guest {
-            let own = Array(rest.prefix { $0.guest == name })
-            rest = rest.dropFirst(own.count)
-            var guest = ReportPage.Guest(
-                name: name, checkpoints: own, storedByteCount: try store.byteCount(of: name))
-            try draw(&guest, in: store, progress)
-            guests.append(guest)
-        }
-        return guests
-    }
-
-    /// Draws the memory of a guest's newest checkpoints; one that is damaged takes nothing from
-    /// the rest of the page.
-    private func draw(
-        _ guest: inout ReportPage.Guest, in store: borrowing Store, _ progress: WorkProgress
-    ) throws(SnapError) {
-        do throws(SnapError) {
-            for checkpoint in guest.checkpoints.suffix(maps).reversed() {
-                guest.maps.append(
-                    try MemoryMap(
-                        of: .number(guest.name, checkpoint.number), in: store,
-                        cellCountMax: MemoryMap.figureCellCountMax, jobs: jobs.count,
-                        patience: common.patience, progress))
-            }
-        } catch {
-            switch error.code {
-            case .notFound: break  // deleted meanwhile
-            case .damaged, .unsupported, .permission, .inputOutput:
-                guest.mapFailure = error.description
-                Report.warning(error)
-            default: throw error
-            }
-        }
+        common.confirm(
+            WrittenReport(
+                output: output, guestCount: page.guests.count,
+                checkpointCount: page.guests.reduce(0) { $0 + $1.checkpoints.count }))
     }
 }

@@ -93,7 +93,7 @@ struct RestoreCommand: ParsableCommand {
 
     func run() throws {
         var restore = Restore(
-            try CheckpointReference(parsing: reference),
+            try CheckpointSpecifier(parsing: reference),
             to: output == "-"
                 ? .standardOutput : inPlace ? .inPlace(FilePath(output)) : .file(FilePath(output)))
         if format == .qemu { restore.form = .stream }
@@ -101,31 +101,14 @@ struct RestoreCommand: ParsableCommand {
         restore.deviceState = deviceState.map { FilePath($0) }
         restore.isForced = force
         restore.isSynchronized = sync
-        restore.jobs = jobs.count
-        restore.patience = common.patience
         let clock = ContinuousClock()
         let start = clock.now
         let store = try common.storePath()
-        let outcome = try common.showingProgress(of: reference) { (progress) throws(SnapError) in
-            restore.progress = progress
-            return try restore.run(from: store, .kernel)
+        let outcome = try common.showingProgress(of: reference, jobs: jobs.count) {
+            (context) throws(SnapError) in try restore.run(from: store, context)
         }
-        let elapsed = clock.now - start
-        if common.json {
-            var json = JSONWriter()
-            json.object { json in
-                outcome.checkpoint.writeFields(&json)
-                json.field("output", output)
-                if let count = outcome.writtenPageCount { json.field("writtenPageCount", count) }
-                json.field("elapsedSeconds", elapsed)
-            }
-            Report.done(json.text + "\n")
-        } else if !common.quiet && output != "-" {
-            let size = outcome.checkpoint.memoryByteCount.asByteCount
-            let written = outcome.writtenPageCount.map { "  " + $0.counted("page") + " written" }
-            Report.done(
-                "\(outcome.checkpoint.reference)  \(size)  restored to \(output)"
-                    + "\(written ?? "")  \(elapsed.seconds(fractionDigits: 2)) s\n")
-        }
+        if output == "-" { return }
+        common.confirm(
+            RestoredCheckpoint(outcome: outcome, output: output, elapsed: clock.now - start))
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Codecs
 import GuestMemory
 import MigrationStream
 import SnapEngine
@@ -102,7 +103,7 @@ struct SaveCommand: ParsableCommand {
     private static let labelByteCountMax = 4096
 
     func validate() throws {
-        guard (0...9).contains(level) else {
+        guard CompressionLevel(level) != nil else {
             throw ValidationError("--level is \(level), expected 0 to 9")
         }
         if full && parent != nil {
@@ -137,57 +138,44 @@ struct SaveCommand: ParsableCommand {
     }
 
     func run() throws {
+        let save = try save()
+        let clock = ContinuousClock()
+        let start = clock.now
+        let store = try common.storePath()
+        let outcome = try common.showingProgress(of: guest, jobs: jobs.count) {
+            (context) throws(SnapError) in try save.run(in: store, context)
+        }
+        let saved = SavedCheckpoint(
+            outcome: outcome, elapsed: clock.now - start, isLive: qmp != nil)
+        if image == "-" {
+            // QEMU has closed the standard output of what it executes.
+            try? common.show(saved)
+        } else {
+            common.confirm(saved)
+        }
+    }
+
+    private func save() throws(SnapError) -> Save {
         var save = Save(
             try source(), guest: try GuestName(checking: guest, as: "guest"))
         save.deviceStates = try deviceStates()
         if let parent {
-            save.parent = .checkpoint(try CheckpointReference(parsing: parent))
+            save.parent = .checkpoint(try CheckpointSpecifier(parsing: parent))
         } else if full {
             save.parent = .none
         }
         save.dirtyBitmaps = dirtyBitmap.map(Self.dirtyBitmapFile)
-        save.comparesBytes = compareBytes
-        save.level = level
+        save.encoding.comparesBytes = compareBytes
+        save.encoding.compression = CompressionLevel(level) ?? .usual
         save.label = label
-        save.resumesStale = resumeStale
-        save.jobs = jobs.count
-        save.patience = common.patience
-        let clock = ContinuousClock()
-        let start = clock.now
-        let store = try common.storePath()
-        let outcome = try common.showingProgress(of: guest) { (progress) throws(SnapError) in
-            save.progress = progress
-            return try save.run(in: store, .kernel, warn: Report.warning)
-        }
-        let checkpoint = outcome.checkpoint
-        let elapsed = clock.now - start
-        if common.quiet && !common.json { return }
-        let text =
-            common.json
-            ? json(outcome, elapsed)
-            : checkpoint.savedLine(elapsed, standstill: outcome.standstill)
-        if image == "-" {
-            // QEMU has closed the standard output of what it executes.
-            try? Report.result(text)
-        } else {
-            Report.done(text)
-        }
-    }
-
-    private func json(_ outcome: Save.Outcome, _ elapsed: Duration) -> String {
-        var json = JSONWriter()
-        json.object { json in
-            outcome.checkpoint.writeFields(&json)
-            json.field("elapsedSeconds", elapsed)
-            if qmp != nil { json.field("standstillSeconds", outcome.standstill) }
-        }
-        return json.text + "\n"
+        save.resumesInterrupted = resumeStale
+        return save
     }
 
     private func source() throws(SnapError) -> Save.Source {
         if image == "-" { return .standardInput }
         if let image { return .image(FilePath(image), format?.imageFormat) }
-        if let qmp { return .monitor(FilePath(qmp)) }
+        if let qmp { return .runningGuest(FilePath(qmp)) }
         var files: [Save.RAMBlockFile] = []
         for text in ramBlock {
             let file = try Self.ramBlockFile(text)
@@ -201,34 +189,33 @@ struct SaveCommand: ParsableCommand {
 
     /// Reads `NAME=PATH[@ADDRESS]`; what follows the last @ is an address only if it is a number.
     private static func ramBlockFile(_ text: String) throws(SnapError) -> Save.RAMBlockFile {
-        guard let equals = text.firstIndex(of: "="), case let name = text[..<equals],
-            RAMBlock.isName(name), case var path = text[text.index(after: equals)...],
-            !path.isEmpty
-        else {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, RAMBlock.isName(parts[0]), !parts[1].isEmpty else {
             throw SnapError(
                 .usage,
                 "--ram-block is \"\(text)\", expected NAME=PATH[@ADDRESS] with a name of "
                     + "1 to \(RAMBlock.nameByteCountMax) printable characters")
         }
+        var path = parts[1]
         var address: UInt64?
-        if let at = path.lastIndex(of: "@"), case let digits = path[path.index(after: at)...],
-            let number = digits.hasPrefix("0x")
-                ? UInt64(digits.dropFirst(2), radix: 16) : UInt64(digits)
-        {
-            address = number
-            path = path[..<at]
+        if let at = path.lastIndex(of: "@") {
+            let digits = path[path.index(after: at)...]
+            address =
+                digits.hasPrefix("0x") ? UInt64(digits.dropFirst(2), radix: 16) : UInt64(digits)
+            if address != nil { path = path[..<at] }
         }
         return Save.RAMBlockFile(
-            name: String(name), path: FilePath(String(path)), guestPhysicalAddress: address)
+            name: String(parts[0]), path: FilePath(String(path)), guestPhysicalAddress: address)
     }
 
     /// Reads `[NAME=]PATH`, NAME being a RAM block's; what has a slash before the = is a path.
     private static func dirtyBitmapFile(_ text: String) -> Save.DirtyBitmapFile {
-        guard let equals = text.firstIndex(of: "="), case let name = text[..<equals],
-            !name.isEmpty, !name.contains("/")
-        else { return Save.DirtyBitmapFile(blockName: nil, path: FilePath(text)) }
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[0].contains("/") else {
+            return Save.DirtyBitmapFile(blockName: nil, path: FilePath(text))
+        }
         return Save.DirtyBitmapFile(
-            blockName: String(name), path: FilePath(String(text[text.index(after: equals)...])))
+            blockName: String(parts[0]), path: FilePath(String(parts[1])))
     }
 
     /// Reads `[NAME=]PATH` of each; a path whose first part looks like a name is written `./…`.
@@ -253,19 +240,5 @@ struct SaveCommand: ParsableCommand {
             states.append(state)
         }
         return states
-    }
-}
-
-/// The forms of a memory image that can be asked for.
-enum Format: String, ExpressibleByArgument, CaseIterable {
-    case raw
-    case qemu
-
-    /// The form, as the engine calls it.
-    var imageFormat: ImageFormat {
-        switch self {
-        case .raw: .raw
-        case .qemu: .stream
-        }
     }
 }

@@ -27,17 +27,7 @@ struct ShowCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let reference = try CheckpointReference(parsing: reference)
-        let store = try Store(
-            reading: common.storePath(), patience: common.patience, .kernel)
-        let details = try store.details(of: reference)
-        try store.interruptedSaves(of: details.checkpoint.guest).forEach(Report.warning)
-        if common.json {
-            try Report.result(details.json)
-        } else if common.quiet {
-            try Report.result(details.checkpoint.reference + "\n")
-        } else {
-            try Report.result(details.text(on: .output))
-        }
+        let show = Show(try CheckpointSpecifier(parsing: reference))
+        try common.show(show.run(in: common.storePath(), common.context()))
     }
 }

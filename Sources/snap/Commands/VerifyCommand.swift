@@ -41,22 +41,14 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         var verify = Verify()
-        verify.references = try references.map { try CheckpointReference(parsing: $0) }
+        verify.checkpoints = try references.map { try CheckpointSpecifier(parsing: $0) }
         verify.isQuick = quick
-        verify.jobs = jobs.count
-        verify.patience = common.patience
         let store = try common.storePath()
-        let outcome = try common.showingProgress(of: store.string) {
-            (progress) throws(SnapError) in
-            verify.progress = progress
-            return try verify.run(in: store, .kernel, warn: Report.warning)
+        let outcome = try common.showingProgress(of: store.string, jobs: jobs.count) {
+            (context) throws(SnapError) in try verify.run(in: store, context)
         }
-        if common.json {
-            try Report.result(outcome.json)
-        } else {
-            for error in outcome.damage { Report.damage(error) }
-            try Report.result(common.quiet ? outcome.references : outcome.text(on: .output))
-        }
+        if !common.json { for error in outcome.damage { Console.damage(error) } }
+        try common.show(outcome)
         guard outcome.isWhole else {
             let count = outcome.verdicts.count { !$0.isWhole }
             throw SnapError(

@@ -16,7 +16,7 @@ struct HTMLWriter {
     ///   - body: Writes what is in it.
     mutating func element(
         _ name: String, _ attributes: KeyValuePairs<String, String> = [:],
-        _ body: (inout HTMLWriter) -> Void = { _ in }
+        body: (inout HTMLWriter) -> Void = { _ in }
     ) {
         html += "<\(name)"
         for (key, value) in attributes { html += " \(key)=\"\(Self.escaped(value))\"" }
@@ -36,7 +36,7 @@ struct HTMLWriter {
     ///   - text: The text.
     ///   - attributes: Its attributes, in order.
     mutating func element(
-        _ name: String, _ text: String, _ attributes: KeyValuePairs<String, String> = [:]
+        _ name: String, _ text: String, with attributes: KeyValuePairs<String, String> = [:]
     ) {
         element(name, attributes) { $0.text(text) }
     }

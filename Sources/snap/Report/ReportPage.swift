@@ -5,26 +5,12 @@ import SnapSystem
 
 /// The page that `snap report` writes: one file, readable without a script and without a network.
 struct ReportPage {
-    /// What there is to tell of a guest.
-    struct Guest {
-        /// Its name.
-        let name: GuestName
-        /// Its checkpoints, by number.
-        let checkpoints: [Checkpoint]
-        /// How many bytes its files have, those of deleted checkpoints among them.
-        let storedByteCount: Int
-        /// Maps of its newest checkpoints, the newest first.
-        var maps: [MemoryMap] = []
-        /// Why there is no map.
-        var mapFailure: String?
-    }
-
     /// Where the store is.
     let store: String
     /// When the page is made.
     let now: Timestamp
     /// The guests, by name.
-    let guests: [Guest]
+    let guests: [Summarize.Guest]
 
     /// The page.
     var html: String {
@@ -74,16 +60,16 @@ struct ReportPage {
         let stored = guests.reduce(0) { $0.addingClamped($1.storedByteCount) }
         let unchanged = checkpoints.reduce(0) { $0.addingClamped($1.pages.unchanged) }
         page.element("section", ["aria-labelledby": "totals"]) { section in
-            section.element("h2", "Totals", ["id": "totals"])
+            section.element("h2", "Totals", with: ["id": "totals"])
             section.element("dl", ["class": "cards"]) { cards in
-                cards.card("Guests", guests.count.grouped, nil)
-                cards.card("Checkpoints", checkpoints.count.grouped, nil)
-                cards.card("Memory", memory.asByteCount, "that can be restored")
-                cards.card("Stored", stored.asByteCount, "in all files")
-                cards.card("Ratio", Self.ratio(memory, stored), "memory to stored")
+                cards.card("Guests", guests.count.grouped)
+                cards.card("Checkpoints", checkpoints.count.grouped)
+                cards.card("Memory", memory.asByteCount, note: "that can be restored")
+                cards.card("Stored", stored.asByteCount, note: "in all files")
+                cards.card("Ratio", Self.ratio(memory, stored), note: "memory to stored")
                 cards.card(
                     "Shared", unchanged.multipliedClamped(by: Page.byteCount).asByteCount,
-                    "unchanged since their parents")
+                    note: "unchanged since their parents")
             }
         }
     }
@@ -97,23 +83,24 @@ struct ReportPage {
 
     private func writeOverview(_ page: inout HTMLWriter) {
         page.element("nav", ["aria-labelledby": "guests"]) { nav in
-            nav.element("h2", "Guests", ["id": "guests"])
+            nav.element("h2", "Guests", with: ["id": "guests"])
             nav.table(
-                "Guests", ["Guest", "Checkpoints", "Newest", "Memory", "Stored"],
+                named: "Guests", ["Guest", "Checkpoints", "Newest", "Memory", "Stored"],
                 numeric: [1, 3, 4]
             ) { table in
                 for guest in guests {
                     table.element("tr") { row in
                         row.element("th", ["scope": "row"]) { cell in
-                            cell.element("a", guest.name.description, ["href": "#\(guest.anchor)"])
+                            cell.element(
+                                "a", guest.name.description, with: ["href": "#\(guest.anchor)"])
                         }
-                        row.element("td", guest.checkpoints.count.grouped, ["class": "n"])
+                        row.element("td", guest.checkpoints.count.grouped, with: ["class": "n"])
                         row.element("td") { cell in
                             guest.checkpoints.last.map { cell.time($0.createdAt) }
                         }
                         let memory = guest.checkpoints.last?.memoryByteCount ?? 0
-                        row.element("td", memory.asByteCount, ["class": "n"])
-                        row.element("td", guest.storedByteCount.asByteCount, ["class": "n"])
+                        row.element("td", memory.asByteCount, with: ["class": "n"])
+                        row.element("td", guest.storedByteCount.asByteCount, with: ["class": "n"])
                     }
                 }
             }
@@ -130,11 +117,11 @@ extension HTMLWriter {
     /// Writes a time for people and for machines.
     mutating func time(_ time: Timestamp) {
         let text = time.rfc3339.prefix(16).replacing("T", with: " ") + " UTC"
-        element("time", String(text), ["datetime": time.rfc3339])
+        element("time", String(text), with: ["datetime": time.rfc3339])
     }
 
     /// Writes a number that stands out, and what it is.
-    fileprivate mutating func card(_ name: String, _ value: String, _ note: String?) {
+    fileprivate mutating func card(_ name: String, _ value: String, note: String? = nil) {
         element("div") { card in
             card.element("dt", name)
             card.element("dd") { amount in
@@ -152,7 +139,7 @@ extension HTMLWriter {
     ///   - numeric: Which columns hold numbers.
     ///   - rows: Writes its rows.
     mutating func table(
-        _ name: String, _ heads: [String], numeric: Set<Int>,
+        named name: String, _ heads: [String], numeric: Set<Int>,
         _ rows: (inout HTMLWriter) -> Void
     ) {
         element(
@@ -164,7 +151,9 @@ extension HTMLWriter {
                         for (index, text) in heads.enumerated() {
                             row.element(
                                 "th", text,
-                                ["scope": "col", "class": numeric.contains(index) ? "n" : "t"])
+                                with: [
+                                    "scope": "col", "class": numeric.contains(index) ? "n" : "t",
+                                ])
                         }
                     }
                 }

@@ -12,7 +12,7 @@ struct Timeline {
         /// The value in words.
         let text: String
 
-        init(_ checkpoint: Checkpoint, _ value: Int, _ text: String) {
+        init(_ checkpoint: Checkpoint, _ value: Int, text: String) {
             self.checkpoint = checkpoint
             self.value = value
             self.text = text
@@ -91,7 +91,7 @@ struct Timeline {
                 ) { rect in
                     rect.element(
                         "title",
-                        "\(bar.checkpoint.reference), \(bar.checkpoint.createdAt.rfc3339), "
+                        "\(bar.checkpoint.name), \(bar.checkpoint.createdAt.rfc3339), "
                             + "\(bar.checkpoint.kind): \(bar.text)")
                 }
             }
@@ -104,7 +104,7 @@ struct Timeline {
             return title
         }
         return "\(title): \(bars.count.counted("bar")). Most: \(most.text) in "
-            + "\(most.checkpoint.reference). Newest: \(last.text) in \(last.checkpoint.reference)."
+            + "\(most.checkpoint.name). Newest: \(last.text) in \(last.checkpoint.name)."
     }
 
     // MARK: Scale

@@ -1,0 +1,122 @@
+import GRDB
+package import GuestMemory
+package import SnapSystem
+
+// What changes the index: one transaction each, all or nothing.
+extension CheckpointIndex {
+    /// Adds checkpoints; each replaces what the index says of a file of that number.
+    ///
+    /// On failure none is added.
+    ///
+    /// - Parameter checkpoints: What the files say.
+    /// - Throws: `.busy` beyond the timeout, `.damaged`, `.permission` or `.inputOutput`.
+    package func insert(_ checkpoints: [IndexedCheckpoint]) throws(SnapError) {
+        try write { database in
+            for indexed in checkpoints {
+                let checkpoint = indexed.checkpoint
+                let guestID = try Self.guestID(checkpoint.guest, database)
+                try Self.removeFile(of: guestID, number: checkpoint.number, database)
+                try Self.insertFile(
+                    indexed.file, of: guestID, number: checkpoint.number, isRetired: false,
+                    database)
+                try CheckpointColumns.insert(checkpoint, guestID: guestID, database)
+                try Self.insertParts(of: indexed, guestID: guestID, database)
+            }
+        }
+    }
+
+    /// Notes that files are retired: their checkpoints are gone, their pages may be needed.
+    ///
+    /// On failure nothing is changed.
+    ///
+    /// - Parameters:
+    ///   - files: The files by their numbers.
+    ///   - guest: Whose they are.
+    /// - Throws: as `insert`.
+    package func retire(_ files: [Int: IndexedFile], of guest: GuestName) throws(SnapError) {
+        try write { database in
+            let guestID = try Self.guestID(guest, database)
+            for (number, file) in files {
+                try Self.removeFile(of: guestID, number: number, database)
+                try Self.insertFile(
+                    file, of: guestID, number: number, isRetired: true, database)
+            }
+        }
+    }
+
+    /// Forgets retired files that are gone.
+    ///
+    /// On failure nothing is changed.
+    ///
+    /// - Parameters:
+    ///   - numbers: The files' numbers.
+    ///   - guest: Whose they were.
+    /// - Throws: as `insert`.
+    package func forgetRetired(
+        _ numbers: Set<Int>, of guest: GuestName
+    ) throws(SnapError) {
+        try write { database in
+            for number in numbers {
+                try database.execute(
+                    sql: """
+                        DELETE FROM file WHERE number = ? AND retired
+                        AND guest_id = (SELECT guest_id FROM guest WHERE name = ?)
+                        """, arguments: [number, guest.description])
+            }
+        }
+    }
+
+    private static func guestID(_ guest: GuestName, _ database: Database) throws -> Int64 {
+        let name = guest.description
+        try database.execute(
+            sql: "INSERT INTO guest (name) VALUES (?) ON CONFLICT DO NOTHING", arguments: [name])
+        return try Int64.fetchOne(
+            database, sql: "SELECT guest_id FROM guest WHERE name = ?", arguments: [name]) ?? 0
+    }
+
+    private static func removeFile(
+        of guestID: Int64, number: Int, _ database: Database
+    ) throws {
+        for table in ["checkpoint", "file"] {
+            try database.execute(
+                sql: "DELETE FROM \(table) WHERE guest_id = ? AND number = ?",
+                arguments: [guestID, number])
+        }
+    }
+
+    private static func insertFile(
+        _ file: IndexedFile, of guestID: Int64, number: Int, isRetired: Bool,
+        _ database: Database
+    ) throws {
+        try database.execute(
+            sql: "INSERT INTO file VALUES (?, ?, ?, ?, ?)",
+            arguments: [guestID, number, isRetired, file.generation, file.byteCount])
+    }
+
+    private static func insertParts(
+        of indexed: IndexedCheckpoint, guestID: Int64, _ database: Database
+    ) throws {
+        let number = indexed.checkpoint.number
+        for (position, block) in indexed.ramBlocks.enumerated() {
+            try database.execute(
+                sql: "INSERT INTO ram_block VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    guestID, number, position, block.name, block.byteCount,
+                    block.guestPhysicalAddress.map { Int64(bitPattern: $0) },
+                ])
+        }
+        for (position, section) in indexed.deviceSections.enumerated() {
+            try database.execute(
+                sql: "INSERT INTO device_section VALUES (?, ?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    guestID, number, position, section.name, section.instanceID,
+                    section.versionID, section.byteCount,
+                ])
+        }
+        for run in indexed.referenceRuns {
+            try database.execute(
+                sql: "INSERT INTO reference VALUES (?, ?, ?, ?)",
+                arguments: [guestID, number, run.lowerBound, run.upperBound - 1])
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import CheckpointIndex
+package import GuestMemory
+import SavevmFormat
+package import SnapSystem
+package import WorkPipeline
+
+/// Makes a store's index again from its files.
+package struct IndexRebuild {
+    /// Whether files that the system cannot read are left out; if not, the old index stays.
+    package var skipsUnreadable: Bool
+
+    /// How many checkpoints go into one transaction.
+    private static let batchCount = 256
+
+    /// Prepares to rebuild; the parameter is the property.
+    package init(skipsUnreadable: Bool) {
+        self.skipsUnreadable = skipsUnreadable
+    }
+
+    /// Writes a new index beside the old one and renames it into its place.
+    ///
+    /// On failure the old index is still there.
+    ///
+    /// - Parameters:
+    ///   - store: The store's directory; its lock is held exclusively.
+    ///   - context: How to run; its warnings say what is wrong with files.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func run(
+        in store: StoreDirectory, _ context: WorkContext
+    ) throws(SnapError) -> RebuiltIndex {
+        let directory = store.directory
+        context.progress.begin(.indexing, of: nil, countsBytes: false)
+        try Self.removeNewIndex(in: directory)
+        let path = directory.file(StoreDirectory.newIndexName)
+        let file = try File(makingIfAbsent: path, directory.calls)
+        if let old = try directory.status(of: StoreDirectory.indexName) {
+            try file.takeOwnerAndMode(of: old)
+        }
+        var outcome = RebuiltIndex()
+        do {
+            let index = try CheckpointIndex(path, isWritable: true, directory.calls)
+            try index.migrate()
+            for name in try store.guests() {
+                outcome.guestCount += 1
+                try fill(index, with: store.guest(name), &outcome, context: context)
+            }
+        }
+        // The old index's journal would be taken for the new one's.
+        try directory.remove(StoreDirectory.indexName + "-journal")
+        try directory.synchronize()
+        try directory.rename(
+            StoreDirectory.newIndexName, replacing: StoreDirectory.indexName)
+        try directory.synchronize()
+        return outcome
+    }
+
+    private static func removeNewIndex(in directory: Directory) throws(SnapError) {
+        for suffix in ["", "-journal"] {
+            try directory.remove(StoreDirectory.newIndexName + suffix)
+        }
+    }
+
+    /// Adds a guest's rows; one file that cannot be read hides no other.
+    private func fill(
+        _ index: CheckpointIndex, with guest: GuestDirectory, _ outcome: inout RebuiltIndex,
+        context: WorkContext
+    ) throws(SnapError) {
+        let files: GuestListing
+        do throws(SnapError) { files = try guest.listing() } catch {
+            guard skipsUnreadable, error.code != .interrupted else { throw error }
+            outcome.damagedFileCount += 1
+            return context.warn(error)
+        }
+        var batch: [IndexedCheckpoint] = []
+        for number in files.savevm.sorted() {
+            context.progress.advance(by: 1)
+            do {
+                batch.append(
+                    try IndexedCheckpoint(reading: number, of: guest) { loss in
+                        outcome.damagedFileCount += 1
+                        context.warn(loss)
+                    })
+            } catch {
+                let isSkipped = skipsUnreadable && error.code != .interrupted
+                guard error.isUnreadable || isSkipped else { throw error }
+                outcome.damagedFileCount += 1
+                context.warn(error)
+            }
+            if batch.count == Self.batchCount {
+                try index.insert(batch)
+                outcome.checkpointCount += batch.count
+                batch = []
+            }
+        }
+        try index.insert(batch)
+        outcome.checkpointCount += batch.count
+        let retired = files.retired.subtracting(files.savevm)
+        if !retired.isEmpty {
+            try index.retire(try guest.sizes(ofRetired: retired), of: guest.guest)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+package import CheckpointIndex
+package import GuestMemory
+package import SavevmFormat
+import SnapSystem
+
+extension IndexedCheckpoint {
+    /// Reads from its files what the index keeps of a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - number: The checkpoint's number.
+    ///   - guest: The guest's directory.
+    ///   - warn: Takes why the device state is lost, if it is: that takes nothing from the RAM.
+    /// - Throws: `.damaged`, `.unsupported`, `.notFound`, `.permission` or `.inputOutput`.
+    init(
+        reading number: Int, of guest: GuestDirectory, warn: (SnapError) -> Void
+    ) throws(SnapError) {
+        let file = try guest.savevm(numbered: number)
+        var sections: [DeviceSection] = []
+        if file.checkpoint.deviceState != nil {
+            do {
+                sections = try guest.files.deviceState(of: file).states.flatMap(\.summaries)
+            } catch let error where error.code == .damaged {
+                warn(
+                    SnapError(
+                        .damaged, "device state is lost: \(error.message)", path: error.path,
+                        offset: error.offset))
+            }
+        }
+        self.init(try file.contents(), sections)
+    }
+
+    /// Describes a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - file: What its savevm file says.
+    ///   - sections: Its device sections.
+    package init(_ file: SavevmContents, _ sections: [DeviceSection]) {
+        let blocks = file.blocks.map(\.ram)
+        let description = file.checkpoint
+        let checkpoint = Checkpoint(
+            guest: description.guest, number: file.header.number, id: file.header.checkpointID,
+            parent: file.header.parent?.number, createdAt: description.createdAt,
+            label: description.label,
+            memoryByteCount: blocks.reduce(0) { $0 + $1.byteCount }, pages: description.pages,
+            storedByteCount: description.storedByteCount,
+            deviceSectionCount: sections.count,
+            deviceStateByteCount: sections.reduce(0) { $0 + $1.byteCount })
+        self.init(
+            checkpoint: checkpoint, ramBlocks: blocks, deviceSections: sections,
+            references: file.references.map(\.number),
+            file: IndexedFile(generation: file.generation, byteCount: file.byteCount))
+    }
+}

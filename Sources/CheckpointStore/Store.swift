@@ -1,0 +1,130 @@
+// CheckpointStore
+//
+// A store on disk, below every operation: how it is opened, locked, made and repaired, and how its
+// checkpoints are read. It imports the index, the file format and what those stand on, and no
+// operation. Start at `Store`; a guest's files and locks are `GuestDirectory`; Read reads pages,
+// Upkeep is what a writer does before its own work, and what frees space.
+
+package import CheckpointIndex
+package import GuestMemory
+package import SnapSystem
+package import SystemPackage
+package import WorkPipeline
+
+/// A store, open: its identity, its index, and the lock that keeps both in place.
+package struct Store: ~Copyable {
+    /// Where it is.
+    package let directory: StoreDirectory
+    /// Its id and digest key.
+    package let identity: StoreIdentity
+    /// Its index.
+    package let index: CheckpointIndex
+    private let lock: FileLock?
+
+    /// Opens an existing store to read from it.
+    ///
+    /// - Parameters:
+    ///   - path: The store's directory.
+    ///   - context: How to run.
+    /// - Throws: `.notFound` if there is no store, `.damaged` with a hint, `.unsupported`,
+    ///   `.busy`, `.permission` or `.inputOutput`.
+    package init(reading path: FilePath, _ context: WorkContext) throws(SnapError) {
+        let store = StoreDirectory(path, context.calls)
+        let directory = store.directory
+        guard try directory.status()?.kind == .directory else {
+            throw SnapError(
+                .notFound, "there is no store here", path: path, hint: "the first save makes it")
+        }
+        guard try store.hasIdentity() else {
+            if try store.guests().isEmpty {
+                throw SnapError(
+                    .notFound, "is no store: it has no \(StoreDirectory.identityName)", path: path)
+            }
+            throw Self.missing(StoreDirectory.identityName, in: directory)
+        }
+        let lock = try FileLock.sharedIfPossible(
+            directory.file(StoreDirectory.lockName), timeout: context.lockTimeout, context.calls)
+        let identity = try StoreIdentity(readingFrom: directory)
+        guard try directory.status(of: StoreDirectory.indexName) != nil else {
+            throw Self.missing(StoreDirectory.indexName, in: directory)
+        }
+        let index = try CheckpointIndex(
+            directory.file(StoreDirectory.indexName), isWritable: false, context.calls)
+        self.init(store, identity: identity, index: index, lock: lock)
+    }
+
+    private static func missing(_ name: String, in directory: Directory) -> SnapError {
+        SnapError(
+            .damaged, "is missing", path: directory.file(name),
+            hint: "snap reindex makes it anew from the files")
+    }
+
+    /// Opens a store to write to it; makes it where it is not there, and what of it is missing.
+    ///
+    /// - Parameters:
+    ///   - path: The store's directory.
+    ///   - context: How to run.
+    /// - Throws: as for reading, but for what can be made.
+    package init(writing path: FilePath, _ context: WorkContext) throws(SnapError) {
+        let store = StoreDirectory(path, context.calls)
+        let directory = store.directory
+        try directory.make()
+        while true {
+            let lock = try FileLock(
+                .shared, try store.lockFile(), timeout: context.lockTimeout)
+            if try Self.isComplete(directory) {
+                let identity = try StoreIdentity(readingFrom: directory)
+                let index = try CheckpointIndex(
+                    directory.file(StoreDirectory.indexName), isWritable: true, context.calls)
+                if try !index.needsMigration() {
+                    self.init(store, identity: identity, index: index, lock: lock)
+                    return
+                }
+            }
+            try Self.complete(store, releasing: lock, context)
+        }
+    }
+
+    private init(
+        _ directory: StoreDirectory, identity: StoreIdentity, index: CheckpointIndex,
+        lock: consuming FileLock?
+    ) {
+        self.directory = directory
+        self.identity = identity
+        self.index = index
+        self.lock = lock
+    }
+
+    private static func isComplete(_ directory: Directory) throws(SnapError) -> Bool {
+        for name in [StoreDirectory.identityName, StoreDirectory.indexName] {
+            if try directory.status(of: name) == nil { return false }
+        }
+        return true
+    }
+
+    /// Makes what is missing, or migrates the schema, with the lock held exclusively.
+    private static func complete(
+        _ store: StoreDirectory, releasing shared: consuming FileLock, _ context: WorkContext
+    ) throws(SnapError) {
+        _ = consume shared
+        let directory = store.directory
+        try store.withExclusiveLock(timeout: context.lockTimeout) { () throws(SnapError) in
+            // Another process may have done it before the lock was ours.
+            if try !store.hasIdentity() {
+                try StoreIdentity.remake(in: store)
+            }
+            // An index of no bytes has lost its rows as one that is missing has.
+            if try directory.status(of: StoreDirectory.indexName)?.byteCount ?? 0 == 0 {
+                _ = try IndexRebuild(skipsUnreadable: false).run(in: store, context)
+            }
+            try CheckpointIndex(
+                directory.file(StoreDirectory.indexName), isWritable: true, directory.calls
+            ).migrate()
+        }
+    }
+
+    /// A guest's directory.
+    ///
+    /// - Parameter guest: Which guest.
+    package func guest(_ guest: GuestName) -> GuestDirectory { directory.guest(guest) }
+}

@@ -1,0 +1,79 @@
+package import GuestMemory
+package import SnapSystem
+package import SystemPackage
+
+/// A store's directory and what is where in it, whether or not a store is there.
+package struct StoreDirectory: Sendable {
+    /// The directory.
+    package let directory: Directory
+
+    static let lockName = "lock"
+    static let indexName = "index.sqlite"
+    static let newIndexName = "index.sqlite.new"
+    static let identityName = "store.json"
+    static let guestsName = "guests"
+
+    /// Names a store's directory.
+    ///
+    /// - Parameters:
+    ///   - path: Where it is.
+    ///   - calls: The system calls.
+    package init(_ path: FilePath, _ calls: SystemCalls) {
+        directory = Directory(path, calls)
+    }
+
+    /// Where it is.
+    package var path: FilePath { directory.path }
+
+    /// A guest's directory.
+    ///
+    /// - Parameter guest: Which guest.
+    package func guest(_ guest: GuestName) -> GuestDirectory {
+        GuestDirectory(
+            guest: guest,
+            directory: directory.directory(Self.guestsName).directory(guest.description))
+    }
+
+    /// The guests that have a directory, by name.
+    ///
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func guests() throws(SnapError) -> [GuestName] {
+        let guests = directory.directory(Self.guestsName)
+        guard try guests.status() != nil else { return [] }
+        var found: [GuestName] = []
+        for name in try guests.names() {
+            guard let guest = GuestName(name) else { continue }
+            if try guests.status(of: name)?.kind == .directory { found.append(guest) }
+        }
+        return found
+    }
+
+    /// The store's lock file, made if need be.
+    ///
+    /// - Throws: `.permission` or `.inputOutput`.
+    func lockFile() throws(SnapError) -> File {
+        try File(makingIfAbsent: directory.file(Self.lockName), directory.calls)
+    }
+}
+
+extension StoreDirectory {
+    /// Whether it has a file that says which store it is, readable or not.
+    ///
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func hasIdentity() throws(SnapError) -> Bool {
+        try directory.status(of: Self.identityName) != nil
+    }
+
+    /// Runs something with the store locked for every other command.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long to wait for the lock.
+    ///   - body: What changes the store itself.
+    /// - Throws: `.busy`, `.permission` or `.inputOutput`, and what `body` throws.
+    package func withExclusiveLock<Result: ~Copyable>(
+        timeout: Duration, _ body: () throws(SnapError) -> Result
+    ) throws(SnapError) -> Result {
+        let lock = try FileLock(.exclusive, try lockFile(), timeout: timeout)
+        return try withExtendedLifetime(lock, body)
+    }
+}

@@ -1,0 +1,117 @@
+package import CheckpointIndex
+import GuestMemory
+import SavevmFormat
+package import SnapSystem
+package import WorkPipeline
+
+/// What every writer does first with its own guest: make index and files agree again after a
+/// process was killed, and remove what it left.
+package struct Reconciliation {
+    /// A guest whose files and rows agree.
+    package struct Outcome {
+        /// The guest's files.
+        package let files: GuestListing
+        /// The numbers of rows without any file, which cannot be a parent.
+        package let lost: Set<Int>
+        /// The highest number that is taken.
+        package let highestNumber: Int
+        /// How many bytes of an earlier deletion were freed.
+        package let freedByteCount: Int
+    }
+
+    private let guest: GuestDirectory
+    private let index: CheckpointIndex
+    private let context: WorkContext
+
+    /// Prepares to reconcile.
+    ///
+    /// - Parameters:
+    ///   - guest: The guest's directory; its writer lock is held.
+    ///   - index: The store's index.
+    ///   - context: How to run.
+    package init(of guest: GuestDirectory, in index: CheckpointIndex, context: WorkContext) {
+        self.guest = guest
+        self.index = index
+        self.context = context
+    }
+
+    /// Adopts complete files without rows, removes leftovers, and drops the rows of retired files.
+    ///
+    /// A row without any file, and a file that is incomplete, are damage: kept and reported.
+    ///
+    /// - Throws: `.damaged`, `.permission`, `.busy` or `.inputOutput`.
+    package func run() throws(SnapError) -> Outcome {
+        let files = try guest.listing()
+        let rows = try index.numbers(of: guest.guest)
+        // A save that was killed has no row: a device state with one is that of a file that is
+        // lost. Those of retired files may still be read.
+        try removeLeftovers(of: files, keeping: rows.live.union(files.retired))
+        var freed = 0
+        let retired = files.retired.subtracting(files.savevm).subtracting(rows.retired)
+        if !retired.isEmpty { freed += try reclamation.noteRetired(retired, in: index) }
+        try adopt(files.savevm.subtracting(rows.live).sorted())
+        if !files.retired.isEmpty { freed += try reclaimSpace(of: files) }
+        let gone = rows.retired.subtracting(files.retired).subtracting(files.savevm)
+        if !gone.isEmpty { try index.forgetRetired(gone, of: guest.guest) }
+        let lost = rows.live.subtracting(files.savevm).subtracting(files.retired)
+        for number in lost.sorted() {
+            context.warn(
+                SnapError(
+                    .damaged, "is missing, checkpoint \(guest.guest):\(number) is lost",
+                    path: guest.directory.file(FileName.savevm(number).text)))
+        }
+        let highest = rows.live.union(rows.retired).max() ?? 0
+        return Outcome(
+            files: files, lost: lost, highestNumber: max(highest, files.highestNumber),
+            freedByteCount: freed)
+    }
+
+    /// Frees space without waiting for readers or saying why it cannot.
+    private var reclamation: SpaceReclamation {
+        SpaceReclamation(of: guest, context: context.withoutWaiting.withoutWarnings)
+    }
+
+    private func removeLeftovers(
+        of files: GuestListing, keeping kept: Set<Int>
+    ) throws(SnapError) {
+        let directory = guest.directory
+        let deviceStates = files.deviceState.subtracting(files.savevm).subtracting(kept).sorted()
+        let names = files.temporary + deviceStates.map { FileName.deviceState($0).text }
+        for name in names { try directory.remove(name) }
+        if !names.isEmpty { try directory.synchronize() }
+    }
+
+    private func adopt(_ numbers: [Int]) throws(SnapError) {
+        for number in numbers {
+            do {
+                let checkpoint = try IndexedCheckpoint(
+                    reading: number, of: guest, warn: context.warn)
+                try index.insert([checkpoint])
+            } catch let error where error.isUnreadable {
+                guard error.path != index.path else { throw error }
+                context.warn(error)
+            }
+        }
+    }
+
+    /// Frees the space that an earlier deletion could not, if there are no readers now.
+    ///
+    /// That it cannot is no reason to fail: the space is not needed for what is to be done.
+    private func reclaimSpace(of files: GuestListing) throws(SnapError) -> Int {
+        do throws(SnapError) {
+            let unneeded = files.retired.subtracting(
+                try index.referencedNumbers(of: guest.guest))
+            let sizes = try guest.sizes(ofRetired: unneeded)
+            // The highest number's file may stay for its name's sake, empty.
+            guard
+                sizes.contains(where: { $0.key != files.highestNumber || $0.value.byteCount > 0 })
+                    || !files.retiredDeviceStates.isEmpty
+            else { return 0 }
+            return try reclamation.run(index).freedByteCount
+        } catch {
+            if error.code == .interrupted { throw error }
+            context.warn(error)
+            return 0
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package import CheckpointIndex
+import GuestMemory
+import SavevmFormat
+package import SnapSystem
+package import WorkPipeline
+
+/// Frees the space of deleted checkpoints whose files no remaining checkpoint refers to.
+///
+/// The references in the remaining files decide, not the index; if one of them cannot be read,
+/// nothing is freed.
+package struct SpaceReclamation {
+    /// What was freed.
+    package struct Outcome {
+        /// How many bytes.
+        package var freedByteCount = 0
+        /// How many retired files stay because others refer to them.
+        package var keptFileCount = 0
+    }
+
+    private let guest: GuestDirectory
+    private let context: WorkContext
+
+    /// Prepares to free space.
+    ///
+    /// - Parameters:
+    ///   - guest: The guest's directory.
+    ///   - context: How to run: how long to wait for readers, and what takes why nothing is freed.
+    package init(of guest: GuestDirectory, context: WorkContext) {
+        self.guest = guest
+        self.context = context
+    }
+
+    /// Finds what would be freed if some checkpoints were deleted.
+    ///
+    /// - Parameter numbers: The checkpoints.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func plan(without numbers: Set<Int>) throws(SnapError) -> Outcome {
+        let files = try guest.listing()
+        let unneeded = try unneeded(of: files, without: numbers)
+        var outcome = Outcome()
+        outcome.keptFileCount = files.retired.union(numbers).subtracting(unneeded).count
+        for number in unneeded {
+            outcome.freedByteCount += try size(
+                of: files.savevm.contains(number) ? .savevm(number) : .retired(number))
+        }
+        for number in files.deviceState.intersection(numbers).union(files.retiredDeviceStates) {
+            outcome.freedByteCount += try size(of: .deviceState(number))
+        }
+        return outcome
+    }
+
+    /// Unlinks the guest's retired files that no checkpoint needs; the one of its highest number is
+    /// emptied instead, so that the number stays taken.
+    ///
+    /// The guest's writer lock is held, and what is deleted has been retired by name, so that later
+    /// readers do not find it. If readers do not finish in time, the space is left for the next
+    /// writer.
+    ///
+    /// - Parameter index: The store's index; nil to leave it alone and only empty the files.
+    /// - Throws: `.permission`, `.inputOutput`, `.interrupted`, or what the index throws.
+    package func run(_ index: CheckpointIndex?) throws(SnapError) -> Outcome {
+        let files = try guest.listing()
+        let unneeded = try unneeded(of: files, without: [])
+        let deviceStates = files.retiredDeviceStates
+        var outcome = Outcome()
+        outcome.keptFileCount = files.retired.subtracting(unneeded).count
+        if unneeded.isEmpty && deviceStates.isEmpty { return outcome }
+        guard try waitForReaders() else { return outcome }
+        for name in unneeded.sorted().map(FileName.retired)
+            + deviceStates.sorted().map(FileName.deviceState)
+        {
+            outcome.freedByteCount += try size(of: name)
+        }
+        for number in deviceStates.sorted() {
+            try guest.directory.remove(FileName.deviceState(number).text)
+        }
+        try remove(unneeded, from: index, highestNumber: files.highestNumber)
+        return outcome
+    }
+
+    private func remove(
+        _ unneeded: Set<Int>, from index: CheckpointIndex?, highestNumber: Int
+    ) throws(SnapError) {
+        let directory = guest.directory
+        for number in unneeded.sorted() {
+            let name = FileName.retired(number).text
+            if number == highestNumber || index == nil {
+                try File(updating: directory.file(name), directory.calls).setLength(0)
+            } else {
+                try directory.remove(name)
+            }
+        }
+        try directory.synchronize()
+        guard let index else { return }
+        if unneeded.contains(highestNumber) {
+            let empty = IndexedFile(generation: 0, byteCount: 0)
+            try index.retire([highestNumber: empty], of: guest.guest)
+        }
+        try index.forgetRetired(unneeded.subtracting([highestNumber]), of: guest.guest)
+    }
+
+    /// Notes in the index that files are retired.
+    ///
+    /// Where there is no space left to do that, and to delete is how a user makes some, the files
+    /// that no checkpoint needs are emptied first. The guest's writer lock is held.
+    ///
+    /// - Parameters:
+    ///   - numbers: The files, retired by name.
+    ///   - index: The store's index.
+    /// - Returns: How many bytes were freed for it.
+    /// - Throws: What the index throws.
+    package func noteRetired(
+        _ numbers: Set<Int>, in index: CheckpointIndex
+    ) throws(SnapError) -> Int {
+        do throws(SnapError) {
+            try index.retire(try guest.sizes(ofRetired: numbers), of: guest.guest)
+            return 0
+        } catch let error where error.code == .inputOutput {
+            let freed = try run(nil).freedByteCount
+            if freed == 0 { throw error }
+            try index.retire(try guest.sizes(ofRetired: numbers), of: guest.guest)
+            return freed
+        }
+    }
+
+    private func size(of name: FileName) throws(SnapError) -> Int {
+        try guest.directory.status(of: name.text)?.byteCount ?? 0
+    }
+
+    /// The retired files, and those of checkpoints to be deleted, that no other checkpoint's
+    /// pages may lie in.
+    private func unneeded(
+        of files: GuestListing, without numbers: Set<Int>
+    ) throws(SnapError) -> Set<Int> {
+        var unneeded = files.retired.union(numbers)
+        if unneeded.isEmpty { return [] }
+        for number in files.savevm.subtracting(numbers).sorted() {
+            do throws(SnapError) {
+                let file = try guest.files.savevm(.savevm(number))
+                unneeded.subtract(try file.references().map(\.number))
+            } catch {
+                if error.code == .interrupted { throw error }
+                context.warn(
+                    SnapError(
+                        error.code, "no space is given back: \(error.message)", path: error.path,
+                        offset: error.offset))
+                return []
+            }
+        }
+        return unneeded
+    }
+
+    /// Lets restores end that have found a deleted checkpoint before its row was gone; later ones
+    /// do not find it.
+    private func waitForReaders() throws(SnapError) -> Bool {
+        do throws(SnapError) {
+            try guest.waitForReaders(timeout: context.lockTimeout)
+            return true
+        } catch {
+            guard error.code == .busy else { throw error }
+            context.warn(
+                SnapError(
+                    .busy, "a restore is running, no space is given back yet", path: error.path,
+                    hint: "the guest's next save or deletion gives it back"))
+            return false
+        }
+    }
+}

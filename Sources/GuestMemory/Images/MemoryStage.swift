@@ -1,0 +1,147 @@
+public import SnapSystem
+
+/// Guest RAM that comes page by page, in any order and some of it more than once, until it is
+/// whole and can be read like an image.
+///
+/// It lies in a scratch file, so that memory use does not grow with the guest. Pages that follow
+/// one another are written together.
+public struct MemoryStage: ~Copyable {
+    private let shared: SharedFile
+    /// The RAM blocks, and where in the file each begins.
+    private var blocks: [RAMBlock] = []
+    private var starts: [Int] = []
+    private var byteCount = 0
+    private let writer: RunWriter
+    /// Pages on their way into the file: where the first goes, and the bytes so far.
+    private var runStart = 0
+    private var run: [UInt8] = []
+    /// The pages of the file that have been written, by unit.
+    private var written: [Int: PageSet] = [:]
+
+    /// Begins without a block.
+    ///
+    /// - Parameter directory: The directory in whose file system the scratch file is.
+    /// - Throws: `.permission` or `.inputOutput`.
+    public init(in directory: Directory) throws(SnapError) {
+        shared = SharedFile(
+            try PendingFile.scratch(in: directory, for: "a scratch file for guest memory"))
+        writer = RunWriter(shared)
+    }
+
+    /// Adds a block, all of it zero.
+    ///
+    /// - Parameter block: The block.
+    /// - Throws: `.inputOutput` if the file system takes no file of that length.
+    public mutating func add(_ block: RAMBlock) throws(SnapError) {
+        blocks.append(block)
+        starts.append(byteCount)
+        byteCount += block.unitCount * Unit.byteCount
+        try shared.file.setLength(byteCount)
+    }
+
+    /// Puts bytes in their place, over what is there.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes, at most a unit.
+    ///   - block: Which block.
+    ///   - offset: Where in the block, in bytes; all of them inside it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public mutating func write(
+        _ bytes: RawSpan, block: Int, at offset: Int
+    ) throws(SnapError) {
+        let place = place(bytes.byteCount, in: block, at: offset)
+        if place.lowerBound != runStart + run.count
+            || run.count + bytes.byteCount > Unit.byteCount
+        {
+            try flush()
+            runStart = place.lowerBound
+        }
+        run.append(copying: bytes)
+        note(place)
+    }
+
+    /// Makes bytes zero.
+    ///
+    /// - Parameters:
+    ///   - byteCount: How many bytes.
+    ///   - block: Which block.
+    ///   - offset: Where in the block, in bytes; all of them inside it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public mutating func clear(
+        byteCount: Int, block: Int, at offset: Int
+    ) throws(SnapError) {
+        let place = place(byteCount, in: block, at: offset)
+        // What was never written is a hole, and most pages that are zero always were.
+        guard isWritten(place) else { return }
+        try settle()
+        try shared.file.clear(place)
+    }
+
+    /// Reads bytes as they are now.
+    ///
+    /// - Parameters:
+    ///   - target: Where they go.
+    ///   - block: Which block.
+    ///   - offset: Where in the block, in bytes; all of them inside it.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public mutating func read(
+        into target: inout MutableRawSpan, block: Int, at offset: Int
+    ) throws(SnapError) {
+        let place = place(target.byteCount, in: block, at: offset)
+        try settle()
+        guard try shared.file.read(into: &target, at: place.lowerBound) == place.count else {
+            throw SnapError(.internalFailure, "scratch file has shrunk", path: shared.file.path)
+        }
+    }
+
+    /// The blocks, to be read; what no page has come for is zero.
+    ///
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public consuming func finish() throws(SnapError) -> [MemoryImage] {
+        try settle()
+        let trustsHoles = try shared.file.fileSystem()?.reportsDirtyPagesAsData ?? false
+        return zip(blocks, starts).map { block, start in
+            MemoryImage(
+                block, in: shared, at: start, fileByteCount: byteCount, trustsHoles: trustsHoles)
+        }
+    }
+
+    private func place(_ byteCount: Int, in block: Int, at offset: Int) -> Range<Int> {
+        precondition(offset >= 0 && byteCount <= blocks[block].byteCount - offset)
+        return starts[block] + offset..<starts[block] + offset + byteCount
+    }
+
+    /// Has the run written, some time.
+    private mutating func flush() throws(SnapError) {
+        if run.isEmpty { return }
+        let full = run
+        run = []
+        // Most runs are as long as they can be, and growing one by and by would copy it again.
+        run.reserveCapacity(full.count)
+        try writer.write(full, at: runStart)
+    }
+
+    /// Waits until the file holds all that came.
+    private mutating func settle() throws(SnapError) {
+        try flush()
+        try writer.wait()
+    }
+
+    private mutating func note(_ place: Range<Int>) {
+        for page in Self.pages(of: place) {
+            written[page / Unit.pageCount, default: PageSet()].insert(page % Unit.pageCount)
+        }
+    }
+
+    private func isWritten(_ place: Range<Int>) -> Bool {
+        Self.pages(of: place).contains { page in
+            written[page / Unit.pageCount]?.contains(page % Unit.pageCount) ?? false
+        }
+    }
+
+    /// The pages of the file that some bytes lie in: a target's page may be smaller.
+    private static func pages(of place: Range<Int>) -> Range<Int> {
+        let end = (place.upperBound + Page.byteCount - 1) / Page.byteCount
+        return place.lowerBound / Page.byteCount..<end
+    }
+}

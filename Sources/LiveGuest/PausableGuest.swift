@@ -1,0 +1,247 @@
+// LiveGuest
+//
+// A guest under a running QEMU as something to save: its RAM's files, its device state, and the
+// pause in which both are read. It imports QEMUMonitor and MigrationStream, and knows nothing of
+// stores. Start at `PausableGuest.whilePaused`.
+
+package import GuestMemory
+package import MigrationStream
+import QEMUMonitor
+package import SnapSystem
+package import SystemPackage
+package import WorkPipeline
+
+/// A running guest that is paused while its memory is read, and resumed whatever happens.
+///
+///     connect ─ what a killed save left ─ open RAM │ marker ─ stop ─ device state ─ pages ─ cont ─
+///     marker gone │
+///
+/// A guest that was paused before is not resumed. QEMU calls it `postmigrate` afterwards, and saves
+/// no device state of it again before it has run.
+package struct PausableGuest: ~Copyable {
+    private var guest: RunningGuest
+    /// The QMP socket.
+    package let socket: FilePath
+    private let directory: Directory
+    private let settings: MigrationSettings
+    /// The RAM, in the files that QEMU names.
+    package let images: [MemoryImage]
+    /// What is in the guest's directory; nil if nothing has been changed.
+    private var marker: PauseMarker?
+    private var areSettingsChanged = false
+    private var start = ContinuousClock.now
+    /// How long the guest was paused; nil while it is, and if it was paused before.
+    package private(set) var pauseDuration: Duration?
+    /// Why the guest could not be resumed, or QEMU's settings not be put back.
+    package private(set) var resumeFailure: SnapError?
+
+    /// How long QEMU may send nothing of its device state.
+    private static let streamTimeout = Duration.seconds(60)
+    /// How long to try to resume the guest and to put QEMU's settings back.
+    private static let undoTimeout = Duration.seconds(30)
+    /// How long QEMU may refuse to resume the guest, being busy with a migration's end.
+    private static let resumeTimeout = Duration.seconds(30)
+
+    /// Connects to the guest, recovers from a save that was killed, and opens the RAM.
+    ///
+    /// - Parameters:
+    ///   - socket: The QMP socket.
+    ///   - directory: The guest's directory in the store.
+    ///   - resumesInterrupted: Whether a guest that a killed save has left paused is resumed.
+    ///   - context: How to run.
+    /// - Throws: `.notFound`, `.permission`; `.busy` if another client or a migration is in the
+    ///   way, or a killed save has left the guest paused; `.mismatch` if a file is not the RAM that
+    ///   QEMU has; `.unsupported`; `.inputOutput`, `.interrupted`.
+    package init(
+        at socket: FilePath, in directory: Directory, resumesInterrupted: Bool,
+        _ context: WorkContext
+    ) throws(SnapError) {
+        var guest = try RunningGuest(socket, timeout: context.lockTimeout, context.calls)
+        let recovery = InterruptedSaveRecovery(
+            socket: socket, directory: directory, resumes: resumesInterrupted, warn: context.warn)
+        try recovery.run(on: &guest)
+        guard try !guest.isMigrating() else {
+            throw SnapError(.busy, "a migration of this guest is under way", path: socket)
+        }
+        let settings = try guest.settings()
+        guard settings.canIgnoreShared else {
+            throw SnapError(
+                .unsupported, "this QEMU has no capability x-ignore-shared, which came with 4.0",
+                path: socket)
+        }
+        guard !settings.isEncrypted else {
+            throw SnapError(
+                .unsupported, "QEMU is told to encrypt migrations, by tls-creds", path: socket)
+        }
+        images = try Self.openImages(of: &guest, context)
+        self.settings = settings
+        self.guest = guest
+        self.socket = socket
+        self.directory = directory
+    }
+
+    private static func openImages(
+        of guest: inout RunningGuest, _ context: WorkContext
+    ) throws(SnapError) -> [MemoryImage] {
+        let calls = context.calls
+        try ProcessIdentity.checkVisibility(calls)
+        var images: [MemoryImage] = []
+        for backend in try guest.backends() {
+            let status = try Directory(backend.path, calls).status()
+            guard status?.kind != .directory else {
+                throw SnapError(
+                    .unsupported, "is a directory, in which the RAM is in no file that has a name",
+                    path: backend.path, hint: "mem-path names a file")
+            }
+            if let status, status.kind == .regular, status.byteCount != backend.byteCount {
+                throw SnapError(
+                    .mismatch,
+                    "length is \(status.byteCount) bytes, QEMU has \(backend.byteCount) of RAM "
+                        + "\(backend.name) in it", path: backend.path,
+                    hint: status.byteCount > backend.byteCount
+                        ? "truncate -s \(backend.byteCount) cuts off what QEMU does not use" : nil)
+            }
+            let image = try MemoryImage(raw: backend.path, name: backend.name, calls)
+            switch guest.process.maps(inode: try image.inode(), calls) {
+            case true?: break
+            case false?:
+                throw SnapError(
+                    .mismatch, "is not the file that QEMU has in memory: it has been replaced",
+                    path: backend.path)
+            case nil:
+                context.warn(
+                    SnapError(
+                        .permission,
+                        "QEMU's memory map cannot be seen: that this is the file it has in "
+                            + "memory is believed", path: backend.path))
+            }
+            images.append(image)
+        }
+        return images
+    }
+
+    // MARK: Pausing
+
+    /// Pauses the guest, unless it is paused already, and resumes it when the memory has been read.
+    ///
+    /// Signals only set their flag meanwhile. Whether `body` throws or not, the guest is resumed
+    /// and QEMU's settings are put back; if that fails, `resumeFailure` says why.
+    ///
+    /// - Parameter body: What reads the memory; it takes the device state and whatever RAM is in no
+    ///   file.
+    /// - Returns: What `body` returns.
+    /// - Throws: `.busy` if the guest is neither running nor paused; `.inputOutput` if QEMU fails;
+    ///   what reading a stream throws, and what `body` throws.
+    package mutating func whilePaused<Result: ~Copyable>(
+        _ body: (StreamContent) throws(SnapError) -> Result
+    ) throws(SnapError) -> Result {
+        do throws(SnapError) {
+            return try Interruption.deferring { () throws(SnapError) in
+                defer { release() }
+                try pause()
+                return try body(try readDeviceState())
+            }
+        } catch {
+            guard let resumeFailure else { throw error }
+            throw SnapError(
+                error.code, "\(error.message); and the \(resumeFailure.message)",
+                path: error.path, offset: error.offset, hint: resumeFailure.hint)
+        }
+    }
+
+    private mutating func pause() throws(SnapError) {
+        let status = try guest.status()
+        guard status.isRunning || status.name == "paused" else {
+            throw SnapError(
+                .busy, "guest is \(status.name), expected running or paused", path: socket,
+                hint: status.name == "postmigrate"
+                    ? "cont in QEMU's monitor lets it go on, if it does not run elsewhere" : nil)
+        }
+        let marker = PauseMarker(
+            process: guest.process, since: Timestamp.now.rfc3339, wasRunning: status.isRunning,
+            settings: settings, saver: .current(directory.calls))
+        try marker.write(in: directory)
+        self.marker = marker
+        guard status.isRunning else { return }
+        start = .now
+        try guest.stop()
+    }
+
+    private mutating func readDeviceState() throws(SnapError) -> StreamContent {
+        areSettingsChanged = true
+        try guest.apply(settings.forDeviceState)
+        let (stream, _) = try StreamReader(
+            try startDeviceState(), scratch: directory, stagesRAM: false,
+            timeout: Self.streamTimeout
+        ).read()
+        try guest.finishDeviceState()
+        // If this process is killed from now on, the next knows whose migration it was.
+        marker?.migration = try guest.lastMigration()
+        try marker?.write(in: directory)
+        try putSettingsBack()
+        return stream
+    }
+
+    /// The end of a pipe that QEMU writes into, and nobody else, so that QEMU's end is its end.
+    private mutating func startDeviceState() throws(SnapError) -> SharedFile {
+        let (reading, writing) = try Pipe.make(socket, directory.calls)
+        try guest.startDeviceState(into: writing)
+        return reading
+    }
+
+    private mutating func putSettingsBack() throws(SnapError) {
+        guard areSettingsChanged else { return }
+        try guest.apply(guest.settings().toPutBack(before: settings))
+        areSettingsChanged = false
+    }
+
+    /// Resumes the guest, if it was running, and leaves QEMU as it was; if it cannot, the marker
+    /// stays.
+    private mutating func release() {
+        do throws(SnapError) { try undo() } catch { resumeFailure = error }
+    }
+
+    private mutating func undo() throws(SnapError) {
+        guard let marker else { return }
+        guest.undoDeadline = .now + Self.undoTimeout
+        var failure: SnapError?
+        if areSettingsChanged {
+            do throws(SnapError) {
+                try guest.cancelMigration()
+                try putSettingsBack()
+            } catch { failure = error }
+        }
+        if marker.wasRunning {
+            do throws(SnapError) { try Self.resume(&guest) } catch {
+                throw SnapError(
+                    error.code, "guest cannot be let go: \(error.message)", path: socket,
+                    hint: "if QEMU is still there: the next snap save --resume-stale resumes it; "
+                        + InterruptedSave.contHint)
+            }
+            pauseDuration = ContinuousClock.now - start
+        }
+        if let failure {
+            throw SnapError(
+                failure.code, "guest's QEMU migrates otherwise than before: \(failure.message)",
+                path: socket)
+        }
+        self.marker = nil
+        try PauseMarker.remove(in: directory)
+    }
+
+    /// Resumes a guest, as soon as QEMU lets it.
+    ///
+    /// - Parameter guest: The guest.
+    /// - Throws: What QEMU says if it refuses for long.
+    static func resume(_ guest: inout RunningGuest) throws(SnapError) {
+        let deadline = ContinuousClock.now + resumeTimeout
+        while true {
+            do throws(SnapError) { return try guest.resume() } catch {
+                guard error.code == .inputOutput, ContinuousClock.now < deadline,
+                    try !guest.status().isRunning
+                else { throw error }
+                try guest.pause()
+            }
+        }
+    }
+}

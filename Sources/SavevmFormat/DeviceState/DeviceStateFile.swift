@@ -1,0 +1,146 @@
+import Codecs
+import GuestMemory
+package import SnapSystem
+package import SystemPackage
+
+/// A whole device-state file, open for reading.
+///
+/// Reading it never touches RAM pages.
+package struct DeviceStateFile: ~Copyable {
+    /// The device states that were given, in that order.
+    package let states: [StoredDeviceState]
+    private let ends: FileEnds
+
+    /// Opens a file and checks that it is whole and the one that a checkpoint names.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - seal: What the checkpoint's savevm file says of it.
+    ///   - checkpointID: The checkpoint's id.
+    ///   - calls: The system calls.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    init(
+        _ path: FilePath, sealed seal: DeviceStateSeal, checkpointID: Identifier,
+        calls: SystemCalls
+    ) throws(SnapError) {
+        let ends = try FileEnds(path, .deviceState, calls: calls)
+        let offset = ends.trailer.fileByteCount - Trailer.byteCount
+        let trailer = try ends.read(byteCount: Trailer.byteCount, at: offset, "trailer")
+        guard ends.header.checkpointID == checkpointID,
+            ends.trailer.fileByteCount == seal.byteCount,
+            trailer.withBytes({ Hash128(checksumOf: $0) }) == seal.checksum
+        else {
+            throw SnapError(
+                .damaged, "is not the device-state file that its checkpoint names", path: path)
+        }
+        var reader = try ends.reader(of: .sectionTable)
+        states = try StoredDeviceState.decode(
+            &reader, sectionCount: ends.trailer.itemCount, end: ends.trailer[.sectionTable].offset)
+        self.ends = ends
+    }
+
+    /// The file's path.
+    package var path: FilePath { ends.path }
+
+    /// Reads a section's bytes, all of them at once.
+    ///
+    /// - Parameter section: Which section: one that is known to be short.
+    /// - Throws: `.damaged` with the place, `.inputOutput`.
+    package func bytes(of section: StoredSection) throws(SnapError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try read(section) { bytes.append(copying: $0) }
+        return bytes
+    }
+
+    /// Reads a section's bytes, one piece after the other, each checked before it is passed on.
+    ///
+    /// - Parameters:
+    ///   - section: Which section.
+    ///   - body: What takes the pieces, at most 64 KiB each, in order.
+    /// - Throws: `.damaged` with the place, `.inputOutput`, and what `body` throws.
+    package func read(
+        _ section: StoredSection, _ body: (RawSpan) throws(SnapError) -> Void
+    ) throws(SnapError) {
+        let decompressor = Decompressor()
+        var content = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
+        var offset = section.firstOffset
+        for piece in section.pieces {
+            try read(piece, of: section, at: offset, by: decompressor, into: &content)
+            try content.withBytes(0..<piece.byteCount) { (content) throws(SnapError) in
+                try body(content)
+            }
+            offset += piece.storedByteCount
+        }
+    }
+
+    private func read(
+        _ piece: SectionPiece, of section: StoredSection, at offset: Int,
+        by decompressor: borrowing Decompressor, into content: inout MemoryBuffer
+    ) throws(SnapError) {
+        let stored = try ends.read(byteCount: piece.storedByteCount, at: offset, "device section")
+        try ByteReader(stored, path: ends.path, startOffset: offset)
+            .check(piece.checksum, "device section")
+        let range = 0..<piece.byteCount
+        let isWhole = stored.withBytes { stored in
+            content.withMutableBytes(range) { content in
+                decompressor.decode(stored, piece.codec, into: &content)
+            }
+        }
+        let checksum = content.withBytes(range) { Hash128(checksumOf: $0) }
+        guard isWhole, checksum == piece.contentChecksum else {
+            throw SnapError(
+                .damaged, "device section \(section.identity.name) has other content than saved",
+                path: ends.path, offset: offset)
+        }
+    }
+
+    /// How many bytes of a device's own state differ from those of another checkpoint's.
+    ///
+    /// Those that only one of them has all differ.
+    ///
+    /// - Parameters:
+    ///   - section: The section.
+    ///   - other: The other checkpoint's.
+    ///   - file: The file that it is in.
+    /// - Throws: `.damaged` with the place, `.inputOutput`.
+    package func differingByteCount(
+        of section: StoredSection, from other: StoredSection, in file: borrowing DeviceStateFile
+    ) throws(SnapError) -> Int {
+        let common = min(section.state.count, other.state.count)
+        var count = max(section.state.count, other.state.count) - common
+        let step = Limits.clusterByteCountMax
+        for start in stride(from: 0, to: common, by: step) {
+            let part = start..<min(start + step, common)
+            let mine = try bytes(of: section, part)
+            let theirs = try file.bytes(of: other, part)
+            if mine != theirs { count += zip(mine, theirs).count { $0 != $1 } }
+        }
+        return count
+    }
+
+    /// Some bytes of a device's own state.
+    private func bytes(
+        of section: StoredSection, _ range: Range<Int>
+    ) throws(SnapError) -> [UInt8] {
+        let wanted =
+            section.state.lowerBound + range.lowerBound..<section.state.lowerBound
+            + range.upperBound
+        let decompressor = Decompressor()
+        var content = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
+        var bytes: [UInt8] = []
+        var start = 0
+        var offset = section.firstOffset
+        for piece in section.pieces {
+            let part = wanted.clamped(to: start..<start + piece.byteCount)
+            if !part.isEmpty {
+                try read(piece, of: section, at: offset, by: decompressor, into: &content)
+                content.withBytes(part.lowerBound - start..<part.upperBound - start) {
+                    bytes.append(copying: $0)
+                }
+            }
+            start += piece.byteCount
+            offset += piece.storedByteCount
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,72 @@
+import GuestMemory
+import SnapSystem
+import SystemPackage
+
+/// The two ends of a file, which every kind of file has: a header that says what it is and a
+/// trailer that vouches for it.
+struct FileEnds: ~Copyable, Sendable {
+    let file: File
+    let header: FileHeader
+    let trailer: Trailer
+
+    /// Opens a file and checks both ends, and that they belong together.
+    ///
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    init(
+        _ path: FilePath, _ kind: FileHeader.Kind, calls: SystemCalls
+    ) throws(SnapError) {
+        let file = try File(reading: path, calls)
+        let headerBytes = try file.read(byteCount: FileHeader.byteCount, at: 0)
+        let header = try FileHeader(headerBytes, kind, path: path)
+        let fileByteCount = try file.status().byteCount
+        let shortest = FileHeader.byteCount + Trailer.byteCount
+        guard fileByteCount >= shortest else {
+            throw SnapError(
+                .damaged, "file ends early: \(fileByteCount) bytes, expected at least \(shortest)",
+                path: path, offset: fileByteCount)
+        }
+        let trailer = try Trailer(
+            try file.read(
+                byteCount: Trailer.byteCount, at: fileByteCount - Trailer.byteCount),
+            of: header, path: path, fileByteCount: fileByteCount)
+        let checksum = try FileHeader.checksum(in: headerBytes, path: path)
+        guard trailer.headerChecksum == checksum else {
+            throw SnapError(
+                .damaged,
+                "header checksum is \(checksum.hex), the trailer says "
+                    + trailer.headerChecksum.hex, path: path, offset: FileHeader.checksumOffset)
+        }
+        self.file = file
+        self.header = header
+        self.trailer = trailer
+    }
+
+    var path: FilePath { file.path }
+
+    /// Reads a section and checks it.
+    func reader(of part: FileSection) throws(SnapError) -> ByteReader {
+        let what = part.name
+        let section = trailer[part]
+        guard section.byteCount <= Limits.sectionByteCountMax else {
+            throw SnapError(
+                .damaged,
+                "\(what) has \(section.byteCount) bytes, expected at most "
+                    + "\(Limits.sectionByteCountMax)", path: path, offset: section.offset)
+        }
+        let bytes = try read(byteCount: section.byteCount, at: section.offset, what)
+        let reader = ByteReader(bytes, path: path, startOffset: section.offset)
+        try reader.check(section.checksum, what)
+        return reader
+    }
+
+    /// Reads bytes that the trailer, or what it vouches for, says are there.
+    func read(byteCount: Int, at offset: Int, _ what: String) throws(SnapError) -> [UInt8] {
+        let bytes = try file.read(byteCount: byteCount, at: offset)
+        guard bytes.count == byteCount else {
+            throw SnapError(
+                .damaged, "\(what) ends early: \(bytes.count) bytes, expected \(byteCount)",
+                path: path, offset: offset)
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,184 @@
+package import GuestMemory
+package import SnapSystem
+package import SystemPackage
+
+// Layout: savevm(5), "Header".
+//
+//     OFFSET  SIZE  DESCRIPTION
+//          0     8  magic, which tells the kind of file
+//          8     2  major version
+//         10     2  minor version
+//         12     4  incompatible feature flags: a reader refuses those it does not know
+//         16     4  compatible feature flags: a reader ignores those it does not know
+//         20     4  reserved
+//         24     8  checkpoint number
+//         32    16  checksum of the header with this field zero; here in every version
+//         48    16  store id
+//         64    16  checkpoint id, which is also the file's
+//         80    16  parent's checkpoint id, zero for a full checkpoint
+//         96     8  parent's number, zero for a full checkpoint
+//        104     2  digest algorithm: 1 is XXH3-128 with a secret of 192 bytes
+//        106   406  reserved
+
+/// The front of a savevm or device-state file: what it is and whose.
+package struct FileHeader: Sendable, Equatable {
+    /// The two kinds of file.
+    package enum Kind: Sendable {
+        /// RAM pages and tables.
+        case savevm
+        /// Device sections.
+        case deviceState
+
+        /// The first bytes, shaped so that text conversions of a transfer show.
+        var magic: [UInt8] {
+            switch self {
+            case .savevm: [0x89, 0x53, 0x56, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a]  // \x89 SVM
+            case .deviceState: [0x89, 0x53, 0x44, 0x53, 0x0d, 0x0a, 0x1a, 0x0a]  // \x89 SDS
+            }
+        }
+
+        var name: String {
+            switch self {
+            case .savevm: "savevm file"
+            case .deviceState: "device-state file"
+            }
+        }
+
+        /// The sections that its trailer lists, in order.
+        var sections: [FileSection] {
+            switch self {
+            case .savevm: [.groupIndex, .blockTable, .references, .description]
+            case .deviceState: [.sectionTable]
+            }
+        }
+    }
+
+    /// What the file is.
+    package let kind: Kind
+    /// The checkpoint's number.
+    package let number: Int
+    /// The store it was made in.
+    package let storeID: Identifier
+    /// The checkpoint's id.
+    package let checkpointID: Identifier
+    /// The parent's number and id; nil for a full checkpoint.
+    package let parent: FileReference?
+    /// What the file has besides, that a reader may leave alone.
+    let compatibleFlags: UInt32
+
+    package static let byteCount = 512
+    static let majorVersion: UInt16 = 0
+    static let minorVersion: UInt16 = 1
+    static let checksumOffset = 32
+    private static let digestAlgorithm: UInt16 = 1
+
+    /// Describes a new file.
+    ///
+    /// - Parameters:
+    ///   - kind: What the file is.
+    ///   - number: The checkpoint's number.
+    ///   - storeID: The store it is made in.
+    ///   - checkpointID: The checkpoint's id.
+    ///   - parent: The parent's number and id; nil for a full checkpoint.
+    package init(
+        _ kind: Kind, number: Int, storeID: Identifier, checkpointID: Identifier,
+        parent: FileReference?
+    ) {
+        self.kind = kind
+        self.number = number
+        self.storeID = storeID
+        self.checkpointID = checkpointID
+        self.parent = parent
+        compatibleFlags = 0
+    }
+
+    func encode() -> [UInt8] { sealed.bytes }
+
+    /// The checksum that stands in the encoded header.
+    var checksum: Hash128 { sealed.checksum }
+
+    private var sealed: (bytes: [UInt8], checksum: Hash128) {
+        var writer = ByteWriter(capacity: Self.byteCount)
+        writer.append(kind.magic)
+        writer.append(Self.majorVersion)
+        writer.append(Self.minorVersion)
+        writer.pad(to: 24)
+        writer.append(UInt64(number))
+        writer.pad(to: 48)
+        writer.append(storeID)
+        writer.append(checkpointID)
+        writer.append(parent?.id ?? .none)
+        writer.append(UInt64(parent?.number ?? 0))
+        writer.append(Self.digestAlgorithm)
+        writer.pad(to: Self.byteCount)
+        let checksum = writer.seal(at: Self.checksumOffset)
+        return (writer.bytes, checksum)
+    }
+
+    /// Decodes a header, its checksum before anything else.
+    ///
+    /// - Parameters:
+    ///   - bytes: The file's first bytes, fewer than 512 if it has no more.
+    ///   - kind: What the file is expected to be.
+    ///   - path: The file.
+    /// - Throws: `.damaged`, or `.unsupported` for another version.
+    package init(_ bytes: [UInt8], _ kind: Kind, path: FilePath) throws(SnapError) {
+        var reader = ByteReader(bytes, path: path, startOffset: 0)
+        guard try reader.bytes(kind.magic.count, "header") == kind.magic else {
+            throw reader.damage("is not a \(kind.name)", bytesBack: kind.magic.count)
+        }
+        guard bytes.count == Self.byteCount else {
+            throw reader.damage("header has \(bytes.count) bytes, expected \(Self.byteCount)")
+        }
+        try reader.checkSeal(at: Self.checksumOffset, "header")
+        let major = try reader.integer("major version", as: UInt16.self)
+        guard major == Self.majorVersion else {
+            throw SnapError(
+                .unsupported,
+                "format version is \(major), this snap reads version \(Self.majorVersion)",
+                path: path, offset: 8)
+        }
+        _ = try reader.integer("minor version", as: UInt16.self)
+        let flags = try reader.integer("incompatible feature flags", as: UInt32.self)
+        guard flags == 0 else {
+            throw SnapError(
+                .unsupported,
+                "incompatible feature flags are 0x\(String(flags, radix: 16)), this snap knows "
+                    + "none", path: path, offset: 12)
+        }
+        compatibleFlags = try reader.integer("compatible feature flags")
+        try reader.zeros(4, "header")
+        self.kind = kind
+        number = try reader.count(
+            "checkpoint number", as: UInt64.self, in: 1...Checkpoint.numberMax)
+        _ = try reader.hash("header checksum")
+        storeID = try reader.identifier("store id")
+        checkpointID = try reader.identifier("checkpoint id")
+        let parentID = try reader.identifier("parent's id")
+        let parentNumber = try reader.count(
+            "parent's number", as: UInt64.self, in: 0...number - 1)
+        parent = parentNumber == 0 ? nil : FileReference(number: parentNumber, id: parentID)
+        let algorithm = try reader.integer("digest algorithm", as: UInt16.self)
+        guard algorithm == Self.digestAlgorithm else {
+            throw SnapError(
+                .unsupported,
+                "digest algorithm is \(algorithm), this snap knows "
+                    + "\(Self.digestAlgorithm)", path: path, offset: 104)
+        }
+        try reader.zeros(406, "header")
+    }
+}
+
+extension FileHeader {
+    /// Reads the checksum that stands in a header, which ties the trailer to it.
+    ///
+    /// - Parameters:
+    ///   - header: The header's 512 bytes.
+    ///   - path: The file, for messages.
+    /// - Throws: `.damaged` if there are fewer bytes.
+    static func checksum(in header: [UInt8], path: FilePath) throws(SnapError) -> Hash128 {
+        var reader = ByteReader(header, path: path, startOffset: 0)
+        try reader.skip(checksumOffset, "header")
+        return try reader.hash("header checksum")
+    }
+}

@@ -1,0 +1,141 @@
+package import GuestMemory
+import SnapSystem
+import SystemPackage
+
+// Layout: savevm(5), "Trailer".
+//
+//     OFFSET  SIZE  DESCRIPTION
+//          0   160  five sections: offset 8, length 8, checksum 16 bytes each.
+//                   savevm file: group index, block table, references, description, reserved;
+//                   device-state file: section table, four reserved.
+//                   The group index has checksums of its own, its field here is zero.
+//                   Reserved ones are zero, unless a compatible feature flag announces them.
+//        160     8  group count; in a device-state file the section count
+//        168     4  generation: 0, and one more each time the file is rewritten
+//        172     4  reserved
+//        176     8  length of the file in bytes
+//        184    16  checkpoint id
+//        200    16  checksum of the header
+//        216    16  checksum of the trailer with this field zero
+//        232    16  reserved
+//        248     8  magic: the header's, backwards
+
+/// The end of a file: where its sections are.
+///
+/// What it vouches for is whole.
+package struct Trailer: Sendable, Equatable {
+    /// A run of bytes with a checksum.
+    package struct Section: Sendable, Equatable {
+        /// Where it begins, in bytes from the file's start.
+        package let offset: Int
+        /// Its length in bytes.
+        package let byteCount: Int
+        /// Its checksum; zero for the group index.
+        package let checksum: Hash128
+
+        static let none = Section(offset: 0, byteCount: 0, checksum: .none)
+    }
+
+    /// The sections in use, in the order of the layout.
+    package let sections: [Section]
+    /// How many groups, or device sections, there are.
+    package let itemCount: Int
+    /// How often the file has been rewritten.
+    package let generation: Int
+    /// The length of the file in bytes.
+    package let fileByteCount: Int
+    /// The checkpoint's id.
+    package let checkpointID: Identifier
+    /// The checksum that stands in the header.
+    package let headerChecksum: Hash128
+
+    package static let byteCount = 256
+    static let checksumOffset = 216
+    private static let sectionCountMax = 5
+
+    /// Where a section of the file is; the file's kind must have it.
+    subscript(_ section: FileSection) -> Section { sections[section.index] }
+
+    func encode(_ kind: FileHeader.Kind) -> [UInt8] {
+        var writer = ByteWriter(capacity: Self.byteCount)
+        for section in sections {
+            writer.append(UInt64(section.offset))
+            writer.append(UInt64(section.byteCount))
+            writer.append(section.checksum)
+        }
+        writer.pad(to: 160)
+        writer.append(UInt64(itemCount))
+        writer.append(UInt32(generation))
+        writer.append(0 as UInt32)
+        writer.append(UInt64(fileByteCount))
+        writer.append(checkpointID)
+        writer.append(headerChecksum)
+        writer.pad(to: 248)
+        writer.append(kind.magic.reversed())
+        writer.seal(at: Self.checksumOffset)
+        return writer.bytes
+    }
+
+    /// Decodes a trailer, its checksum before anything else.
+    ///
+    /// - Parameters:
+    ///   - bytes: The file's last bytes.
+    ///   - header: The file's header.
+    ///   - path: The file.
+    ///   - fileByteCount: The length the file really has.
+    /// - Throws: `.damaged`.
+    init(
+        _ bytes: [UInt8], of header: FileHeader, path: FilePath, fileByteCount: Int
+    ) throws(SnapError) {
+        let sectionCount = header.kind.sections.count
+        let offset = fileByteCount - Self.byteCount
+        var reader = ByteReader(bytes, path: path, startOffset: offset)
+        try reader.checkSeal(at: Self.checksumOffset, "trailer")
+        var sections: [Section] = []
+        var end = FileHeader.byteCount
+        for index in 0..<Self.sectionCountMax {
+            if index >= sectionCount, header.compatibleFlags == 0 || reader.isZero(32) {
+                try reader.zeros(32, "trailer")
+                continue
+            }
+            let start = try reader.count("section offset", as: UInt64.self, in: end...offset)
+            let byteCount = try reader.count(
+                "section length", as: UInt64.self, in: 0...offset - start)
+            let checksum = try reader.hash("section checksum")
+            let section = Section(offset: start, byteCount: byteCount, checksum: checksum)
+            if index < sectionCount { sections.append(section) }
+            end = start + byteCount
+        }
+        guard end == offset else { throw reader.damage("sections end at \(end)") }
+        self.sections = sections
+        itemCount = try reader.count("item count", as: UInt64.self, in: 0...Limits.groupCountMax)
+        generation = try reader.count("generation", as: UInt32.self, in: 0...Int(UInt32.max))
+        try reader.zeros(4, "trailer")
+        self.fileByteCount = try reader.count(
+            "file length", as: UInt64.self, in: fileByteCount...fileByteCount)
+        checkpointID = try reader.identifier("checkpoint id")
+        headerChecksum = try reader.hash("header checksum")
+        _ = try reader.hash("trailer checksum")
+        try reader.zeros(16, "trailer")
+        guard try reader.bytes(8, "magic") == header.kind.magic.reversed() else {
+            throw reader.damage("trailer has another magic", bytesBack: 8)
+        }
+        guard checkpointID == header.checkpointID else {
+            throw reader.damage(
+                "trailer is of checkpoint \(checkpointID.hex), header of "
+                    + "\(header.checkpointID.hex)")
+        }
+    }
+
+    init(
+        sections: [Section], itemCount: Int, fileByteCount: Int, checkpointID: Identifier,
+        headerChecksum: Hash128
+    ) {
+        self.sections = sections
+        self.itemCount = itemCount
+        generation = 0
+        self.fileByteCount = fileByteCount
+        self.checkpointID = checkpointID
+        self.headerChecksum = headerChecksum
+    }
+}

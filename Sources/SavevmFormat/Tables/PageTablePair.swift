@@ -1,0 +1,79 @@
+import GuestMemory
+package import SnapSystem
+
+/// Two page tables of the same shape, walked side by side: of what they share nothing is read.
+package struct PageTablePair: ~Copyable {
+    /// A unit in which the two differ.
+    package struct Difference: Sendable {
+        /// Which unit.
+        package let unit: Int
+        /// Where the first has its pages.
+        package let before: [Location]
+        /// Where the second has them.
+        package let after: [Location]
+        fileprivate let sharesFiles: Bool
+
+        /// Whether a page is one and the same in both.
+        ///
+        /// - Parameter page: Which page of the unit.
+        package func isShared(_ page: Int) -> Bool {
+            before[page] == after[page] && (sharesFiles || before[page] == .zero)
+        }
+    }
+
+    private let table: PageTable
+    private let sharesFiles: Bool
+    private var before: PageTableWalker
+    private var after: PageTableWalker
+    private var unit = 0
+
+    /// Prepares to walk.
+    ///
+    /// - Parameters:
+    ///   - before: Walks the first table.
+    ///   - after: Walks the second one, of a block of the same length.
+    ///   - sharesFiles: Whether a location means the same in both: they are of one guest.
+    package init(
+        _ before: consuming PageTableWalker, _ after: consuming PageTableWalker,
+        sharesFiles: Bool
+    ) {
+        precondition(before.table.pageCount == after.table.pageCount)
+        table = before.table
+        self.before = before
+        self.after = after
+        self.sharesFiles = sharesFiles
+    }
+
+    /// The next unit in which the tables differ; nil after the last.
+    ///
+    /// - Throws: `.damaged` and what else reading a page throws.
+    package mutating func next() throws(SnapError) -> Difference? {
+        while unit < table.unitCount {
+            if let end = try endOfShared() {
+                unit = end
+                continue
+            }
+            defer { unit += 1 }
+            return Difference(
+                unit: unit, before: try before.locations(level: 0, inTable: unit),
+                after: try after.locations(level: 0, inTable: unit), sharesFiles: sharesFiles)
+        }
+        return nil
+    }
+
+    /// The unit behind the largest subtree that begins here and is the same in both; nil if even
+    /// the tables of this unit differ.
+    private mutating func endOfShared() throws(SnapError) -> Int? {
+        let lowest = min(1, table.depth)
+        for level in (lowest...table.depth).reversed() {
+            let index = table.index(ofUnit: unit, level: level)
+            guard table.firstUnit(level: level, index: index) == unit else { continue }
+            let location = try before.location(level: level, index: index)
+            guard try after.location(level: level, index: index) == location,
+                sharesFiles || location == .zero
+            else { continue }
+            return min(table.firstUnit(level: level, index: index + 1), table.unitCount)
+        }
+        return nil
+    }
+}

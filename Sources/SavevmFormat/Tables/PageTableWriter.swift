@@ -1,0 +1,209 @@
+package import Codecs
+import GuestMemory
+package import SnapSystem
+
+/// Builds a RAM block's page table bottom up while its units come in order.
+///
+/// Each table is a page of its level; up to 512 of them, those under one table, make a group. A
+/// table with the same entries as the parent's at its place is the parent's, shared; one that
+/// differs little is a delta. At any time one group is open per level.
+package struct PageTableWriter: ~Copyable {
+    /// What a place in a table holds.
+    package enum Child: Sendable {
+        /// A page that is stored already, or the zero page.
+        case stored(Location)
+        /// A new table with these entries; of a block without tables, its one page.
+        case table([Location])
+    }
+
+    /// A table that is being filled, and the new tables under it.
+    private struct OpenTable {
+        var index = 0
+        var entries: [Location] = []
+        var records: [Record] = []
+        /// Their encodings, one after the other.
+        var encodings: [UInt8] = []
+        /// Which entry each of the new tables under it is.
+        var places: [Int] = []
+    }
+
+    private let table: PageTable
+    private let digestKey: DigestKey
+    private let evicted: Set<Int>
+    private let encoder: GroupEncoder
+    private var parent: PageTableWalker?
+    /// The open tables of the levels from 1; the first is never used, since tables over guest
+    /// pages come complete.
+    private var open: [OpenTable]
+    /// Where the root is, when all units have been appended.
+    package private(set) var root = Location.zero
+    private var basePage = MemoryBuffer(byteCount: Page.byteCount)
+
+    /// Longer deltas of tables do not pay: tables compress five times, and one that is stored as
+    /// it is keeps the deltas of later saves short.
+    private static let deltaByteCountMax = Page.byteCount / 8
+
+    /// How many units have been appended or shared.
+    private var unitCount = 0
+
+    /// Prepares to build.
+    ///
+    /// - Parameters:
+    ///   - table: The shape of the table.
+    ///   - digestKey: The key of the new tables' digests.
+    ///   - compression: How hard to compress them.
+    ///   - parent: The parent's table of the same shape, to share with.
+    ///   - evicted: Files in which nothing may be shared.
+    /// - Throws: `.internalFailure` if the codec cannot be set up.
+    package init(
+        _ table: PageTable, _ digestKey: DigestKey, compression: CompressionLevel,
+        parent: consuming PageTableWalker?, evicted: Set<Int>
+    ) throws(SnapError) {
+        encoder = try GroupEncoder(compression)
+        self.table = table
+        self.digestKey = digestKey
+        self.parent = parent
+        self.evicted = evicted
+        open = Array(repeating: OpenTable(), count: table.depth)
+    }
+
+    /// Appends the table of the next unit, or the one page of a block without tables.
+    ///
+    /// - Parameters:
+    ///   - child: What the unit's table is.
+    ///   - file: Where new tables go.
+    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    package mutating func append(
+        _ child: Child, to file: inout SavevmWriter
+    ) throws(SnapError) {
+        let level = min(1, table.depth)
+        unitCount += 1
+        try append(child, level: level, to: &file)
+    }
+
+    /// Shares the parent's tables up to a unit, whole subtrees at a time.
+    ///
+    /// - Parameters:
+    ///   - unit: The unit that is appended next, or how many there are.
+    ///   - file: Where new tables go.
+    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    package mutating func share(
+        upTo unit: Int, _ file: inout SavevmWriter
+    ) throws(SnapError) {
+        precondition(evicted.isEmpty && unit <= table.unitCount)
+        while unitCount < unit {
+            let level = table.subtreeLevel(atUnit: unitCount, upTo: unit)
+            let index = table.index(ofUnit: unitCount, level: level)
+            let shared = try parent?.location(level: level, index: index) ?? .zero
+            unitCount = min(unit, table.firstUnit(level: level, index: index + 1))
+            // The tables below are those of the last subtree, closed and empty.
+            for below in open.indices.prefix(level).dropFirst() {
+                open[below].index = table.index(ofUnit: unitCount, level: below + 1)
+            }
+            try append(.stored(shared), level: level, to: &file)
+        }
+    }
+
+    /// Appends a page of a level to the table above it, and closes what is full.
+    private mutating func append(
+        _ child: Child, level: Int, to file: inout SavevmWriter
+    ) throws(SnapError) {
+        var child = child
+        var level = level
+        while level < table.depth {
+            try add(child, under: level + 1)
+            let above = open[level]
+            guard above.entries.count == table.entryCount(level: level + 1, index: above.index)
+            else { return }
+            child = try close(level: level + 1, in: &file)
+            level += 1
+        }
+        switch child {
+        case .stored(let location): root = location
+        case .table(let entries) where level == 0: root = entries[0]
+        case .table(let entries):
+            let (record, encoding) = try encode(entries, level: level, index: 0)
+            let group = try file.append(encode([record], encoding, level: level))
+            root = Location(number: file.number, group: group, slot: 0)
+        }
+    }
+
+    private mutating func add(_ child: Child, under level: Int) throws(SnapError) {
+        switch child {
+        case .stored(let location):
+            open[level - 1].entries.append(location)
+        case .table(let entries):
+            let place = open[level - 1].entries.count
+            let index = open[level - 1].index * Unit.pageCount + place
+            let (record, encoding) = try encode(entries, level: level - 1, index: index)
+            open[level - 1].encodings += encoding
+            open[level - 1].places.append(place)
+            open[level - 1].entries.append(.zero)
+            open[level - 1].records.append(record)
+        }
+    }
+
+    /// Stores the new tables under a full table, and decides what that table itself is.
+    private mutating func close(
+        level: Int, in file: inout SavevmWriter
+    ) throws(SnapError) -> Child {
+        var closed = open[level - 1]
+        open[level - 1] = OpenTable(index: closed.index + 1)
+        if !closed.places.isEmpty {
+            let group = try file.append(
+                encode(closed.records, closed.encodings, level: level - 1))
+            for (slot, place) in closed.places.enumerated() {
+                closed.entries[place] = Location(number: file.number, group: group, slot: slot)
+            }
+        } else if closed.entries.allSatisfy({ $0 == .zero }) {
+            return .stored(.zero)
+        } else if let shared = try parentsTable(
+            level: level, index: closed.index, equalTo: closed.entries)
+        {
+            return .stored(shared)
+        }
+        return .table(closed.entries)
+    }
+
+    private mutating func parentsTable(
+        level: Int, index: Int, equalTo entries: [Location]
+    ) throws(SnapError) -> Location? {
+        guard parent != nil else { return nil }
+        let theirs = try parent?.entries(level: level, index: index) ?? []
+        guard theirs.starts(with: entries) else { return nil }
+        let location = try parent?.location(level: level, index: index) ?? .zero
+        let isLost = try parent?.isStored(in: evicted, location, level: level) ?? true
+        return isLost ? nil : location
+    }
+
+    /// Encodes a table as a delta where that pays, else as it is.
+    private mutating func encode(
+        _ entries: [Location], level: Int, index: Int
+    ) throws(SnapError) -> (record: Record, encoding: [UInt8]) {
+        let page = PageTable.encode(entries)
+        let digest = page.withBytes { digestKey.digest(of: $0) }
+        let base = try parent?.base(level: level, index: index) ?? .zero
+        guard base != .zero, !evicted.contains(base.number) else {
+            return (.literal(digest), page)
+        }
+        try parent?.readBase(base, level: level, into: &basePage)
+        var runs: [UInt8] = []
+        let isDelta = page.withBytes { page in
+            basePage.withBytes(Page.bytes(0)) { base in
+                Delta.encode(
+                    page, against: base, byteCountMax: Self.deltaByteCountMax,
+                    appendingTo: &runs)
+            }
+        }
+        guard isDelta else { return (.literal(digest), page) }
+        return (.delta(digest, base: base, encodedByteCount: runs.count), runs)
+    }
+
+    private func encode(
+        _ records: [Record], _ encodings: [UInt8], level: Int
+    ) throws(SnapError) -> EncodedGroup {
+        try encodings.withBytes { (encodings) throws(SnapError) in
+            try encoder.encode(records, encodings, level: level)
+        }
+    }
+}

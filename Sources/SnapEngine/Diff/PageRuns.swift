@@ -1,0 +1,29 @@
+import CheckpointIndex
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+import Synchronization
+import SystemPackage
+
+/// Runs of changed pages of a block, made one after the other.
+package struct PageRuns: Sequence, IteratorProtocol {
+    private let units: [PageDiff.ChangedUnit]
+    private var unit = 0
+    private var pending: [Range<Int>] = []
+
+    init(_ units: [PageDiff.ChangedUnit]) {
+        self.units = units
+    }
+
+    /// The next run; nil after the last.
+    package mutating func next() -> Range<Int>? {
+        while pending.count < 2, unit < units.count {
+            let first = units[unit].index * Unit.pageCount
+            for run in units[unit].pages.runs {
+                pending.append(merging: first + run.lowerBound..<first + run.upperBound)
+            }
+            unit += 1
+        }
+        return pending.isEmpty ? nil : pending.removeFirst()
+    }
+}

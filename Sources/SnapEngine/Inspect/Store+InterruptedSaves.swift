@@ -1,0 +1,25 @@
+import CheckpointStore
+import GuestMemory
+import LiveGuest
+import SnapSystem
+import WorkPipeline
+
+extension Store {
+    /// Warns of guests that a killed save has left paused, or their QEMU with other settings.
+    ///
+    /// - Parameters:
+    ///   - guest: Which guest; nil for all.
+    ///   - context: What takes the warnings.
+    /// - Throws: `.permission` or `.inputOutput`.
+    func warnOfInterruptedSaves(
+        of guest: GuestName?, _ context: WorkContext
+    ) throws(SnapError) {
+        let guests = if let guest { [guest] } else { try directory.guests() }
+        for guest in guests {
+            let directory = self.guest(guest).directory
+            if let warning = InterruptedSave.warning(of: guest, in: directory) {
+                context.warn(warning)
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import CheckpointStore
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+import WorkPipeline
+
+// How a checkpoint's memory is written back.
+extension StoredMemory {
+    /// Writes the memory into a file of its length that is all holes.
+    ///
+    /// - Parameters:
+    ///   - image: The file.
+    ///   - context: How to run.
+    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    func write(to image: borrowing OutputFile, _ context: WorkContext) throws(SnapError) {
+        let progress = context.progress
+        let files = files
+        progress.begin(.restoring, of: byteCount)
+        try OrderedPipeline.run(
+            over: dataUnits, into: (), jobs: context.jobs,
+            makeWorker: { UnitDecoder(files) },
+            work: { (worker, unit: StoredUnit, _) throws(SnapError) in
+                try worker.decode(unit)
+                try worker.forEachRun { (bytes, offset) throws(SnapError) in
+                    try image.write(bytes, at: unit.offset + offset)
+                }
+                return unit.end
+            },
+            deliver: { _, end in progress.reach(end) })
+        progress.reach(byteCount)
+    }
+
+    /// Writes the memory to a pipe, zeros and all.
+    ///
+    /// - Parameters:
+    ///   - pipe: Where to.
+    ///   - context: How to run.
+    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    func write(to pipe: borrowing File, _ context: WorkContext) throws(SnapError) {
+        let progress = context.progress
+        let files = files
+        progress.begin(.restoring, of: byteCount)
+        try OrderedPipeline.run(
+            over: units, into: (), jobs: context.jobs,
+            makeWorker: { UnitDecoder(files) },
+            work: { (worker, unit: StoredUnit, _) throws(SnapError) in
+                try worker.decode(unit)
+                return worker.bytes(of: unit)
+            },
+            deliver: { (_, bytes: [UInt8]) throws(SnapError) in
+                try pipe.append(bytes)
+                progress.advance(by: bytes.count)
+            })
+    }
+}

@@ -1,0 +1,151 @@
+import CheckpointStore
+import GuestMemory
+import MigrationStream
+import SavevmFormat
+import SnapSystem
+import WorkPipeline
+
+/// A checkpoint as one QEMU stream: its pages where the RAM was, all else as it was kept.
+struct StreamExport: ~Copyable {
+    private let ram: StoredMemory
+    private let devices: DeviceStateFile
+    private let sections: [StoredSection]
+
+    /// How long the sections may be that are read whole: header and configuration, list of blocks.
+    private static let sectionByteCountMax = 2 << 20
+
+    /// Opens the device state and looks for the stream in it.
+    ///
+    /// - Parameters:
+    ///   - ram: The checkpoint's RAM.
+    ///   - open: The checkpoint.
+    /// - Throws: `.notFound` if it has none, `.damaged`, `.permission` or `.inputOutput`.
+    init(_ ram: StoredMemory, of open: OpenCheckpoint) throws(SnapError) {
+        let devices = try open.deviceState()
+        guard let state = devices.states.first(where: { $0.kind == .stream }),
+            state.sections.contains(where: { $0.kind == .ramStart })
+        else {
+            throw SnapError(
+                .notFound,
+                "checkpoint \(open.checkpoint.name) was saved "
+                    + "without a QEMU stream that says where its RAM belongs")
+        }
+        sections = state.sections
+        self.ram = ram
+        self.devices = devices
+    }
+
+    /// Writes the stream.
+    ///
+    /// - Parameters:
+    ///   - output: Where to, at its own position.
+    ///   - context: How to run.
+    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    func write(to output: borrowing File, _ context: WorkContext) throws(SnapError) {
+        guard let first = sections.first, first.kind == .framing else {
+            throw damage("does not begin with a stream's header")
+        }
+        // Read first: a read that fails is no damage.
+        let framing = try bytes(of: first)
+        let end = try endBytes()
+        let unsent = try unsentPages()
+        let writer: StreamWriter
+        do throws(SnapError) {
+            writer = try StreamWriter(framing: framing, end: end, path: devices.path)
+        } catch { throw damage(error.message) }
+        try output.append(writer.head)
+        for section in sections.dropFirst() {
+            switch section.kind {
+            case .ramStart:
+                try writeRAM(section, by: writer, without: unsent, to: output, context)
+            case .ram where section.byteCount == 0:
+                try output.append(writer.ramEnd(section.identity.sectionID))
+            case .framing where section.byteCount <= Self.sectionByteCountMax:
+                let framing = try bytes(of: section)
+                try output.append(StreamWriter.withoutLiveCommands(framing))
+            case .opaque, .framing, .ram, .device:
+                try devices.read(section) { (bytes) throws(SnapError) in
+                    try output.append(bytes)
+                }
+            case .unsentPages: break
+            }
+        }
+    }
+
+    /// The beginning of the last section, in which the description is.
+    private func endBytes() throws(SnapError) -> [UInt8] {
+        guard let last = sections.last(where: { $0.kind == .framing }) else { return [] }
+        var bytes: [UInt8] = []
+        try devices.read(last) { (piece) throws(SnapError) in
+            if bytes.count < StreamWriter.endByteCountMax { bytes.append(copying: piece) }
+        }
+        return bytes
+    }
+
+    private func unsentPages() throws(SnapError) -> UnsentPages {
+        guard let section = sections.first(where: { $0.kind == .unsentPages }) else {
+            return UnsentPages([])
+        }
+        return try UnsentPages(
+            try devices.bytes(of: section), of: ram.blocks.map(\.ram), path: devices.path)
+    }
+
+    /// Writes the list of blocks, and a section with the pages of those in the checkpoint.
+    private func writeRAM(
+        _ section: StoredSection, by writer: StreamWriter, without unsent: UnsentPages,
+        to output: borrowing File, _ context: WorkContext
+    ) throws(SnapError) {
+        let id = section.identity.sectionID
+        var blocks = ram.blocks.map(\.ram)
+        if section.byteCount > 0 {
+            // What the kept sections have pages of, ROMs say, is listed there and nowhere else.
+            let list = try bytes(of: section)
+            do throws(SnapError) {
+                let listed = try writer.blocks(listedIn: list, path: devices.path)
+                let isListed = { (block: RAMBlock) in
+                    listed.contains { $0.name == block.name && $0.byteCount == block.byteCount }
+                }
+                guard blocks.allSatisfy(isListed) else {
+                    throw damage("lists other RAM blocks than the checkpoint has")
+                }
+                blocks = listed
+            } catch { throw damage(error.message) }
+        }
+        guard blocks.allSatisfy({ RAMBlock.isName($0.name) }) else {
+            throw damage("belongs to RAM blocks with names that no stream can say")
+        }
+        try output.append(writer.ramStart(id, blocks) + writer.partHead(id))
+        let progress = context.progress
+        let files = ram.files
+        progress.begin(.restoring, of: ram.byteCount)
+        try OrderedPipeline.run(
+            over: ram.units, into: (), jobs: context.jobs,
+            makeWorker: { UnitDecoder(files) },
+            work: { (worker, unit: StoredUnit, _) throws(SnapError) in
+                try worker.decode(unit)
+                progress.advance(by: unit.pageCount * Page.byteCount)
+                return worker.withPages { pages, buffer in
+                    writer.pageRecords(
+                        unit.block.ram, at: unit.index * Unit.byteCount,
+                        pageCount: unit.pageCount, pages,
+                        unsent: unsent.pages(ofUnit: unit.index, block: unit.blockIndex),
+                        in: buffer)
+                }
+            },
+            deliver: { (_, records: [UInt8]) throws(SnapError) in try output.append(records) })
+        try output.append(writer.sectionEnd(id))
+    }
+
+    private func bytes(of section: StoredSection) throws(SnapError) -> [UInt8] {
+        guard section.byteCount <= Self.sectionByteCountMax else {
+            throw damage(
+                "header or list of RAM blocks has \(section.byteCount) bytes, expected at most "
+                    + "\(Self.sectionByteCountMax)")
+        }
+        return try devices.bytes(of: section)
+    }
+
+    private func damage(_ message: String) -> SnapError {
+        SnapError(.damaged, message, path: devices.path)
+    }
+}

@@ -1,0 +1,155 @@
+import CheckpointStore
+import Codecs
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+import SystemPackage
+
+/// The serial end of a save: takes encoded units in order and writes the savevm file.
+struct SavevmAssembler: ~Copyable {
+    private let blocks: [SaveBlock]
+    private let target: CheckpointTarget
+    private let parent: ParentCheckpoint?
+    private let compression: CompressionLevel
+    private var file: SavevmWriter
+    /// The tables of the block that is being written, and what became of its pages.
+    private var tables: PageTableWriter
+    private var tally = PageTally()
+    /// The blocks that have been written, and what became of their pages.
+    private var stored: [StoredBlock] = []
+    private var counts = PageCounts()
+    /// For each unit of all blocks the number of its group in the file; -1 if it has none.
+    private var groups: [Int32] = []
+
+    /// Begins the file, which has no name yet.
+    ///
+    /// - Parameters:
+    ///   - blocks: The RAM blocks, at least one.
+    ///   - target: The checkpoint that is made.
+    ///   - parent: What it shares pages with.
+    ///   - compression: How hard to compress tables.
+    /// - Throws: `.permission`, `.inputOutput` or `.internalFailure`.
+    init(
+        of blocks: [SaveBlock], to target: CheckpointTarget, parent: ParentCheckpoint?,
+        compression: CompressionLevel
+    ) throws(SnapError) {
+        let file = try SavevmWriter(
+            in: target.guest.directory, target.header(.savevm, parent: parent))
+        tables = try Self.makeTables(
+            of: blocks[0], parent: parent, key: target.identity.digestKey,
+            compression: compression)
+        self.file = file
+        self.blocks = blocks
+        self.target = target
+        self.parent = parent
+        self.compression = compression
+    }
+
+    /// Prepares to build the page table of a block.
+    private static func makeTables(
+        of block: SaveBlock, parent: ParentCheckpoint?, key: DigestKey,
+        compression: CompressionLevel
+    ) throws(SnapError) -> PageTableWriter {
+        var parentTables: PageTableWalker?
+        if let parent, let parentBlock = block.parent {
+            parentTables = PageTableWalker(parentBlock, parent.files)
+        }
+        return try PageTableWriter(
+            PageTable(pageCount: block.image.block.pageCount), key, compression: compression,
+            parent: parentTables, evicted: parent?.evicted ?? [])
+    }
+
+    /// The block that is being written.
+    private var block: SaveBlock { blocks[stored.count] }
+
+    /// Appends a unit: its group, and its table where that goes.
+    ///
+    /// Units that were skipped since the one before it are the parent's.
+    ///
+    /// - Parameter unit: The next unit.
+    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    mutating func append(_ unit: EncodedUnit) throws(SnapError) {
+        while stored.count < unit.blockIndex {
+            try beginNextBlock()
+        }
+        try share(upTo: unit.ordinal)
+        tally.add(unit.tally)
+        groups.append(-1)
+        switch unit.content {
+        case .stored(let location):
+            try tables.append(.stored(location), to: &file)
+        case .changed(var entries, let group, let places, let duplicates):
+            if let group {
+                let number = try file.append(group)
+                groups[unit.ordinal] = Int32(number)
+                for (slot, place) in places.enumerated() {
+                    entries[place] = Location(number: file.number, group: number, slot: slot)
+                }
+            }
+            for duplicate in duplicates {
+                let original = duplicate.original
+                entries[duplicate.page] = Location(
+                    number: file.number, group: Int(groups[original.unit]), slot: original.slot)
+            }
+            try tables.append(.table(entries), to: &file)
+        }
+    }
+
+    /// Shares the units up to one of the same block with the parent.
+    private mutating func share(upTo ordinal: Int) throws(SnapError) {
+        if groups.count == ordinal { return }
+        try tables.share(upTo: ordinal - block.firstUnit, &file)
+        groups += Array(repeating: -1, count: ordinal - groups.count)
+    }
+
+    private mutating func beginNextBlock() throws(SnapError) {
+        try finishBlock()
+        tables = try Self.makeTables(
+            of: block, parent: parent, key: target.identity.digestKey, compression: compression)
+    }
+
+    private mutating func finishBlock() throws(SnapError) {
+        let block = block
+        try share(upTo: block.firstUnit + block.image.block.unitCount)
+        let counts = try counts(of: block)
+        stored.append(
+            StoredBlock(
+                ram: block.image.block, root: tables.root, zeroPageCount: counts.zero))
+        self.counts.add(counts)
+        tally = PageTally()
+    }
+
+    /// The counts of all pages of a block.
+    ///
+    /// Those that a dirty bitmap has kept from being looked at are what they are in the parent.
+    private func counts(of block: SaveBlock) throws(SnapError) -> PageCounts {
+        var counts = tally.counts
+        guard block.dirtyBitmap != nil, let parentBlock = block.parent else { return counts }
+        counts.zero += parentBlock.zeroPageCount - tally.parentZero
+        counts.unchanged = 0
+        counts.unchanged = block.image.block.pageCount - counts.total
+        guard counts.zero >= 0, counts.unchanged >= counts.moved else {
+            throw SnapError(
+                .damaged,
+                "says that \(parentBlock.zeroPageCount) pages of a RAM block are zero, its table "
+                    + "does not", path: parent?.path)
+        }
+        return counts
+    }
+
+    /// Completes and publishes the file.
+    ///
+    /// - Parameter deviceState: The device-state file, published already.
+    /// - Returns: What the file says.
+    /// - Throws: `.cannotCreate`, `.inputOutput` or `.permission`.
+    consuming func finish(_ deviceState: DeviceStateSeal?) throws(SnapError) -> SavevmContents {
+        while stored.count + 1 < blocks.count { try beginNextBlock() }
+        try finishBlock()
+        let description = CheckpointDescription(
+            guest: target.name.guest, label: target.label, createdAt: target.stamp.createdAt,
+            pages: counts, digestKey: target.identity.digestKey, deviceState: deviceState)
+        return try file.finish(
+            blocks: stored, references: (parent?.references ?? []) + [target.reference],
+            description: description)
+    }
+}

@@ -1,0 +1,60 @@
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+
+/// Keeps the number of files that a checkpoint refers to within the format's limit.
+///
+/// References only ever grow along a chain, since a save adds itself to its parent's. When the
+/// next one would not fit, the tables are walked once to see which files are really used; if all
+/// of them are, the pages of the least used are stored anew by the save.
+enum ReferenceLimit {
+    /// Decides which files a child may share with.
+    ///
+    /// - Parameters:
+    ///   - references: The parent's references.
+    ///   - blocks: The parent's blocks.
+    ///   - files: The parent's files.
+    /// - Returns: The references to keep, with room for the child itself, and the numbers of the
+    ///   files to let go of.
+    /// - Throws: `.damaged` and what else reading tables throws.
+    static func apply(
+        to references: [FileReference], of blocks: [StoredBlock], in files: SavevmFiles
+    ) throws(SnapError) -> (references: [FileReference], evicted: Set<Int>) {
+        guard references.count >= Limits.referenceCountMax else { return (references, []) }
+        let uses = try uses(of: files, in: blocks)
+        var kept = references.filter { uses[$0.number] != nil }
+        guard kept.count >= Limits.referenceCountMax else { return (kept, []) }
+        let leastUsed = kept.sorted {
+            (uses[$0.number] ?? 0, $0.number) < (uses[$1.number] ?? 0, $1.number)
+        }
+        let evicted = Set(
+            leastUsed.prefix(kept.count + 1 - Limits.referenceCountAfterMoving).map(\.number))
+        kept.removeAll { evicted.contains($0.number) }
+        return (kept, evicted)
+    }
+
+    /// How many pages, tables and bases lie in each file.
+    private static func uses(
+        of files: SavevmFiles, in blocks: [StoredBlock]
+    ) throws(SnapError) -> [Int: Int] {
+        var uses: [Int: Int] = [:]
+        for block in blocks {
+            var tables = PageTableWalker(block, files)
+            var pages = PageReader(files)
+            for level in 0...tables.table.depth {
+                let count = tables.table.count(level: level)
+                for first in stride(from: 0, to: count, by: Unit.pageCount) {
+                    let locations = try tables.locations(
+                        level: level, inTable: first / Unit.pageCount)
+                    let known = try pages.metadata(
+                        at: locations, level: level, key: nil)
+                    for (location, page) in zip(locations, known) where location != .zero {
+                        uses[location.number, default: 0] += 1
+                        if let base = page.base { uses[base.number, default: 0] += 1 }
+                    }
+                }
+            }
+        }
+        return uses
+    }
+}

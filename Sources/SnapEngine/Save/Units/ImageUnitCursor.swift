@@ -1,0 +1,87 @@
+import GuestMemory
+import SnapSystem
+import SystemPackage
+import WorkPipeline
+
+/// Goes through the units of all RAM blocks in order, past those that nothing can have changed in.
+struct ImageUnitCursor: ~Copyable, WorkSource {
+    private let blocks: [SaveBlock]
+    private let skipsCleanUnits: Bool
+    private let calls: SystemCalls
+    private var blockIndex = -1
+    private var index = 0
+    private var data = DataCursor()
+    private var bitmap: DirtyBitmap?
+    /// The next dirty unit, where clean ones before it are still to be handed out.
+    private var ahead: (unit: Int, pages: PageSet)?
+    private var isBitmapDone = false
+
+    /// - Parameters:
+    ///   - blocks: The RAM blocks.
+    ///   - skipsCleanUnits: Whether units without a dirty page are skipped.
+    ///   - calls: The system calls.
+    init(_ blocks: [SaveBlock], skipsCleanUnits: Bool, _ calls: SystemCalls) {
+        self.blocks = blocks
+        self.skipsCleanUnits = skipsCleanUnits
+        self.calls = calls
+    }
+
+    /// The next unit; nil after the last.
+    mutating func next() throws(SnapError) -> ImageUnit? {
+        while true {
+            if blockIndex >= 0, let unit = try nextOfBlock() { return unit }
+            guard blockIndex + 1 < blocks.count else { return nil }
+            blockIndex += 1
+            index = 0
+            data = DataCursor()
+            ahead = nil
+            isBitmapDone = false
+            let block = blocks[blockIndex]
+            bitmap = try block.dirtyBitmap.map { path throws(SnapError) in
+                try DirtyBitmap(path, of: block.image.block, calls)
+            }
+        }
+    }
+
+    private mutating func nextOfBlock() throws(SnapError) -> ImageUnit? {
+        let unitCount = blocks[blockIndex].image.block.unitCount
+        guard index < unitCount else { return nil }
+        let unit = bitmap == nil ? dataUnit() : try dirtyUnit()
+        index = unit.map { $0.index + 1 } ?? unitCount
+        return unit
+    }
+
+    private mutating func dataUnit() -> ImageUnit {
+        let block = blocks[blockIndex]
+        let start = index * Unit.byteCount
+        let end = min(start + Unit.byteCount, block.image.block.byteCount)
+        let runs = block.image.dataRuns(advancing: &data, to: end)
+        let pages = runs.map { run in
+            let first = (run.lowerBound - start) / Page.byteCount
+            return first..<first + run.count / Page.byteCount
+        }
+        return unit(index, pages, rest: .zero)
+    }
+
+    private mutating func dirtyUnit() throws(SnapError) -> ImageUnit? {
+        if ahead == nil && !isBitmapDone {
+            ahead = try bitmap?.nextDirtyUnit(from: index)
+            isBitmapDone = ahead == nil
+        }
+        guard let next = skipsCleanUnits ? ahead?.unit : index else { return nil }
+        var pages = PageSet()
+        if let dirty = ahead, dirty.unit == next {
+            pages = dirty.pages
+            ahead = nil
+        }
+        return unit(next, pages.runs, rest: .parents)
+    }
+
+    private func unit(_ index: Int, _ pages: [Range<Int>], rest: ImageUnit.Rest) -> ImageUnit {
+        let block = blocks[blockIndex]
+        return ImageUnit(
+            blockIndex: blockIndex, index: index, ordinal: block.firstUnit + index,
+            pageCount: min(Unit.pageCount, block.image.block.pageCount - index * Unit.pageCount),
+            pages: pages, rest: rest)
+    }
+}

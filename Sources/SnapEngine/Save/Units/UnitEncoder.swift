@@ -1,0 +1,284 @@
+import Codecs
+import GuestMemory
+import SavevmFormat
+import SnapSystem
+import Synchronization
+import WorkPipeline
+
+/// Turns units of RAM blocks into groups, comparing them with the parent's pages.
+///
+/// A worker owns one.
+struct UnitEncoder: ~Copyable {
+    private let blocks: [SaveBlock]
+    private let parentFiles: SavevmFiles?
+    /// The parent's files to let go of.
+    private let evicted: Set<Int>
+    private let digestKey: DigestKey
+    private let comparesBytes: Bool
+    private let encoder: GroupEncoder
+    /// The parent's tables of the block whose units are being encoded.
+    private var parentTables: PageTableWalker?
+    private var blockIndex = -1
+    private var parentPages: PageReader?
+    /// The unit's bytes; the encodings of pages that are stored replace them from the front.
+    private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
+    /// A page to compare with: the parent's, an original's, a base.
+    private var other = MemoryBuffer(byteCount: Page.byteCount)
+
+    /// Prepares to encode.
+    ///
+    /// - Parameters:
+    ///   - comparison: What the units are compared with.
+    ///   - compression: How hard to compress.
+    /// - Throws: `.internalFailure` if the codec cannot be set up.
+    init(_ comparison: UnitComparison, _ compression: CompressionLevel) throws(SnapError) {
+        encoder = try GroupEncoder(compression)
+        blocks = comparison.blocks
+        parentFiles = comparison.parent?.files
+        evicted = comparison.parent?.evicted ?? []
+        digestKey = comparison.digestKey
+        comparesBytes = comparison.comparesBytes
+        parentTables = nil
+        parentPages = parentFiles.map { PageReader($0) }
+    }
+
+    /// Encodes a unit.
+    ///
+    /// - Parameters:
+    ///   - unit: The unit.
+    ///   - turn: The unit's place in the order.
+    ///   - finder: What has been stored before, used in the unit's turn.
+    /// - Throws: `.inputDamaged` if the image has shrunk, `.damaged` for the parent's files,
+    ///   `.inputOutput`.
+    mutating func encode(
+        _ unit: ImageUnit, in turn: Turn, with finder: borrowing Mutex<DuplicateFinder>
+    ) throws(SnapError) -> EncodedUnit {
+        if unit.blockIndex != blockIndex {
+            blockIndex = unit.blockIndex
+            parentTables = nil
+            if let parentFiles, let block = blocks[blockIndex].parent {
+                parentTables = PageTableWalker(block, parentFiles)
+            }
+        }
+        let parentLocations = try parentTables?.locations(level: 0, inTable: unit.index) ?? []
+        var draft = UnitDraft(unit, parentLocations: parentLocations)
+        try read(unit)
+        try classify(&draft)
+        try turn.take { () throws(SnapError) in
+            try finder.withLock { finder throws(SnapError) in
+                try findDuplicates(in: &draft, &finder)
+            }
+        }
+        let content = try content(of: &draft)
+        return EncodedUnit(of: unit, content, draft.tally)
+    }
+
+    private mutating func read(_ unit: ImageUnit) throws(SnapError) {
+        let image = blocks[unit.blockIndex].image
+        for run in unit.pages {
+            let bytes = run.lowerBound * Page.byteCount..<run.upperBound * Page.byteCount
+            try buffer.withMutableBytes(bytes) { (bytes) throws(SnapError) in
+                try image.read(into: &bytes, at: unit.offset(ofPage: run.lowerBound))
+            }
+        }
+    }
+
+    // MARK: Comparing with the parent
+
+    /// Sorts the pages that are looked at into zero, unchanged and stored.
+    private mutating func classify(_ draft: inout UnitDraft) throws(SnapError) {
+        let known = try metadata(draft)
+        for page in draft.unit.pages.joined() {
+            let digest = buffer.withBytes(Page.bytes(page)) { page in
+                Page.isZero(page) ? nil : digestKey.digest(of: page)
+            }
+            guard let digest else { continue }
+            draft.noteData(page)
+            let location = draft.parentLocation(of: page)
+            var isMoved = false
+            if location != .zero, try isUnchanged(page, digest, at: location, known: known[page]) {
+                draft.tally.counts.unchanged += 1
+                if isKept(location, known[page]) {
+                    draft.entries[page] = location
+                    continue
+                }
+                draft.tally.counts.moved += 1
+                isMoved = true
+            }
+            draft.pages.append(
+                UnitDraft.Page(
+                    page: page, digest: digest,
+                    base: known.isEmpty ? nil : base(location, known[page]), isMoved: isMoved))
+        }
+        if draft.unit.rest == .parents && !evicted.isEmpty { try moveClean(&draft, known) }
+    }
+
+    /// What is known of the parent's pages that are looked at, or that may have to be moved.
+    private mutating func metadata(_ draft: UnitDraft) throws(SnapError) -> [PageMetadata] {
+        guard parentPages != nil, !draft.parentLocations.isEmpty else { return [] }
+        var locations = draft.parentLocations
+        if draft.unit.rest == .parents && evicted.isEmpty {
+            locations = Array(repeating: .zero, count: draft.parentLocations.count)
+            for page in draft.unit.pages.joined() { locations[page] = draft.parentLocations[page] }
+        }
+        return try parentPages?.metadata(at: locations, level: 0, key: digestKey) ?? []
+    }
+
+    /// Whether a page is the parent's: by digest, and by its bytes where these are compared too or
+    /// the parent's digest has another key.
+    private mutating func isUnchanged(
+        _ page: Int, _ digest: Hash128, at location: Location, known: PageMetadata
+    ) throws(SnapError) -> Bool {
+        if let parentDigest = known.digest {
+            if parentDigest != digest { return false }
+            if !comparesBytes { return true }
+        }
+        try parentPages?.read([PageRequest(location, targetPage: 0)], level: 0, into: &other)
+        return isOther(page)
+    }
+
+    /// Whether a page of the buffer has the bytes that were read for comparison.
+    private func isOther(_ page: Int) -> Bool {
+        buffer.withBytes(Page.bytes(page)) { page in
+            other.withBytes(Page.bytes(0)) { page.isEqual(to: $0) }
+        }
+    }
+
+    /// Whether a page may go on lying where it is.
+    private func isKept(_ location: Location, _ known: PageMetadata) -> Bool {
+        !evicted.contains(location.number)
+            && known.base.map { !evicted.contains($0.number) } ?? true
+    }
+
+    /// The literal page behind the parent's, unless it lies in a file to let go of.
+    private func base(_ location: Location, _ known: PageMetadata) -> Location? {
+        let base = known.base ?? location
+        return base == .zero || evicted.contains(base.number) ? nil : base
+    }
+
+    /// Takes clean pages out of the files to let go of: their bytes are the parent's, whatever
+    /// the image holds.
+    private mutating func moveClean(
+        _ draft: inout UnitDraft, _ known: [PageMetadata]
+    ) throws(SnapError) {
+        var lookedAt = PageSet()
+        for page in draft.unit.pages.joined() { lookedAt.insert(page) }
+        for (page, location) in draft.parentLocations.enumerated()
+        where location != .zero && !lookedAt.contains(page) && !isKept(location, known[page]) {
+            try parentPages?.read(
+                [PageRequest(location, targetPage: page)], level: 0, into: &buffer)
+            let digest = buffer.withBytes(Page.bytes(page)) { digestKey.digest(of: $0) }
+            draft.entries[page] = .zero
+            draft.tally.counts.moved += 1
+            draft.pages.append(
+                UnitDraft.Page(
+                    page: page, digest: digest, base: base(location, known[page]), isMoved: true))
+        }
+        draft.pages.sort { $0.page < $1.page }
+    }
+
+    // MARK: Duplicates
+
+    /// Takes out the pages whose content has been stored before, and notes the others.
+    private mutating func findDuplicates(
+        in draft: inout UnitDraft, _ finder: inout DuplicateFinder
+    ) throws(SnapError) {
+        var stored: [UnitDraft.Page] = []
+        stored.reserveCapacity(draft.pages.count)
+        for page in draft.pages {
+            if let original = finder.original(of: page.digest) {
+                if try isEqual(page.page, of: draft.unit, to: original) {
+                    draft.duplicates.append(
+                        EncodedUnit.Duplicate(page: page.page, original: original))
+                    if !page.isMoved { draft.tally.counts.duplicate += 1 }
+                    continue
+                }
+            } else {
+                finder.note(
+                    DuplicateFinder.Original(
+                        unit: draft.unit.ordinal, page: page.page, slot: stored.count), page.digest)
+            }
+            stored.append(page)
+        }
+        draft.pages = stored
+    }
+
+    /// Compares a page with one that has been stored, byte by byte.
+    ///
+    /// That of another unit is read from the image again. If the image has changed since, which a
+    /// guest at rest does not do, equal bytes with the digest of those that were stored are still
+    /// the ones that were stored.
+    private mutating func isEqual(
+        _ page: Int, of unit: ImageUnit, to original: DuplicateFinder.Original
+    ) throws(SnapError) -> Bool {
+        if original.unit == unit.ordinal {
+            return buffer.withBytes(Page.bytes(page)) { page in
+                buffer.withBytes(Page.bytes(original.page)) { page.isEqual(to: $0) }
+            }
+        }
+        guard let block = blocks.last(where: { $0.firstUnit <= original.unit }) else {
+            return false
+        }
+        let offset =
+            (original.unit - block.firstUnit) * Unit.byteCount + original.page * Page.byteCount
+        try other.withMutableBytes(Page.bytes(0)) { (bytes) throws(SnapError) in
+            try block.image.read(into: &bytes, at: offset)
+        }
+        return isOther(page)
+    }
+
+    // MARK: Encoding
+
+    private mutating func content(
+        of draft: inout UnitDraft
+    ) throws(SnapError) -> EncodedUnit.Content {
+        if draft.pages.isEmpty && draft.duplicates.isEmpty {
+            if draft.entries.allSatisfy({ $0 == .zero }) { return .stored(.zero) }
+            if draft.parentLocations.starts(with: draft.entries),
+                let location = try keptTable(ofUnit: draft.unit.index)
+            {
+                return .stored(location)
+            }
+        }
+        return .changed(
+            entries: draft.entries, group: try group(of: &draft),
+            places: draft.pages.map(\.page), duplicates: draft.duplicates)
+    }
+
+    /// Where the parent's table of a unit is, unless that lies in a file to let go of.
+    private mutating func keptTable(ofUnit index: Int) throws(SnapError) -> Location? {
+        let level = min(1, parentTables?.table.depth ?? 0)
+        let location = try parentTables?.location(level: level, index: index) ?? .zero
+        let isLost = try parentTables?.isStored(in: evicted, location, level: level) ?? true
+        return isLost ? nil : location
+    }
+
+    private mutating func group(
+        of draft: inout UnitDraft
+    ) throws(SnapError) -> EncodedGroup? {
+        if draft.pages.isEmpty { return nil }
+        let deltas = try PageDeltas(
+            of: draft.pages, in: buffer, bases: &parentPages, scratch: &other)
+        var records: [Record] = []
+        records.reserveCapacity(draft.pages.count)
+        var end = 0
+        // An encoding never reaches beyond the place of its own page: those behind are intact.
+        for (page, runs) in zip(draft.pages, deltas.ranges) {
+            if let runs, let base = page.base {
+                deltas.runs.withBytes { buffer.copy($0.extracting(runs), to: end) }
+                records.append(.delta(page.digest, base: base, encodedByteCount: runs.count))
+                end += runs.count
+                if !page.isMoved { draft.tally.counts.delta += 1 }
+            } else {
+                let bytes = Page.bytes(page.page)
+                if bytes.lowerBound != end { buffer.move(bytes, to: end) }
+                records.append(.literal(page.digest))
+                end += Page.byteCount
+                if !page.isMoved { draft.tally.counts.literal += 1 }
+            }
+        }
+        return try buffer.withBytes(0..<end) { (encodings) throws(SnapError) in
+            try encoder.encode(records, encodings, level: 0)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import SystemPackage
+
+// Zeros: as holes, which take no space, or as bytes.
+extension File {
+    /// Makes a part of the file read as zeros: a hole where the file system can, else bytes.
+    ///
+    /// - Parameter range: Which bytes, inside the file.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public func clear(_ range: Range<Int>) throws(SnapError) {
+        if try !punchHole(range) { try writeZeros(range) }
+    }
+
+    /// Frees the space of a part of the file, which then reads as zeros.
+    ///
+    /// - Parameter range: Which bytes, inside the file.
+    /// - Returns: false if the file system has no holes: nothing has changed then.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    ///
+    /// The corresponding C call is `fallocate` with `FALLOC_FL_PUNCH_HOLE`.
+    public func punchHole(_ range: Range<Int>) throws(SnapError) -> Bool {
+        do {
+            try calls.punchHole(descriptor, at: range.lowerBound, byteCount: range.count)
+            return true
+        } catch {
+            if error == .notSupported || error == .noFunction { return false }
+            throw SnapError(
+                error, action: "clear \(range.count) bytes", path: path, offset: range.lowerBound)
+        }
+    }
+
+    /// Writes zeros, which take as much space as other bytes.
+    ///
+    /// - Parameter range: Which bytes, inside the file.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    public func writeZeros(_ range: Range<Int>) throws(SnapError) {
+        let zeros = [UInt8](repeating: 0, count: min(range.count, 1 << 16))
+        for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeros.count) {
+            try zeros.withBytes { (zeros) throws(SnapError) in
+                let count = min(zeros.byteCount, range.upperBound - offset)
+                try write(zeros.extracting(first: count), at: offset)
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import Foundation
+
+/// The option of commands that work on several processors.
+struct JobsOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "How many workers; default: the processors this process may use.", valueName: "n"))
+    var jobs: Int?
+
+    private static let countMax = 256
+
+    func validate() throws {
+        guard let jobs, !(1...Self.countMax).contains(jobs) else { return }
+        throw ValidationError("--jobs is \(jobs), expected 1 to \(Self.countMax)")
+    }
+
+    /// How many workers.
+    var count: Int { jobs ?? min(ProcessInfo.processInfo.activeProcessorCount, Self.countMax) }
+}

@@ -1,0 +1,51 @@
+import GuestMemory
+import SnapSystem
+
+/// What `list` shows.
+struct CheckpointList: Rendered {
+    /// The checkpoints, in the order in which they are shown.
+    let checkpoints: [Checkpoint]
+
+    func writeJSON(_ json: inout JSONWriter) {
+        json.array(checkpoints) { json, checkpoint in
+            json.object { checkpoint.writeFields(&$0) }
+        }
+    }
+
+    func writeQuiet(_ output: inout TextOutput) {
+        for checkpoint in checkpoints { output.write("\(checkpoint.name)\n") }
+    }
+
+    func writeText(_ output: inout TextOutput) {
+        let now = output.terminal.map { _ in Timestamp.now }
+        output.write(
+            Table(Self.columns, checkpoints.map { Self.row(of: $0, seenAt: now) }))
+    }
+
+    /// The table's columns.
+    private static let columns = [
+        Table.Column("GUEST:NUMBER"), Table.Column("TIME"), Table.Column("KIND", .spare(3)),
+        Table.Column("PARENT", isNumeric: true, .spare(2)),
+        Table.Column("MEMORY", isNumeric: true, .spare(5)),
+        Table.Column("CHANGED", isNumeric: true, .spare(4)),
+        Table.Column("STORED", isNumeric: true),
+        Table.Column("DEVICES", isNumeric: true, .spare(1)), Table.Column("LABEL", .shrinks),
+    ]
+
+    /// A checkpoint's row.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: The checkpoint.
+    ///   - now: The time to which it is relative on a terminal; nil to show it in full.
+    private static func row(of checkpoint: Checkpoint, seenAt now: Timestamp?) -> [String] {
+        [
+            checkpoint.name.description,
+            now.map { checkpoint.createdAt.relative(to: $0) }
+                ?? checkpoint.createdAt.rfc3339, checkpoint.kind,
+            checkpoint.parent.map { String($0) } ?? "-",
+            checkpoint.memoryByteCount.asByteCount, checkpoint.pages.changed.grouped,
+            checkpoint.storedByteCount.asByteCount, String(checkpoint.deviceSectionCount),
+            checkpoint.label ?? "",
+        ]
+    }
+}

@@ -1,0 +1,94 @@
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import SystemPackage
+
+extension Verify.Outcome: Rendered {
+    func writeJSON(_ json: inout JSONWriter) {
+        json.object { json in
+            json.field("isWhole", isWhole)
+            json.field("checkedPageCount", checkedPageCount)
+            json.key("checkpoints")
+            json.array(verdicts) { json, verdict in json.object { verdict.writeFields(&$0) } }
+            json.key("damage")
+            json.array(damage) { json, error in
+                json.object { json in
+                    json.field("message", error.message)
+                    json.field("path", error.path?.string)
+                    json.field("offset", error.offset)
+                }
+            }
+        }
+    }
+
+    /// Writes the names of damaged checkpoints, one on a line.
+    func writeQuiet(_ output: inout TextOutput) {
+        for verdict in verdicts where !verdict.isWhole { output.write("\(verdict.name)\n") }
+    }
+
+    /// Writes a line for each guest, and one for each damaged checkpoint.
+    func writeText(_ output: inout TextOutput) {
+        let terminal = output.terminal
+        var rest = verdicts[...]
+        while let guest = rest.first?.name.guest {
+            let group = rest.prefix { $0.name.guest == guest }
+            rest = rest.dropFirst(group.count)
+            let damaged = group.filter { !$0.isWhole }
+            output.write("\(guest)  \(group.count.counted("checkpoint"))  ")
+            if damaged.isEmpty {
+                output.write(Style.good("whole", on: terminal) + "\n")
+                continue
+            }
+            output.write(Style.bad("\(damaged.count.grouped) damaged", on: terminal) + "\n")
+            for verdict in damaged {
+                output.write("  \(verdict.name)  \(verdict.lossesInWords)\n")
+            }
+        }
+        output.write("\(checkedPageCount.counted("stored page")) checked\n")
+    }
+}
+
+extension Verify.Verdict {
+    private static let shownRunCount = 4
+
+    fileprivate func writeFields(_ json: inout JSONWriter) {
+        json.field("guest", name.guest.description)
+        json.field("number", name.number)
+        json.field("isWhole", isWhole)
+        json.field("isLost", isLost)
+        json.field("isDeviceStateLost", isDeviceStateLost)
+        json.key("lostPages")
+        json.array(losses) { json, loss in
+            json.object { json in
+                json.field("ramBlock", loss.block.name)
+                json.field("pageCount", loss.pageCount)
+                json.key("ranges")
+                json.array(loss.pages) { json, run in
+                    json.object { json in
+                        json.field("firstPage", run.lowerBound)
+                        json.field("pageCount", run.count)
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is lost, in words.
+    fileprivate var lossesInWords: String {
+        if isLost { return "lost: its file cannot be read" }
+        var parts = losses.map { loss in
+            let runs = loss.pages.prefix(Self.shownRunCount).map { $0.addresses(in: loss.block) }
+            let more = loss.pages.count - runs.count
+            let rest = more > 0 ? " and \(more.counted("more range"))" : ""
+            return "\(loss.pageCount.grouped) of \(loss.block.pageCount.counted("page")) lost"
+                + " in \(loss.block.shownName.printable): \(runs.joined(separator: ", "))\(rest)"
+        }
+        if isDeviceStateLost { parts.append("device state lost") }
+        return parts.joined(separator: "; ")
+    }
+}
+
+extension Verify.Losses {
+    /// How many pages are lost.
+    fileprivate var pageCount: Int { pages.reduce(0) { $0 + $1.count } }
+}

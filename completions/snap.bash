@@ -1,0 +1,58 @@
+# Readline breaks words at : = and @, too. _snap gets them whole, and what it offers loses
+# the part that readline will not replace.
+__snap_whole_words() {
+    local -a words=()
+    local -i index cword=0 start=0
+    local word rest="${COMP_LINE}" last=''
+    for index in "${!COMP_WORDS[@]}"; do
+        word="${COMP_WORDS[index]}"
+        if [[ "${rest}" != [[:blank:]]* &&
+            ("${word}" = [:=@]* || "${last}" = *[:=@]) ]]; then
+            words[-1]+="${word}"
+        else
+            words+=("${word}")
+            rest="${rest#"${rest%%[![:blank:]]*}"}"
+            ((index > COMP_CWORD)) || start=${#COMP_LINE}-${#rest}
+        fi
+        ((index > COMP_CWORD)) || cword=${#words[@]}-1
+        rest="${rest#"${word}"}"
+        last="${word}"
+    done
+
+    local -r whole="${COMP_LINE:start:COMP_POINT > start ? COMP_POINT - start : 0}"
+    local current="${2}" head='' option=''
+    if [[ "${whole}" = *[:=@]* && "${whole}" = *"${2}" ]]; then
+        head="${whole%"${2}"}"
+        current="${whole}"
+        if [[ "${whole}" = --*=* ]]; then
+            option="${whole%%=*}="
+            current="${whole#*=}"
+            words=("${words[@]::cword}" "${option%=}" "${words[cword]#*=}"
+                "${words[@]:cword + 1}")
+            cword+=1
+        fi
+    fi
+
+    local -a COMP_WORDS=("${words[@]}")
+    local -i COMP_CWORD=cword
+    _snap "${1}" "${current}" "${words[cword - 1]}"
+    trap - RETURN  # _snap leaves it behind: options of the shell would jump back later on
+    COMPREPLY=("${COMPREPLY[@]/#/"${option}"}")
+    COMPREPLY=("${COMPREPLY[@]#"${head}"}")
+}
+
+__snap_cursor_index_in_current_word() {
+    printf %s "${#cur}"
+}
+
+# Only a file is quoted as one, and gets a slash where it is a directory; a guest may be
+# called like a directory. What snap offers is in the order that it is to be shown in.
+__snap_add_completions() {
+    if [[ "${1}" = -W ]]; then compopt -o nosort; else compopt -o filenames; fi 2>/dev/null
+    local completion
+    while IFS='' read -r completion; do
+        COMPREPLY+=("${completion}")
+    done < <(IFS=$'\n' compgen "${@}" -- "${cur}")
+}
+
+complete -F __snap_whole_words snap
