@@ -1,4 +1,4 @@
-"""A small guest under QEMU, with neither KVM nor root: for the demo and for the tests.
+"""A guest under QEMU, with neither KVM nor root: for the demo, the tests and the benchmark.
 
 Its memory is a file, its initramfs is busybox and one script, QMP commands it and its serial port
 can be heard and spoken to.
@@ -18,18 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from harness import Failed, say
+
 PATIENCE = 90  # seconds, for what takes ten
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PACKAGES = {"busybox": "busybox-static", "qemu-system-x86_64": "qemu-system-x86"}
-
-
-class Failed(Exception):
-    """Why a guest can't be had, or can't go on; the message is for the reader."""
-
-
-def say(text=""):
-    """Prints a line at once, so that it stands before the output of the next command."""
-    print(text, flush=True)
 
 
 def run(*command, **options):
@@ -44,12 +37,13 @@ def run(*command, **options):
     return result
 
 
-def check_machine():
+def check_machine(packages):
     """Refuses a machine that can't run a guest, before anything is begun."""
     machine = os.uname().machine
     if machine != "x86_64":
         raise Failed(f"the guest's kernel needs an amd64 machine; this one is {machine}")
-    for program, package in PACKAGES.items():
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # where mke2fs is
+    for program, package in packages.items():
         if not shutil.which(program):
             raise Failed(f"{program} is missing; it is in Debian's package {package}")
 
@@ -64,7 +58,7 @@ def make_folder(name, mib, cache):
 
 
 @contextlib.contextmanager
-def stage(name, mib, cache):
+def stage(name, mib, cache, packages=None):
     """Changes to a folder that is removed at the end, whatever the end is, with every QEMU ended.
 
     What goes wrong in it ends the script with a message that begins with its name.
@@ -77,7 +71,7 @@ def stage(name, mib, cache):
         signal.signal(number, interrupted)
     folder = None
     try:
-        check_machine()
+        check_machine({**PACKAGES, **(packages or {})})
         cache.mkdir(parents=True, exist_ok=True)
         folder = make_folder(name, mib, cache)
         os.chdir(folder)
@@ -105,33 +99,42 @@ def download_kernel(folder):
     run("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package[1], cwd=folder)
 
 
+def unpack_kernel(cache):
+    """Fetches Debian's kernel and returns its folder: unpacked, with its modules, not installed."""
+    say(f"A Debian kernel for the guest, 27 MB, kept in {cache.name} for later runs:")
+    folder = cache / "download"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        download_kernel(folder)
+    except Failed as failure:
+        say(f"{failure}: the package lists may be missing or old.")
+        run(*([] if os.getuid() == 0 else ["sudo"]), "apt-get", "update", "-qq")
+        download_kernel(folder)
+    run("dpkg", "-x", next(folder.glob("*.deb")).name, "kernel", cwd=folder)
+    return folder / "kernel"
+
+
 def fetch_kernel(cache):
-    """Returns the guest's kernel, fetched if this is the first run; unpacked, not installed."""
+    """Returns the guest's kernel, fetched if this is the first run."""
     kernel = cache / "vmlinuz"
     if not kernel.exists():
-        say(f"A Debian kernel for the guest, 27 MB, kept in {cache.name} for later runs:")
-        folder = cache / "download"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            download_kernel(folder)
-        except Failed as failure:
-            say(f"{failure}: the package lists may be missing or old.")
-            run(*([] if os.getuid() == 0 else ["sudo"]), "apt-get", "update", "-qq")
-            download_kernel(folder)
-        run("dpkg", "-x", next(folder.glob("*.deb")).name, ".", cwd=folder)
+        folder = unpack_kernel(cache)
         next(folder.glob("boot/vmlinuz-*")).rename(kernel)
-        shutil.rmtree(folder)
+        shutil.rmtree(folder.parent)
     return kernel
 
 
-def build_initramfs(init, folder):
-    """Writes initrd.gz there: busybox, and the script that is the guest's first process."""
+def build_initramfs(init, folder, modules=()):
+    """Writes initrd.gz there: busybox, modules, and the script that is the first process."""
     root = folder / "root"
-    (root / "bin").mkdir(parents=True)
+    for name in "bin", "dev", "modules", "root":
+        (root / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox"), root / "bin/busybox")
     shutil.copy(init, root / "init")
-    archive = "find . | busybox cpio -o -H newc -R 0:0 | gzip >../initrd.gz"
+    for module in modules:
+        shutil.copy(module, root / "modules")
+    archive = "find . | busybox cpio -o -H newc -R 0:0 2>/dev/null | gzip >../initrd.gz"
     subprocess.run(archive, shell=True, cwd=root, check=True)
     return folder / "initrd.gz"
 
@@ -146,11 +149,12 @@ class Machine:
     options: tuple = ()  # of the program: where it finds its firmware, say
     model: str = "pc"
     mib: int = 128
+    translated_mib: int = 64  # of the guest's code that the emulator keeps
 
     def arguments(self, memory):
         """The command line of a guest with its memory in that file."""
         return [
-            self.program, *self.options, "-accel", "tcg,tb-size=64", "-cpu", "qemu64",
+            self.program, *self.options, "-accel", f"tcg,tb-size={self.translated_mib}", "-cpu", "qemu64",
             "-machine", f"{self.model},memory-backend=ram", "-m", f"{self.mib}M", "-object",
             f"memory-backend-file,id=ram,size={self.mib}M,mem-path={memory},share=on",
             "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot", "-kernel",

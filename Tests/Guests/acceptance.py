@@ -2,9 +2,7 @@
 import argparse
 import dataclasses
 import filecmp
-import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +11,9 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 sys.path.insert(0, str(PROJECT / "Scripts"))
-from guest import Failed, Guest, Machine, build_initramfs, fetch_kernel, stage  # noqa: E402
+import harness  # noqa: E402
+from guest import Guest, Machine, build_initramfs, fetch_kernel, stage  # noqa: E402, F401
+from harness import Failed, check  # noqa: E402, F401
 
 
 class AddOption(argparse.Action):
@@ -58,12 +58,6 @@ def machines(options, folder):
         yield Machine(kernel, initramfs, program, tuple(arguments), options.model)
 
 
-def check(condition, message):
-    """Ends the test if something is not as it must be."""
-    if not condition:
-        raise Failed(message)
-
-
 def copy(path, target):
     """Copies a memory file."""
     subprocess.run(["cp", "--sparse=always", path, target], check=True)
@@ -74,29 +68,17 @@ def check_same(path, other):
     check(filecmp.cmp(path, other, shallow=False), f"{path} differs from {other}")
 
 
-class Snap:
-    """The command under test, with a store of its own."""
+class Snap(harness.Snap):
+    """The command under test; what QEMU's exec: runs has the same store."""
 
     def __init__(self, binary, store):
-        """Sets the environment, which QEMU's exec: needs, too."""
-        self.binary = binary
+        """Sets the environment too."""
+        super().__init__(binary, store)
         os.environ["SNAP_STORE"] = str(store)
 
-    def __call__(self, *arguments):
-        """Runs snap, which must succeed, and returns what it prints as JSON says it."""
-        result = self.attempt(*arguments)
-        check(result.returncode == 0, f"snap {shlex.join(arguments)} ended with status "
-              f"{result.returncode}: {result.stderr.strip()}")
-        return json.loads(result.stdout) if result.stdout.strip() else None
-
-    def attempt(self, *arguments):
-        """Runs snap and returns how it ended."""
-        return subprocess.run([self.binary, *arguments, "--json"], text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True)
-
-    def shell(self, *arguments):
-        """The command line for a shell, as QEMU's exec: has one."""
-        return shlex.join([self.binary, *arguments])
+    def __call__(self, *arguments, **streams):
+        """Runs a command that must succeed; returns its JSON."""
+        return super().__call__(*arguments, may_warn=True, **streams)
 
 
 @dataclasses.dataclass

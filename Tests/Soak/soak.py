@@ -3,7 +3,6 @@ import collections
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -14,28 +13,17 @@ import tempfile
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "Scripts"))
+import harness  # noqa: E402
+from harness import DONE, Failed, check, say  # noqa: E402, F401
+
 PAGE = 4096
 PATIENCE = 60  # seconds, for what takes a tenth of one
 MEMORY = Path("/dev/shm")
 
 # The statuses of snap(1) that are used here.
-DONE, DAMAGED, USAGE, NOT_FOUND, IO_ERROR, BUSY = 0, 1, 64, 66, 74, 75
+DAMAGED, USAGE, NOT_FOUND, IO_ERROR, BUSY = 1, 64, 66, 74, 75
 UNSUPPORTED, PERMISSION, INTERRUPTED = 76, 77, 130
-
-
-class Failed(Exception):
-    """What is not as it must be."""
-
-
-def check(condition, message):
-    """Ends the test if something is not as it must be."""
-    if not condition:
-        raise Failed(message)
-
-
-def say(text=""):
-    """Prints a line at once."""
-    print(text, flush=True)
 
 
 def digest(data):
@@ -59,35 +47,12 @@ def stage(name):
     shutil.rmtree(folder)
 
 
-class Snap:
-    """The command under test, with a store of its own."""
+class Snap(harness.Snap):
+    """The command under test, and what is in its store."""
 
     def __init__(self, binary, store):
         """Names the store."""
-        self.binary = binary
-        self.store = Path(store)
-        self.environment = {"PATH": os.environ["PATH"], "SNAP_STORE": str(store), "TZ": "UTC"}
-
-    def start(self, *arguments, **streams):
-        """Starts a command and returns its process."""
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
-                   "stderr": subprocess.PIPE, **streams}
-        return subprocess.Popen([self.binary, *map(str, arguments)], env=self.environment,
-                                **streams)
-
-    def attempt(self, *arguments, **streams):
-        """Runs a command and returns status, output and errors."""
-        process = self.start(*arguments, **streams)
-        output, errors = process.communicate(timeout=PATIENCE)
-        return process.returncode, output, errors
-
-    def __call__(self, *arguments, **streams):
-        """Runs a command that must succeed without a warning; returns what its JSON says."""
-        status, output, errors = self.attempt(*arguments, "--json", **streams)
-        check(status == DONE and not errors,
-              f"snap {' '.join(map(str, arguments))} ended with status {status}: "
-              f"{errors.decode(errors='replace').strip()}")
-        return json.loads(output) if output.strip() else None
+        super().__init__(binary, store, timeout=PATIENCE)
 
     def folder(self, guest):
         """A guest's folder in the store."""
