@@ -107,6 +107,10 @@ let package = Package(
             dependencies: ["CZlib", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport", swiftSettings: tests),
         .testTarget(
+            name: "WorkPipelineTests",
+            dependencies: ["WorkPipeline", "SnapSystem", "TestSupport"],
+            swiftSettings: tests),
+        .testTarget(
             name: "SavevmFormatTests",
             dependencies: [
                 "SavevmFormat", "Codecs", "GuestMemory", "SnapSystem", "TestSupport", "CZlib",
