@@ -1,5 +1,3 @@
-import GuestMemory
-
 /// A savevm file, live or retired.
 package struct IndexedFile: Sendable, Equatable {
     /// How often it has been rewritten.

@@ -1,5 +1,4 @@
 import GRDB
-import SnapSystem
 
 /// The versions of the index's schema: one file of `schema/` each, never edited once shipped.
 ///

@@ -4,8 +4,6 @@
 // pages. It imports GuestMemory and knows no file format. Start here; `Deflater` compresses,
 // `Decompressor` decodes, `Delta` is the difference of two pages.
 
-import SnapSystem
-
 /// How a cluster's bytes are stored.
 ///
 /// Layout: savevm(5), "Clusters".

@@ -3,7 +3,7 @@ extension Int {
     /// The sum, or the largest number.
     ///
     /// - Parameter other: What is added; neither is negative.
-    public func addingClamped(_ other: Int) -> Int {
+    package func addingClamped(_ other: Int) -> Int {
         let (sum, overflows) = addingReportingOverflow(other)
         return overflows ? .max : sum
     }
@@ -11,7 +11,7 @@ extension Int {
     /// The product, or the largest number.
     ///
     /// - Parameter factor: By what it is multiplied; neither is negative.
-    public func multipliedClamped(by factor: Int) -> Int {
+    package func multipliedClamped(by factor: Int) -> Int {
         let (product, overflows) = multipliedReportingOverflow(by: factor)
         return overflows ? .max : product
     }

@@ -5,21 +5,21 @@
 // alone. Start here: the sizes of everything, and the test for zero that each page passes first.
 
 /// Guest memory's smallest part: 4096 bytes.
-public enum Page {
+package enum Page {
     /// A page's length in bytes.
-    public static let byteCount = 4096
+    package static let byteCount = 4096
 
     /// Where a page is among the pages of a run of memory, in bytes from its start.
     ///
     /// - Parameter page: Which page of it.
-    public static func bytes(_ page: Int) -> Range<Int> {
+    package static func bytes(_ page: Int) -> Range<Int> {
         page * byteCount..<(page + 1) * byteCount
     }
 
     /// Whether all bytes of a page are 0.
     ///
     /// - Parameter page: 4096 bytes.
-    public static func isZero(_ page: RawSpan) -> Bool {
+    package static func isZero(_ page: RawSpan) -> Bool {
         precondition(page.byteCount == byteCount)
         return unsafe page.withUnsafeBytes { page in
             // Most pages that are not zero show it in their first words; the rest goes by lines of

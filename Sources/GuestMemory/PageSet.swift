@@ -1,14 +1,14 @@
 /// Some of the pages of a unit.
-public struct PageSet: Sendable, Equatable {
+package struct PageSet: Sendable, Equatable {
     private var words = SIMD8<UInt64>(repeating: 0)
 
     /// No page.
-    public init() {}
+    package init() {}
 
     /// The first pages of a unit.
     ///
     /// - Parameter pageCount: How many, at most 512.
-    public init(first pageCount: Int) {
+    package init(first pageCount: Int) {
         for word in words.indices {
             let count = min(64, max(0, pageCount - word * 64))
             words[word] = count == 0 ? 0 : UInt64.max >> UInt64(64 - count)
@@ -16,10 +16,10 @@ public struct PageSet: Sendable, Equatable {
     }
 
     /// Whether it has no page.
-    public var isEmpty: Bool { words == SIMD8(repeating: 0) }
+    package var isEmpty: Bool { words == SIMD8(repeating: 0) }
 
     /// How many pages it has.
-    public var count: Int {
+    package var count: Int {
         words.indices.reduce(0) { $0 + words[$1].nonzeroBitCount }
     }
 
@@ -40,7 +40,7 @@ public struct PageSet: Sendable, Equatable {
     }
 
     /// Its pages as runs, ascending.
-    public var runs: [Range<Int>] {
+    package var runs: [Range<Int>] {
         var runs: [Range<Int>] = []
         for word in words.indices {
             var rest = words[word]
@@ -56,21 +56,21 @@ public struct PageSet: Sendable, Equatable {
     /// Adds a page.
     ///
     /// - Parameter page: A page of the unit, 0 to 511.
-    public mutating func insert(_ page: Int) {
+    package mutating func insert(_ page: Int) {
         words[page / 64] |= 1 << UInt64(page % 64)
     }
 
     /// Takes a page out.
     ///
     /// - Parameter page: A page of the unit, 0 to 511.
-    public mutating func remove(_ page: Int) {
+    package mutating func remove(_ page: Int) {
         words[page / 64] &= ~(1 << UInt64(page % 64))
     }
 
     /// Whether it has a page.
     ///
     /// - Parameter page: A page of the unit, 0 to 511.
-    public func contains(_ page: Int) -> Bool {
+    package func contains(_ page: Int) -> Bool {
         words[page / 64] >> UInt64(page % 64) & 1 == 1
     }
 }

@@ -1,22 +1,22 @@
 /// A named contiguous region of guest RAM (QEMU's RAMBlock).
-public struct RAMBlock: Sendable, Equatable {
+package struct RAMBlock: Sendable, Equatable {
     /// QEMU's name for it; empty for a raw memory image, which is one unnamed block.
-    public let name: String
+    package let name: String
     /// Its length in bytes, a positive multiple of a page.
-    public let byteCount: Int
+    package let byteCount: Int
     /// Where the guest sees it, in bytes, if known.
-    public let guestPhysicalAddress: UInt64?
+    package let guestPhysicalAddress: UInt64?
 
     /// The longest block in bytes: 1 PiB.
-    public static let byteCountMax = 1 << 50
+    package static let byteCountMax = 1 << 50
 
     /// The longest name in bytes: QEMU gives its length in one byte.
-    public static let nameByteCountMax = 255
+    package static let nameByteCountMax = 255
 
     /// Whether QEMU could call a block so: printable ASCII, not too long.
     ///
     /// - Parameter text: The name.
-    public static func isName(_ text: some StringProtocol) -> Bool {
+    package static func isName(_ text: some StringProtocol) -> Bool {
         (1...nameByteCountMax).contains(text.utf8.count)
             && text.utf8.allSatisfy { (0x20...0x7e).contains($0) }
     }
@@ -27,17 +27,17 @@ public struct RAMBlock: Sendable, Equatable {
     ///   - name: QEMU's name for it, or an empty string.
     ///   - byteCount: Its length in bytes.
     ///   - guestPhysicalAddress: Where the guest sees it, if known.
-    public init(name: String, byteCount: Int, guestPhysicalAddress: UInt64? = nil) {
+    package init(name: String, byteCount: Int, guestPhysicalAddress: UInt64? = nil) {
         self.name = name
         self.byteCount = byteCount
         self.guestPhysicalAddress = guestPhysicalAddress
     }
 
     /// Its length in pages.
-    public var pageCount: Int { byteCount / Page.byteCount }
+    package var pageCount: Int { byteCount / Page.byteCount }
 
     /// Its length in units; the last one may be shorter.
-    public var unitCount: Int { (byteCount + Unit.byteCount - 1) / Unit.byteCount }
+    package var unitCount: Int { (byteCount + Unit.byteCount - 1) / Unit.byteCount }
 
     /// For each block the parent's block that its pages are compared with.
     ///
@@ -48,7 +48,7 @@ public struct RAMBlock: Sendable, Equatable {
     ///   - blocks: The new checkpoint's blocks.
     ///   - parents: The parent's blocks.
     /// - Returns: For each new block the index of the parent's block, or nil.
-    public static func matches(of blocks: [RAMBlock], in parents: [RAMBlock]) -> [Int?] {
+    package static func matches(of blocks: [RAMBlock], in parents: [RAMBlock]) -> [Int?] {
         var isTaken = [Bool](repeating: false, count: parents.count)
         return blocks.map { block in
             let match = parents.indices.first { index in

@@ -1,7 +1,7 @@
 /// The pages under one table page: the unit of work.
-public enum Unit {
+package enum Unit {
     /// Pages in a unit, and locations in a table page.
-    public static let pageCount = 512
+    package static let pageCount = 512
     /// A unit's length in bytes: 2 MiB of guest memory.
-    public static let byteCount = pageCount * Page.byteCount
+    package static let byteCount = pageCount * Page.byteCount
 }

@@ -1,7 +1,6 @@
 import FoundationEssentials
 import QEMUMonitor
 import SnapSystem
-import SystemPackage
 
 /// A file in the guest's directory for as long as a save has changed something in its QEMU.
 ///

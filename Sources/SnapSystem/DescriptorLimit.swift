@@ -1,14 +1,14 @@
 import Glibc
 
 /// How many files the process may have open at once: RLIMIT_NOFILE of getrlimit(2).
-public enum DescriptorLimit {
+package enum DescriptorLimit {
     /// What a command needs at least, besides what the caller has left open: standard streams,
     /// locks, the index and its journal, inputs and outputs, what libdispatch opens by itself, and
     /// some savevm files.
     private static let freeCountMin = 32
 
     /// The limit in force.
-    public static var current: Int {
+    package static var current: Int {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
             return freeCountMin
@@ -23,7 +23,7 @@ public enum DescriptorLimit {
     /// has to be checked before it is used.
     ///
     /// - Throws: `.inputOutput` if too few are free.
-    public static func raise() throws(SnapError) {
+    package static func raise() throws(SnapError) {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {

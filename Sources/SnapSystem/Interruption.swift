@@ -5,16 +5,16 @@ import Synchronization
 ///
 /// A handler only raises a flag; the work looks at it between units and after calls that a signal
 /// woke, and ends with `.interrupted`, which leaves store and output as they were.
-public enum Interruption {
+package enum Interruption {
     private static let requested = Atomic<Bool>(false)
 
     /// Whether a signal has come.
-    public static var isRequested: Bool { requested.load(ordering: .relaxed) }
+    package static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
     /// Ends the work here if a signal has come.
     ///
     /// - Throws: `.interrupted`.
-    public static func check() throws(SnapError) {
+    package static func check() throws(SnapError) {
         if isRequested { throw SnapError(.interrupted, "interrupted") }
     }
 
@@ -24,7 +24,7 @@ public enum Interruption {
     /// Without SA_RESTART, so that a blocked read or flock(2) wakes (sigaction(2)). A signal that
     /// the caller has ignored, as nohup(1) does, stays ignored; one that it has blocked, as a
     /// multi-threaded caller may without meaning us, is let through.
-    public static func install() {
+    package static func install() {
         _ = isRequested  // the handler must not be the first to touch the flag
         var numbers = sigset_t()
         unsafe sigemptyset(&numbers)
@@ -42,7 +42,7 @@ public enum Interruption {
     ///
     /// - Parameter body: What is run.
     /// - Throws: What `body` throws.
-    public static func deferring<Result: ~Copyable, Failure>(
+    package static func deferring<Result: ~Copyable, Failure>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let numbers = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }

@@ -4,17 +4,17 @@ import Glibc
 ///
 /// Spans of it go down into closures, never up as results, so none outlives the buffer.
 @safe
-public struct MemoryBuffer: ~Copyable {
+package struct MemoryBuffer: ~Copyable {
     // Owned from `init` to `deinit` and never handed out; every access goes through `part`, which
     // checks the bounds, and the compiler checks exclusivity.
     private let memory: UnsafeMutableRawBufferPointer
     /// The buffer's length in bytes.
-    public let byteCount: Int
+    package let byteCount: Int
 
     /// Allocates a buffer of zeros.
     ///
     /// - Parameter byteCount: Its length in bytes.
-    public init(byteCount: Int) {
+    package init(byteCount: Int) {
         unsafe memory = .allocate(byteCount: byteCount, alignment: 4096)
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
         self.byteCount = byteCount
@@ -32,7 +32,7 @@ public struct MemoryBuffer: ~Copyable {
     /// - Parameters:
     ///   - range: Which bytes, from the buffer's start.
     ///   - body: What reads them.
-    public func withBytes<Result, Failure>(
+    package func withBytes<Result, Failure>(
         _ range: Range<Int>, _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let part = unsafe part(range)
@@ -44,7 +44,7 @@ public struct MemoryBuffer: ~Copyable {
     /// - Parameters:
     ///   - range: Which bytes, from the buffer's start.
     ///   - body: What writes them.
-    public mutating func withMutableBytes<Result, Failure>(
+    package mutating func withMutableBytes<Result, Failure>(
         _ range: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let part = unsafe part(range)
@@ -57,7 +57,7 @@ public struct MemoryBuffer: ~Copyable {
     /// - Parameters:
     ///   - source: Which bytes to copy.
     ///   - target: Where the first of them goes.
-    public mutating func move(_ source: Range<Int>, to target: Int) {
+    package mutating func move(_ source: Range<Int>, to target: Int) {
         let bytes = unsafe UnsafeRawBufferPointer(part(source))
         unsafe part(target..<target + source.count).copyMemory(from: bytes)
     }
@@ -67,7 +67,7 @@ public struct MemoryBuffer: ~Copyable {
     /// - Parameters:
     ///   - source: The bytes.
     ///   - target: Where the first of them goes.
-    public mutating func copy(_ source: RawSpan, to target: Int) {
+    package mutating func copy(_ source: RawSpan, to target: Int) {
         let part = unsafe part(target..<target + source.byteCount)
         unsafe source.withUnsafeBytes { source in unsafe part.copyMemory(from: source) }
     }
@@ -77,7 +77,7 @@ extension [UInt8] {
     /// Lends the array's bytes to be read.
     ///
     /// - Parameter body: What reads them.
-    public func withBytes<Result, Failure>(
+    package func withBytes<Result, Failure>(
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(unsafe span.bytes)
@@ -86,14 +86,14 @@ extension [UInt8] {
     /// Appends bytes.
     ///
     /// - Parameter source: The bytes.
-    public mutating func append(copying source: RawSpan) {
+    package mutating func append(copying source: RawSpan) {
         unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) }
     }
 
     /// Lends the array's bytes to be written.
     ///
     /// - Parameter body: What writes them.
-    public mutating func withMutableBytes<Result, Failure>(
+    package mutating func withMutableBytes<Result, Failure>(
         _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         var span = mutableSpan
@@ -108,7 +108,7 @@ extension MutableRawSpan {
     /// - Parameters:
     ///   - source: The bytes.
     ///   - offset: Where the first of them goes.
-    public mutating func copy(_ source: RawSpan, to offset: Int = 0) {
+    package mutating func copy(_ source: RawSpan, to offset: Int = 0) {
         precondition(offset >= 0 && source.byteCount <= byteCount - offset)
         unsafe withUnsafeMutableBytes { target in
             let part = unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...])
@@ -121,7 +121,7 @@ extension RawSpan {
     /// Whether two spans hold the same bytes.
     ///
     /// - Parameter other: The other span.
-    public func isEqual(to other: RawSpan) -> Bool {
+    package func isEqual(to other: RawSpan) -> Bool {
         unsafe withUnsafeBytes { mine in
             unsafe other.withUnsafeBytes { other in
                 guard mine.count == other.count else { return false }
@@ -134,5 +134,5 @@ extension RawSpan {
     }
 
     /// The span's bytes in an array of their own.
-    public var bytes: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
+    package var bytes: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
 }

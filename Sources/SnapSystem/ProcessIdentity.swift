@@ -2,18 +2,18 @@ import Glibc
 import SystemPackage
 
 /// A process of this machine: numbers are used again, so its beginning belongs to it.
-public struct ProcessIdentity: Codable, Sendable, Equatable {
+package struct ProcessIdentity: Codable, Sendable, Equatable {
     /// Its number; 0 if it cannot be seen.
-    public let number: Int
+    package let number: Int
     /// When it began, in ticks since the machine did; nil if that cannot be seen.
-    public let start: String?
+    package let start: String?
 
     /// Looks at a process (the 22nd field of proc_pid_stat(5)).
     ///
     /// - Parameters:
     ///   - number: Its number; 0 for one that cannot be seen.
     ///   - calls: The system calls.
-    public init(_ number: Int, _ calls: SystemCalls) {
+    package init(_ number: Int, _ calls: SystemCalls) {
         self.number = number
         let path = FilePath("/proc/\(number)/stat")
         let bytes = try? File(reading: path, calls).read(byteCount: 1 << 12, at: 0)
@@ -26,14 +26,14 @@ public struct ProcessIdentity: Codable, Sendable, Equatable {
     /// This process.
     ///
     /// - Parameter calls: The system calls.
-    public static func current(_ calls: SystemCalls) -> ProcessIdentity {
+    package static func current(_ calls: SystemCalls) -> ProcessIdentity {
         ProcessIdentity(Int(getpid()), calls)
     }
 
     /// Whether the process is known to exist still.
     ///
     /// - Parameter calls: The system calls.
-    public func exists(_ calls: SystemCalls) -> Bool {
+    package func exists(_ calls: SystemCalls) -> Bool {
         start != nil && ProcessIdentity(number, calls) == self
     }
 }

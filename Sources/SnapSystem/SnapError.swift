@@ -1,12 +1,12 @@
-public import SystemPackage
+package import SystemPackage
 
 /// The one error of the package: what went wrong, where, and the status the command exits with.
 ///
 /// A message is lower case, without a full stop, and says what was found and what was expected,
 /// numbers with their units. The printed form is `PATH: offset N: MESSAGE`.
-public struct SnapError: Error, Sendable, Equatable {
+package struct SnapError: Error, Sendable, Equatable {
     /// The kinds of failure; each raw value is an exit status of the command (see snap(1)).
-    public enum Code: Int32, Sendable {
+    package enum Code: Int32, Sendable {
         /// The store is damaged, whichever command found it.
         case damaged = 1
         /// The command line cannot be understood.
@@ -34,17 +34,17 @@ public struct SnapError: Error, Sendable, Equatable {
     }
 
     /// The kind of failure.
-    public let code: Code
+    package let code: Code
     /// What was found and what was expected.
-    public let message: String
+    package let message: String
     /// The file or directory in which it was found.
-    public let path: FilePath?
+    package let path: FilePath?
     /// Where in that file, in bytes from its start.
-    public let offset: Int?
+    package let offset: Int?
     /// What the user can do about it.
-    public let hint: String?
+    package let hint: String?
     /// What a system call returned; nil if none failed.
-    public let errno: Errno?
+    package let errno: Errno?
 
     /// Makes an error.
     ///
@@ -55,7 +55,7 @@ public struct SnapError: Error, Sendable, Equatable {
     ///   - offset: Where in that file, in bytes from its start.
     ///   - hint: What the user can do about it.
     ///   - errno: What a system call returned.
-    public init(
+    package init(
         _ code: Code, _ message: String, path: FilePath? = nil, offset: Int? = nil,
         hint: String? = nil, errno: Errno? = nil
     ) {
@@ -74,7 +74,7 @@ public struct SnapError: Error, Sendable, Equatable {
     ///   - action: What was tried, an infinitive: `open`, `write 4096 bytes`.
     ///   - path: What it was tried on.
     ///   - offset: Where in that file, in bytes from its start.
-    public init(_ errno: Errno, action: String, path: FilePath, offset: Int? = nil) {
+    package init(_ errno: Errno, action: String, path: FilePath, offset: Int? = nil) {
         self.init(
             Code(errno), errno == .interrupted ? "interrupted" : "cannot \(action): \(errno)",
             path: path, offset: offset, errno: errno)
@@ -83,25 +83,25 @@ public struct SnapError: Error, Sendable, Equatable {
     /// The same error of another kind.
     ///
     /// - Parameter code: The kind of failure.
-    public func with(code: Code) -> SnapError {
+    package func with(code: Code) -> SnapError {
         SnapError(code, message, path: path, offset: offset, hint: hint, errno: errno)
     }
 
     /// The same error with another hint.
     ///
     /// - Parameter hint: What the user can do about it.
-    public func with(hint: String) -> SnapError {
+    package func with(hint: String) -> SnapError {
         SnapError(code, message, path: path, offset: offset, hint: hint, errno: errno)
     }
 }
 
 extension SnapError {
     /// Whether a file was read and is not what it should be: damaged, or of a later version.
-    public var isUnreadable: Bool { code == .damaged || code == .unsupported }
+    package var isUnreadable: Bool { code == .damaged || code == .unsupported }
 
     /// Whether it is what is stored that is wrong, and not what this process may or can do: that
     /// it has too many files open, say, is no damage.
-    public var isDamage: Bool {
+    package var isDamage: Bool {
         switch code {
         case .damaged, .unsupported, .notFound: true
         case .inputOutput: errno == .ioError
@@ -114,7 +114,7 @@ extension SnapError {
 
 extension SnapError: CustomStringConvertible {
     /// `PATH: offset N: MESSAGE`, without the parts that are not known.
-    public var description: String {
+    package var description: String {
         let place = [path?.string, offset.map { "offset \($0)" }]
         return (place.compactMap(\.self) + [message]).joined(separator: ": ")
     }

@@ -4,7 +4,7 @@ extension String {
     /// - Parameters:
     ///   - count: The length in characters; a longer text stays as it is.
     ///   - character: What is put before the text.
-    public func padded(to count: Int, with character: Character = "0") -> String {
+    package func padded(to count: Int, with character: Character = "0") -> String {
         String(repeating: character, count: max(0, count - self.count)) + self
     }
 }

@@ -2,9 +2,9 @@ import CLinux
 import Glibc
 
 /// A terminal that somebody may be looking at.
-public struct Terminal: Sendable, Equatable {
+package struct Terminal: Sendable, Equatable {
     /// The streams that may be one.
-    public enum Stream: Int32, Sendable {
+    package enum Stream: Int32, Sendable {
         /// Standard output.
         case output = 1
         /// Standard error.
@@ -12,9 +12,9 @@ public struct Terminal: Sendable, Equatable {
     }
 
     /// How many characters a line holds.
-    public let columnCount: Int
+    package let columnCount: Int
     /// Whether colours are welcome.
-    public let hasColor: Bool
+    package let hasColor: Bool
 
     private static let usualColumnCount = 80
     private static let columnCountMax = 10_000
@@ -28,7 +28,7 @@ public struct Terminal: Sendable, Equatable {
     ///   - stream: The stream.
     ///   - environment: The environment's variables.
     /// - Returns: nil if it is none.
-    public init?(_ stream: Stream, environment: [String: String]) {
+    package init?(_ stream: Stream, environment: [String: String]) {
         guard isatty(stream.rawValue) == 1 else { return nil }
         let given = environment["COLUMNS"].flatMap { Int($0) } ?? 0
         let found = Int(snap_terminal_columns(stream.rawValue))

@@ -1,35 +1,35 @@
 import Glibc
 
 /// A point in time, in whole seconds.
-public struct Timestamp: Sendable, Hashable, Comparable {
+package struct Timestamp: Sendable, Hashable, Comparable {
     /// Seconds since 1970-01-01T00:00:00Z, without leap seconds.
-    public let secondsSinceEpoch: Int
+    package let secondsSinceEpoch: Int
 
     /// Makes a point in time.
     ///
     /// - Parameter secondsSinceEpoch: Seconds since 1970-01-01T00:00:00Z.
-    public init(secondsSinceEpoch: Int) {
+    package init(secondsSinceEpoch: Int) {
         self.secondsSinceEpoch = secondsSinceEpoch
     }
 
     /// The time on the system's clock.
-    public static var now: Timestamp {
+    package static var now: Timestamp {
         Timestamp(secondsSinceEpoch: time(nil))
     }
 
     /// Orders by time.
-    public static func < (left: Timestamp, right: Timestamp) -> Bool {
+    package static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.secondsSinceEpoch < right.secondsSinceEpoch
     }
 
     /// The time in UTC as `2026-11-20T10:00:00Z` (RFC 3339).
-    public var rfc3339: String {
+    package var rfc3339: String {
         let fields = fields(inUTC: true)
         return "\(fields.date)T\(fields.time)Z"
     }
 
     /// The time in the local time zone as `2026-11-20 10:00:00`.
-    public var local: String {
+    package var local: String {
         let fields = fields(inUTC: false)
         return "\(fields.date) \(fields.time)"
     }
@@ -52,7 +52,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     ///
     /// - Parameter text: The time as text.
     /// - Returns: nil if the text is not of that form or names no time.
-    public init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let isUTC = text.hasSuffix("Z")
         let halves = text.dropLast(isUTC ? 1 : 0).split(separator: "T", maxSplits: 1)
         guard halves.count == 2 else { return nil }

@@ -1,5 +1,3 @@
-import SnapSystem
-
 /// The C entry point.
 ///
 /// SwiftPM calls an executable's `main` after its module, and makes it `main` when it links. The

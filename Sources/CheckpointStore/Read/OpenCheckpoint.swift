@@ -1,7 +1,6 @@
 package import GuestMemory
 package import SavevmFormat
 package import SnapSystem
-import WorkPipeline
 
 /// A checkpoint of a store, open to be read while a lock keeps its files in place.
 package struct OpenCheckpoint: Sendable {
@@ -50,6 +49,25 @@ extension Store {
             let checkpoint = try CheckpointSpecifier.name(found.name).resolve(in: index)
             let file = try guest.savevm(of: checkpoint)
             return try body(OpenCheckpoint(checkpoint: checkpoint, file: file, guest: guest))
+        }
+    }
+
+    /// Finds two checkpoints, and keeps the files of both in place for the length of a closure.
+    ///
+    /// - Parameters:
+    ///   - first: The first checkpoint.
+    ///   - second: The second one.
+    ///   - timeout: How long to wait for each lock.
+    ///   - body: What reads them.
+    /// - Throws: As for one.
+    package borrowing func withCheckpoints<Result: ~Copyable>(
+        _ first: CheckpointSpecifier, _ second: CheckpointSpecifier, timeout: Duration,
+        body: (OpenCheckpoint, OpenCheckpoint) throws(SnapError) -> Result
+    ) throws(SnapError) -> Result {
+        try withCheckpoint(first, timeout: timeout) { (first) throws(SnapError) in
+            try withCheckpoint(second, timeout: timeout) { (second) throws(SnapError) in
+                try body(first, second)
+            }
         }
     }
 }

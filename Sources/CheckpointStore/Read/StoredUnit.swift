@@ -1,6 +1,5 @@
 import GuestMemory
 package import SavevmFormat
-import SnapSystem
 
 /// A unit of a stored RAM block.
 package struct StoredUnit: Sendable {

@@ -1,14 +1,14 @@
 /// One checkpoint with everything that the index tells of it.
-public struct CheckpointDetails: Sendable, Equatable {
+package struct CheckpointDetails: Sendable, Equatable {
     /// The checkpoint.
-    public let checkpoint: Checkpoint
+    package let checkpoint: Checkpoint
     /// Its RAM blocks, in order.
-    public let ramBlocks: [RAMBlock]
+    package let ramBlocks: [RAMBlock]
     /// Its device sections, in order.
-    public let deviceSections: [DeviceSection]
+    package let deviceSections: [DeviceSection]
 
     /// Describes a checkpoint; the parameters are the properties.
-    public init(
+    package init(
         checkpoint: Checkpoint, ramBlocks: [RAMBlock], deviceSections: [DeviceSection]
     ) {
         self.checkpoint = checkpoint

@@ -1,7 +1,7 @@
-public import SnapSystem
+package import SnapSystem
 
 /// How a user says which checkpoint (REF in snap(1)).
-public enum CheckpointSpecifier: Sendable, Equatable {
+package enum CheckpointSpecifier: Sendable, Equatable {
     /// `GUEST@latest~2`: so many before the one of the highest number.
     case latest(GuestName, back: Int)
     /// `GUEST:7`.
@@ -12,10 +12,10 @@ public enum CheckpointSpecifier: Sendable, Equatable {
     case guestOrID(String)
 
     /// How many hex digits the beginning of an id has, at least and at most.
-    public static let idDigitCounts = 4...32
+    package static let idDigitCounts = 4...32
 
     /// Whether it always names the same checkpoint: `GUEST:N` or a full id.
-    public var isExact: Bool {
+    package var isExact: Bool {
         switch self {
         case .name: true
         case .guestOrID(let text):
@@ -28,7 +28,7 @@ public enum CheckpointSpecifier: Sendable, Equatable {
     ///
     /// - Parameter text: What the user wrote.
     /// - Throws: `.usage` if it has none of the forms.
-    public init(parsing text: String) throws(SnapError) {
+    package init(parsing text: String) throws(SnapError) {
         if let at = text.firstIndex(of: "@") {
             let guest = try GuestName(checking: text[..<at], as: "guest")
             self = try Self.point(text[text.index(after: at)...], of: guest, in: text)
@@ -72,7 +72,7 @@ public enum CheckpointSpecifier: Sendable, Equatable {
 
 extension CheckpointSpecifier: CustomStringConvertible {
     /// The reference as a user writes it.
-    public var description: String {
+    package var description: String {
         switch self {
         case .latest(let guest, let back): "\(guest)@latest" + (back == 0 ? "" : "~\(back)")
         case .name(let name): name.description

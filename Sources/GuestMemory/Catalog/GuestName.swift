@@ -1,21 +1,21 @@
-public import SnapSystem
+package import SnapSystem
 
 /// A guest's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
 ///
 /// Such a name is a file's name, needs no quoting, and is never `.`, `..` or an option. Device
 /// sections that a user names obey the same rule.
-public struct GuestName: Sendable, Hashable, Comparable, CustomStringConvertible {
+package struct GuestName: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The name itself.
-    public let description: String
+    package let description: String
 
     /// The longest name, in characters.
-    public static let characterCountMax = 64
+    package static let characterCountMax = 64
 
     /// Checks a name.
     ///
     /// - Parameter text: The name.
     /// - Returns: nil if the text breaks the rule.
-    public init?(_ text: some StringProtocol) {
+    package init?(_ text: some StringProtocol) {
         let isPlain = { (byte: UInt8) in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -37,7 +37,7 @@ public struct GuestName: Sendable, Hashable, Comparable, CustomStringConvertible
     ///   - text: The name.
     ///   - subject: What it names, for the message: `guest`.
     /// - Throws: `.usage` with the rule.
-    public init(checking text: some StringProtocol, as subject: String) throws(SnapError) {
+    package init(checking text: some StringProtocol, as subject: String) throws(SnapError) {
         guard let name = GuestName(text) else {
             throw SnapError(
                 .usage,
@@ -48,7 +48,7 @@ public struct GuestName: Sendable, Hashable, Comparable, CustomStringConvertible
     }
 
     /// Orders by bytes.
-    public static func < (left: GuestName, right: GuestName) -> Bool {
+    package static func < (left: GuestName, right: GuestName) -> Bool {
         left.description < right.description
     }
 }

@@ -1,43 +1,41 @@
-import SnapSystem
-
 /// What became of a checkpoint's pages.
 ///
 /// `total` is the sum of the first five kinds, tried in this order; `becameZero` and `moved` are
 /// parts of others.
-public struct PageCounts: Sendable, Equatable {
+package struct PageCounts: Sendable, Equatable {
     /// All bytes are 0.
-    public var zero = 0
+    package var zero = 0
     /// The parent's page, shared.
-    public var unchanged = 0
+    package var unchanged = 0
     /// Equal to a page that the same save stored.
-    public var duplicate = 0
+    package var duplicate = 0
     /// Stored as a difference from an older page.
-    public var delta = 0
+    package var delta = 0
     /// Stored as it is.
-    public var literal = 0
+    package var literal = 0
     /// Of `zero`: not zero in the parent.
-    public var becameZero = 0
+    package var becameZero = 0
     /// Of `unchanged`: stored anew, to let go of an old file.
-    public var moved = 0
+    package var moved = 0
 
     /// All counts, in the order of savevm(5) and of the index's columns.
-    public static let fields: [any WritableKeyPath<PageCounts, Int> & Sendable] = [
+    package static let fields: [any WritableKeyPath<PageCounts, Int> & Sendable] = [
         \.zero, \.unchanged, \.duplicate, \.delta, \.literal, \.becameZero, \.moved,
     ]
 
     /// Counts nothing yet.
-    public init() {}
+    package init() {}
 
     /// All pages.
-    public var total: Int { zero + unchanged + duplicate + delta + literal }
+    package var total: Int { zero + unchanged + duplicate + delta + literal }
 
     /// The pages that differ from the parent's.
-    public var changed: Int { becameZero + duplicate + delta + literal }
+    package var changed: Int { becameZero + duplicate + delta + literal }
 
     /// Adds the counts of another part of the memory.
     ///
     /// - Parameter other: The other part's.
-    public mutating func add(_ other: PageCounts) {
+    package mutating func add(_ other: PageCounts) {
         for field in Self.fields { self[keyPath: field] += other[keyPath: field] }
     }
 }

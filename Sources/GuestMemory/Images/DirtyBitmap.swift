@@ -1,11 +1,11 @@
-public import SnapSystem
-public import SystemPackage
+package import SnapSystem
+package import SystemPackage
 
 /// Which pages of a RAM block have been written to since a point in time, one bit a page.
 ///
 /// Bit i of byte i/8 from the lowest is page i: KVM's layout (KVM_GET_DIRTY_LOG in the kernel's
 /// virt/kvm/api.rst). The file is read piece by piece, so that a bitmap may be of any size.
-public struct DirtyBitmap: ~Copyable, Sendable {
+package struct DirtyBitmap: ~Copyable, Sendable {
     private let file: File
     private let pageCount: Int
     private let byteCount: Int
@@ -22,7 +22,7 @@ public struct DirtyBitmap: ~Copyable, Sendable {
     ///   - calls: The system calls.
     /// - Throws: `.notFound` or `.permission`; `.mismatch` if its length is wrong or a bit behind
     ///   the last page is set; `.inputOutput`.
-    public init(
+    package init(
         _ path: FilePath, of block: RAMBlock, _ calls: SystemCalls
     ) throws(SnapError) {
         let file = try File(input: path, calls)
@@ -59,7 +59,7 @@ public struct DirtyBitmap: ~Copyable, Sendable {
     /// - Parameter first: The unit to look at first; ascending units are read once.
     /// - Returns: The unit and its dirty pages; nil if there is none.
     /// - Throws: `.inputOutput`, or `.inputDamaged` if the file has become shorter.
-    public mutating func nextDirtyUnit(
+    package mutating func nextDirtyUnit(
         from first: Int
     ) throws(SnapError) -> (unit: Int, pages: PageSet)? {
         let unitByteCount = Unit.pageCount / 8

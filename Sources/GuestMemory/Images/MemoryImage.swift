@@ -1,12 +1,12 @@
-public import SnapSystem
-public import SystemPackage
+package import SnapSystem
+package import SystemPackage
 
 /// A RAM block's bytes at rest: a file, or a part of one, the page of address 0 first.
 ///
 /// It is read, never mapped: a file that shrinks under a mapping would be SIGBUS.
-public struct MemoryImage: Sendable {
+package struct MemoryImage: Sendable {
     /// The RAM block; without a name unless one was given.
-    public let block: RAMBlock
+    package let block: RAMBlock
     private let shared: SharedFile
     /// Where in the file the block begins, in bytes.
     private let start: Int
@@ -24,7 +24,7 @@ public struct MemoryImage: Sendable {
     ///   - calls: The system calls.
     /// - Throws: `.notFound` or `.permission`; `.mismatch` if its length is 0 or no multiple of a
     ///   page.
-    public init(
+    package init(
         raw path: FilePath, name: String = "", guestPhysicalAddress: UInt64? = nil,
         _ calls: SystemCalls
     ) throws(SnapError) {
@@ -39,7 +39,7 @@ public struct MemoryImage: Sendable {
     ///   - path: The file.
     ///   - calls: The system calls.
     /// - Throws: as for reading.
-    public init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+    package init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
         try self.init(raw: try File(updating: path, calls))
     }
 
@@ -50,7 +50,7 @@ public struct MemoryImage: Sendable {
     ///   - name: The block's name; empty if it has none.
     ///   - guestPhysicalAddress: Where the guest sees it, if known.
     /// - Throws: `.mismatch` if its length is 0 or no multiple of a page; `.inputOutput`.
-    public init(
+    package init(
         raw file: consuming File, name: String = "", guestPhysicalAddress: UInt64? = nil
     ) throws(SnapError) {
         let path = file.path
@@ -80,7 +80,7 @@ public struct MemoryImage: Sendable {
     ///   - start: Where in the file it begins, in bytes, a multiple of a page.
     ///   - fileByteCount: The file's length in bytes.
     ///   - trustsHoles: Whether what the file system calls a hole is zero for sure.
-    public init(
+    package init(
         _ block: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int,
         trustsHoles: Bool
     ) {
@@ -94,7 +94,7 @@ public struct MemoryImage: Sendable {
     /// The same bytes as a block with another name.
     ///
     /// - Parameter name: QEMU's name for it.
-    public func named(_ name: String) -> MemoryImage {
+    package func named(_ name: String) -> MemoryImage {
         MemoryImage(
             RAMBlock(
                 name: name, byteCount: block.byteCount,
@@ -105,15 +105,15 @@ public struct MemoryImage: Sendable {
     /// The file system that holds the file; nil if snap has no rule for it.
     ///
     /// - Throws: `.inputOutput`.
-    public func fileSystem() throws(SnapError) -> FileSystemType? { try shared.file.fileSystem() }
+    package func fileSystem() throws(SnapError) -> FileSystemType? { try shared.file.fileSystem() }
 
     /// The number that the file has in its file system.
     ///
     /// - Throws: `.inputOutput`.
-    public func inode() throws(SnapError) -> UInt64 { try shared.file.status().inode }
+    package func inode() throws(SnapError) -> UInt64 { try shared.file.status().inode }
 
     /// Where the image is.
-    public var path: FilePath { shared.file.path }
+    package var path: FilePath { shared.file.path }
 
     /// Reads part of the image.
     ///
@@ -121,7 +121,7 @@ public struct MemoryImage: Sendable {
     ///   - target: Where the bytes go, filled whole.
     ///   - offset: Where they are, in bytes from the block's start; all of them inside it.
     /// - Throws: `.inputDamaged` if the file has become shorter, else `.inputOutput`.
-    public func read(into target: inout MutableRawSpan, at offset: Int) throws(SnapError) {
+    package func read(into target: inout MutableRawSpan, at offset: Int) throws(SnapError) {
         let count = try shared.file.read(into: &target, at: start + offset)
         guard count == target.byteCount else { throw shrank(to: start + offset + count) }
     }
@@ -132,7 +132,7 @@ public struct MemoryImage: Sendable {
     ///   - source: The bytes.
     ///   - offset: Where they go, in bytes from the block's start; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
+    package func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
         try shared.file.write(source, at: start + offset)
     }
 
@@ -140,14 +140,14 @@ public struct MemoryImage: Sendable {
     ///
     /// - Parameter range: Which bytes of it.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public func clear(_ range: Range<Int>) throws(SnapError) {
+    package func clear(_ range: Range<Int>) throws(SnapError) {
         try shared.file.clear(start + range.lowerBound..<start + range.upperBound)
     }
 
     /// Waits until what was written is on the disk.
     ///
     /// - Throws: `.inputOutput`.
-    public func synchronize() throws(SnapError) {
+    package func synchronize() throws(SnapError) {
         try shared.file.synchronize()
     }
 
@@ -155,7 +155,7 @@ public struct MemoryImage: Sendable {
     /// is no hole.
     ///
     /// - Throws: `.inputDamaged` if not.
-    public func checkLength() throws(SnapError) {
+    package func checkLength() throws(SnapError) {
         let byteCount = try shared.file.status().byteCount
         guard byteCount == fileByteCount else { throw shrank(to: byteCount) }
     }
@@ -174,7 +174,7 @@ public struct MemoryImage: Sendable {
     ///   - cursor: Where to go on; parts are asked for in ascending order.
     ///   - end: Where the part ends, in bytes from the block's start.
     /// - Returns: Runs of whole pages outside of which the part reads as zeros, ascending.
-    public func dataRuns(advancing cursor: inout DataCursor, to end: Int) -> [Range<Int>] {
+    package func dataRuns(advancing cursor: inout DataCursor, to end: Int) -> [Range<Int>] {
         var runs: [Range<Int>] = []
         while cursor.offset < end {
             if cursor.offset >= cursor.data.upperBound { findData(&cursor) }

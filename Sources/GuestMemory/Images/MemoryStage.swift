@@ -1,11 +1,11 @@
-public import SnapSystem
+package import SnapSystem
 
 /// Guest RAM that comes page by page, in any order and some of it more than once, until it is
 /// whole and can be read like an image.
 ///
 /// It lies in a scratch file, so that memory use does not grow with the guest. Pages that follow
 /// one another are written together.
-public struct MemoryStage: ~Copyable {
+package struct MemoryStage: ~Copyable {
     private let shared: SharedFile
     /// The RAM blocks, and where in the file each begins.
     private var blocks: [RAMBlock] = []
@@ -22,7 +22,7 @@ public struct MemoryStage: ~Copyable {
     ///
     /// - Parameter directory: The directory in whose file system the scratch file is.
     /// - Throws: `.permission` or `.inputOutput`.
-    public init(in directory: Directory) throws(SnapError) {
+    package init(in directory: Directory) throws(SnapError) {
         shared = SharedFile(
             try PendingFile.scratch(in: directory, for: "a scratch file for guest memory"))
         writer = RunWriter(shared)
@@ -32,7 +32,7 @@ public struct MemoryStage: ~Copyable {
     ///
     /// - Parameter block: The block.
     /// - Throws: `.inputOutput` if the file system takes no file of that length.
-    public mutating func add(_ block: RAMBlock) throws(SnapError) {
+    package mutating func add(_ block: RAMBlock) throws(SnapError) {
         blocks.append(block)
         starts.append(byteCount)
         byteCount += block.unitCount * Unit.byteCount
@@ -46,7 +46,7 @@ public struct MemoryStage: ~Copyable {
     ///   - block: Which block.
     ///   - offset: Where in the block, in bytes; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public mutating func write(
+    package mutating func write(
         _ bytes: RawSpan, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(bytes.byteCount, in: block, at: offset)
@@ -67,7 +67,7 @@ public struct MemoryStage: ~Copyable {
     ///   - block: Which block.
     ///   - offset: Where in the block, in bytes; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public mutating func clear(
+    package mutating func clear(
         byteCount: Int, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(byteCount, in: block, at: offset)
@@ -84,7 +84,7 @@ public struct MemoryStage: ~Copyable {
     ///   - block: Which block.
     ///   - offset: Where in the block, in bytes; all of them inside it.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public mutating func read(
+    package mutating func read(
         into target: inout MutableRawSpan, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(target.byteCount, in: block, at: offset)
@@ -97,7 +97,7 @@ public struct MemoryStage: ~Copyable {
     /// The blocks, to be read; what no page has come for is zero.
     ///
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public consuming func finish() throws(SnapError) -> [MemoryImage] {
+    package consuming func finish() throws(SnapError) -> [MemoryImage] {
         try settle()
         let trustsHoles = try shared.file.fileSystem()?.reportsDirtyPagesAsData ?? false
         return zip(blocks, starts).map { block, start in

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import SnapSystem
 
 /// The JSON at a stream's end, which says what devices are in the stream and how long each one's
 /// state is.

@@ -4,24 +4,24 @@ import CXXHash
 ///
 /// It is XXH3's secret itself, so nothing has to be derived from it and any implementation of
 /// XXH3 can check a file. Digests compare only between files of equal key.
-public struct DigestKey: Sendable, Hashable {
+package struct DigestKey: Sendable, Hashable {
     /// The secret.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     /// The secret's length: XXH3's own default.
-    public static let byteCount = 192
+    package static let byteCount = 192
 
     /// Makes a key of stored bytes.
     ///
     /// - Parameter bytes: The secret.
     /// - Returns: nil unless they are 192.
-    public init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.byteCount else { return nil }
         self.bytes = bytes
     }
 
     /// A new key from the system's source of randomness (getrandom(2)).
-    public static func random() -> DigestKey {
+    package static func random() -> DigestKey {
         DigestKey(random: (0..<byteCount).map { _ in .random(in: 0...UInt8.max) })
     }
 
@@ -32,7 +32,7 @@ public struct DigestKey: Sendable, Hashable {
     /// The digest of a page: XXH3_128bits_withSecret of xxHash.
     ///
     /// - Parameter page: The page's bytes.
-    public func digest(of page: RawSpan) -> Hash128 {
+    package func digest(of page: RawSpan) -> Hash128 {
         _ = Hash128.isLibraryReady
         return unsafe bytes.withUnsafeBytes { key in
             unsafe page.withUnsafeBytes { page in

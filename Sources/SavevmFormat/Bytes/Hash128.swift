@@ -5,11 +5,11 @@ import SnapSystem
 ///
 /// A *checksum* has no key and guards the bytes of a file; a *digest* has the store's key and
 /// stands for the content of a page (`DigestKey`). Neither is a cryptographic promise.
-public struct Hash128: Sendable, Hashable {
+package struct Hash128: Sendable, Hashable {
     /// The lower half, first in a file.
-    public let low: UInt64
+    package let low: UInt64
     /// The upper half.
-    public let high: UInt64
+    package let high: UInt64
 
     /// The length in a file, in bytes.
     package static let byteCount = 16
@@ -19,7 +19,7 @@ public struct Hash128: Sendable, Hashable {
     /// - Parameters:
     ///   - low: The lower half.
     ///   - high: The upper half.
-    public init(low: UInt64, high: UInt64) {
+    package init(low: UInt64, high: UInt64) {
         self.low = low
         self.high = high
     }

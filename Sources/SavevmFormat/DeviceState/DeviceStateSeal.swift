@@ -1,6 +1,3 @@
-import GuestMemory
-import SnapSystem
-
 /// What vouches for the device-state file that belongs to a savevm file.
 package struct DeviceStateSeal: Sendable, Equatable {
     /// The file's length in bytes.

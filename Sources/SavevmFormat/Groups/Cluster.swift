@@ -1,7 +1,4 @@
 package import Codecs
-import GuestMemory
-import SnapSystem
-import SystemPackage
 
 /// A run of a group's slots, compressed together: the unit of random access.
 package struct Cluster: Sendable, Equatable {

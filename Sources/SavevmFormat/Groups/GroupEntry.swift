@@ -1,7 +1,3 @@
-import GuestMemory
-import SnapSystem
-import SystemPackage
-
 /// Where a group stands, and what vouches for it.
 package struct GroupEntry: Sendable, Equatable {
     /// Where its head begins, in bytes from the file's start; the clusters follow.

@@ -1,7 +1,4 @@
-import Codecs
 import GuestMemory
-import SnapSystem
-import SystemPackage
 
 /// What is known of a stored page.
 package struct Record: Sendable, Equatable {

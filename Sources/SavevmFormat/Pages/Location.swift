@@ -6,12 +6,12 @@ import GuestMemory
 ///     checkpoint number  group          slot
 ///
 /// 0 is the zero page, which is stored nowhere. Layout: savevm(5), "Locations".
-public struct Location: Sendable, Hashable, Comparable {
+package struct Location: Sendable, Hashable, Comparable {
     /// The 64 bits as they stand in a table page.
-    public let rawValue: UInt64
+    package let rawValue: UInt64
 
     /// The page of zeros.
-    public static let zero = Location(rawValue: 0)
+    package static let zero = Location(rawValue: 0)
 
     /// The highest group of a file.
     package static let groupMax = (1 << 31) - 1
@@ -45,7 +45,7 @@ public struct Location: Sendable, Hashable, Comparable {
     package var groupKey: UInt64 { rawValue >> 9 }
 
     /// Orders by file, group and slot: the order in which reading is cheapest.
-    public static func < (left: Location, right: Location) -> Bool {
+    package static func < (left: Location, right: Location) -> Bool {
         left.rawValue < right.rawValue
     }
 }

@@ -1,5 +1,3 @@
-import SnapSystem
-
 /// What is known of a stored page without reading its bytes.
 package struct PageMetadata: Sendable {
     /// Its digest; nil if that was computed with another key.

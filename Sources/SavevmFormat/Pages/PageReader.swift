@@ -218,9 +218,9 @@ package struct PageReader: ~Copyable {
     /// Whether a stored page would be lost with some of the files.
     ///
     /// - Parameters:
+    ///   - numbers: The files.
     ///   - location: Where it is stored.
     ///   - level: Its level.
-    ///   - numbers: The files.
     /// - Throws: as `read`.
     package mutating func isStored(
         in numbers: Set<Int>, _ location: Location, level: Int

@@ -1,5 +1,3 @@
-import SnapSystem
-
 /// A stored page, and where its bytes are wanted.
 package struct PageRequest: Sendable {
     /// Where the page is stored; never the zero page.

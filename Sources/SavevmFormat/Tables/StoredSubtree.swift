@@ -1,6 +1,3 @@
-import GuestMemory
-import SnapSystem
-
 /// A table and all under it, which may be in several places: all that counts is how many pages
 /// there are under it.
 package struct StoredSubtree: Hashable, Sendable {

@@ -1,5 +1,4 @@
 import GuestMemory
-import SnapSystem
 
 /// A table in its place; of a block without tables, its one page.
 package struct TablePlace: Hashable, Sendable {

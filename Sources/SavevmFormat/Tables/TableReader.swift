@@ -1,4 +1,3 @@
-import GuestMemory
 package import SnapSystem
 
 /// Reads the tables of page tables, each by its place.

@@ -68,16 +68,12 @@ package struct DeviceDiff: Sendable {
     /// - Throws: `.notFound` if a checkpoint is not there or has no device state; `.usage` for an
     ///   id that fits two; `.damaged`, `.unsupported`, `.busy`, `.permission`, `.inputOutput`.
     package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> Outcome {
-        let store = try Store(reading: store, context)
-        return try store.withCheckpoint(from, timeout: context.lockTimeout) {
-            (before) throws(SnapError) in
-            try store.withCheckpoint(to, timeout: context.lockTimeout) {
-                (after) throws(SnapError) in
-                Outcome(
-                    from: before.checkpoint, to: after.checkpoint,
-                    sections: try Self.compare(
-                        try before.deviceState(), try after.deviceState()))
-            }
+        try Store(reading: store, context).withCheckpoints(
+            from, to, timeout: context.lockTimeout
+        ) { (before, after) throws(SnapError) in
+            Outcome(
+                from: before.checkpoint, to: after.checkpoint,
+                sections: try Self.compare(try before.deviceState(), try after.deviceState()))
         }
     }
 

@@ -1,9 +1,6 @@
-import CheckpointIndex
 import GuestMemory
 import SavevmFormat
 import SnapSystem
-import Synchronization
-import SystemPackage
 
 /// Finds which pages of two units differ in what they hold.
 ///

@@ -81,12 +81,9 @@ package struct PageDiff: Sendable {
     package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> Outcome {
         let store = try Store(reading: store, context)
         let key = store.identity.digestKey
-        return try store.withCheckpoint(from, timeout: context.lockTimeout) {
-            (before) throws(SnapError) in
-            try store.withCheckpoint(to, timeout: context.lockTimeout) {
-                (after) throws(SnapError) in
-                try compare(before, after, key: key, context: context)
-            }
+        return try store.withCheckpoints(from, to, timeout: context.lockTimeout) {
+            (before, after) throws(SnapError) in
+            try compare(before, after, key: key, context: context)
         }
     }
 

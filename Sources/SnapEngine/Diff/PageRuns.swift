@@ -1,9 +1,5 @@
-import CheckpointIndex
 import GuestMemory
 import SavevmFormat
-import SnapSystem
-import Synchronization
-import SystemPackage
 
 /// Runs of changed pages of a block, made one after the other.
 package struct PageRuns: Sequence, IteratorProtocol {

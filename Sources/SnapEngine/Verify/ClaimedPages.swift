@@ -1,6 +1,5 @@
 import GuestMemory
 import SavevmFormat
-import SnapSystem
 import Synchronization
 
 /// The stored pages that a worker has checked or is checking.

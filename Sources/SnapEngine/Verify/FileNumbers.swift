@@ -1,8 +1,3 @@
-import GuestMemory
-import SavevmFormat
-import SnapSystem
-import Synchronization
-
 /// Numbers of files, ascending: small, since there is one for each table of a history.
 struct FileNumbers: Sendable, Equatable {
     private(set) var numbers: [Int32] = []

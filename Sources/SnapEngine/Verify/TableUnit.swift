@@ -1,7 +1,4 @@
-import GuestMemory
 import SavevmFormat
-import SnapSystem
-import SystemPackage
 
 /// A unit to be checked.
 struct TableUnit: Sendable {

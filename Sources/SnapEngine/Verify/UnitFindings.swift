@@ -1,7 +1,5 @@
-import GuestMemory
 import SavevmFormat
 import SnapSystem
-import Synchronization
 
 /// What checking a unit has found.
 struct UnitFindings: Sendable {

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import SystemPackage
 
 /// What `SystemCalls.seek` looks for (lseek(2)).
 enum SeekTarget {

@@ -9,15 +9,15 @@
 
 import CLinux
 import Glibc
-public import SystemPackage
+package import SystemPackage
 
 /// The kernel's file calls, or those of a test that fails one of them.
 ///
 /// A value is handed down to everything that opens a file, so that two runs in one process, one
 /// with faults and one without, do not know of each other.
-public struct SystemCalls: Sendable {
+package struct SystemCalls: Sendable {
     /// The kernel, without faults.
-    public static let kernel = SystemCalls(faults: nil)
+    package static let kernel = SystemCalls(faults: nil)
 
     private let faults: FaultPlan?
 
@@ -30,7 +30,7 @@ public struct SystemCalls: Sendable {
 
     /// Passes a point at which work outside these calls begins (SQLite's own files): it fails when
     /// the plan says so.
-    public func passFaultPoint() throws(Errno) {
+    package func passFaultPoint() throws(Errno) {
         _ = try value { 0 as Int32 }
     }
 

@@ -8,7 +8,7 @@ extension Directory {
     ///   - bytes: Its content.
     ///   - isDurable: Whether it survives a power cut when this returns.
     /// - Throws: `.permission` or `.inputOutput`.
-    public func replace(
+    package func replace(
         _ name: String, with bytes: [UInt8], isDurable: Bool
     ) throws(SnapError) {
         let pending = try PendingFile(in: self, for: name)

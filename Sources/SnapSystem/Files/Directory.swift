@@ -1,19 +1,19 @@
 import Glibc
-public import SystemPackage
+package import SystemPackage
 
 /// A directory by its path: the names in it, and the durable changes of them.
-public struct Directory: Sendable {
+package struct Directory: Sendable {
     /// Where the directory is.
-    public let path: FilePath
+    package let path: FilePath
     /// The system calls through which it is used.
-    public let calls: SystemCalls
+    package let calls: SystemCalls
 
     /// Names a directory; nothing is looked at or made.
     ///
     /// - Parameters:
     ///   - path: Where it is.
     ///   - calls: The system calls.
-    public init(_ path: FilePath, _ calls: SystemCalls) {
+    package init(_ path: FilePath, _ calls: SystemCalls) {
         self.path = path
         self.calls = calls
     }
@@ -24,7 +24,7 @@ public struct Directory: Sendable {
     ///   - path: The file.
     ///   - calls: The system calls.
     /// - Throws: `.cannotCreate` if the path ends in no name.
-    public static func holding(
+    package static func holding(
         _ path: FilePath, _ calls: SystemCalls
     ) throws(SnapError) -> (directory: Directory, name: String) {
         guard let name = path.lastComponent, name.kind == .regular else {
@@ -37,14 +37,14 @@ public struct Directory: Sendable {
     /// A directory inside this one.
     ///
     /// - Parameter name: Its name.
-    public func directory(_ name: String) -> Directory {
+    package func directory(_ name: String) -> Directory {
         Directory(path.appending(name), calls)
     }
 
     /// The path of a file inside.
     ///
     /// - Parameter name: Its name.
-    public func file(_ name: String) -> FilePath {
+    package func file(_ name: String) -> FilePath {
         path.appending(name)
     }
 
@@ -59,7 +59,7 @@ public struct Directory: Sendable {
     ///
     /// - Parameter name: A name inside; nil looks at the directory itself.
     /// - Throws: `.permission` or `.inputOutput`.
-    public func status(of name: String? = nil) throws(SnapError) -> FileStatus? {
+    package func status(of name: String? = nil) throws(SnapError) -> FileStatus? {
         let path = name.map(file) ?? path
         do { return FileStatus(try calls.status(of: path)) } catch {
             if error == .noSuchFileOrDirectory { return nil }
@@ -73,7 +73,7 @@ public struct Directory: Sendable {
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `lstat`.
-    public func statusOfLink(_ name: String) throws(SnapError) -> FileStatus? {
+    package func statusOfLink(_ name: String) throws(SnapError) -> FileStatus? {
         do { return FileStatus(try calls.statusOfLink(file(name))) } catch {
             if error == .noSuchFileOrDirectory { return nil }
             throw SnapError(error, action: "look at", path: file(name))
@@ -86,7 +86,7 @@ public struct Directory: Sendable {
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `readlink`.
-    public func target(ofLink name: String) throws(SnapError) -> String {
+    package func target(ofLink name: String) throws(SnapError) -> String {
         do { return try calls.target(ofLink: file(name)) } catch {
             throw SnapError(error, action: "read the symbolic link", path: file(name))
         }
@@ -97,7 +97,7 @@ public struct Directory: Sendable {
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `readdir`.
-    public func names() throws(SnapError) -> [String] {
+    package func names() throws(SnapError) -> [String] {
         do { return try calls.names(in: path).sorted() } catch {
             throw SnapError(error, action: "list", path: path)
         }
@@ -109,7 +109,7 @@ public struct Directory: Sendable {
     /// - Throws: `.permission`, `.cannotCreate` or `.inputOutput`.
     ///
     /// The corresponding C function is `mkdir`.
-    public func make() throws(SnapError) {
+    package func make() throws(SnapError) {
         if let status = try status() {
             guard status.kind == .directory else {
                 throw SnapError(.cannotCreate, "is not a directory", path: path)
@@ -130,7 +130,7 @@ public struct Directory: Sendable {
     /// This directory, or the nearest one above it that is there.
     ///
     /// - Throws: `.permission` or `.inputOutput`.
-    public func nearestExisting() throws(SnapError) -> Directory {
+    package func nearestExisting() throws(SnapError) -> Directory {
         var directory = self
         while try directory.status() == nil {
             let above = directory.path.removingLastComponent()
@@ -148,7 +148,7 @@ public struct Directory: Sendable {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `fsync`, on the directory.
-    public func synchronize() throws(SnapError) {
+    package func synchronize() throws(SnapError) {
         let directory = try File(
             path, calls, flags: O_RDONLY | O_DIRECTORY, action: "open")
         do throws(SnapError) { try directory.synchronize() } catch {
@@ -165,7 +165,7 @@ public struct Directory: Sendable {
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `unlink`.
-    public func remove(_ name: String) throws(SnapError) {
+    package func remove(_ name: String) throws(SnapError) {
         do { try calls.remove(file(name)) } catch {
             if error == .noSuchFileOrDirectory { return }
             throw SnapError(error, action: "remove", path: file(name))
@@ -177,7 +177,7 @@ public struct Directory: Sendable {
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `rmdir`.
-    public func removeIfEmpty() throws(SnapError) {
+    package func removeIfEmpty() throws(SnapError) {
         do { try calls.removeDirectory(path) } catch {
             if error == .directoryNotEmpty { return }
             throw SnapError(error, action: "remove", path: path)
@@ -193,7 +193,7 @@ public struct Directory: Sendable {
     ///
     /// The corresponding C function is `renameat2` with `RENAME_NOREPLACE`, or `rename` after a
     /// look where a file system does not know that.
-    public func rename(_ name: String, to newName: String) throws(SnapError) {
+    package func rename(_ name: String, to newName: String) throws(SnapError) {
         do throws(Errno) {
             do throws(Errno) {
                 try calls.rename(file(name), to: file(newName), replacing: false)
@@ -259,7 +259,7 @@ public struct Directory: Sendable {
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `rename`.
-    public func rename(_ name: String, replacing newName: String) throws(SnapError) {
+    package func rename(_ name: String, replacing newName: String) throws(SnapError) {
         do { try calls.rename(file(name), to: file(newName), replacing: true) } catch {
             throw SnapError(error, action: "rename to \(newName)", path: file(name))
         }

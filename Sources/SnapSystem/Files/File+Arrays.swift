@@ -5,7 +5,7 @@ extension File {
     ///   - bytes: The bytes.
     ///   - offset: Where in the file they go.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public func write(_ bytes: [UInt8], at offset: Int) throws(SnapError) {
+    package func write(_ bytes: [UInt8], at offset: Int) throws(SnapError) {
         try bytes.withBytes { (bytes) throws(SnapError) in try write(bytes, at: offset) }
     }
 
@@ -13,7 +13,7 @@ extension File {
     ///
     /// - Parameter bytes: The bytes.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public func append(_ bytes: [UInt8]) throws(SnapError) {
+    package func append(_ bytes: [UInt8]) throws(SnapError) {
         try bytes.withBytes { (bytes) throws(SnapError) in try append(bytes) }
     }
 }

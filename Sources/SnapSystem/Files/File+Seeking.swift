@@ -7,7 +7,7 @@ extension File {
     /// - Throws: `.inputOutput`, for a pipe, too.
     ///
     /// The corresponding C function is `lseek`.
-    public func position() throws(SnapError) -> Int {
+    package func position() throws(SnapError) -> Int {
         do { return try calls.seek(descriptor, from: 0, to: .current) } catch {
             throw SnapError(error, action: "find the position of", path: path)
         }
@@ -23,7 +23,7 @@ extension File {
     ///   Where the file system cannot say, all is data.
     ///
     /// The corresponding C call is `lseek` with `SEEK_DATA`.
-    public func nextData(from offset: Int) -> Int? {
+    package func nextData(from offset: Int) -> Int? {
         do { return try calls.seek(descriptor, from: offset, to: .data) } catch {
             return error == .noSuchAddressOrDevice ? nil : offset
         }
@@ -35,7 +35,7 @@ extension File {
     /// - Returns: The offset; nil where the file system cannot say.
     ///
     /// The corresponding C call is `lseek` with `SEEK_HOLE`.
-    public func nextHole(from offset: Int) -> Int? {
+    package func nextHole(from offset: Int) -> Int? {
         try? calls.seek(descriptor, from: offset, to: .hole)
     }
 }

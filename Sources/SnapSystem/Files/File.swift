@@ -1,13 +1,13 @@
 import Glibc
-public import SystemPackage
+package import SystemPackage
 
 /// An open file with one owner: positioned reads and writes, closed when the owner ends.
 ///
 /// Positioned I/O on an immutable descriptor may be done from several threads at once. Every
 /// error names the file and where in it.
-public struct File: ~Copyable, Sendable {
+package struct File: ~Copyable, Sendable {
     /// The path the file was opened by, for messages.
-    public let path: FilePath
+    package let path: FilePath
     /// The system calls through which the file is used.
     let calls: SystemCalls
     let descriptor: Int32
@@ -22,7 +22,7 @@ public struct File: ~Copyable, Sendable {
     ///   `.inputOutput`.
     ///
     /// The corresponding C function is `open`.
-    public init(reading path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+    package init(reading path: FilePath, _ calls: SystemCalls) throws(SnapError) {
         try self.init(regular: path, calls, flags: O_RDONLY, action: "open", else: .damaged)
     }
 
@@ -32,7 +32,7 @@ public struct File: ~Copyable, Sendable {
     ///   - path: The file.
     ///   - calls: The system calls.
     /// - Throws: `.notFound`, also if it is not a regular file; `.permission` or `.inputOutput`.
-    public init(input path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+    package init(input path: FilePath, _ calls: SystemCalls) throws(SnapError) {
         try self.init(regular: path, calls, flags: O_RDONLY, action: "open", else: .notFound)
     }
 
@@ -43,7 +43,7 @@ public struct File: ~Copyable, Sendable {
     ///   - calls: The system calls.
     /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission` or
     ///   `.inputOutput`.
-    public init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+    package init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
         try self.init(regular: path, calls, flags: O_RDWR, action: "open", else: .damaged)
     }
 
@@ -58,7 +58,7 @@ public struct File: ~Copyable, Sendable {
     ///   - calls: The system calls.
     /// - Throws: `.permission`, also where only making it is refused; `.damaged` if it is not a
     ///   regular file; `.inputOutput`.
-    public init(makingIfAbsent path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+    package init(makingIfAbsent path: FilePath, _ calls: SystemCalls) throws(SnapError) {
         try self.init(
             regular: path, calls, flags: O_RDWR | O_CREAT, action: "make", else: .damaged)
     }
@@ -120,19 +120,19 @@ public struct File: ~Copyable, Sendable {
     /// The process's standard input, which is not closed.
     ///
     /// - Parameter calls: The system calls.
-    public static func standardInput(_ calls: SystemCalls) -> File {
+    package static func standardInput(_ calls: SystemCalls) -> File {
         File(standard: STDIN_FILENO, "standard input", calls)
     }
 
     /// The process's standard output, which is not closed.
     ///
     /// - Parameter calls: The system calls.
-    public static func standardOutput(_ calls: SystemCalls) -> File {
+    package static func standardOutput(_ calls: SystemCalls) -> File {
         File(standard: STDOUT_FILENO, standardOutputName, calls)
     }
 
     /// What messages call standard output.
-    public static let standardOutputName: FilePath = "standard output"
+    package static let standardOutputName: FilePath = "standard output"
 
     deinit { if isOwner { calls.close(descriptor) } }
 
@@ -141,7 +141,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `fstat`.
-    public func status() throws(SnapError) -> FileStatus {
+    package func status() throws(SnapError) -> FileStatus {
         do { return FileStatus(try calls.status(of: descriptor)) } catch {
             throw SnapError(error, action: "look at", path: path)
         }
@@ -152,7 +152,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `fstatfs`.
-    public func fileSystem() throws(SnapError) -> FileSystemType? {
+    package func fileSystem() throws(SnapError) -> FileSystemType? {
         do { return FileSystemType(rawValue: try calls.fileSystemType(of: descriptor)) } catch {
             throw SnapError(error, action: "look at the file system of", path: path)
         }
@@ -167,7 +167,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C function is `pread`.
-    public func read(
+    package func read(
         into target: inout MutableRawSpan, at offset: Int
     ) throws(SnapError) -> Int {
         var count = 0
@@ -193,7 +193,7 @@ public struct File: ~Copyable, Sendable {
     ///   - offset: Where they are, in bytes from the file's start.
     /// - Returns: The bytes; fewer only at the file's end.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    public func read(byteCount: Int, at offset: Int) throws(SnapError) -> [UInt8] {
+    package func read(byteCount: Int, at offset: Int) throws(SnapError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteCount)
         let count = try bytes.withMutableBytes { (target) throws(SnapError) in
             try read(into: &target, at: offset)
@@ -211,7 +211,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput`, also if nothing comes in time; `.interrupted`.
     ///
     /// The corresponding C function is `read`.
-    public func readNext(
+    package func readNext(
         into target: inout MutableRawSpan, within timeout: Duration? = nil
     ) throws(SnapError) -> Int {
         let deadline = timeout.map { ContinuousClock.now + $0 }
@@ -237,7 +237,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C function is `pwrite`.
-    public func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
+    package func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
         try writeAll(source, at: offset) { (rest, count) throws(Errno) in
             try calls.write(descriptor, rest, at: offset + count)
         }
@@ -249,7 +249,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C function is `write`.
-    public func append(_ source: RawSpan) throws(SnapError) {
+    package func append(_ source: RawSpan) throws(SnapError) {
         try writeAll(source, at: nil) { (rest, _) throws(Errno) in
             try calls.write(descriptor, rest)
         }
@@ -277,7 +277,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `ftruncate`.
-    public func setLength(_ byteCount: Int) throws(SnapError) {
+    package func setLength(_ byteCount: Int) throws(SnapError) {
         do { try calls.setLength(descriptor, byteCount) } catch {
             throw SnapError(error, action: "set the length to \(byteCount) bytes", path: path)
         }
@@ -289,7 +289,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C functions are `fchown` and `fchmod`.
-    public func takeOwnerAndMode(of status: FileStatus) throws(SnapError) {
+    package func takeOwnerAndMode(of status: FileStatus) throws(SnapError) {
         do {
             let own = try calls.status(of: descriptor)
             if own.st_uid != status.userID || own.st_gid != status.groupID {
@@ -309,7 +309,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `fsync`.
-    public func synchronize() throws(SnapError) {
+    package func synchronize() throws(SnapError) {
         do { try calls.synchronize(descriptor) } catch {
             throw SnapError(error, action: "fsync", path: path)
         }
@@ -326,7 +326,7 @@ public struct File: ~Copyable, Sendable {
     /// - Throws: `.inputOutput`: an earlier write was lost.
     ///
     /// The corresponding C function is `sync_file_range`.
-    public func startWriteBack(from offset: Int, byteCount: Int) throws(SnapError) {
+    package func startWriteBack(from offset: Int, byteCount: Int) throws(SnapError) {
         do { try calls.startWriteBack(descriptor, from: offset, byteCount: byteCount) } catch {
             if error == .invalidArgument || error == .illegalSeek || error == .noFunction {
                 return

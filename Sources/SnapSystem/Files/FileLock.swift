@@ -2,9 +2,9 @@ import Glibc
 import SystemPackage
 
 /// A flock(2) lock, held until its owner ends; the kernel drops it when the process dies.
-public struct FileLock: ~Copyable, Sendable {
+package struct FileLock: ~Copyable, Sendable {
     /// How much a lock keeps others out.
-    public enum Mode: Sendable {
+    package enum Mode: Sendable {
         /// Other shared locks may be held at the same time.
         case shared
         /// No other lock may be held at the same time.
@@ -23,7 +23,7 @@ public struct FileLock: ~Copyable, Sendable {
     ///   `.interrupted` or `.inputOutput`.
     ///
     /// The corresponding C function is `flock`, polled, so that a signal always ends the wait.
-    public init(
+    package init(
         _ mode: Mode, _ file: consuming File, timeout: Duration
     ) throws(SnapError) {
         let operation = (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB

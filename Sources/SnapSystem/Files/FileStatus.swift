@@ -1,9 +1,9 @@
 import Glibc
 
 /// What stat(2) says about a file.
-public struct FileStatus: Sendable {
+package struct FileStatus: Sendable {
     /// The kinds of file, inode(7).
-    public enum Kind: String, Sendable {
+    package enum Kind: String, Sendable {
         /// An ordinary file.
         case regular = "a regular file"
         /// A directory.
@@ -23,17 +23,17 @@ public struct FileStatus: Sendable {
     }
 
     /// What the file is.
-    public let kind: Kind
+    package let kind: Kind
     /// Its length in bytes.
-    public let byteCount: Int
+    package let byteCount: Int
     /// Its number in its file system.
-    public let inode: UInt64
+    package let inode: UInt64
     /// Its owner.
-    public let userID: UInt32
+    package let userID: UInt32
     /// Its group.
-    public let groupID: UInt32
+    package let groupID: UInt32
     /// Its mode without the kind.
-    public let permissions: UInt32
+    package let permissions: UInt32
 
     init(_ status: stat) {
         kind =

@@ -1,5 +1,5 @@
 /// The file systems that snap treats in a way of their own, by the numbers of statfs(2).
-public enum FileSystemType: UInt32, Sendable {
+package enum FileSystemType: UInt32, Sendable {
     /// ext2, ext3 and ext4.
     case ext4 = 0xef53
     /// XFS.
@@ -17,7 +17,7 @@ public enum FileSystemType: UInt32, Sendable {
     /// file systems look at the page cache when they look for data. Others, among them all of FUSE,
     /// ask a daemon or a server, which does not know what the kernel still caches; ZFS reported
     /// data as holes in some versions.
-    public var reportsDirtyPagesAsData: Bool {
+    package var reportsDirtyPagesAsData: Bool {
         switch self {
         case .ext4, .xfs, .btrfs, .tmpfs: true
         case .hugetlbfs: false

@@ -1,12 +1,12 @@
 import Glibc
-public import SystemPackage
+package import SystemPackage
 
 /// A connection to a UNIX socket, closed when its owner ends (unix(7)).
-public struct LocalSocket: ~Copyable, Sendable {
+package struct LocalSocket: ~Copyable, Sendable {
     private let file: File
 
     /// Where the socket is.
-    public var path: FilePath { file.path }
+    package var path: FilePath { file.path }
 
     private var calls: SystemCalls { file.calls }
 
@@ -23,7 +23,7 @@ public struct LocalSocket: ~Copyable, Sendable {
     ///   `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C functions are `socket` and `connect`.
-    public init(
+    package init(
         connectingTo path: FilePath, until deadline: ContinuousClock.Instant, _ calls: SystemCalls
     ) throws(SnapError) {
         guard path.string.utf8.count <= Self.pathByteCountMax else {
@@ -62,7 +62,7 @@ public struct LocalSocket: ~Copyable, Sendable {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C call is `getsockopt` with `SO_PEERCRED`.
-    public func peerProcess() throws(SnapError) -> Int {
+    package func peerProcess() throws(SnapError) -> Int {
         do { return try calls.peer(of: file.descriptor) } catch {
             throw SnapError(error, action: "ask for the peer", path: path)
         }
@@ -78,7 +78,7 @@ public struct LocalSocket: ~Copyable, Sendable {
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `sendmsg`, with `SCM_RIGHTS`.
-    public func send(
+    package func send(
         _ bytes: [UInt8], passing passed: borrowing File, until deadline: ContinuousClock.Instant,
         endures: Bool
     ) throws(SnapError) {
@@ -94,7 +94,7 @@ public struct LocalSocket: ~Copyable, Sendable {
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `send`.
-    public func send(
+    package func send(
         _ bytes: [UInt8], until deadline: ContinuousClock.Instant, endures: Bool
     ) throws(SnapError) {
         try send(bytes, passing: nil, until: deadline, endures: endures)
@@ -132,7 +132,7 @@ public struct LocalSocket: ~Copyable, Sendable {
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C functions are `poll` and `read`.
-    public func receive(
+    package func receive(
         until deadline: ContinuousClock.Instant, endures: Bool
     ) throws(SnapError) -> [UInt8] {
         while true {

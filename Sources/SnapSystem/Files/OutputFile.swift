@@ -1,13 +1,13 @@
-public import SystemPackage
+package import SystemPackage
 
 /// A file that a command makes for its user: it has its name only when it is whole.
-public struct OutputFile: ~Copyable, Sendable {
+package struct OutputFile: ~Copyable, Sendable {
     private let directory: Directory
     private let name: String
     private let pending: PendingFile
     private let isForced: Bool
     /// Whether nothing had its name when it was begun.
-    public let isNew: Bool
+    package let isNew: Bool
 
     /// Begins a file, after a look at what has its name.
     ///
@@ -16,7 +16,7 @@ public struct OutputFile: ~Copyable, Sendable {
     ///   - calls: The system calls.
     ///   - isForced: Whether an existing regular file is replaced, its owner and mode kept.
     /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
-    public init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {
+    package init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {
         let (directory, name) = try Directory.holding(path, calls)
         let existing = try Self.check(name, in: directory, isForced: isForced)
         let pending: PendingFile
@@ -46,7 +46,7 @@ public struct OutputFile: ~Copyable, Sendable {
     /// - Returns: The file that will be replaced; nil if nothing has the name.
     /// - Throws: `.cannotCreate` if the name is taken or cannot be one, `.permission` or
     ///   `.inputOutput`.
-    public static func check(
+    package static func check(
         _ name: String, in directory: Directory, isForced: Bool
     ) throws(SnapError) -> FileStatus? {
         let path = directory.shown(name)
@@ -75,7 +75,7 @@ public struct OutputFile: ~Copyable, Sendable {
     ///
     /// - Parameter error: What the system says of it.
     /// - Returns: `.cannotCreate` if that is about the path, else the error itself.
-    public static func cannotBeMade(_ error: SnapError) -> SnapError {
+    package static func cannotBeMade(_ error: SnapError) -> SnapError {
         let refusals: [Errno?] = [.notDirectory, .fileNameTooLong, .tooManySymbolicLinkLevels]
         return refusals.contains(error.errno) ? error.with(code: .cannotCreate) : error
     }
@@ -83,7 +83,7 @@ public struct OutputFile: ~Copyable, Sendable {
     /// The error of a file that can only be written through a mapping.
     ///
     /// - Parameter path: The file.
-    public static func isOnHugePages(_ path: FilePath) -> SnapError {
+    package static func isOnHugePages(_ path: FilePath) -> SnapError {
         SnapError(
             .unsupported, "is on hugetlbfs, whose files cannot be written with write(2)",
             path: path, hint: "restore to another file system and copy through a mapping")
@@ -93,7 +93,7 @@ public struct OutputFile: ~Copyable, Sendable {
     ///
     /// - Parameter byteCount: The length in bytes.
     /// - Throws: `.inputOutput`.
-    public func setLength(_ byteCount: Int) throws(SnapError) {
+    package func setLength(_ byteCount: Int) throws(SnapError) {
         try pending.file.setLength(byteCount)
     }
 
@@ -103,7 +103,7 @@ public struct OutputFile: ~Copyable, Sendable {
     ///   - bytes: The bytes.
     ///   - offset: Where, in bytes from the file's start.
     /// - Throws: `.inputOutput`.
-    public func write(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
+    package func write(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
         try pending.file.write(bytes, at: offset)
     }
 
@@ -111,7 +111,7 @@ public struct OutputFile: ~Copyable, Sendable {
     ///
     /// - Parameter body: What writes it.
     /// - Throws: What `body` throws.
-    public func withFile(
+    package func withFile(
         _ body: (borrowing File) throws(SnapError) -> Void
     ) throws(SnapError) {
         try body(pending.file)
@@ -123,7 +123,7 @@ public struct OutputFile: ~Copyable, Sendable {
     ///   after.
     /// - Throws: `.cannotCreate` if the name has been taken meanwhile, `.permission` or
     ///   `.inputOutput`; the file is then gone.
-    public consuming func publish(isSynchronized: Bool) throws(SnapError) {
+    package consuming func publish(isSynchronized: Bool) throws(SnapError) {
         if isSynchronized { try pending.file.synchronize() }
         let directory = directory
         if isForced {

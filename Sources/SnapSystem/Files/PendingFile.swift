@@ -6,9 +6,9 @@ import SystemPackage
 ///
 /// It has no name at all where the file system allows that (O_TMPFILE), so that even SIGKILL
 /// leaves nothing behind; elsewhere a temporary one. Unless published it vanishes with its owner.
-public struct PendingFile: ~Copyable, Sendable {
+package struct PendingFile: ~Copyable, Sendable {
     /// The file, to be written.
-    public let file: File
+    package let file: File
     private let directory: Directory
     private var temporaryName: String?
 
@@ -18,7 +18,7 @@ public struct PendingFile: ~Copyable, Sendable {
     ///   - directory: Where it will appear.
     ///   - name: The name it is meant to get, for messages.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
-    public init(in directory: Directory, for name: String) throws(SnapError) {
+    package init(in directory: Directory, for name: String) throws(SnapError) {
         self.directory = directory
         if let file = try Self.nameless(in: directory, for: name) {
             self.file = file
@@ -36,7 +36,7 @@ public struct PendingFile: ~Copyable, Sendable {
     ///   - directory: The directory in whose file system it is.
     ///   - purpose: What it is for, for messages.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
-    public static func scratch(
+    package static func scratch(
         in directory: Directory, for purpose: String
     ) throws(SnapError) -> File {
         if let file = try nameless(in: directory, for: purpose, shownAs: directory.path) {
@@ -85,7 +85,7 @@ public struct PendingFile: ~Copyable, Sendable {
     /// - Throws: `.cannotCreate` if the name is taken, else `.permission` or `.inputOutput`.
     ///
     /// The corresponding C functions are `linkat`, or `renameat2` with `RENAME_NOREPLACE`.
-    public consuming func publish(as name: String) throws(SnapError) {
+    package consuming func publish(as name: String) throws(SnapError) {
         let target = directory.file(name)
         do {
             if let temporaryName {
@@ -108,7 +108,7 @@ public struct PendingFile: ~Copyable, Sendable {
     ///
     /// - Parameter name: The name.
     /// - Throws: `.cannotCreate` if the name is taken, else `.permission` or `.inputOutput`.
-    public consuming func publish(durablyAs name: String) throws(SnapError) {
+    package consuming func publish(durablyAs name: String) throws(SnapError) {
         let directory = directory
         try file.synchronize()
         try publish(as: name)
@@ -127,7 +127,7 @@ public struct PendingFile: ~Copyable, Sendable {
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C functions are `linkat` and `rename`.
-    public consuming func publish(replacing name: String) throws(SnapError) {
+    package consuming func publish(replacing name: String) throws(SnapError) {
         do {
             if temporaryName == nil {
                 let name = Self.temporaryName()
@@ -148,7 +148,7 @@ public struct PendingFile: ~Copyable, Sendable {
     /// Whether a name is that of a file that was being written when its process died.
     ///
     /// - Parameter name: A name in a directory that only snap writes to.
-    public static func isTemporary(_ name: String) -> Bool {
+    package static func isTemporary(_ name: String) -> Bool {
         name.hasPrefix(temporaryPrefix)
     }
 

@@ -1,7 +1,7 @@
-public import SystemPackage
+package import SystemPackage
 
 /// Pipes: what is written to one end is read from the other.
-public enum Pipe {
+package enum Pipe {
     /// Makes a pipe; each end is closed when the last of its users ends.
     ///
     /// - Parameters:
@@ -10,7 +10,7 @@ public enum Pipe {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `pipe`.
-    public static func make(
+    package static func make(
         _ name: FilePath, _ calls: SystemCalls
     ) throws(SnapError) -> (reading: SharedFile, writing: SharedFile) {
         do throws(Errno) {

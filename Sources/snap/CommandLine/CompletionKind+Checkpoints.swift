@@ -3,7 +3,6 @@ import Foundation
 import GuestMemory
 import SnapEngine
 import SnapSystem
-import SystemPackage
 import WorkPipeline
 
 /// What a shell offers behind the cursor: guests and checkpoints, out of the index.

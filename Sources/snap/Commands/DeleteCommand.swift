@@ -1,7 +1,6 @@
 import ArgumentParser
 import GuestMemory
 import SnapEngine
-import SnapSystem
 
 /// `snap delete`: give checkpoints up.
 struct DeleteCommand: ParsableCommand {

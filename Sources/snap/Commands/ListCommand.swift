@@ -1,7 +1,6 @@
 import ArgumentParser
 import GuestMemory
 import SnapEngine
-import SnapSystem
 
 /// `snap list`: what there is.
 struct ListCommand: ParsableCommand {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import GuestMemory
 import SnapEngine
-import SnapSystem
 
 /// `snap show`: one checkpoint.
 struct ShowCommand: ParsableCommand {

@@ -3,7 +3,6 @@ import Codecs
 import GuestMemory
 import SavevmFormat
 import SnapSystem
-import SystemPackage
 
 /// The serial end of a save: takes encoded units in order and writes the savevm file.
 struct SavevmAssembler: ~Copyable {

@@ -4,7 +4,6 @@ import GuestMemory
 import MigrationStream
 import SavevmFormat
 import SnapSystem
-import SystemPackage
 
 /// A checkpoint whose pages are written, and whose file has no name yet.
 ///

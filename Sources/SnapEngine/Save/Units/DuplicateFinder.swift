@@ -1,5 +1,4 @@
 import SavevmFormat
-import SnapSystem
 
 /// Remembers what a save has stored, to find pages with the same content.
 ///

@@ -1,6 +1,4 @@
-import GuestMemory
 import SavevmFormat
-import SnapSystem
 
 /// A unit of memory as it goes into a savevm file.
 struct EncodedUnit: Sendable {

@@ -1,6 +1,4 @@
 import GuestMemory
-import SnapSystem
-import SystemPackage
 
 /// A unit of a RAM block, and which of its pages are to be looked at.
 struct ImageUnit: Sendable {

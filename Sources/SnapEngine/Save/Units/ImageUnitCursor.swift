@@ -1,6 +1,5 @@
 import GuestMemory
 import SnapSystem
-import SystemPackage
 import WorkPipeline
 
 /// Goes through the units of all RAM blocks in order, past those that nothing can have changed in.

@@ -1,6 +1,4 @@
 import GuestMemory
-import SavevmFormat
-import SnapSystem
 
 /// What became of pages that were looked at.
 struct PageTally: Sendable {

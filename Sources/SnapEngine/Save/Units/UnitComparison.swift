@@ -1,4 +1,3 @@
-import GuestMemory
 import SavevmFormat
 
 /// What the units of a save are compared with, and how.

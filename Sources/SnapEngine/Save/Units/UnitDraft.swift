@@ -1,6 +1,5 @@
 import GuestMemory
 import SavevmFormat
-import SnapSystem
 
 /// What a save has found out about a unit so far.
 struct UnitDraft {
