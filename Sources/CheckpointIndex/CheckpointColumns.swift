@@ -39,7 +39,8 @@ enum CheckpointColumns {
         ]
         guard (counts + byteCounts).allSatisfy({ (0...countMax).contains($0) }) else { return nil }
         return try Checkpoint(
-            guest: guest, number: row.decode(atIndex: 0), id: id, parent: row.decode(atIndex: 2),
+            guest: guest, number: row.decode(atIndex: 0), id: id,
+            parentNumber: row.decode(atIndex: 2),
             createdAt: Timestamp(secondsSinceEpoch: row.decode(atIndex: 3)),
             label: row.decode(atIndex: 4),
             memoryByteCount: row.decode(atIndex: 5), pages: pages,
@@ -52,7 +53,7 @@ enum CheckpointColumns {
     static func insert(_ checkpoint: Checkpoint, guestID: Int64, _ database: Database) throws {
         let pages = checkpoint.pages
         var values: [(any DatabaseValueConvertible)?] = [
-            checkpoint.number, checkpoint.id.hex, checkpoint.parent,
+            checkpoint.number, checkpoint.id.hex, checkpoint.parentNumber,
             checkpoint.createdAt.secondsSinceEpoch, checkpoint.label, checkpoint.memoryByteCount,
         ]
         values += PageCounts.fields.map { pages[keyPath: $0] }

@@ -321,7 +321,8 @@ package final class CheckpointIndex {
 
     // MARK: Errors
 
-    static let hint = "snap reindex makes the index anew from the files"
+    /// What to do about a damaged index.
+    package static let hint = "snap reindex makes the index anew from the files"
 
     private func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
         try passFaultPoint()

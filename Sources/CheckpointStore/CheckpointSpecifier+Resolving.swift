@@ -3,8 +3,6 @@ package import GuestMemory
 package import SnapSystem
 
 extension CheckpointSpecifier {
-    private static let hint = "snap list shows what there is"
-
     /// Finds the checkpoint.
     ///
     /// - Parameter index: The store's index.
@@ -41,13 +39,14 @@ extension CheckpointSpecifier {
             text.allSatisfy(\.isHexDigit)
         else {
             throw SnapError(
-                .notFound, "no guest \"\(text)\" in the store", path: index.path, hint: hint)
+                .notFound, "no guest \"\(text)\" in the store", path: index.path,
+                hint: StoreDirectory.listHint)
         }
         let matches = try index.checkpoints(idPrefix: text.lowercased())
         guard let first = matches.first else {
             throw SnapError(
                 .notFound, "no guest \"\(text)\" and no id that begins so in the store",
-                path: index.path, hint: hint)
+                path: index.path, hint: StoreDirectory.listHint)
         }
         guard matches.count == 1 else {
             throw SnapError(
@@ -66,6 +65,6 @@ extension CheckpointSpecifier {
         let message =
             try index.knows(guest)
             ? "guest \"\(guest)\" has \(missing)" : "no guest \"\(guest)\" in the store"
-        throw SnapError(.notFound, message, path: index.path, hint: hint)
+        throw SnapError(.notFound, message, path: index.path, hint: StoreDirectory.listHint)
     }
 }

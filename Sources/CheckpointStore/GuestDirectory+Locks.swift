@@ -1,4 +1,5 @@
 package import SnapSystem
+package import WorkPipeline
 
 // A guest has two locks. One writer at a time changes its checkpoints; readers keep the files that
 // they read in place. Both are held for the length of a closure.
@@ -11,13 +12,13 @@ extension GuestDirectory {
     /// Runs something as the one writer of the guest; makes the directory first.
     ///
     /// - Parameters:
-    ///   - timeout: How long to wait for the lock.
+    ///   - context: How long to wait for the lock.
     ///   - body: What changes the guest's checkpoints.
     /// - Throws: `.busy`, `.permission` or `.inputOutput`, and what `body` throws.
     package func withWriterLock<Result: ~Copyable>(
-        timeout: Duration, _ body: () throws(SnapError) -> Result
+        _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
-        let lock = try lockForWriting(timeout: timeout)
+        let lock = try lockForWriting(timeout: context.lockTimeout)
         return try withExtendedLifetime(lock, body)
     }
 
@@ -25,24 +26,24 @@ extension GuestDirectory {
     /// none, in a store that this process may only read.
     ///
     /// - Parameters:
-    ///   - timeout: How long to wait for the lock.
+    ///   - context: How long to wait for the lock.
     ///   - body: What reads the guest's files.
     /// - Throws: `.busy` or `.inputOutput`, and what `body` throws.
     package func withReaderLock<Result: ~Copyable>(
-        timeout: Duration, _ body: () throws(SnapError) -> Result
+        _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
         let lock = try FileLock.sharedIfPossible(
-            directory.file(Self.readerLockName), timeout: timeout, directory.calls)
+            directory.file(Self.readerLockName), timeout: context.lockTimeout, directory.calls)
         return try withExtendedLifetime(lock, body)
     }
 
     /// Waits for those who read now to finish; the lock is not kept.
     ///
-    /// - Parameter timeout: How long to wait.
+    /// - Parameter context: How long to wait.
     /// - Throws: `.busy`, `.permission` or `.inputOutput`.
-    func waitForReaders(timeout: Duration) throws(SnapError) {
+    func waitForReaders(_ context: WorkContext) throws(SnapError) {
         let file = try File(makingIfAbsent: directory.file(Self.readerLockName), directory.calls)
-        _ = try FileLock(.exclusive, file, timeout: timeout)
+        _ = try FileLock(.exclusive, file, timeout: context.lockTimeout)
     }
 
     private func lockForWriting(timeout: Duration) throws(SnapError) -> FileLock {

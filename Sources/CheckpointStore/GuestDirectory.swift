@@ -6,7 +6,7 @@ package import SnapSystem
 /// One guest's directory in a store.
 package struct GuestDirectory: Sendable {
     /// The guest.
-    package let guest: GuestName
+    package let name: GuestName
     /// Where its files are.
     package let directory: Directory
 
@@ -20,11 +20,11 @@ package struct GuestDirectory: Sendable {
     ///   `.unsupported`, `.permission` or `.inputOutput`.
     package func savevm(numbered number: Int) throws(SnapError) -> SavevmFile {
         let file = try files.savevm(.savevm(number))
-        guard file.header.number == number, file.checkpoint.guest == guest else {
+        guard file.header.number == number, file.checkpoint.guest == name else {
             throw SnapError(
                 .damaged,
                 "says that it is \(file.checkpoint.guest):\(file.header.number), expected "
-                    + "\(guest):\(number)", path: file.path)
+                    + "\(name):\(number)", path: file.path)
         }
         return file
     }
@@ -60,7 +60,7 @@ package struct GuestDirectory: Sendable {
     ///
     /// - Parameter retired: The files' numbers.
     /// - Throws: `.permission` or `.inputOutput`.
-    func sizes(ofRetired retired: Set<Int>) throws(SnapError) -> [Int: IndexedFile] {
+    func indexedFiles(ofRetired retired: Set<Int>) throws(SnapError) -> [Int: IndexedFile] {
         var files: [Int: IndexedFile] = [:]
         for number in retired {
             let status = try directory.status(of: FileName.retired(number).text)

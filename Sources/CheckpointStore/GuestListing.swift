@@ -1,5 +1,5 @@
 import SavevmFormat
-package import SnapSystem
+import SnapSystem
 
 /// The files in a guest's directory, by what they are.
 package struct GuestListing: Sendable {
@@ -19,23 +19,4 @@ package struct GuestListing: Sendable {
 
     /// The highest number of a checkpoint, live or retired; 0 if there is none.
     package var highestNumber: Int { savevm.union(retired).max() ?? 0 }
-}
-
-extension GuestDirectory {
-    /// Lists what the directory holds; nothing if it is not there.
-    ///
-    /// - Throws: `.permission` or `.inputOutput`.
-    package func listing() throws(SnapError) -> GuestListing {
-        var files = GuestListing()
-        guard try directory.status() != nil else { return files }
-        for name in try directory.names() {
-            switch FileName(name) {
-            case .savevm(let number): files.savevm.insert(number)
-            case .deviceState(let number): files.deviceState.insert(number)
-            case .retired(let number): files.retired.insert(number)
-            case nil: if PendingFile.isTemporary(name) { files.temporary.append(name) }
-            }
-        }
-        return files
-    }
 }

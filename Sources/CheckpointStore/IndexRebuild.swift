@@ -28,7 +28,7 @@ package struct IndexRebuild {
     package func run(
         in store: StoreDirectory, _ context: WorkContext
     ) throws(SnapError) -> RebuiltIndex {
-        let directory = store.directory
+        let directory = store.root
         context.progress.begin(.indexing, of: nil, countsBytes: false)
         try Self.removeNewIndex(in: directory)
         let path = directory.file(StoreDirectory.newIndexName)
@@ -65,14 +65,14 @@ package struct IndexRebuild {
         _ index: CheckpointIndex, with guest: GuestDirectory, _ outcome: inout RebuiltIndex,
         context: WorkContext
     ) throws(SnapError) {
-        let files: GuestListing
-        do throws(SnapError) { files = try guest.listing() } catch {
+        let listing: GuestListing
+        do throws(SnapError) { listing = try guest.listing() } catch {
             guard skipsUnreadable, error.code != .interrupted else { throw error }
             outcome.damagedFileCount += 1
             return context.warn(error)
         }
         var batch: [IndexedCheckpoint] = []
-        for number in files.savevm.sorted() {
+        for number in listing.savevm.sorted() {
             context.progress.advance(by: 1)
             do {
                 batch.append(
@@ -82,7 +82,7 @@ package struct IndexRebuild {
                     })
             } catch {
                 let isSkipped = skipsUnreadable && error.code != .interrupted
-                guard error.isUnreadable || isSkipped else { throw error }
+                guard error.isBadContent || isSkipped else { throw error }
                 outcome.damagedFileCount += 1
                 context.warn(error)
             }
@@ -94,9 +94,9 @@ package struct IndexRebuild {
         }
         try index.insert(batch)
         outcome.checkpointCount += batch.count
-        let retired = files.retired.subtracting(files.savevm)
+        let retired = listing.retired.subtracting(listing.savevm)
         if !retired.isEmpty {
-            try index.retire(try guest.sizes(ofRetired: retired), of: guest.guest)
+            try index.retire(try guest.indexedFiles(ofRetired: retired), of: guest.name)
         }
     }
 }

@@ -9,7 +9,7 @@ extension IndexedCheckpoint {
     /// - Parameters:
     ///   - number: The checkpoint's number.
     ///   - guest: The guest's directory.
-    ///   - warn: Takes why the device state is lost, if it is: that takes nothing from the RAM.
+    ///   - warn: Called if the device state is lost; the RAM is indexed all the same.
     /// - Throws: `.damaged`, `.unsupported`, `.notFound`, `.permission` or `.inputOutput`.
     init(
         reading number: Int, of guest: GuestDirectory, warn: (SnapError) -> Void
@@ -39,7 +39,7 @@ extension IndexedCheckpoint {
         let description = file.checkpoint
         let checkpoint = Checkpoint(
             guest: description.guest, number: file.header.number, id: file.header.checkpointID,
-            parent: file.header.parent?.number, createdAt: description.createdAt,
+            parentNumber: file.header.parent?.number, createdAt: description.createdAt,
             label: description.label,
             memoryByteCount: blocks.reduce(0) { $0 + $1.byteCount }, pages: description.pages,
             storedByteCount: description.storedByteCount,

@@ -1,6 +1,7 @@
 package import GuestMemory
 import SavevmFormat
 import SnapSystem
+package import WorkPipeline
 
 /// Removes the directories that a failed save has made for a new guest, or a new store.
 package enum NewStoreRemoval {
@@ -12,19 +13,26 @@ package enum NewStoreRemoval {
     ///   - guest: The guest, which had no directory before the save.
     ///   - store: The store's directory.
     ///   - isNewStore: Whether the store was not there before the save either.
-    package static func run(_ guest: GuestName, in store: StoreDirectory, isNewStore: Bool) {
+    ///   - context: How the save ran; locks are not waited for.
+    package static func run(
+        _ guest: GuestName, in store: StoreDirectory, isNewStore: Bool,
+        _ context: WorkContext
+    ) {
+        let context = context.withoutWaiting
         do throws(SnapError) {
-            try remove(store.guest(guest))
-            if isNewStore { try remove(store) }
+            try remove(store.guest(guest), context)
+            if isNewStore { try remove(store, context) }
         } catch {
             // The save's own error says more.
         }
     }
 
-    private static func remove(_ guest: GuestDirectory) throws(SnapError) {
+    private static func remove(
+        _ guest: GuestDirectory, _ context: WorkContext
+    ) throws(SnapError) {
         let directory = guest.directory
         guard try directory.status() != nil else { return }
-        try guest.withWriterLock(timeout: .zero) { () throws(SnapError) in
+        try guest.withWriterLock(context) { () throws(SnapError) in
             let others = try directory.names().filter { !GuestDirectory.lockNames.contains($0) }
             guard others.allSatisfy(PendingFile.isTemporary) else { return }
             for name in others + GuestDirectory.lockNames { try directory.remove(name) }
@@ -32,10 +40,12 @@ package enum NewStoreRemoval {
         }
     }
 
-    private static func remove(_ store: StoreDirectory) throws(SnapError) {
-        let directory = store.directory
+    private static func remove(
+        _ store: StoreDirectory, _ context: WorkContext
+    ) throws(SnapError) {
+        let directory = store.root
         guard try directory.status() != nil else { return }
-        try store.withExclusiveLock(timeout: .zero) { () throws(SnapError) in
+        try store.withExclusiveLock(context) { () throws(SnapError) in
             let guests = directory.directory(StoreDirectory.guestsName)
             if try guests.status() != nil { try guests.removeIfEmpty() }
             guard try guests.status() == nil else { return }

@@ -13,7 +13,7 @@ extension Store {
         if let guest, try !index.knows(guest) {
             throw SnapError(
                 .notFound, "no guest \"\(guest)\" in the store", path: directory.path,
-                hint: "snap list shows what there is")
+                hint: StoreDirectory.listHint)
         }
         return try index.checkpoints(of: guest)
     }
@@ -34,12 +34,12 @@ extension Store {
 
     /// One checkpoint, from the index alone.
     ///
-    /// - Parameter reference: Which.
+    /// - Parameter specifier: Which checkpoint.
     /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged` or `.inputOutput`.
     package func details(
-        of reference: CheckpointSpecifier
+        of specifier: CheckpointSpecifier
     ) throws(SnapError) -> CheckpointDetails {
-        let checkpoint = try reference.resolve(in: index)
+        let checkpoint = try specifier.resolve(in: index)
         return CheckpointDetails(
             checkpoint: checkpoint, ramBlocks: try index.ramBlocks(of: checkpoint),
             deviceSections: try index.deviceSections(of: checkpoint))

@@ -1,9 +1,9 @@
 // CheckpointStore
 //
 // A store on disk, below every operation: how it is opened, locked, made and repaired, and how its
-// checkpoints are read. It imports the index, the file format and what those stand on, and no
-// operation. Start at `Store`; a guest's files and locks are `GuestDirectory`; Read reads pages,
-// Upkeep is what a writer does before its own work, and what frees space.
+// checkpoints are read. It imports the index and the file format, and no operation. Start at
+// `Store`; a guest's files and locks are `GuestDirectory`; Read reads pages, Upkeep is what a
+// writer does before its own work, and what frees space.
 
 package import CheckpointIndex
 package import GuestMemory
@@ -30,7 +30,7 @@ package struct Store: ~Copyable {
     ///   `.busy`, `.permission` or `.inputOutput`.
     package init(reading path: FilePath, _ context: WorkContext) throws(SnapError) {
         let store = StoreDirectory(path, context.calls)
-        let directory = store.directory
+        let directory = store.root
         guard try directory.status()?.kind == .directory else {
             throw SnapError(
                 .notFound, "there is no store here", path: path, hint: "the first save makes it")
@@ -56,7 +56,7 @@ package struct Store: ~Copyable {
     private static func missing(_ name: String, in directory: Directory) -> SnapError {
         SnapError(
             .damaged, "is missing", path: directory.file(name),
-            hint: "snap reindex makes it anew from the files")
+            hint: StoreDirectory.reindexHint)
     }
 
     /// Opens a store to write to it; makes it where it is not there, and what of it is missing.
@@ -67,7 +67,7 @@ package struct Store: ~Copyable {
     /// - Throws: as for reading, but for what can be made.
     package init(writing path: FilePath, _ context: WorkContext) throws(SnapError) {
         let store = StoreDirectory(path, context.calls)
-        let directory = store.directory
+        let directory = store.root
         try directory.make()
         while true {
             let lock = try FileLock(
@@ -107,15 +107,16 @@ package struct Store: ~Copyable {
         _ store: StoreDirectory, releasing shared: consuming FileLock, _ context: WorkContext
     ) throws(SnapError) {
         _ = consume shared
-        let directory = store.directory
-        try store.withExclusiveLock(timeout: context.lockTimeout) { () throws(SnapError) in
+        let directory = store.root
+        try store.withExclusiveLock(context) { () throws(SnapError) in
             // Another process may have done it before the lock was ours.
             if try !store.hasIdentity() {
                 try StoreIdentity.remake(in: store)
             }
             // An index of no bytes has lost its rows as one that is missing has.
             if try directory.status(of: StoreDirectory.indexName)?.byteCount ?? 0 == 0 {
-                _ = try IndexRebuild(skipsUnreadable: false).run(in: store, context)
+                _ = try IndexRebuild(skipsUnreadable: false).run(
+                    in: store, context.withoutProgress)
             }
             try CheckpointIndex(
                 directory.file(StoreDirectory.indexName), isWritable: true, directory.calls

@@ -1,11 +1,12 @@
 package import GuestMemory
 package import SnapSystem
 package import SystemPackage
+package import WorkPipeline
 
-/// A store's directory and what is where in it, whether or not a store is there.
+/// A store's directory and the layout of the files in it, whether or not a store is there.
 package struct StoreDirectory: Sendable {
     /// The directory.
-    package let directory: Directory
+    package let root: Directory
 
     static let lockName = "lock"
     static let indexName = "index.sqlite"
@@ -13,32 +14,35 @@ package struct StoreDirectory: Sendable {
     static let identityName = "store.json"
     static let guestsName = "guests"
 
+    static let reindexHint = "snap reindex makes it anew from the files"
+    static let listHint = "snap list shows what there is"
+
     /// Names a store's directory.
     ///
     /// - Parameters:
     ///   - path: Where it is.
     ///   - calls: The system calls.
     package init(_ path: FilePath, _ calls: SystemCalls) {
-        directory = Directory(path, calls)
+        root = Directory(path, calls)
     }
 
     /// Where it is.
-    package var path: FilePath { directory.path }
+    package var path: FilePath { root.path }
 
     /// A guest's directory.
     ///
     /// - Parameter guest: Which guest.
     package func guest(_ guest: GuestName) -> GuestDirectory {
         GuestDirectory(
-            guest: guest,
-            directory: directory.directory(Self.guestsName).directory(guest.description))
+            name: guest,
+            directory: root.directory(Self.guestsName).directory(guest.description))
     }
 
     /// The guests that have a directory, by name.
     ///
     /// - Throws: `.permission` or `.inputOutput`.
     package func guests() throws(SnapError) -> [GuestName] {
-        let guests = directory.directory(Self.guestsName)
+        let guests = root.directory(Self.guestsName)
         guard try guests.status() != nil else { return [] }
         var found: [GuestName] = []
         for name in try guests.names() {
@@ -52,7 +56,7 @@ package struct StoreDirectory: Sendable {
     ///
     /// - Throws: `.permission` or `.inputOutput`.
     func lockFile() throws(SnapError) -> File {
-        try File(makingIfAbsent: directory.file(Self.lockName), directory.calls)
+        try File(makingIfAbsent: root.file(Self.lockName), root.calls)
     }
 }
 
@@ -61,19 +65,19 @@ extension StoreDirectory {
     ///
     /// - Throws: `.permission` or `.inputOutput`.
     package func hasIdentity() throws(SnapError) -> Bool {
-        try directory.status(of: Self.identityName) != nil
+        try root.status(of: Self.identityName) != nil
     }
 
     /// Runs something with the store locked for every other command.
     ///
     /// - Parameters:
-    ///   - timeout: How long to wait for the lock.
+    ///   - context: How long to wait for the lock.
     ///   - body: What changes the store itself.
     /// - Throws: `.busy`, `.permission` or `.inputOutput`, and what `body` throws.
     package func withExclusiveLock<Result: ~Copyable>(
-        timeout: Duration, _ body: () throws(SnapError) -> Result
+        _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
-        let lock = try FileLock(.exclusive, try lockFile(), timeout: timeout)
+        let lock = try FileLock(.exclusive, try lockFile(), timeout: context.lockTimeout)
         return try withExtendedLifetime(lock, body)
     }
 }

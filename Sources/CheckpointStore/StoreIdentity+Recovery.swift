@@ -8,7 +8,7 @@ extension StoreIdentity {
     /// - Throws: `.permission` or `.inputOutput`.
     package static func remake(in store: StoreDirectory) throws(SnapError) {
         let identity = try recovered(from: store) ?? .random()
-        try identity.write(to: store.directory)
+        try identity.write(to: store.root)
     }
 
     /// The identity that a store's files name; nil if it has no readable file.
@@ -26,7 +26,7 @@ extension StoreIdentity {
                 } catch {
                     if error.code == .interrupted { throw error }
                     // Any other file names it as well.
-                    if !error.isUnreadable && failure == nil { failure = error }
+                    if !error.isBadContent && failure == nil { failure = error }
                 }
             }
         }

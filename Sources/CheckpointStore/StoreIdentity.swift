@@ -58,7 +58,7 @@ package struct StoreIdentity: Sendable, Equatable {
 
     private static func damaged(_ message: String, _ path: FilePath) -> SnapError {
         SnapError(
-            .damaged, message, path: path, hint: "snap reindex makes it anew from the files")
+            .damaged, message, path: path, hint: StoreDirectory.reindexHint)
     }
 
     /// Writes the identity durably, over one that was there.

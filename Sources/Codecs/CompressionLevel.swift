@@ -8,9 +8,9 @@ package struct CompressionLevel: Sendable, Equatable {
     /// The levels there are.
     package static let range = 0...9
     /// No compression: bytes are stored as they are.
-    package static let stored = CompressionLevel(clamping: 0)
+    package static let stored = CompressionLevel(known: 0)
     /// The level of a save that asks for no other.
-    package static let usual = CompressionLevel(clamping: 1)
+    package static let usual = CompressionLevel(known: 1)
 
     /// Checks a level.
     ///
@@ -18,10 +18,10 @@ package struct CompressionLevel: Sendable, Equatable {
     /// - Returns: nil unless it is 0 to 9.
     package init?(_ level: Int) {
         guard Self.range.contains(level) else { return nil }
-        self.init(clamping: level)
+        rawValue = level
     }
 
-    private init(clamping level: Int) {
-        rawValue = min(max(level, Self.range.lowerBound), Self.range.upperBound)
+    private init(known level: Int) {
+        rawValue = level
     }
 }

@@ -129,9 +129,9 @@ package enum Delta {
         let low = unsafe Int(runs[read])
         read += 1
         if low < 0x80 { return low }
-        guard read < runs.count, case let high = unsafe Int(runs[read]), high < 0x80 else {
-            return nil
-        }
+        guard read < runs.count else { return nil }
+        let high = unsafe Int(runs[read])
+        guard high < 0x80 else { return nil }
         read += 1
         return low & 0x7f | high << 7
     }

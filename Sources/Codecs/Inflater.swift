@@ -1,8 +1,8 @@
 import CDeflate
 
-/// Inflates clusters in the zlib format, with libdeflate.
+/// Inflates zlib streams, with libdeflate: clusters, device sections, and pages of QEMU's streams.
 ///
-/// One decompressor, made once and used for all clusters (libdeflate.h). A worker owns one.
+/// One decompressor, made once and used for all of them (libdeflate.h). A worker owns one.
 @safe
 package struct Inflater: ~Copyable {
     // Owned from `init` to `deinit`.

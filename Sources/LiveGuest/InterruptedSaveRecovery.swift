@@ -53,7 +53,7 @@ struct InterruptedSaveRecovery {
             guard ContinuousClock.now < deadline else {
                 throw SnapError(.busy, "a migration of this guest is under way", path: socket)
             }
-            try guest.pause()
+            try guest.waitBriefly()
         }
         let settings = try guest.settings()
         let mustResume = marker.wasRunning && !status.isRunning

@@ -32,7 +32,7 @@ package struct PausableGuest: ~Copyable {
     private var start = ContinuousClock.now
     /// How long the guest was paused; nil while it is, and if it was paused before.
     package private(set) var pauseDuration: Duration?
-    /// Why the guest could not be resumed, or QEMU's settings not be put back.
+    /// Why the guest could not be resumed, or QEMU's settings could not be put back.
     package private(set) var resumeFailure: SnapError?
 
     /// How long QEMU may send nothing of its device state.
@@ -48,18 +48,25 @@ package struct PausableGuest: ~Copyable {
     ///   - socket: The QMP socket.
     ///   - directory: The guest's directory in the store.
     ///   - resumesInterrupted: Whether a guest that a killed save has left paused is resumed.
-    ///   - context: How to run.
+    ///   - context: How to run; the lock timeout is also that for another QMP client to leave.
     /// - Throws: `.notFound`, `.permission`; `.busy` if another client or a migration is in the
     ///   way, or a killed save has left the guest paused; `.mismatch` if a file is not the RAM that
     ///   QEMU has; `.unsupported`; `.inputOutput`, `.interrupted`.
-    package init(
-        at socket: FilePath, in directory: Directory, resumesInterrupted: Bool,
+    package static func connect(
+        to socket: FilePath, in directory: Directory, resumesInterrupted: Bool,
+        _ context: WorkContext
+    ) throws(SnapError) -> PausableGuest {
+        var guest = try RunningGuest(socket, timeout: context.lockTimeout, context.calls)
+        try InterruptedSaveRecovery(
+            socket: socket, directory: directory, resumes: resumesInterrupted, warn: context.warn
+        ).run(on: &guest)
+        return try PausableGuest(guest, at: socket, in: directory, context)
+    }
+
+    private init(
+        _ guest: consuming RunningGuest, at socket: FilePath, in directory: Directory,
         _ context: WorkContext
     ) throws(SnapError) {
-        var guest = try RunningGuest(socket, timeout: context.lockTimeout, context.calls)
-        let recovery = InterruptedSaveRecovery(
-            socket: socket, directory: directory, resumes: resumesInterrupted, warn: context.warn)
-        try recovery.run(on: &guest)
         guard try !guest.isMigrating() else {
             throw SnapError(.busy, "a migration of this guest is under way", path: socket)
         }
@@ -137,15 +144,12 @@ package struct PausableGuest: ~Copyable {
     ) throws(SnapError) -> Result {
         do throws(SnapError) {
             return try Interruption.deferring { () throws(SnapError) in
-                defer { release() }
+                defer { endPause() }
                 try pause()
                 return try body(try readDeviceState())
             }
         } catch {
-            guard let resumeFailure else { throw error }
-            throw SnapError(
-                error.code, "\(error.message); and the \(resumeFailure.message)",
-                path: error.path, offset: error.offset, hint: resumeFailure.hint)
+            throw error.with(failureToResume: resumeFailure)
         }
     }
 
@@ -182,7 +186,9 @@ package struct PausableGuest: ~Copyable {
         return stream
     }
 
-    /// The end of a pipe that QEMU writes into, and nobody else, so that QEMU's end is its end.
+    /// Makes QEMU write its device state into a pipe, and returns the reading end.
+    ///
+    /// Only QEMU holds the other end, so the end of the file means that QEMU is done.
     private mutating func startDeviceState() throws(SnapError) -> SharedFile {
         let (reading, writing) = try Pipe.make(socket, directory.calls)
         try guest.startDeviceState(into: writing)
@@ -197,11 +203,11 @@ package struct PausableGuest: ~Copyable {
 
     /// Resumes the guest, if it was running, and leaves QEMU as it was; if it cannot, the marker
     /// stays.
-    private mutating func release() {
-        do throws(SnapError) { try undo() } catch { resumeFailure = error }
+    private mutating func endPause() {
+        do throws(SnapError) { try resumeAndPutSettingsBack() } catch { resumeFailure = error }
     }
 
-    private mutating func undo() throws(SnapError) {
+    private mutating func resumeAndPutSettingsBack() throws(SnapError) {
         guard let marker else { return }
         guest.undoDeadline = .now + Self.undoTimeout
         var failure: SnapError?
@@ -240,7 +246,7 @@ package struct PausableGuest: ~Copyable {
                 guard error.code == .inputOutput, ContinuousClock.now < deadline,
                     try !guest.status().isRunning
                 else { throw error }
-                try guest.pause()
+                try guest.waitBriefly()
             }
         }
     }

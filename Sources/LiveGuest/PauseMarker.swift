@@ -28,6 +28,7 @@ struct PauseMarker: Codable, Sendable {
         case marker(PauseMarker)
     }
 
+    /// Version 0.1 looks for this name too.
     static let name = "standstill"
     private static let byteCountMax = 1 << 16
 

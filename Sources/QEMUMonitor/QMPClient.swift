@@ -133,7 +133,8 @@ package struct QMPClient: ~Copyable {
     ) throws(SnapError) {
         let line = try line(command, arguments)
         try socket.send(
-            line, passing: file, until: deadline(after: timeouts.reply), endures: endures)
+            line, passing: file, until: deadline(after: timeouts.reply),
+            ignoresInterruption: ignoresInterruption)
         _ = try reply(to: command)
     }
 
@@ -158,11 +159,12 @@ package struct QMPClient: ~Copyable {
     /// Gives QEMU a moment before it is asked again.
     ///
     /// - Throws: `.interrupted` or `.inputOutput`.
-    package mutating func pause() throws(SnapError) {
+    package mutating func waitBriefly() throws(SnapError) {
         do throws(SnapError) {
             received.append(
                 try socket.receive(
-                    until: deadline(after: .milliseconds(2)), endures: endures))
+                    until: deadline(after: .milliseconds(2)),
+                    ignoresInterruption: ignoresInterruption))
         } catch let error where error.code == .busy {
             // Nothing came, and nothing had to.
         }
@@ -182,10 +184,11 @@ package struct QMPClient: ~Copyable {
         _ command: String, _ arguments: some Encodable
     ) throws(SnapError) {
         let line = try line(command, arguments)
-        try socket.send(line, until: deadline(after: timeouts.reply), endures: endures)
+        try socket.send(
+            line, until: deadline(after: timeouts.reply), ignoresInterruption: ignoresInterruption)
     }
 
-    private var endures: Bool { undoDeadline != nil }
+    private var ignoresInterruption: Bool { undoDeadline != nil }
 
     private func deadline(after timeout: Duration) -> ContinuousClock.Instant {
         min(ContinuousClock.now + timeout, undoDeadline ?? ContinuousClock.now + timeout)
@@ -224,7 +227,8 @@ package struct QMPClient: ~Copyable {
                 throw SnapError(
                     .unsupported, "is no QMP socket: a message without end", path: path)
             }
-            let bytes = try socket.receive(until: deadline, endures: endures)
+            let bytes = try socket.receive(
+                until: deadline, ignoresInterruption: ignoresInterruption)
             guard !bytes.isEmpty else {
                 throw SnapError(.inputOutput, "QEMU has closed the connection", path: path)
             }

@@ -77,7 +77,7 @@ package struct RunningGuest: ~Copyable {
     private static let fileBackend = "child<memory-backend-file>"
     private static let backendPrefix = "child<memory-backend-"
     /// How long QEMU may take to end a migration that has nothing left to send.
-    private static let migrationPatience = Duration.seconds(60)
+    private static let migrationTimeout = Duration.seconds(60)
 
     /// Connects to QEMU.
     ///
@@ -109,14 +109,14 @@ package struct RunningGuest: ~Copyable {
         return (status.status, status.running)
     }
 
-    /// Stops the guest.
+    /// Pauses the guest.
     ///
     /// - Throws: As `QMPClient.execute`.
     package mutating func stop() throws(SnapError) {
         try client.execute("stop", QMPClient.Nothing())
     }
 
-    /// Lets the guest go on.
+    /// Resumes the guest.
     ///
     /// - Throws: As `QMPClient.execute`.
     package mutating func resume() throws(SnapError) {
@@ -169,11 +169,11 @@ package struct RunningGuest: ~Copyable {
         return directory.appending(path.components)
     }
 
-    /// Gives QEMU a moment before it is asked again.
+    /// Waits a moment before QEMU is asked again.
     ///
     /// - Throws: `.interrupted` or `.inputOutput`.
-    package mutating func pause() throws(SnapError) {
-        try client.pause()
+    package mutating func waitBriefly() throws(SnapError) {
+        try client.waitBriefly()
     }
 
     // MARK: Device state
@@ -231,12 +231,12 @@ package struct RunningGuest: ~Copyable {
     }
 
     private mutating func waitForMigration() throws(SnapError) {
-        let deadline = ContinuousClock.now + Self.migrationPatience
+        let deadline = ContinuousClock.now + Self.migrationTimeout
         while try isMigrating() {
             guard ContinuousClock.now < min(deadline, undoDeadline ?? deadline) else {
                 throw SnapError(.busy, "QEMU's migration does not end", path: client.path)
             }
-            try client.pause()
+            try client.waitBriefly()
         }
     }
 

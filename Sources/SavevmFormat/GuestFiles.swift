@@ -3,8 +3,7 @@ package import SnapSystem
 
 /// Opens the files in a guest's directory.
 ///
-/// Savevm and device-state files have no other public way to be opened, so that whatever opening
-/// one needs is needed here alone.
+/// All savevm and device-state files are opened here.
 package struct GuestFiles: Sendable {
     /// The guest's directory.
     package let directory: Directory
@@ -19,7 +18,8 @@ package struct GuestFiles: Sendable {
     /// Opens a savevm file, live or retired, and checks that it is complete.
     ///
     /// - Parameter name: The file's name.
-    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported` or
+    ///   `.inputOutput`.
     package func savevm(_ name: FileName) throws(SnapError) -> SavevmFile {
         try SavevmFile(directory.file(name.text), directory.calls)
     }
@@ -28,7 +28,7 @@ package struct GuestFiles: Sendable {
     ///
     /// - Parameter file: The checkpoint's savevm file.
     /// - Throws: `.notFound` if the checkpoint has none, `.damaged` if the file is missing,
-    ///   incomplete or another checkpoint's, `.permission` or `.inputOutput`.
+    ///   incomplete or another checkpoint's; `.unsupported`, `.permission` or `.inputOutput`.
     package func deviceState(of file: SavevmFile) throws(SnapError) -> DeviceStateFile {
         let number = file.header.number
         guard let seal = file.checkpoint.deviceState else {

@@ -27,7 +27,7 @@ package enum Limits {
     package static let pageCountMax = blockByteCountMax / Page.byteCount * blockCountMax
     /// Files that a checkpoint refers to, itself included.
     package static let referenceCountMax = 1024
-    /// How many are left when a save had to let go of files.
+    /// How many are left when a save had to evict files.
     package static let referenceCountAfterMoving = 512
     /// A name or a label in bytes.
     package static let textByteCountMax = 4096

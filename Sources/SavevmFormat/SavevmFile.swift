@@ -19,9 +19,9 @@ package final class SavevmFile: Sendable {
     package let header: FileHeader
     /// What it says of its checkpoint.
     package let checkpoint: CheckpointDescription
-    private let ends: FileEnds
+    private let file: EnvelopedFile
     /// The block of the group index that was used last: groups are mostly asked for in order.
-    private let lastIndexBlock = Mutex<(block: Int, entries: [GroupEntry?])>((-1, []))
+    private let lastIndexChunk = Mutex<(block: Int, entries: [GroupEntry?])>((-1, []))
 
     /// Opens a file and checks that it is whole.
     ///
@@ -30,12 +30,12 @@ package final class SavevmFile: Sendable {
     ///   - calls: The system calls.
     /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
     init(_ path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        ends = try FileEnds(path, .savevm, calls: calls)
-        header = ends.header
-        var reader = try ends.reader(of: .description)
+        file = try EnvelopedFile(path, .savevm, calls: calls)
+        header = file.header
+        var reader = try file.reader(of: .description)
         checkpoint = try CheckpointDescription.decode(&reader)
-        let index = ends.trailer[.groupIndex]
-        let expected = GroupIndex.byteCount(groupCount: ends.trailer.itemCount)
+        let index = file.trailer[.groupIndex]
+        let expected = GroupIndex.byteCount(groupCount: file.trailer.itemCount)
         guard index.byteCount == expected else {
             throw SnapError(
                 .damaged, "group index has \(index.byteCount) bytes, expected \(expected)",
@@ -44,7 +44,7 @@ package final class SavevmFile: Sendable {
     }
 
     /// The file's path.
-    package var path: FilePath { ends.path }
+    package var path: FilePath { file.path }
 
     /// The file's number and id.
     package var reference: FileReference {
@@ -52,16 +52,16 @@ package final class SavevmFile: Sendable {
     }
 
     /// The file's length in bytes.
-    package var byteCount: Int { ends.trailer.fileByteCount }
+    package var byteCount: Int { file.trailer.fileByteCount }
 
     /// How often the file has been rewritten.
-    package var generation: Int { ends.trailer.generation }
+    package var generation: Int { file.trailer.generation }
 
     /// Reads the RAM blocks and their roots.
     ///
     /// - Throws: `.damaged` or `.inputOutput`.
     package func blocks() throws(SnapError) -> [StoredBlock] {
-        var reader = try ends.reader(of: .blockTable)
+        var reader = try file.reader(of: .blockTable)
         return try StoredBlock.decode(&reader, number: header.number)
     }
 
@@ -69,7 +69,7 @@ package final class SavevmFile: Sendable {
     ///
     /// - Throws: `.damaged` or `.inputOutput`.
     package func references() throws(SnapError) -> [FileReference] {
-        var reader = try ends.reader(of: .references)
+        var reader = try file.reader(of: .references)
         return try FileReference.decode(&reader, last: reference)
     }
 
@@ -87,24 +87,24 @@ package final class SavevmFile: Sendable {
     /// - Parameter group: The group's number.
     /// - Throws: `.damaged` if there is no such group, or its entry is.
     package func entry(ofGroup group: Int) throws(SnapError) -> GroupEntry {
-        let index = ends.trailer[.groupIndex]
-        guard group < ends.trailer.itemCount else {
+        let index = file.trailer[.groupIndex]
+        guard group < file.trailer.itemCount else {
             throw damage(
-                "group \(group) is pointed to, the file has \(ends.trailer.itemCount)",
+                "group \(group) is pointed to, the file has \(file.trailer.itemCount)",
                 at: index.offset)
         }
         let block = group / GroupIndex.entriesPerBlock
         let offset = index.offset + block * GroupIndex.blockByteCount
         var entries: [GroupEntry?] = []
-        lastIndexBlock.withLock { if $0.block == block { entries = $0.entries } }
+        lastIndexChunk.withLock { if $0.block == block { entries = $0.entries } }
         if entries.isEmpty {
-            let bytes = try ends.read(
+            let bytes = try file.read(
                 byteCount: min(
                     GroupIndex.blockByteCount, index.offset + index.byteCount - offset),
                 at: offset, "group index block")
             entries = try GroupIndex.decode(
-                bytes, block: block, at: offset, ends.trailer, path: path)
-            lastIndexBlock.withLock { $0 = (block, entries) }
+                bytes, block: block, at: offset, file.trailer, path: path)
+            lastIndexChunk.withLock { $0 = (block, entries) }
         }
         guard let entry = entries[group % GroupIndex.entriesPerBlock] else {
             throw damage("group \(group) is pointed to and absent", at: offset)
@@ -122,7 +122,7 @@ package final class SavevmFile: Sendable {
         guard entry.level == level else {
             throw damage("group has level \(entry.level), expected \(level)", at: entry.offset)
         }
-        let bytes = try ends.read(
+        let bytes = try file.read(
             byteCount: entry.headByteCount, at: entry.offset, "group head")
         try ByteReader(bytes, path: path, startOffset: entry.offset)
             .check(entry.headChecksum, "group head")
@@ -171,7 +171,7 @@ package final class SavevmFile: Sendable {
         let offset = entry.offset + entry.headByteCount + cluster.storedOffset
         let range = 0..<cluster.storedByteCount
         let count = try scratch.withMutableBytes(range) { (stored) throws(SnapError) in
-            try ends.file.read(into: &stored, at: offset)
+            try file.file.read(into: &stored, at: offset)
         }
         guard count == cluster.storedByteCount else {
             throw damage("cluster ends early: \(count) bytes of \(range.upperBound)", at: offset)

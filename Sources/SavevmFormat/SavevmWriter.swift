@@ -3,7 +3,7 @@ package import SnapSystem
 
 /// Writes a savevm file: groups as they come, then everything that makes it whole.
 ///
-/// Until `finish` has published it the file has no name; an abandoned writer leaves nothing.
+/// Until `publish` the file has no name; an abandoned writer leaves nothing.
 package struct SavevmWriter: ~Copyable {
     private let header: FileHeader
     private let pending: PendingFile
@@ -72,14 +72,14 @@ package struct SavevmWriter: ~Copyable {
     ///   - description: What else there is to say; the stored bytes are filled in here.
     /// - Returns: What the file says.
     /// - Throws: `.cannotCreate` if the number is taken, `.inputOutput` or `.permission`.
-    package consuming func finish(
+    package consuming func publish(
         blocks: [StoredBlock], references: [FileReference], description: CheckpointDescription
     ) throws(SnapError) -> SavevmContents {
         precondition(references.count <= Limits.referenceCountMax)
-        var sections: [Trailer.Section] = []
+        var sections: [Trailer.Extent] = []
         let index = GroupIndex.encode(entries, fileID: header.checkpointID)
         sections.append(
-            Trailer.Section(offset: offset, byteCount: index.count, checksum: .none))
+            Trailer.Extent(offset: offset, byteCount: index.count, checksum: .none))
         try append(index)
         try appendSection(StoredBlock.encode(blocks), to: &sections)
         try appendSection(FileReference.encode(references), to: &sections)
@@ -102,10 +102,10 @@ package struct SavevmWriter: ~Copyable {
     }
 
     private mutating func appendSection(
-        _ bytes: [UInt8], to sections: inout [Trailer.Section]
+        _ bytes: [UInt8], to sections: inout [Trailer.Extent]
     ) throws(SnapError) {
         sections.append(
-            Trailer.Section(
+            Trailer.Extent(
                 offset: offset, byteCount: bytes.count,
                 checksum: bytes.withBytes { Hash128(checksumOf: $0) }))
         try append(bytes)

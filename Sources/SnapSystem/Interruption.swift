@@ -7,6 +7,8 @@ import Synchronization
 /// woke, and ends with `.interrupted`, which leaves store and output as they were.
 package enum Interruption {
     private static let requested = Atomic<Bool>(false)
+    /// How many calls of `deferring` are under way.
+    private static let deferringCount = Atomic<Int>(0)
 
     /// Whether a signal has come.
     package static var isRequested: Bool { requested.load(ordering: .relaxed) }
@@ -40,14 +42,22 @@ package enum Interruption {
 
     /// Runs something to its own end: however many signals come meanwhile, they only set the flag.
     ///
+    /// Calls may be nested; the last one to end makes a second signal end the process again.
+    ///
     /// - Parameter body: What is run.
     /// - Throws: What `body` throws.
     package static func deferring<Result: ~Copyable, Failure>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let numbers = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
-        for number in numbers { catchSignal(number, onceOnly: false) }
-        defer { for number in numbers { catchSignal(number, onceOnly: true) } }
+        if deferringCount.add(1, ordering: .relaxed).oldValue == 0 {
+            for number in numbers { catchSignal(number, onceOnly: false) }
+        }
+        defer {
+            if deferringCount.subtract(1, ordering: .relaxed).newValue == 0 {
+                for number in numbers { catchSignal(number, onceOnly: true) }
+            }
+        }
         return try body()
     }
 

@@ -97,7 +97,7 @@ package struct SnapError: Error, Sendable, Equatable {
 
 extension SnapError {
     /// Whether a file was read and is not what it should be: damaged, or of a later version.
-    package var isUnreadable: Bool { code == .damaged || code == .unsupported }
+    package var isBadContent: Bool { code == .damaged || code == .unsupported }
 
     /// Whether it is what is stored that is wrong, and not what this process may or can do: that
     /// it has too many files open, say, is no damage.

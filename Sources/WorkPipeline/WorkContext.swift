@@ -1,10 +1,10 @@
 package import SnapSystem
 
-/// How an operation runs, whatever it does: handed down as it is, from the command to the workers.
+/// How an operation runs, whatever it does; it goes down from the command.
 package struct WorkContext: Sendable {
     /// The system calls that files, locks and sockets use.
     package var calls: SystemCalls
-    /// How long to wait for each lock.
+    /// How long to wait for each lock, and for another QMP client to leave.
     package var lockTimeout = Duration.zero
     /// How many workers, at least 1.
     package var jobs = 1
@@ -24,6 +24,13 @@ package struct WorkContext: Sendable {
     package var withoutWarnings: WorkContext {
         var context = self
         context.warn = { _ in }
+        return context
+    }
+
+    /// The same, reporting no progress.
+    package var withoutProgress: WorkContext {
+        var context = self
+        context.progress = WorkProgress()
         return context
     }
 

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// How far a command that may take long has come, for whoever shows it.
+/// The progress of an operation that may take long.
 ///
-/// Workers tell what they have done; somebody else looks now and then.
+/// Workers report what they have done; the command looks at it now and then.
 package final class WorkProgress: Sendable {
-    /// What a command is at.
+    /// What an operation is doing.
     package enum Phase: String, Sendable {
         /// A stream is being read.
         case reading
@@ -22,13 +22,13 @@ package final class WorkProgress: Sendable {
         case indexing
     }
 
-    /// How far it has come.
+    /// How much has been done.
     package struct State: Sendable, Equatable {
-        /// What it is at.
+        /// What it is doing.
         package var phase: Phase
         /// How much of that is done.
         package var doneCount = 0
-        /// How much there is; nil where nobody knows.
+        /// How much there is; nil where it is not known.
         package var totalCount: Int?
         /// Whether bytes are counted, or else things.
         package var countsBytes = true
@@ -46,7 +46,7 @@ package final class WorkProgress: Sendable {
     ///
     /// - Parameters:
     ///   - phase: Which.
-    ///   - totalCount: How much there is to do; nil if nobody knows.
+    ///   - totalCount: How much there is to do; nil if it is not known.
     ///   - countsBytes: Whether that is bytes.
     package func begin(_ phase: Phase, of totalCount: Int?, countsBytes: Bool = true) {
         let state = State(phase: phase, totalCount: totalCount, countsBytes: countsBytes)

@@ -2,7 +2,8 @@
 //
 // The command: it reads arguments (CommandLine, Commands), lets SnapEngine do the work, and shows
 // what came of it (Rendering, Report, through Console). It cannot import CheckpointStore, so that
-// nothing here touches a store. Start here, then read a command and what it shows.
+// nothing here touches a store. The process begins in
+// EntryPoint.swift, and `Command.run` parses. Start here, then read a command and what it shows.
 
 import ArgumentParser
 import Foundation

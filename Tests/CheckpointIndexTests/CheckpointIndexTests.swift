@@ -28,7 +28,7 @@ struct CheckpointIndexTests {
             checkpoint: Checkpoint(
                 guest: try GuestName(checking: guest, as: "guest"), number: number,
                 id: Identifier(high: UInt64(number) << 32, low: UInt64(guest.hashValue.magnitude)),
-                parent: number > 1 ? number - 1 : nil,
+                parentNumber: number > 1 ? number - 1 : nil,
                 createdAt: Timestamp(secondsSinceEpoch: createdAt),
                 label: number % 2 == 0 ? "even" : nil, memoryByteCount: 40960, pages: pages,
                 storedByteCount: 1000 * number, deviceSectionCount: 1, deviceStateByteCount: 5),

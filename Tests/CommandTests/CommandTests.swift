@@ -7,7 +7,7 @@ import Testing
 struct CommandTests {
     private static func image(_ count: Int = 600) -> MadeUpImage {
         var image = MadeUpImage(pageCount: count)
-        for page in stride(from: 0, to: count, by: 3) { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(stride(from: 0, to: count, by: 3))
         return image
     }
 

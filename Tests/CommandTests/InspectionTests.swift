@@ -15,7 +15,7 @@ struct InspectionTests {
     init() throws {
         command = try Command()
         var image = MadeUpImage(pageCount: 1200)
-        for page in 0..<800 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<800)
         try save(image, "--label", "<script>alert(\"it's & that\")</script>")
         image.pages[5] = MadeUpImage.text(9000)
         image.pages[6] = nil

@@ -171,7 +171,7 @@ struct SignalTests {
         defer { mounted.unmount() }
         let mount = mounted.path
         var image = MadeUpImage(pageCount: 2000)
-        for page in 0..<100 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<100)
         try image.write(to: command.scratch.file("image"))
         command.environment["SNAP_STORE"] = mount.appending("store").string
         #expect(try command.run("save", "image", "--guest", "a").status == 0)

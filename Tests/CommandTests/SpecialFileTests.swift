@@ -12,28 +12,12 @@ struct SpecialFileTests {
     init() throws {
         command = try Command()
         var image = MadeUpImage(pageCount: 8)
-        for page in 0..<8 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<8)
         self.image = image
         try image.write(to: command.scratch.file("image"))
         try #require(try command.run("save", "image", "--guest", "a").status == 0)
         try #require(mkfifo(command.scratch.file("fifo").string, 0o600) == 0)
-        try Self.makeSocket(command.scratch.file("socket"))
-    }
-
-    private static func makeSocket(_ path: FilePath) throws {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { target in
-            target.copyBytes(from: path.string.utf8.prefix(target.count - 1))
-        }
-        let result = withUnsafePointer(to: address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(result == 0)
+        close(try UnixSocket.bind(to: command.scratch.file("socket")))
     }
 
     /// Runs the command, which may take 20 seconds.

@@ -12,7 +12,7 @@ struct SurroundingsTests {
     init() throws {
         command = try Command()
         var image = MadeUpImage(pageCount: 64)
-        for page in 0..<64 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<64)
         self.image = image
         try image.write(to: command.scratch.file("image"))
     }

@@ -82,7 +82,7 @@ struct ReadStream {
     func ram() throws -> [String: MadeUpImage] {
         var ram: [String: MadeUpImage] = [:]
         for image in images {
-            var made = MadeUpImage(pageCount: image.block.pageCount)
+            var made = MadeUpImage(pageCount: image.ram.pageCount)
             var buffer = [UInt8](repeating: 0, count: 4096)
             for page in 0..<made.pageCount {
                 try buffer.withMutableBytes { (bytes) throws(SnapError) in
@@ -90,7 +90,7 @@ struct ReadStream {
                 }
                 if buffer.contains(where: { $0 != 0 }) { made.pages[page] = buffer }
             }
-            ram[image.block.name] = made
+            ram[image.ram.name] = made
         }
         return ram
     }
@@ -105,7 +105,7 @@ struct ReadStream {
             content.blocks.map(\.pageCount) == made.blockNames.map { made.ram[$0]?.pageCount },
             "\(what)")
         if stagesRAM {
-            #expect(images.map(\.block) == content.blocks, "\(what)")
+            #expect(images.map(\.ram) == content.blocks, "\(what)")
             #expect(try ram() == made.ram, "\(what)")
         } else {
             #expect(images.isEmpty, "\(what)")

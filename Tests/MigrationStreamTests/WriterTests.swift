@@ -69,7 +69,7 @@ struct WriterTests {
         let second = try ReadStream(bytes, in: scratch)
         #expect(try second.ram() == made.ram, "seed \(seed)")
         #expect(second.content.blocks == first.content.blocks, "seed \(seed)")
-        #expect(second.images.map(\.block) == first.images.map(\.block), "seed \(seed)")
+        #expect(second.images.map(\.ram) == first.images.map(\.ram), "seed \(seed)")
         // What the source has not sent is not sent again.
         #expect(second.content.sentBlocks == first.content.sentBlocks, "seed \(seed)")
         #expect(second.content.unsentRuns == first.content.unsentRuns, "seed \(seed)")

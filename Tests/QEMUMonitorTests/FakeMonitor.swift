@@ -20,19 +20,9 @@ final class FakeMonitor: Sendable {
     ) throws {
         scratch = try Scratch()
         path = scratch.file("qmp")
-        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = try UnixSocket.bind(to: path)
         self.listener = listener
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { target in
-            target.copyBytes(from: path.string.utf8.prefix(target.count - 1))
-        }
-        let isBound = withUnsafePointer(to: address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
-        }
-        guard isBound, listen(listener, 0) == 0 else { throw Errno(rawValue: errno) }
+        guard listen(listener, 0) == 0 else { throw Errno(rawValue: errno) }
         guard accepts else { return }
         signal(SIGPIPE, SIG_IGN)
         Thread.detachNewThread {

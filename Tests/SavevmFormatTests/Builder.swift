@@ -71,7 +71,7 @@ struct Builder {
         counts.zero = pageCount
         let root =
             groups.isEmpty ? .zero : Location(number: number, group: groups.count - 1, slot: 0)
-        _ = try writer.finish(
+        _ = try writer.publish(
             blocks: [
                 StoredBlock(
                     ram: RAMBlock(name: "", byteCount: pageCount * 4096), root: root,

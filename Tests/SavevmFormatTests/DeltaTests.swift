@@ -67,7 +67,7 @@ struct DeltaTests {
     ) {
         var builder = try Builder(scratch)
         let pages = (0..<10).map { MadeUpImage.text($0) }
-        let table = PageTable.encode((0..<10).map { Location(number: 1, group: 0, slot: $0) })
+        let table = PageTableShape.encode((0..<10).map { Location(number: 1, group: 0, slot: $0) })
         try builder.write(
             number: 1,
             groups: [(0, pages.map { .literal($0) }), (1, [.literal(table)])], pageCount: 512,
@@ -100,7 +100,7 @@ struct DeltaTests {
                     1,
                     [
                         .delta(
-                            PageTable.encode(entries), against: table,
+                            PageTableShape.encode(entries), against: table,
                             at: Location(number: 1, group: 1, slot: 0))
                     ]
                 ),
@@ -133,7 +133,7 @@ struct DeltaTests {
         ]
         for base in bad {
             var builder = history
-            let table = PageTable.encode([Location(number: 3, group: 0, slot: 0)])
+            let table = PageTableShape.encode([Location(number: 3, group: 0, slot: 0)])
             try builder.write(
                 number: 3,
                 groups: [

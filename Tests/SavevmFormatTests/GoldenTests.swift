@@ -41,7 +41,7 @@ struct GoldenTests {
         second[256] = 0xb2
         try builder.write(number: 1, groups: [(0, [.literal(first)])], pageCount: 1)
         let base = Location(number: 1, group: 0, slot: 0)
-        let table = PageTable.encode([base, Location(number: 2, group: 0, slot: 0)])
+        let table = PageTableShape.encode([base, Location(number: 2, group: 0, slot: 0)])
         try builder.write(
             number: 2,
             groups: [(0, [.delta(second, against: first, at: base)]), (1, [.literal(table)])],
@@ -70,7 +70,7 @@ struct GoldenTests {
                 .device, name: "cpu", instanceID: 3, versionID: 12, sectionID: 5), from: source,
             2..<6,
             state: 1..<3)
-        let seal = try writer.finish()
+        let seal = try writer.publish()
         let file = scratch.file("0000000001.devstate")
         #expect(Self.dump(try bytes(of: file)) == Golden.deviceState)
         let read = try GuestFiles(in: builder.directory)

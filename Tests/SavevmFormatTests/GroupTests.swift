@@ -79,11 +79,12 @@ struct GroupTests {
 
     @Test("a table's entries are checked", arguments: [1, 511, 512, 513, 262_145])
     func tables(pageCount: Int) throws {
-        let table = PageTable(pageCount: pageCount)
+        let table = PageTableShape(pageCount: pageCount)
         let here = Location(number: 5, group: 1, slot: 0)
         let decode = { (entries: [UInt64], index: Int) throws(SnapError) -> [Location] in
             try table.decode(
-                PageTable.encode(entries.map { Location(rawValue: $0) }), level: 1, index: index,
+                PageTableShape.encode(entries.map { Location(rawValue: $0) }), level: 1,
+                index: index,
                 at: here, path: "file")
         }
         let last = table.count(level: 1) - 1

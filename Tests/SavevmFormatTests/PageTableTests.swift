@@ -9,7 +9,7 @@ struct PageTableTests {
             (1, 0), (2, 1), (512, 1), (513, 2), (262_144, 2), (262_145, 3), (134_217_728, 3),
         ]
         for (pageCount, depth) in expected {
-            #expect(PageTable(pageCount: pageCount).depth == depth, "\(pageCount) pages")
+            #expect(PageTableShape(pageCount: pageCount).depth == depth, "\(pageCount) pages")
         }
     }
 }

@@ -16,7 +16,7 @@ struct DamageFixture {
         store = try TestStore()
         var generator = Seeded(2)
         var image = MadeUpImage(pageCount: 600)
-        for page in [0, 1, 2, 30, 599] { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText([0, 1, 2, 30, 599])
         image.pages[31] = Array(repeating: 1, count: 4096)
         for number in 0..<3 {
             let state = Save.DeviceState(
@@ -38,7 +38,7 @@ struct DamageFixture {
         let device = store.scratch.file("device")
         var restore = Restore(.number(store.guest, number), to: .file(output))
         restore.deviceState = device
-        guard (try? restore.run(from: store.path, .testing())) != nil else { return false }
+        guard (try? restore.run(in: store.path, .testing())) != nil else { return false }
         #expect(try images[number - 1].equals(output), "checkpoint \(number)")
         #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "checkpoint \(number)")
         try removeFile(output)
@@ -57,7 +57,7 @@ struct DamageFixture {
         var restore = Restore(.number(store.guest, number), to: .file(output))
         restore.deviceState = device
         do throws(SnapError) {
-            _ = try restore.run(from: store.path, .testing())
+            _ = try restore.run(in: store.path, .testing())
         } catch {
             #expect(error.code == .damaged, "\(what()): \(error)")
             #expect(error.path != nil && !error.message.isEmpty, "\(what()): \(error)")

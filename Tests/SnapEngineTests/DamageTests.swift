@@ -54,7 +54,7 @@ struct DamageTests {
             var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
             restore.deviceState = fixture.store.scratch.file("device")
             let error = #expect(throws: SnapError.self, "\(name) of \(count) bytes") {
-                _ = try restore.run(from: fixture.store.path, .testing())
+                _ = try restore.run(in: fixture.store.path, .testing())
             }
             #expect(error?.code == .damaged && error?.path != nil, "\(name) of \(count) bytes")
             #expect(!exists(output))

@@ -40,12 +40,12 @@ struct DeleteTests {
     @discardableResult
     private static func delete(
         _ numbers: [Int], in store: TestStore, calls: SystemCalls = .kernel,
-        allowsLast: Bool = false,
+        allowsLast: Bool = false, lockTimeout: Duration = .seconds(5),
         warn: @escaping @Sendable (SnapError) -> Void = { Issue.record("warned: \($0)") }
     ) throws -> Delete.Outcome {
         var delete = try Delete(numbers.map { .number(store.guest, $0) })
         delete.allowsLast = allowsLast
-        return try delete.run(in: store.path, .testing(calls, warn: warn))
+        return try delete.run(in: store.path, .testing(calls, lockTimeout: lockTimeout, warn: warn))
     }
 
     private static func files(of store: TestStore) throws -> [String] {
@@ -83,7 +83,7 @@ struct DeleteTests {
         // Numbers are never used again, not even after a reindex.
         _ = try Reindex().run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
         let next = try store.save(MadeUpImage(pageCount: 3))
-        #expect(next.number == 9 && next.parent == nil)
+        #expect(next.number == 9 && next.parentNumber == nil)
         try store.save(MadeUpImage(pageCount: 3))
         #expect(try Self.files(of: store) == ["0000000009.savevm", "0000000010.savevm"])
     }
@@ -132,7 +132,7 @@ struct DeleteTests {
         let lock = try FileLock(.exclusive, try File(reading: path, .kernel), timeout: .zero)
         let error = #expect(throws: SnapError.self) {
             try Delete([.number(store.guest, 1), .number(other, 1)])
-                .run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
+                .run(in: store.path, .testing(lockTimeout: .zero))
         }
         #expect(error?.code == .busy && error?.hint == "gone all the same: g:1")
         _ = consume lock
@@ -145,7 +145,7 @@ struct DeleteTests {
         let lock = try File(reading: store.guestPath.appending("reader.lock"), .kernel)
         let reader = try FileLock(.shared, lock, timeout: .zero)
         let warnings = Warnings()
-        try Self.delete([2], in: store, warn: warnings.take)
+        try Self.delete([2], in: store, lockTimeout: .zero, warn: warnings.take)
         #expect(warnings.all.map(\.code) == [.busy])
         #expect(try bytes(of: store.guestPath.appending("0000000002.retired")).count > 500)
         _ = consume reader

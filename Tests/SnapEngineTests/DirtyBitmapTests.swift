@@ -10,9 +10,7 @@ import Testing
 struct DirtyBitmapTests {
     private static func image(_ pageCount: Int) -> MadeUpImage {
         var image = MadeUpImage(pageCount: pageCount)
-        for page in stride(from: 0, to: pageCount, by: 2) {
-            image.pages[page] = MadeUpImage.text(page)
-        }
+        image.fillWithText(stride(from: 0, to: pageCount, by: 2))
         return image
     }
 
@@ -97,7 +95,7 @@ struct DirtyBitmapTests {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
         let places = [0, 511, 512, 5000, 262_143, 262_144, 300_000, image.pageCount - 1]
-        for page in places { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(places)
         try store.save(image)
         var number = 1
         let last = image.pageCount - 1
@@ -121,12 +119,12 @@ struct DirtyBitmapTests {
         #expect(table.dropFirst().allSatisfy { $0 < 8192 }, "\(table)")
     }
 
-    @Test("when files must be let go of, clean pages are taken from the store")
+    @Test("when files must be evicted, clean pages are taken from the store")
     func moving() throws {
         let store = try TestStore()
         // Longer than what is read of a bitmap at a time.
         var image = MadeUpImage(pageCount: 40_000)
-        for page in 0..<1500 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<1500)
         image.pages[39_000] = MadeUpImage.text(39_000)
         try store.save(image)
         let file = store.scratch.file("image")

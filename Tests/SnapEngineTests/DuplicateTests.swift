@@ -78,7 +78,7 @@ struct DuplicateTests {
         image.pages[5] = first
         try store.save(image)
         image.pages[5] = second
-        let compared = try store.save(image) { $0.encoding.comparesBytes = true }
+        let compared = try store.save(image) { $0.pageOptions.comparesBytes = true }
         #expect(compared.pages.delta == 1 && compared.pages.unchanged == 1)
         #expect(try store.restores(3, to: image))
         // And deltas against such pages come out right, in both directions.

@@ -1,6 +1,7 @@
 import Foundation
 import SnapSystem
 import SystemPackage
+import TestSupport
 import Testing
 
 extension FaultPlan {
@@ -101,5 +102,39 @@ extension FaultPlan.Fault {
         case .short, .fail(.interrupted): []
         case .fail, .stop: [.inputOutput]
         }
+    }
+
+    /// Runs what may fail, and expects that it does not where the fault is harmless.
+    ///
+    /// - Parameters:
+    ///   - what: What is run, for the record.
+    ///   - work: Runs it.
+    /// - Returns: How it failed; nil if it did not.
+    func failure(of what: String, _ work: () throws -> Void) throws -> SnapError? {
+        do {
+            try work()
+            return nil
+        } catch let error as SnapError {
+            #expect(!isHarmless, "\(what): \(error)")
+            return error
+        }
+    }
+}
+
+extension TestStore {
+    /// Whether a checkpoint exists after a save that may have failed.
+    ///
+    /// It does after one that succeeded; one that failed, and was not killed, leaves no file.
+    func isCommitted(
+        _ number: Int, _ what: String, after failure: SnapError?, wasKilled: Bool
+    ) throws -> Bool {
+        let name = "000000000\(number)"
+        let isCommitted = exists(guestPath.appending("\(name).savevm"))
+        if failure == nil { #expect(isCommitted, "\(what)") }
+        if !wasKilled && !isCommitted {
+            let left = try names(in: guestPath).filter { $0.hasPrefix(name) }
+            #expect(left.isEmpty, "\(what): \(left)")
+        }
+        return isCommitted
     }
 }

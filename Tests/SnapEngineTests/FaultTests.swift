@@ -40,11 +40,7 @@ struct FaultTests {
         }
     }
 
-    private static let faults: [FaultPlan.Fault] = [
-        .fail(.ioError), .fail(.noSpace), .fail(.interrupted), .short, .stop,
-    ]
-
-    @Test("a save loses nothing and can be tried again", arguments: FaultTests.faults)
+    @Test("a save loses nothing and can be tried again", arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 60, of: "save, incremental") { plan, what in
             let fixture = try Fixture()
@@ -53,22 +49,14 @@ struct FaultTests {
             let image = store.scratch.file("next")
             try fixture.next.write(to: image)
             let warnings = Warnings()
-            var failure: SnapError?
-            do {
+            let failure = try fault.failure(of: what) {
                 try store.save(at: image, in: .testing(store.calls, warn: warnings.take)) {
                     $0.deviceStates = [fixture.state]
                 }
-            } catch let error as SnapError { failure = error }
-            if fault == .short || fault == .fail(.interrupted) {
-                #expect(failure == nil, "\(what)")
             }
             // What is there is whole: the new checkpoint restores or does not exist.
-            let committed = exists(store.guestPath.appending("0000000003.savevm"))
-            if failure == nil { #expect(committed, "\(what)") }
-            if fault != .stop && !committed {
-                let left = try names(in: store.guestPath).filter { $0.hasPrefix("0000000003") }
-                #expect(left.isEmpty, "\(what): \(left)")
-            }
+            let committed = try store.isCommitted(
+                3, what, after: failure, wasKilled: fault == .stop)
             try fixture.checkHistory(what)
             // A retry works, and adopts or clears away whatever the failed one left.
             let again = try fixture.store.save(at: image)
@@ -83,7 +71,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a first save can be tried again", arguments: FaultTests.faults)
+    @Test("a first save can be tried again", arguments: FaultPlan.Fault.sampled)
     func firstSave(fault: FaultPlan.Fault) throws {
         var image = MadeUpImage(pageCount: 8)
         image.pages[3] = MadeUpImage.text(3)
@@ -102,7 +90,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a restore leaves no output and can be tried again", arguments: FaultTests.faults)
+    @Test("a restore leaves no output and can be tried again", arguments: FaultPlan.Fault.sampled)
     func restore(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         try fixture.store.save(fixture.next) { $0.deviceStates = [fixture.state] }
@@ -112,12 +100,8 @@ struct FaultTests {
             var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
             restore.deviceState = device
             restore.isSynchronized = true
-            var failure: SnapError?
-            do throws(SnapError) {
-                _ = try restore.run(from: fixture.store.path, .testing(SystemCalls(faults: plan)))
-            } catch { failure = error }
-            if fault == .short || fault == .fail(.interrupted) {
-                #expect(failure == nil, "\(what)")
+            let failure = try fault.failure(of: what) {
+                _ = try restore.run(in: fixture.store.path, .testing(SystemCalls(faults: plan)))
             }
             if exists(output) {
                 #expect(try fixture.next.equals(output), "\(what)")
@@ -135,7 +119,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a reindex leaves an index behind", arguments: FaultTests.faults)
+    @Test("a reindex leaves an index behind", arguments: FaultPlan.Fault.sampled)
     func reindex(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         let before = try fixture.store.list()

@@ -42,16 +42,16 @@ struct FileSystemTests {
         let output = try store.restore(1)
         var restore = Restore(.number(store.guest, 2), to: .file(output))
         let taken = #expect(throws: SnapError.self) {
-            _ = try restore.run(from: store.path, .testing(store.calls))
+            _ = try restore.run(in: store.path, .testing(store.calls))
         }
         #expect(taken?.code == .cannotCreate)
         #expect(try images[1].equals(output))
         restore.isForced = true
-        _ = try restore.run(from: store.path, .testing(store.calls))
+        _ = try restore.run(in: store.path, .testing(store.calls))
         #expect(try images[2].equals(output))
         var update = Restore(.number(store.guest, 3), to: .inPlace(output))
         update.isSynchronized = true
-        _ = try update.run(from: store.path, .testing(store.calls))
+        _ = try update.run(in: store.path, .testing(store.calls))
         #expect(try images[3].equals(output))
         _ = try Delete([.number(store.guest, 2)]).run(
             in: store.path,
@@ -85,7 +85,7 @@ struct FileSystemTests {
         var store = try TestStore()
         store.calls = SystemCalls(faults: FaultPlan(refusing: .dataSearch))
         var image = MadeUpImage(pageCount: 1100)
-        for page in stride(from: 0, to: 1100, by: 3) { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(stride(from: 0, to: 1100, by: 3))
         try store.save(image)
         #expect(try store.restores(1, to: image))
         // In place, a hole that is none would keep what is in it.
@@ -94,7 +94,7 @@ struct FileSystemTests {
         let zeros = MadeUpImage(pageCount: 1100)
         try store.save(zeros)
         _ = try Restore(.number(store.guest, 2), to: .inPlace(output))
-            .run(from: store.path, .testing(store.calls))
+            .run(in: store.path, .testing(store.calls))
         #expect(try zeros.equals(output))
     }
 
@@ -105,7 +105,7 @@ struct FileSystemTests {
         ])
     func failingSearch(errno: Errno) throws {
         var image = MadeUpImage(pageCount: 600)
-        for page in [0, 1, 300, 599] { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText([0, 1, 300, 599])
         // Whichever call fails, what is saved is the memory, or the save fails.
         try FaultPlan.sweep(.fail(errno), past: 20, of: "save") { plan, what in
             var store = try TestStore()
@@ -116,7 +116,7 @@ struct FileSystemTests {
                 try store.save(at: file, in: .testing(store.calls, warn: { _ in }))
             } catch { return }
             store.calls = .kernel
-            _ = try Reindex().run(in: store.path, .testing(lockTimeout: .seconds(5)) { _ in })
+            _ = try Reindex().run(in: store.path, .testing() { _ in })
             #expect(try store.restores(1, to: image), "\(what)")
         }
     }
@@ -148,7 +148,7 @@ struct FileSystemTests {
         for output in [Restore.Output.inPlace(other), .file(store.scratch.file("new"))] {
             let error = #expect(throws: SnapError.self) {
                 _ = try Restore(.number(store.guest, 1), to: output)
-                    .run(from: store.path, .testing(store.calls))
+                    .run(in: store.path, .testing(store.calls))
             }
             #expect(error?.code == .unsupported && error?.message.contains("hugetlbfs") == true)
         }

@@ -30,7 +30,7 @@ struct HistoryTests {
             kinds.add(checkpoint.pages)
             #expect(checkpoint.pages.total == image.pageCount)
             #expect(checkpoint.pages.zero == image.pageCount - image.pages.count)
-            if let parent = checkpoint.parent, let theirs = saved[parent] {
+            if let parent = checkpoint.parentNumber, let theirs = saved[parent] {
                 #expect(
                     checkpoint.pages.changed == image.differing(from: theirs).count,
                     "seed \(seed), \(checkpoint.number)")
@@ -73,7 +73,7 @@ struct HistoryTests {
             }
         }
         return try store.save(file, in: store.context(jobs: 1 + kind)) { save in
-            save.encoding.comparesBytes = comparesBytes
+            save.pageOptions.comparesBytes = comparesBytes
             guard let parent, kind < 2 else { return }
             save.parent = .checkpoint(.number(store.guest, parent))
             if kind == 0 {

@@ -14,7 +14,7 @@ struct InPlaceTests {
         jobs: Int = 1
     ) throws -> Int? {
         try Restore(.number(store.guest, number), to: .inPlace(output))
-            .run(from: store.path, .testing(calls, jobs: jobs)).writtenPageCount
+            .run(in: store.path, .testing(calls, jobs: jobs)).writtenPageCount
     }
 
     @Test("any image becomes any other, and only what differs is written", arguments: 0..<20)
@@ -46,7 +46,7 @@ struct InPlaceTests {
         let zeros = MadeUpImage(pageCount: 2000)
         try store.save(zeros)
         var image = zeros
-        for page in 0..<2000 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<2000)
         let output = store.scratch.file("output")
         try image.write(to: output)
         #expect(try Self.update(store, 1, output) == 2000)
@@ -90,16 +90,16 @@ struct InPlaceTests {
         var restore = Restore(.number(store.guest, 1), to: .inPlace(output))
         restore.deviceState = device
         let taken = #expect(throws: SnapError.self) {
-            try restore.run(from: store.path, .testing())
+            try restore.run(in: store.path, .testing())
         }
         #expect(taken?.code == .cannotCreate)
         #expect(try MadeUpImage(pageCount: 10).equals(output))
         restore.isForced = true
-        #expect(try restore.run(from: store.path, .testing()).writtenPageCount == 1)
+        #expect(try restore.run(in: store.path, .testing()).writtenPageCount == 1)
         #expect(try bytes(of: device) == [1, 2] && image.equals(output))
         restore.deviceState = output
         let same = #expect(throws: SnapError.self) {
-            try restore.run(from: store.path, .testing())
+            try restore.run(in: store.path, .testing())
         }
         #expect(same?.code == .usage)
         #expect(try image.equals(output))
@@ -109,7 +109,7 @@ struct InPlaceTests {
     func damage() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 1200)
-        for page in 0..<1200 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<1200)
         try store.save(image)
         let other = MadeUpImage(pageCount: 1200)
         let output = store.scratch.file("output")

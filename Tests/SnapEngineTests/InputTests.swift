@@ -47,7 +47,7 @@ struct InputTests {
     func shrinks() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 512 * 64)
-        for page in 0..<image.pageCount { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<image.pageCount)
         try store.save(image)
         let path = store.scratch.file("image")
         // The thread shortens the file over and over while saves read it.
@@ -125,7 +125,7 @@ struct InputTests {
         #expect(error?.code == .mismatch)
         // Without one, a guest of another size begins anew.
         let second = try store.save(other)
-        #expect(second.parent == nil && second.kind == "full" && second.pages.literal == 1)
+        #expect(second.parentNumber == nil && second.kind == "full" && second.pages.literal == 1)
         let missing = #expect(throws: SnapError.self) {
             try store.save(image) { $0.parent = .checkpoint(.number(store.guest, 9)) }
         }
@@ -141,20 +141,20 @@ struct InputTests {
         let output = try store.scratch.write([1, 2, 3], to: "output")
         var restore = Restore(.number(store.guest, 1), to: .file(output))
         let error = #expect(throws: SnapError.self) {
-            _ = try restore.run(from: store.path, .testing())
+            _ = try restore.run(in: store.path, .testing())
         }
         #expect(error?.code == .cannotCreate && error?.path == output)
         #expect(try bytes(of: output) == [1, 2, 3])
         #expect(chmod(output.string, 0o640) == 0)
         restore.isForced = true
-        _ = try restore.run(from: store.path, .testing())
+        _ = try restore.run(in: store.path, .testing())
         #expect(try image.equals(output))
         var status = stat()
         #expect(stat(output.string, &status) == 0 && status.st_mode & 0o777 == 0o640)
         for path in [store.scratch.path, "/dev/null", store.scratch.file("no/where")] {
             restore.output = .file(path)
             let error = #expect(throws: SnapError.self, "\(path)") {
-                _ = try restore.run(from: store.path, .testing())
+                _ = try restore.run(in: store.path, .testing())
             }
             #expect(error?.code == .cannotCreate, "\(path)")
         }
@@ -172,7 +172,7 @@ struct InputTests {
         }
         try store.save(image) {
             $0.deviceStates = states
-            $0.encoding.compression = .stored
+            $0.pageOptions.compression = .stored
         }
         let path = store.guestPath.appending("0000000001.devstate")
         var file = try bytes(of: path)
@@ -196,9 +196,9 @@ struct InputTests {
         var restore = Restore(.number(store.guest, 1), to: .file(same))
         restore.deviceState = same
         try store.save(image) { $0.deviceStates = [states[0]] }
-        restore.checkpoint = .number(store.guest, 2)
+        restore.specifier = .number(store.guest, 2)
         let usage = #expect(throws: SnapError.self) {
-            _ = try restore.run(from: store.path, .testing())
+            _ = try restore.run(in: store.path, .testing())
         }
         #expect(usage?.code == .usage && !exists(same))
     }

@@ -56,9 +56,7 @@ struct PageDiffTests {
     func deep() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
-        for page in [0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1] {
-            image.pages[page] = MadeUpImage.text(page)
-        }
+        image.fillWithText([0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1])
         try store.save(image)
         image.pages[262_144] = nil
         image.pages[262_145] = MadeUpImage.text(1)
@@ -74,7 +72,7 @@ struct PageDiffTests {
         let store = try TestStore()
         let other = try TestStore(in: store, guest: "other")
         var image = MadeUpImage(pageCount: 700)
-        for page in 0..<650 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<650)
         try store.save(image)
         image.pages[640] = MadeUpImage.text(9000)
         image.pages[3] = nil
@@ -119,7 +117,7 @@ struct PageDiffTests {
     func progress() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 1500)
-        for page in 0..<1100 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<1100)
         let progress = WorkProgress()
         #expect(progress.state == nil)
         try store.save(image, in: .testing(progress: progress))

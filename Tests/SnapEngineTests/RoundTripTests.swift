@@ -27,7 +27,7 @@ struct RoundTripTests {
             let file = store.scratch.file("image")
             try image.write(to: file, explicitZeros: Array(0..<min(20, image.pageCount)))
             let checkpoint = try store.save(at: file, in: store.context(jobs: jobs)) { save in
-                save.encoding.compression = CompressionLevel(level)!
+                save.pageOptions.compression = CompressionLevel(level)!
                 if kind == 0 { save.parent = .none }
                 if kind == 1, let older {
                     // Going back: the older checkpoint's memory becomes the guest's again.
@@ -50,9 +50,7 @@ struct RoundTripTests {
         let store = try TestStore()
         var generator = Seeded(7)
         var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
-        for page in [0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1] {
-            image.pages[page] = MadeUpImage.text(page)
-        }
+        image.fillWithText([0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1])
         let first = try store.save(image, in: store.context(jobs: 8))
         let before = image
         image.pages[300_000] = MadeUpImage.noise(&generator)
@@ -70,7 +68,7 @@ struct RoundTripTests {
     func unchanged() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 3000)
-        for page in 0..<2500 { image.pages[page] = MadeUpImage.text(page) }
+        image.fillWithText(0..<2500)
         try store.save(image)
         let second = try store.save(image)
         #expect(second.pages.unchanged == 2500)

@@ -8,10 +8,6 @@ import WorkPipeline
 
 @Suite("Whatever system call fails, with a QEMU stream")
 struct StreamFaultTests {
-    private static let faults: [FaultPlan.Fault] = [
-        .fail(.ioError), .fail(.noSpace), .fail(.interrupted), .short, .stop,
-    ]
-
     /// A store with a checkpoint of a stream, and the next stream.
     private struct Fixture {
         let store: TestStore
@@ -38,25 +34,17 @@ struct StreamFaultTests {
         }
     }
 
-    @Test("a save loses nothing and can be tried again", arguments: StreamFaultTests.faults)
+    @Test("a save loses nothing and can be tried again", arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 80, of: "save of a stream") { plan, what in
             let fixture = try Fixture()
             var store = fixture.store
             store.calls = SystemCalls(faults: plan)
-            var failure: SnapError?
-            do {
+            let failure = try fault.failure(of: what) {
                 try store.save(at: fixture.file, in: .testing(store.calls, warn: { _ in }))
-            } catch let error as SnapError { failure = error }
-            if fault == .short || fault == .fail(.interrupted) {
-                #expect(failure == nil, "\(what): \(failure as Any)")
             }
-            let committed = exists(store.guestPath.appending("0000000002.savevm"))
-            if failure == nil { #expect(committed, "\(what)") }
-            if fault != .stop && !committed {
-                let left = try names(in: store.guestPath).filter { $0.hasPrefix("0000000002") }
-                #expect(left.isEmpty, "\(what): \(left)")
-            }
+            let committed = try store.isCommitted(
+                2, what, after: failure, wasKilled: fault == .stop)
             try fixture.check(1, fixture.first, what)
             let again = try fixture.store.save(at: fixture.file)
             #expect(again.number == (committed ? 3 : 2), "\(what)")
@@ -68,7 +56,7 @@ struct StreamFaultTests {
         }
     }
 
-    @Test("a restore leaves no output and can be tried again", arguments: StreamFaultTests.faults)
+    @Test("a restore leaves no output and can be tried again", arguments: FaultPlan.Fault.sampled)
     func restore(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         try fixture.store.save(at: fixture.file)
@@ -78,12 +66,8 @@ struct StreamFaultTests {
             var restore = Restore(.number(fixture.store.guest, 2), to: .file(output))
             restore.form = .stream
             restore.isSynchronized = true
-            var failure: SnapError?
-            do throws(SnapError) {
-                _ = try restore.run(from: fixture.store.path, .testing(SystemCalls(faults: plan)))
-            } catch { failure = error }
-            if fault == .short || fault == .fail(.interrupted) {
-                #expect(failure == nil, "\(what): \(failure as Any)")
+            let failure = try fault.failure(of: what) {
+                _ = try restore.run(in: fixture.store.path, .testing(SystemCalls(faults: plan)))
             }
             if exists(output) {
                 #expect(try bytes(of: output) == whole, "\(what)")

@@ -204,19 +204,20 @@ struct StreamTests {
         let store = try TestStore()
         let (a, b, c) = (Self.image(600, 0), Self.image(20, 1000), Self.image(20, 2000))
         let first = try Self.save([("a", a), ("b", b), ("c", c)], store)
-        #expect(first.parent == nil && first.pages.literal + first.pages.delta == 320)
+        #expect(first.parentNumber == nil && first.pages.literal + first.pages.delta == 320)
         // In another order, and one of another name and one of another length.
         let second = try Self.save([("c", c), ("d", b), ("a", a)], store)
-        #expect(second.parent == 1 && second.pages.unchanged == 310)
+        #expect(second.parentNumber == 1 && second.pages.unchanged == 310)
         #expect(second.pages.changed == 10)
         let longer = Self.image(21, 2000)
         let third = try Self.save([("c", longer), ("a", a)], store)
         #expect(third.pages.unchanged == 300 && third.pages.changed == 10)
         // Without a name the length alone decides.
         let fourth = try store.save(a)
-        #expect(fourth.parent == 3 && fourth.pages.unchanged == 300 && fourth.pages.changed == 0)
+        #expect(
+            fourth.parentNumber == 3 && fourth.pages.unchanged == 300 && fourth.pages.changed == 0)
         let fifth = try Self.save([("x", a)], store)
-        #expect(fifth.parent == 4 && fifth.pages.unchanged == 300)
+        #expect(fifth.parentNumber == 4 && fifth.pages.unchanged == 300)
         let expected: [(Int, [(String, MadeUpImage)])] = [
             (1, [("a", a), ("b", b), ("c", c)]), (2, [("c", c), ("d", b), ("a", a)]),
             (3, [("c", longer), ("a", a)]), (5, [("x", a)]),

@@ -110,7 +110,7 @@ struct SweepTests {
             let output = store.scratch.file("check-\(UInt64.random(in: 0...UInt64.max))")
             var restore = Restore(try reference(text), to: .file(output))
             configure(&restore)
-            _ = try restore.run(from: store.path, .testing())
+            _ = try restore.run(in: store.path, .testing())
             return output
         }
 
@@ -165,7 +165,7 @@ struct SweepTests {
             }
             restore.isForced = operation == .restoreForced
             restore.isSynchronized = operation != .restoreForced
-            _ = try restore.run(from: store.path, .testing(calls))
+            _ = try restore.run(in: store.path, .testing(calls))
         case .deleteOne, .deleteSeveral, .deleteLast:
             var delete = try Delete(
                 operation.victims.map { try Scene.reference("\(operation.guest):\($0)") })

@@ -29,7 +29,7 @@ struct TestStore: Sendable {
     var guestPath: FilePath { scratch.guest("g") }
 
     /// How this store's tests run operations.
-    func context(jobs: Int = 1, lockTimeout: Duration = .zero) -> WorkContext {
+    func context(jobs: Int = 1, lockTimeout: Duration = .seconds(5)) -> WorkContext {
         .testing(calls, lockTimeout: lockTimeout, jobs: jobs)
     }
 
@@ -62,7 +62,7 @@ struct TestStore: Sendable {
         let output = scratch.file("output-\(UInt64.random(in: 0...UInt64.max))")
         var restore = Restore(.number(guest, number), to: .file(output))
         configure(&restore)
-        _ = try restore.run(from: path, context ?? self.context())
+        _ = try restore.run(in: path, context ?? self.context())
         return output
     }
 

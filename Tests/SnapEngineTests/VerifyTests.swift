@@ -130,7 +130,7 @@ struct VerifyTests {
         let fixture = try Self.fixture()
         try removeFile(fixture.store.guestPath.appending("0000000003.savevm"))
         let first = try Self.verify(fixture.store) {
-            $0.checkpoints = [.number(fixture.store.guest, 1)]
+            $0.specifiers = [.number(fixture.store.guest, 1)]
         }
         #expect(first.isWhole && first.verdicts.map(\.name.number) == [1])
         let both = try Self.verify(fixture.store)
@@ -138,7 +138,7 @@ struct VerifyTests {
         #expect(both.damage.map(\.message) == ["is missing"])
         let error = #expect(throws: SnapError.self) {
             try Self.verify(fixture.store) {
-                $0.checkpoints = [.number(fixture.store.guest, 2)]
+                $0.specifiers = [.number(fixture.store.guest, 2)]
             }
         }
         #expect(error?.code == .notFound)
@@ -152,7 +152,7 @@ struct VerifyTests {
             atPath: path.appending("0000000003.savevm").string,
             toPath: path.appending("0000000003.retired").string)
         let error = #expect(throws: SnapError.self) {
-            try Self.verify(fixture.store) { $0.checkpoints = [.number(fixture.store.guest, 3)] }
+            try Self.verify(fixture.store) { $0.specifiers = [.number(fixture.store.guest, 3)] }
         }
         #expect(error?.code == .notFound)
         let outcome = try Self.verify(fixture.store)
@@ -172,7 +172,7 @@ struct VerifyTests {
         let writer = try SavevmWriter(in: directory, header)
         var description = third.checkpoint
         description.deviceState = nil
-        _ = try writer.finish(
+        _ = try writer.publish(
             blocks: try third.blocks(),
             references: [FileReference(number: 4, id: header.checkpointID)],
             description: description)

@@ -6,8 +6,11 @@ import WorkPipeline
 
 extension WorkContext {
     /// How a test runs an operation; a warning is a failure unless it is expected.
+    ///
+    /// Locks are waited for: what another test starts has this process's descriptors, and so its
+    /// locks, until it executes its program.
     static func testing(
-        _ calls: SystemCalls = .kernel, lockTimeout: Duration = .zero, jobs: Int = 1,
+        _ calls: SystemCalls = .kernel, lockTimeout: Duration = .seconds(5), jobs: Int = 1,
         progress: WorkProgress = WorkProgress(),
         warn: @escaping @Sendable (SnapError) -> Void = { Issue.record("warned: \($0)") }
     ) -> WorkContext {

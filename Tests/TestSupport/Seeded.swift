@@ -27,6 +27,11 @@ package struct MadeUpImage: Equatable, Sendable {
         return (0..<4096).map { line[$0 % line.count] }
     }
 
+    /// Gives pages a text that has their number in it.
+    package mutating func fillWithText(_ pages: some Sequence<Int>) {
+        for page in pages { self.pages[page] = Self.text(page) }
+    }
+
     /// A page that does not compress.
     package static func noise(_ generator: inout Seeded) -> [UInt8] {
         (0..<512).flatMap { _ in

@@ -10,7 +10,7 @@ package struct Reconciliation {
     /// A guest whose files and rows agree.
     package struct Outcome {
         /// The guest's files.
-        package let files: GuestListing
+        package let listing: GuestListing
         /// The numbers of rows without any file, which cannot be a parent.
         package let lost: Set<Int>
         /// The highest number that is taken.
@@ -29,7 +29,7 @@ package struct Reconciliation {
     ///   - guest: The guest's directory; its writer lock is held.
     ///   - index: The store's index.
     ///   - context: How to run.
-    package init(of guest: GuestDirectory, in index: CheckpointIndex, context: WorkContext) {
+    package init(of guest: GuestDirectory, in index: CheckpointIndex, _ context: WorkContext) {
         self.guest = guest
         self.index = index
         self.context = context
@@ -41,42 +41,43 @@ package struct Reconciliation {
     ///
     /// - Throws: `.damaged`, `.permission`, `.busy` or `.inputOutput`.
     package func run() throws(SnapError) -> Outcome {
-        let files = try guest.listing()
-        let rows = try index.numbers(of: guest.guest)
+        let listing = try guest.listing()
+        let rows = try index.numbers(of: guest.name)
         // A save that was killed has no row: a device state with one is that of a file that is
         // lost. Those of retired files may still be read.
-        try removeLeftovers(of: files, keeping: rows.live.union(files.retired))
+        try removeLeftovers(of: listing, keeping: rows.live.union(listing.retired))
         var freed = 0
-        let retired = files.retired.subtracting(files.savevm).subtracting(rows.retired)
+        let retired = listing.retired.subtracting(listing.savevm).subtracting(rows.retired)
         if !retired.isEmpty { freed += try reclamation.noteRetired(retired, in: index) }
-        try adopt(files.savevm.subtracting(rows.live).sorted())
-        if !files.retired.isEmpty { freed += try reclaimSpace(of: files) }
-        let gone = rows.retired.subtracting(files.retired).subtracting(files.savevm)
-        if !gone.isEmpty { try index.forgetRetired(gone, of: guest.guest) }
-        let lost = rows.live.subtracting(files.savevm).subtracting(files.retired)
+        try adopt(listing.savevm.subtracting(rows.live).sorted())
+        if !listing.retired.isEmpty { freed += try reclaimSpace(of: listing) }
+        let gone = rows.retired.subtracting(listing.retired).subtracting(listing.savevm)
+        if !gone.isEmpty { try index.forgetRetired(gone, of: guest.name) }
+        let lost = rows.live.subtracting(listing.savevm).subtracting(listing.retired)
         for number in lost.sorted() {
             context.warn(
                 SnapError(
-                    .damaged, "is missing, checkpoint \(guest.guest):\(number) is lost",
+                    .damaged, "is missing, checkpoint \(guest.name):\(number) is lost",
                     path: guest.directory.file(FileName.savevm(number).text)))
         }
         let highest = rows.live.union(rows.retired).max() ?? 0
         return Outcome(
-            files: files, lost: lost, highestNumber: max(highest, files.highestNumber),
+            listing: listing, lost: lost, highestNumber: max(highest, listing.highestNumber),
             freedByteCount: freed)
     }
 
     /// Frees space without waiting for readers or saying why it cannot.
     private var reclamation: SpaceReclamation {
-        SpaceReclamation(of: guest, context: context.withoutWaiting.withoutWarnings)
+        SpaceReclamation(of: guest, context.withoutWaiting.withoutWarnings)
     }
 
     private func removeLeftovers(
-        of files: GuestListing, keeping kept: Set<Int>
+        of listing: GuestListing, keeping kept: Set<Int>
     ) throws(SnapError) {
         let directory = guest.directory
-        let deviceStates = files.deviceState.subtracting(files.savevm).subtracting(kept).sorted()
-        let names = files.temporary + deviceStates.map { FileName.deviceState($0).text }
+        let deviceStates = listing.deviceState.subtracting(listing.savevm).subtracting(kept)
+            .sorted()
+        let names = listing.temporary + deviceStates.map { FileName.deviceState($0).text }
         for name in names { try directory.remove(name) }
         if !names.isEmpty { try directory.synchronize() }
     }
@@ -87,7 +88,7 @@ package struct Reconciliation {
                 let checkpoint = try IndexedCheckpoint(
                     reading: number, of: guest, warn: context.warn)
                 try index.insert([checkpoint])
-            } catch let error where error.isUnreadable {
+            } catch let error where error.isBadContent {
                 guard error.path != index.path else { throw error }
                 context.warn(error)
             }
@@ -97,15 +98,15 @@ package struct Reconciliation {
     /// Frees the space that an earlier deletion could not, if there are no readers now.
     ///
     /// That it cannot is no reason to fail: the space is not needed for what is to be done.
-    private func reclaimSpace(of files: GuestListing) throws(SnapError) -> Int {
+    private func reclaimSpace(of listing: GuestListing) throws(SnapError) -> Int {
         do throws(SnapError) {
-            let unneeded = files.retired.subtracting(
-                try index.referencedNumbers(of: guest.guest))
-            let sizes = try guest.sizes(ofRetired: unneeded)
+            let unneeded = listing.retired.subtracting(
+                try index.referencedNumbers(of: guest.name))
+            let sizes = try guest.indexedFiles(ofRetired: unneeded)
             // The highest number's file may stay for its name's sake, empty.
             guard
-                sizes.contains(where: { $0.key != files.highestNumber || $0.value.byteCount > 0 })
-                    || !files.retiredDeviceStates.isEmpty
+                sizes.contains(where: { $0.key != listing.highestNumber || $0.value.byteCount > 0 })
+                    || !listing.retiredDeviceStates.isEmpty
             else { return 0 }
             return try reclamation.run(index).freedByteCount
         } catch {

@@ -24,8 +24,8 @@ package struct SpaceReclamation {
     ///
     /// - Parameters:
     ///   - guest: The guest's directory.
-    ///   - context: How to run: how long to wait for readers, and what takes why nothing is freed.
-    package init(of guest: GuestDirectory, context: WorkContext) {
+    ///   - context: How long to wait for readers; its warnings say why nothing was freed.
+    package init(of guest: GuestDirectory, _ context: WorkContext) {
         self.guest = guest
         self.context = context
     }
@@ -35,15 +35,15 @@ package struct SpaceReclamation {
     /// - Parameter numbers: The checkpoints.
     /// - Throws: `.permission` or `.inputOutput`.
     package func plan(without numbers: Set<Int>) throws(SnapError) -> Outcome {
-        let files = try guest.listing()
-        let unneeded = try unneeded(of: files, without: numbers)
+        let listing = try guest.listing()
+        let unneeded = try unneeded(of: listing, without: numbers)
         var outcome = Outcome()
-        outcome.keptFileCount = files.retired.union(numbers).subtracting(unneeded).count
+        outcome.keptFileCount = listing.retired.union(numbers).subtracting(unneeded).count
         for number in unneeded {
             outcome.freedByteCount += try size(
-                of: files.savevm.contains(number) ? .savevm(number) : .retired(number))
+                of: listing.savevm.contains(number) ? .savevm(number) : .retired(number))
         }
-        for number in files.deviceState.intersection(numbers).union(files.retiredDeviceStates) {
+        for number in listing.deviceState.intersection(numbers).union(listing.retiredDeviceStates) {
             outcome.freedByteCount += try size(of: .deviceState(number))
         }
         return outcome
@@ -59,11 +59,11 @@ package struct SpaceReclamation {
     /// - Parameter index: The store's index; nil to leave it alone and only empty the files.
     /// - Throws: `.permission`, `.inputOutput`, `.interrupted`, or what the index throws.
     package func run(_ index: CheckpointIndex?) throws(SnapError) -> Outcome {
-        let files = try guest.listing()
-        let unneeded = try unneeded(of: files, without: [])
-        let deviceStates = files.retiredDeviceStates
+        let listing = try guest.listing()
+        let unneeded = try unneeded(of: listing, without: [])
+        let deviceStates = listing.retiredDeviceStates
         var outcome = Outcome()
-        outcome.keptFileCount = files.retired.subtracting(unneeded).count
+        outcome.keptFileCount = listing.retired.subtracting(unneeded).count
         if unneeded.isEmpty && deviceStates.isEmpty { return outcome }
         guard try waitForReaders() else { return outcome }
         for name in unneeded.sorted().map(FileName.retired)
@@ -74,7 +74,7 @@ package struct SpaceReclamation {
         for number in deviceStates.sorted() {
             try guest.directory.remove(FileName.deviceState(number).text)
         }
-        try remove(unneeded, from: index, highestNumber: files.highestNumber)
+        try remove(unneeded, from: index, highestNumber: listing.highestNumber)
         return outcome
     }
 
@@ -94,9 +94,9 @@ package struct SpaceReclamation {
         guard let index else { return }
         if unneeded.contains(highestNumber) {
             let empty = IndexedFile(generation: 0, byteCount: 0)
-            try index.retire([highestNumber: empty], of: guest.guest)
+            try index.retire([highestNumber: empty], of: guest.name)
         }
-        try index.forgetRetired(unneeded.subtracting([highestNumber]), of: guest.guest)
+        try index.forgetRetired(unneeded.subtracting([highestNumber]), of: guest.name)
     }
 
     /// Notes in the index that files are retired.
@@ -113,12 +113,12 @@ package struct SpaceReclamation {
         _ numbers: Set<Int>, in index: CheckpointIndex
     ) throws(SnapError) -> Int {
         do throws(SnapError) {
-            try index.retire(try guest.sizes(ofRetired: numbers), of: guest.guest)
+            try index.retire(try guest.indexedFiles(ofRetired: numbers), of: guest.name)
             return 0
         } catch let error where error.code == .inputOutput {
             let freed = try run(nil).freedByteCount
             if freed == 0 { throw error }
-            try index.retire(try guest.sizes(ofRetired: numbers), of: guest.guest)
+            try index.retire(try guest.indexedFiles(ofRetired: numbers), of: guest.name)
             return freed
         }
     }
@@ -130,11 +130,11 @@ package struct SpaceReclamation {
     /// The retired files, and those of checkpoints to be deleted, that no other checkpoint's
     /// pages may lie in.
     private func unneeded(
-        of files: GuestListing, without numbers: Set<Int>
+        of listing: GuestListing, without numbers: Set<Int>
     ) throws(SnapError) -> Set<Int> {
-        var unneeded = files.retired.union(numbers)
+        var unneeded = listing.retired.union(numbers)
         if unneeded.isEmpty { return [] }
-        for number in files.savevm.subtracting(numbers).sorted() {
+        for number in listing.savevm.subtracting(numbers).sorted() {
             do throws(SnapError) {
                 let file = try guest.files.savevm(.savevm(number))
                 unneeded.subtract(try file.references().map(\.number))
@@ -154,7 +154,7 @@ package struct SpaceReclamation {
     /// do not find it.
     private func waitForReaders() throws(SnapError) -> Bool {
         do throws(SnapError) {
-            try guest.waitForReaders(timeout: context.lockTimeout)
+            try guest.waitForReaders(context)
             return true
         } catch {
             guard error.code == .busy else { throw error }

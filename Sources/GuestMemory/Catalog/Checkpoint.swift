@@ -6,11 +6,11 @@ package struct Checkpoint: Sendable, Equatable {
     package var guest: GuestName
     /// Its number, from 1, within the guest.
     package var number: Int
-    /// Its name for ever.
+    /// Its permanent id.
     package var id: Identifier
-    /// The checkpoint whose pages it shares; nil for a full one.
-    package var parent: Int?
-    /// When the save began.
+    /// The number of the checkpoint whose pages it shares; nil for a full one.
+    package var parentNumber: Int?
+    /// When its memory was at rest, as far as is known: when the save began.
     package var createdAt: Timestamp
     /// The user's words for it.
     package var label: String?
@@ -27,14 +27,14 @@ package struct Checkpoint: Sendable, Equatable {
 
     /// Describes a checkpoint; the parameters are the properties.
     package init(
-        guest: GuestName, number: Int, id: Identifier, parent: Int?, createdAt: Timestamp,
+        guest: GuestName, number: Int, id: Identifier, parentNumber: Int?, createdAt: Timestamp,
         label: String?, memoryByteCount: Int, pages: PageCounts, storedByteCount: Int,
         deviceSectionCount: Int, deviceStateByteCount: Int
     ) {
         self.guest = guest
         self.number = number
         self.id = id
-        self.parent = parent
+        self.parentNumber = parentNumber
         self.createdAt = createdAt
         self.label = label
         self.memoryByteCount = memoryByteCount
@@ -45,7 +45,7 @@ package struct Checkpoint: Sendable, Equatable {
     }
 
     /// `full` or `incremental`: without or with a parent whose pages it shares.
-    package var kind: String { parent == nil ? "full" : "incremental" }
+    package var kind: String { parentNumber == nil ? "full" : "incremental" }
 
     /// Its guest and number.
     package var name: CheckpointName { CheckpointName(guest: guest, number: number) }

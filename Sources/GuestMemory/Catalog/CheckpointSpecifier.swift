@@ -24,7 +24,7 @@ package enum CheckpointSpecifier: Sendable, Equatable {
         }
     }
 
-    /// Reads a reference.
+    /// Reads a specifier.
     ///
     /// - Parameter text: What the user wrote.
     /// - Throws: `.usage` if it has none of the forms.
@@ -71,7 +71,7 @@ package enum CheckpointSpecifier: Sendable, Equatable {
 }
 
 extension CheckpointSpecifier: CustomStringConvertible {
-    /// The reference as a user writes it.
+    /// The specifier as a user writes it.
     package var description: String {
         switch self {
         case .latest(let guest, let back): "\(guest)@latest" + (back == 0 ? "" : "~\(back)")

@@ -15,7 +15,7 @@ package struct PageCounts: Sendable, Equatable {
     package var literal = 0
     /// Of `zero`: not zero in the parent.
     package var becameZero = 0
-    /// Of `unchanged`: stored anew, to let go of an old file.
+    /// Of `unchanged`: stored again because its file was evicted.
     package var moved = 0
 
     /// All counts, in the order of savevm(5) and of the index's columns.

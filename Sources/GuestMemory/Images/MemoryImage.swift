@@ -6,7 +6,7 @@ package import SystemPackage
 /// It is read, never mapped: a file that shrinks under a mapping would be SIGBUS.
 package struct MemoryImage: Sendable {
     /// The RAM block; without a name unless one was given.
-    package let block: RAMBlock
+    package let ram: RAMBlock
     private let shared: SharedFile
     /// Where in the file the block begins, in bytes.
     private let start: Int
@@ -63,7 +63,7 @@ package struct MemoryImage: Sendable {
                 "length is \(status.byteCount) bytes, expected a positive multiple of "
                     + "\(Page.byteCount) up to \(RAMBlock.byteCountMax)", path: path)
         }
-        block = RAMBlock(
+        ram = RAMBlock(
             name: name, byteCount: status.byteCount, guestPhysicalAddress: guestPhysicalAddress)
         // Elsewhere a hole may hide what a guest has written, and everything is read.
         trustsHoles = try file.fileSystem()?.reportsDirtyPagesAsData ?? false
@@ -75,16 +75,16 @@ package struct MemoryImage: Sendable {
     /// A RAM block that lies in a part of a file.
     ///
     /// - Parameters:
-    ///   - block: The block.
+    ///   - ram: The block.
     ///   - shared: The file.
     ///   - start: Where in the file it begins, in bytes, a multiple of a page.
     ///   - fileByteCount: The file's length in bytes.
     ///   - trustsHoles: Whether what the file system calls a hole is zero for sure.
     package init(
-        _ block: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int,
+        _ ram: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int,
         trustsHoles: Bool
     ) {
-        self.block = block
+        self.ram = ram
         self.trustsHoles = trustsHoles
         self.shared = shared
         self.start = start
@@ -97,8 +97,8 @@ package struct MemoryImage: Sendable {
     package func named(_ name: String) -> MemoryImage {
         MemoryImage(
             RAMBlock(
-                name: name, byteCount: block.byteCount,
-                guestPhysicalAddress: block.guestPhysicalAddress), in: shared, at: start,
+                name: name, byteCount: ram.byteCount,
+                guestPhysicalAddress: ram.guestPhysicalAddress), in: shared, at: start,
             fileByteCount: fileByteCount, trustsHoles: trustsHoles)
     }
 
@@ -190,18 +190,18 @@ package struct MemoryImage: Sendable {
 
     private func findData(_ cursor: inout DataCursor) {
         guard trustsHoles else {
-            cursor.data = 0..<block.byteCount
+            cursor.data = 0..<ram.byteCount
             return
         }
         guard let first = shared.file.nextData(from: start + cursor.offset),
-            first < start + block.byteCount
+            first < start + ram.byteCount
         else {
-            cursor.data = block.byteCount..<Int.max
+            cursor.data = ram.byteCount..<Int.max
             return
         }
         // Where the search for a hole fails, all is data.
         let hole = shared.file.nextHole(from: first) ?? Int.max
-        let end = hole > first ? min(hole - start, block.byteCount) : block.byteCount
+        let end = hole > first ? min(hole - start, ram.byteCount) : ram.byteCount
         let pages =
             (first - start) / Page.byteCount..<(end + Page.byteCount - 1) / Page.byteCount
         cursor.data = pages.lowerBound * Page.byteCount..<pages.upperBound * Page.byteCount

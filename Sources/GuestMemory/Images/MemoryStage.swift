@@ -111,7 +111,7 @@ package struct MemoryStage: ~Copyable {
         return starts[block] + offset..<starts[block] + offset + byteCount
     }
 
-    /// Has the run written, some time.
+    /// Queues the run for writing.
     private mutating func flush() throws(SnapError) {
         if run.isEmpty { return }
         let full = run

@@ -9,7 +9,7 @@ package import SystemPackage
 package struct DeviceStateFile: ~Copyable {
     /// The device states that were given, in that order.
     package let states: [StoredDeviceState]
-    private let ends: FileEnds
+    private let file: EnvelopedFile
 
     /// Opens a file and checks that it is whole and the one that a checkpoint names.
     ///
@@ -23,24 +23,24 @@ package struct DeviceStateFile: ~Copyable {
         _ path: FilePath, sealed seal: DeviceStateSeal, checkpointID: Identifier,
         calls: SystemCalls
     ) throws(SnapError) {
-        let ends = try FileEnds(path, .deviceState, calls: calls)
-        let offset = ends.trailer.fileByteCount - Trailer.byteCount
-        let trailer = try ends.read(byteCount: Trailer.byteCount, at: offset, "trailer")
-        guard ends.header.checkpointID == checkpointID,
-            ends.trailer.fileByteCount == seal.byteCount,
+        let file = try EnvelopedFile(path, .deviceState, calls: calls)
+        let offset = file.trailer.fileByteCount - Trailer.byteCount
+        let trailer = try file.read(byteCount: Trailer.byteCount, at: offset, "trailer")
+        guard file.header.checkpointID == checkpointID,
+            file.trailer.fileByteCount == seal.byteCount,
             trailer.withBytes({ Hash128(checksumOf: $0) }) == seal.checksum
         else {
             throw SnapError(
                 .damaged, "is not the device-state file that its checkpoint names", path: path)
         }
-        var reader = try ends.reader(of: .sectionTable)
+        var reader = try file.reader(of: .sectionTable)
         states = try StoredDeviceState.decode(
-            &reader, sectionCount: ends.trailer.itemCount, end: ends.trailer[.sectionTable].offset)
-        self.ends = ends
+            &reader, sectionCount: file.trailer.itemCount, end: file.trailer[.sectionTable].offset)
+        self.file = file
     }
 
     /// The file's path.
-    package var path: FilePath { ends.path }
+    package var path: FilePath { file.path }
 
     /// Reads a section's bytes, all of them at once.
     ///
@@ -77,8 +77,8 @@ package struct DeviceStateFile: ~Copyable {
         _ piece: SectionPiece, of section: StoredSection, at offset: Int,
         by decompressor: borrowing Decompressor, into content: inout MemoryBuffer
     ) throws(SnapError) {
-        let stored = try ends.read(byteCount: piece.storedByteCount, at: offset, "device section")
-        try ByteReader(stored, path: ends.path, startOffset: offset)
+        let stored = try file.read(byteCount: piece.storedByteCount, at: offset, "device section")
+        try ByteReader(stored, path: file.path, startOffset: offset)
             .check(piece.checksum, "device section")
         let range = 0..<piece.byteCount
         let isWhole = stored.withBytes { stored in
@@ -90,7 +90,7 @@ package struct DeviceStateFile: ~Copyable {
         guard isWhole, checksum == piece.contentChecksum else {
             throw SnapError(
                 .damaged, "device section \(section.identity.name) has other content than saved",
-                path: ends.path, offset: offset)
+                path: file.path, offset: offset)
         }
     }
 

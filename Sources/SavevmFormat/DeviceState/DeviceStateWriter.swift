@@ -130,14 +130,14 @@ package struct DeviceStateWriter: ~Copyable {
     ///
     /// - Returns: What the savevm file says of it.
     /// - Throws: `.cannotCreate` if the name is taken, `.inputOutput` or `.permission`.
-    package consuming func finish() throws(SnapError) -> DeviceStateSeal {
+    package consuming func publish() throws(SnapError) -> DeviceStateSeal {
         let table = StoredDeviceState.encode(states)
         guard table.count <= Limits.sectionByteCountMax else {
             throw SnapError(
                 .mismatch, "the device state is too long: its table has \(table.count) bytes",
                 path: pending.file.path)
         }
-        let section = Trailer.Section(
+        let section = Trailer.Extent(
             offset: offset, byteCount: table.count,
             checksum: table.withBytes { Hash128(checksumOf: $0) })
         try append(table)

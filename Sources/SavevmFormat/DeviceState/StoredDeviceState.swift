@@ -35,14 +35,14 @@ package struct StoredDeviceState: Sendable, Equatable {
     /// The same, as the index and the command speak of them.
     package var summaries: [DeviceSection] { listedSections.map(\.summary) }
 
-    static func encode(_ files: [StoredDeviceState]) -> [UInt8] {
+    static func encode(_ states: [StoredDeviceState]) -> [UInt8] {
         var writer = ByteWriter()
-        writer.append(UInt32(files.count))
-        for file in files {
-            writer.append(file.kind.rawValue)
-            writer.append(text: file.name)
-            writer.append(UInt32(file.sections.count))
-            for section in file.sections { section.encode(to: &writer) }
+        writer.append(UInt32(states.count))
+        for state in states {
+            writer.append(state.kind.rawValue)
+            writer.append(text: state.name)
+            writer.append(UInt32(state.sections.count))
+            for section in state.sections { section.encode(to: &writer) }
         }
         return writer.bytes
     }
@@ -52,7 +52,7 @@ package struct StoredDeviceState: Sendable, Equatable {
     ) throws(SnapError) -> [StoredDeviceState] {
         let fileCount = try reader.count(
             "file count", as: UInt32.self, in: 1...Limits.deviceSectionCountMax)
-        var files: [StoredDeviceState] = []
+        var states: [StoredDeviceState] = []
         var left = sectionCount
         var offset = FileHeader.byteCount
         for _ in 0..<fileCount {
@@ -60,7 +60,7 @@ package struct StoredDeviceState: Sendable, Equatable {
             guard let kind = Kind(rawValue: field) else {
                 throw reader.unsupported("device-state file has kind \(field)", bytesBack: 1)
             }
-            var file = StoredDeviceState(kind: kind, name: try reader.text("file name"))
+            var state = StoredDeviceState(kind: kind, name: try reader.text("file name"))
             let count = try reader.count(
                 "section count", as: UInt32.self,
                 in: (kind == .opaque ? 1 : 0)...max(0, kind == .opaque ? 1 : left))
@@ -68,15 +68,15 @@ package struct StoredDeviceState: Sendable, Equatable {
             for _ in 0..<count {
                 let section = try StoredSection(&reader, offset: offset, end: end)
                 offset += section.pieces.reduce(0) { $0 + $1.storedByteCount }
-                file.sections.append(section)
+                state.sections.append(section)
             }
-            files.append(file)
+            states.append(state)
         }
         guard left == 0 else {
             throw reader.damage(
                 "table has \(sectionCount - left) sections, expected \(sectionCount)")
         }
         try reader.finish("section table")
-        return files
+        return states
     }
 }

@@ -20,7 +20,7 @@ package struct CheckpointDescription: Sendable, Equatable {
     package var guest: GuestName
     /// The user's words for it.
     package var label: String?
-    /// When the save began.
+    /// When its memory was at rest, as far as is known: when the save began.
     package var createdAt: Timestamp
     /// What became of its pages.
     package var pages: PageCounts

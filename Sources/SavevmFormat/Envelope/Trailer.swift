@@ -24,8 +24,8 @@ import SystemPackage
 ///
 /// What it vouches for is whole.
 package struct Trailer: Sendable, Equatable {
-    /// A run of bytes with a checksum.
-    package struct Section: Sendable, Equatable {
+    /// Where a section is, and its checksum.
+    package struct Extent: Sendable, Equatable {
         /// Where it begins, in bytes from the file's start.
         package let offset: Int
         /// Its length in bytes.
@@ -33,11 +33,11 @@ package struct Trailer: Sendable, Equatable {
         /// Its checksum; zero for the group index.
         package let checksum: Hash128
 
-        static let none = Section(offset: 0, byteCount: 0, checksum: .none)
+        static let none = Extent(offset: 0, byteCount: 0, checksum: .none)
     }
 
     /// The sections in use, in the order of the layout.
-    package let sections: [Section]
+    package let sections: [Extent]
     /// How many groups, or device sections, there are.
     package let itemCount: Int
     /// How often the file has been rewritten.
@@ -54,7 +54,7 @@ package struct Trailer: Sendable, Equatable {
     private static let sectionCountMax = 5
 
     /// Where a section of the file is; the file's kind must have it.
-    subscript(_ section: FileSection) -> Section { sections[section.index] }
+    subscript(_ section: FileSection) -> Extent { sections[section.index] }
 
     func encode(_ kind: FileHeader.Kind) -> [UInt8] {
         var writer = ByteWriter(capacity: Self.byteCount)
@@ -91,7 +91,7 @@ package struct Trailer: Sendable, Equatable {
         let offset = fileByteCount - Self.byteCount
         var reader = ByteReader(bytes, path: path, startOffset: offset)
         try reader.checkSeal(at: Self.checksumOffset, "trailer")
-        var sections: [Section] = []
+        var sections: [Extent] = []
         var end = FileHeader.byteCount
         for index in 0..<Self.sectionCountMax {
             if index >= sectionCount, header.compatibleFlags == 0 || reader.isZero(32) {
@@ -102,7 +102,7 @@ package struct Trailer: Sendable, Equatable {
             let byteCount = try reader.count(
                 "section length", as: UInt64.self, in: 0...offset - start)
             let checksum = try reader.hash("section checksum")
-            let section = Section(offset: start, byteCount: byteCount, checksum: checksum)
+            let section = Extent(offset: start, byteCount: byteCount, checksum: checksum)
             if index < sectionCount { sections.append(section) }
             end = start + byteCount
         }
@@ -128,7 +128,7 @@ package struct Trailer: Sendable, Equatable {
     }
 
     init(
-        sections: [Section], itemCount: Int, fileByteCount: Int, checkpointID: Identifier,
+        sections: [Extent], itemCount: Int, fileByteCount: Int, checkpointID: Identifier,
         headerChecksum: Hash128
     ) {
         self.sections = sections

@@ -4,7 +4,7 @@ import SnapSystem
 
 /// Reads group heads and clusters, and keeps those that were used last.
 ///
-/// A worker owns one for guest pages and one for tables, so that neither removes the other's.
+/// A worker owns one for each purpose, guest pages and tables, so that neither removes the other's.
 struct ClusterCache: ~Copyable {
     /// What distinguishes clusters.
     private struct Key: Hashable {

@@ -52,6 +52,9 @@ package struct PageReader: ~Copyable {
 
     /// Reads pages, each cluster that they lie in once.
     ///
+    /// The base of a delta is put into the place of the page that it becomes. The runs wait until
+    /// all clusters have been decoded, since a base may come after them.
+    ///
     /// - Parameters:
     ///   - requests: The pages, at most a unit's.
     ///   - level: Their level.

@@ -21,7 +21,7 @@ package struct PageTablePair: ~Copyable {
         }
     }
 
-    private let table: PageTable
+    private let shape: PageTableShape
     private let sharesFiles: Bool
     private var before: PageTableWalker
     private var after: PageTableWalker
@@ -30,15 +30,15 @@ package struct PageTablePair: ~Copyable {
     /// Prepares to walk.
     ///
     /// - Parameters:
-    ///   - before: Walks the first table.
+    ///   - before: Walks the first shape.
     ///   - after: Walks the second one, of a block of the same length.
     ///   - sharesFiles: Whether a location means the same in both: they are of one guest.
     package init(
         _ before: consuming PageTableWalker, _ after: consuming PageTableWalker,
         sharesFiles: Bool
     ) {
-        precondition(before.table.pageCount == after.table.pageCount)
-        table = before.table
+        precondition(before.shape.pageCount == after.shape.pageCount)
+        shape = before.shape
         self.before = before
         self.after = after
         self.sharesFiles = sharesFiles
@@ -48,7 +48,7 @@ package struct PageTablePair: ~Copyable {
     ///
     /// - Throws: `.damaged` and what else reading a page throws.
     package mutating func next() throws(SnapError) -> Difference? {
-        while unit < table.unitCount {
+        while unit < shape.unitCount {
             if let end = try endOfShared() {
                 unit = end
                 continue
@@ -64,15 +64,15 @@ package struct PageTablePair: ~Copyable {
     /// The unit behind the largest subtree that begins here and is the same in both; nil if even
     /// the tables of this unit differ.
     private mutating func endOfShared() throws(SnapError) -> Int? {
-        let lowest = min(1, table.depth)
-        for level in (lowest...table.depth).reversed() {
-            let index = table.index(ofUnit: unit, level: level)
-            guard table.firstUnit(level: level, index: index) == unit else { continue }
+        let lowest = min(1, shape.depth)
+        for level in (lowest...shape.depth).reversed() {
+            let index = shape.index(ofUnit: unit, level: level)
+            guard shape.firstUnit(level: level, index: index) == unit else { continue }
             let location = try before.location(level: level, index: index)
             guard try after.location(level: level, index: index) == location,
                 sharesFiles || location == .zero
             else { continue }
-            return min(table.firstUnit(level: level, index: index + 1), table.unitCount)
+            return min(shape.firstUnit(level: level, index: index + 1), shape.unitCount)
         }
         return nil
     }

@@ -7,7 +7,7 @@ package import SnapSystem
 /// of them once.
 package struct PageTableWalker: ~Copyable {
     /// The table's shape.
-    package let table: PageTable
+    package let shape: PageTableShape
     private let root: Location
     private var reader: TableReader
     /// For each level from 1 the table last used: its index and its entries.
@@ -19,10 +19,10 @@ package struct PageTableWalker: ~Copyable {
     ///   - block: The block and its root.
     ///   - files: The files that its tables may lie in.
     package init(_ block: StoredBlock, _ files: SavevmFiles) {
-        table = PageTable(pageCount: block.ram.pageCount)
+        shape = PageTableShape(pageCount: block.ram.pageCount)
         root = block.root
         reader = TableReader(files)
-        path = Array(repeating: (-1, []), count: table.depth)
+        path = Array(repeating: (-1, []), count: shape.depth)
     }
 
     /// Where a page is stored.
@@ -32,7 +32,7 @@ package struct PageTableWalker: ~Copyable {
     ///   - index: Which page of that level.
     /// - Throws: `.damaged` and what else reading a page throws.
     package mutating func location(level: Int, index: Int) throws(SnapError) -> Location {
-        if level == table.depth { return root }
+        if level == shape.depth { return root }
         return try entries(level: level + 1, index: index / Unit.pageCount)[
             index % Unit.pageCount]
     }
@@ -51,7 +51,7 @@ package struct PageTableWalker: ~Copyable {
             ? [Location](repeating: .zero, count: Unit.pageCount)
             : try reader.entries(
                 TablePlace(
-                    location: location, level: level, index: index, pageCount: table.pageCount))
+                    location: location, level: level, index: index, pageCount: shape.pageCount))
         path[level - 1] = (index, entries)
         return entries
     }
@@ -65,7 +65,7 @@ package struct PageTableWalker: ~Copyable {
     package mutating func locations(
         level: Int, inTable index: Int
     ) throws(SnapError) -> [Location] {
-        level == table.depth ? [root] : try entries(level: level + 1, index: index)
+        level == shape.depth ? [root] : try entries(level: level + 1, index: index)
     }
 
     /// The first unit, from one on, of which anything is stored; nil if there is none.
@@ -76,7 +76,7 @@ package struct PageTableWalker: ~Copyable {
     /// - Throws: `.damaged` and what else reading a page throws.
     package mutating func storedUnit(from first: Int) throws(SnapError) -> Int? {
         var unit = first
-        while unit < table.unitCount {
+        while unit < shape.unitCount {
             guard let end = try endOfZeros(at: unit) else { return unit }
             unit = end
         }
@@ -86,10 +86,10 @@ package struct PageTableWalker: ~Copyable {
     /// The unit behind the largest subtree of zero pages over a unit; nil if even its own table is
     /// stored.
     private mutating func endOfZeros(at unit: Int) throws(SnapError) -> Int? {
-        for level in (min(1, table.depth)...table.depth).reversed() {
-            let index = table.index(ofUnit: unit, level: level)
+        for level in (min(1, shape.depth)...shape.depth).reversed() {
+            let index = shape.index(ofUnit: unit, level: level)
             if try location(level: level, index: index) == .zero {
-                return table.firstUnit(level: level, index: index + 1)
+                return shape.firstUnit(level: level, index: index + 1)
             }
         }
         return nil

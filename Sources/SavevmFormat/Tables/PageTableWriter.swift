@@ -27,11 +27,11 @@ package struct PageTableWriter: ~Copyable {
         var places: [Int] = []
     }
 
-    private let table: PageTable
+    private let shape: PageTableShape
     private let digestKey: DigestKey
     private let evicted: Set<Int>
     private let encoder: GroupEncoder
-    private var parent: PageTableWalker?
+    private var parentTable: PageTableWalker?
     /// The open tables of the levels from 1; the first is never used, since tables over guest
     /// pages come complete.
     private var open: [OpenTable]
@@ -49,22 +49,22 @@ package struct PageTableWriter: ~Copyable {
     /// Prepares to build.
     ///
     /// - Parameters:
-    ///   - table: The shape of the table.
+    ///   - shape: The shape of the table.
     ///   - digestKey: The key of the new tables' digests.
     ///   - compression: How hard to compress them.
-    ///   - parent: The parent's table of the same shape, to share with.
+    ///   - parentTable: The parent's table of the same shape, to share with.
     ///   - evicted: Files in which nothing may be shared.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     package init(
-        _ table: PageTable, _ digestKey: DigestKey, compression: CompressionLevel,
-        parent: consuming PageTableWalker?, evicted: Set<Int>
+        _ shape: PageTableShape, _ digestKey: DigestKey, compression: CompressionLevel,
+        parentTable: consuming PageTableWalker?, evicted: Set<Int>
     ) throws(SnapError) {
         encoder = try GroupEncoder(compression)
-        self.table = table
+        self.shape = shape
         self.digestKey = digestKey
-        self.parent = parent
+        self.parentTable = parentTable
         self.evicted = evicted
-        open = Array(repeating: OpenTable(), count: table.depth)
+        open = Array(repeating: OpenTable(), count: shape.depth)
     }
 
     /// Appends the table of the next unit, or the one page of a block without tables.
@@ -76,7 +76,7 @@ package struct PageTableWriter: ~Copyable {
     package mutating func append(
         _ child: Child, to file: inout SavevmWriter
     ) throws(SnapError) {
-        let level = min(1, table.depth)
+        let level = min(1, shape.depth)
         unitCount += 1
         try append(child, level: level, to: &file)
     }
@@ -90,15 +90,15 @@ package struct PageTableWriter: ~Copyable {
     package mutating func share(
         upTo unit: Int, _ file: inout SavevmWriter
     ) throws(SnapError) {
-        precondition(evicted.isEmpty && unit <= table.unitCount)
+        precondition(evicted.isEmpty && unit <= shape.unitCount)
         while unitCount < unit {
-            let level = table.subtreeLevel(atUnit: unitCount, upTo: unit)
-            let index = table.index(ofUnit: unitCount, level: level)
-            let shared = try parent?.location(level: level, index: index) ?? .zero
-            unitCount = min(unit, table.firstUnit(level: level, index: index + 1))
+            let level = shape.subtreeLevel(atUnit: unitCount, upTo: unit)
+            let index = shape.index(ofUnit: unitCount, level: level)
+            let shared = try parentTable?.location(level: level, index: index) ?? .zero
+            unitCount = min(unit, shape.firstUnit(level: level, index: index + 1))
             // The tables below are those of the last subtree, closed and empty.
             for below in open.indices.prefix(level).dropFirst() {
-                open[below].index = table.index(ofUnit: unitCount, level: below + 1)
+                open[below].index = shape.index(ofUnit: unitCount, level: below + 1)
             }
             try append(.stored(shared), level: level, to: &file)
         }
@@ -110,10 +110,10 @@ package struct PageTableWriter: ~Copyable {
     ) throws(SnapError) {
         var child = child
         var level = level
-        while level < table.depth {
+        while level < shape.depth {
             try add(child, under: level + 1)
             let above = open[level]
-            guard above.entries.count == table.entryCount(level: level + 1, index: above.index)
+            guard above.entries.count == shape.entryCount(level: level + 1, index: above.index)
             else { return }
             child = try close(level: level + 1, in: &file)
             level += 1
@@ -168,11 +168,11 @@ package struct PageTableWriter: ~Copyable {
     private mutating func parentsTable(
         level: Int, index: Int, equalTo entries: [Location]
     ) throws(SnapError) -> Location? {
-        guard parent != nil else { return nil }
-        let theirs = try parent?.entries(level: level, index: index) ?? []
-        guard theirs.starts(with: entries) else { return nil }
-        let location = try parent?.location(level: level, index: index) ?? .zero
-        let isLost = try parent?.isStored(in: evicted, location, level: level) ?? true
+        guard parentTable != nil else { return nil }
+        let parentEntries = try parentTable?.entries(level: level, index: index) ?? []
+        guard parentEntries.starts(with: entries) else { return nil }
+        let location = try parentTable?.location(level: level, index: index) ?? .zero
+        let isLost = try parentTable?.isStored(in: evicted, location, level: level) ?? true
         return isLost ? nil : location
     }
 
@@ -180,13 +180,13 @@ package struct PageTableWriter: ~Copyable {
     private mutating func encode(
         _ entries: [Location], level: Int, index: Int
     ) throws(SnapError) -> (record: Record, encoding: [UInt8]) {
-        let page = PageTable.encode(entries)
+        let page = PageTableShape.encode(entries)
         let digest = page.withBytes { digestKey.digest(of: $0) }
-        let base = try parent?.base(level: level, index: index) ?? .zero
+        let base = try parentTable?.base(level: level, index: index) ?? .zero
         guard base != .zero, !evicted.contains(base.number) else {
             return (.literal(digest), page)
         }
-        try parent?.readBase(base, level: level, into: &basePage)
+        try parentTable?.readBase(base, level: level, into: &basePage)
         var runs: [UInt8] = []
         let isDelta = page.withBytes { page in
             basePage.withBytes(Page.bytes(0)) { base in

@@ -73,3 +73,12 @@ package struct StoredBlock: Sendable, Equatable {
         return blocks
     }
 }
+
+extension StoredBlock {
+    /// The place of the block's root.
+    package var rootPlace: TablePlace {
+        TablePlace(
+            location: root, level: PageTableShape(pageCount: ram.pageCount).depth, index: 0,
+            pageCount: ram.pageCount)
+    }
+}

@@ -12,10 +12,10 @@ package struct TablePlace: Hashable, Sendable {
     package let pageCount: Int
 
     /// The guest pages under it.
-    package var pages: Range<Int> { table.pages(level: level, index: index) }
+    package var pages: Range<Int> { shape.pages(level: level, index: index) }
 
     /// The shape of the block's page table.
-    package var table: PageTable { PageTable(pageCount: pageCount) }
+    package var shape: PageTableShape { PageTableShape(pageCount: pageCount) }
 
     /// What it holds, wherever it is.
     package var subtree: StoredSubtree {
@@ -31,14 +31,5 @@ package struct TablePlace: Hashable, Sendable {
         TablePlace(
             location: location, level: level - 1, index: index * Unit.pageCount + entry,
             pageCount: pageCount)
-    }
-}
-
-extension StoredBlock {
-    /// The place of the block's root.
-    package var rootPlace: TablePlace {
-        TablePlace(
-            location: root, level: PageTable(pageCount: ram.pageCount).depth, index: 0,
-            pageCount: ram.pageCount)
     }
 }

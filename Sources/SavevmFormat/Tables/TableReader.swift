@@ -19,7 +19,7 @@ package struct TableReader: ~Copyable {
     /// - Throws: `.damaged` and what else reading a page throws.
     package mutating func entries(_ place: TablePlace) throws(SnapError) -> [Location] {
         let page = try reader.page(at: place.location, level: place.level)
-        return try place.table.decode(
+        return try place.shape.decode(
             page, level: place.level, index: place.index, at: place.location,
             path: try reader.path(of: place.location))
     }

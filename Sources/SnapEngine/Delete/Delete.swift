@@ -15,7 +15,7 @@ package import WorkPipeline
 package struct Delete: Sendable {
     /// What a deletion has done, or would do.
     package struct Outcome: Sendable {
-        /// The checkpoints that are gone, in the order they were named in.
+        /// The checkpoints that are gone, or would be, in the order they were named in.
         package internal(set) var deleted: [CheckpointName] = []
         /// How many bytes of the store were freed.
         package internal(set) var freedByteCount = 0
@@ -29,7 +29,7 @@ package struct Delete: Sendable {
     }
 
     /// Which checkpoints: `GUEST:N` or full ids.
-    package var checkpoints: [CheckpointSpecifier]
+    package var specifiers: [CheckpointSpecifier]
     /// Whether a guest may lose its last checkpoint.
     package var allowsLast = false
     /// Whether only to find what would be deleted, and to change nothing.
@@ -37,18 +37,18 @@ package struct Delete: Sendable {
 
     /// Prepares to delete; everything else has a default.
     ///
-    /// - Parameter checkpoints: Which checkpoints: `GUEST:N` or full ids.
+    /// - Parameter specifiers: Which checkpoints: `GUEST:N` or full ids.
     /// - Throws: `.usage` for another kind of specifier.
-    package init(_ checkpoints: [CheckpointSpecifier]) throws(SnapError) {
-        for specifier in checkpoints where !specifier.isExact {
+    package init(_ specifiers: [CheckpointSpecifier]) throws(SnapError) {
+        for specifier in specifiers where !specifier.isExact {
             throw SnapError(
                 .usage, "\(specifier) may name another checkpoint tomorrow",
                 hint: "delete takes GUEST:NUMBER and whole ids")
         }
-        self.checkpoints = checkpoints
+        self.specifiers = specifiers
     }
 
-    /// Deletes the checkpoints.
+    /// Deletes the checkpoints, or finds what that would free.
     ///
     /// Either all of them are there, or nothing is done. On a later failure, or interrupted, it
     /// stops between two checkpoints, and the error's hint says which are gone; space that could
@@ -89,7 +89,7 @@ package struct Delete: Sendable {
         for guest in outcome.deleted.map(\.guest).uniqued() {
             let numbers = Set(outcome.deleted.filter { $0.guest == guest }.map(\.number))
             outcome.add(
-                try SpaceReclamation(of: store.guest(guest), context: context)
+                try SpaceReclamation(of: store.guest(guest), context)
                     .plan(without: numbers))
         }
         return outcome
@@ -100,7 +100,7 @@ package struct Delete: Sendable {
         in store: borrowing Store
     ) throws(SnapError) -> [CheckpointName] {
         var targets: [CheckpointName] = []
-        for specifier in checkpoints { targets.append(try target(specifier, in: store)) }
+        for specifier in specifiers { targets.append(try target(specifier, in: store)) }
         targets = targets.uniqued()
         for guest in targets.map(\.guest).uniqued() {
             let directory = store.guest(guest)

@@ -24,15 +24,15 @@ struct GuestDeletion {
 
     /// Retires each checkpoint in turn, and frees the space of all.
     func run(_ context: WorkContext, _ outcome: inout Delete.Outcome) throws(SnapError) {
-        try guest.withWriterLock(timeout: context.lockTimeout) { () throws(SnapError) in
-            let present = try Reconciliation(of: guest, in: index, context: context).run()
-            outcome.freedByteCount += present.freedByteCount
-            try check(present.files)
-            let reclamation = SpaceReclamation(of: guest, context: context)
+        try guest.withWriterLock(context) { () throws(SnapError) in
+            let reconciled = try Reconciliation(of: guest, in: index, context).run()
+            outcome.freedByteCount += reconciled.freedByteCount
+            try check(reconciled.listing)
+            let reclamation = SpaceReclamation(of: guest, context)
             for number in numbers {
                 try Interruption.check()
-                try retire(number, of: present.files)
-                outcome.deleted.append(CheckpointName(guest: guest.guest, number: number))
+                try retire(number, of: reconciled.listing)
+                outcome.deleted.append(CheckpointName(guest: guest.name, number: number))
                 outcome.freedByteCount += try reclamation.noteRetired([number], in: index)
             }
             outcome.add(try reclamation.run(index))
@@ -40,27 +40,27 @@ struct GuestDeletion {
     }
 
     /// Checks that all checkpoints are there, and that the guest keeps one.
-    func check(_ files: GuestListing) throws(SnapError) {
-        let live = try index.numbers(of: guest.guest).live.union(files.savevm)
+    func check(_ listing: GuestListing) throws(SnapError) {
+        let live = try index.numbers(of: guest.name).live.union(listing.savevm)
         for number in numbers where !live.contains(number) {
-            throw SnapError(.notFound, "guest \"\(guest.guest)\" has no checkpoint \(number)")
+            throw SnapError(.notFound, "guest \"\(guest.name)\" has no checkpoint \(number)")
         }
-        let others = files.savevm.subtracting(numbers).sorted(by: >)
-        let isOneLeft = try hasReadable(among: others)
+        let others = listing.savevm.subtracting(numbers).sorted(by: >)
+        let isOneLeft = try hasIntact(among: others)
         guard allowsLast || isOneLeft else {
             throw SnapError(
-                .usage, "guest \"\(guest.guest)\" would have no checkpoint left",
+                .usage, "guest \"\(guest.name)\" would have no checkpoint left",
                 hint: "--allow-last deletes the last one too")
         }
     }
 
     /// Whether one of some checkpoints can be opened: one that cannot is of no use.
-    private func hasReadable(among numbers: [Int]) throws(SnapError) -> Bool {
+    private func hasIntact(among numbers: [Int]) throws(SnapError) -> Bool {
         for number in numbers {
             do {
                 _ = try guest.files.savevm(.savevm(number))
                 return true
-            } catch let error where error.isUnreadable {
+            } catch let error where error.isBadContent {
                 continue
             }
         }
@@ -68,13 +68,13 @@ struct GuestDeletion {
     }
 
     /// Makes a checkpoint's file a retired one: the rename is where the checkpoint ends.
-    private func retire(_ number: Int, of files: GuestListing) throws(SnapError) {
+    private func retire(_ number: Int, of listing: GuestListing) throws(SnapError) {
         let directory = guest.directory
         let retired = FileName.retired(number).text
-        if !files.savevm.contains(number) {
+        if !listing.savevm.contains(number) {
             // Its file was lost; its number stays taken.
             _ = try File(makingIfAbsent: directory.file(retired), directory.calls)
-        } else if files.retired.contains(number) {
+        } else if listing.retired.contains(number) {
             throw SnapError(
                 .cannotCreate, "exists beside the checkpoint's own file",
                 path: directory.file(retired),

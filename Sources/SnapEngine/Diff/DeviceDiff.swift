@@ -69,7 +69,7 @@ package struct DeviceDiff: Sendable {
     ///   id that fits two; `.damaged`, `.unsupported`, `.busy`, `.permission`, `.inputOutput`.
     package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> Outcome {
         try Store(reading: store, context).withCheckpoints(
-            from, to, timeout: context.lockTimeout
+            from, to, context: context
         ) { (before, after) throws(SnapError) in
             Outcome(
                 from: before.checkpoint, to: after.checkpoint,

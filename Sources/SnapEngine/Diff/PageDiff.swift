@@ -81,7 +81,7 @@ package struct PageDiff: Sendable {
     package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> Outcome {
         let store = try Store(reading: store, context)
         let key = store.identity.digestKey
-        return try store.withCheckpoints(from, to, timeout: context.lockTimeout) {
+        return try store.withCheckpoints(from, to, context: context) {
             (before, after) throws(SnapError) in
             try compare(before, after, key: key, context: context)
         }
@@ -107,7 +107,7 @@ package struct PageDiff: Sendable {
                 sharesFiles: before.checkpoint.guest == after.checkpoint.guest)
             blocks.append(
                 try OrderedPipeline.run(
-                    over: TablePairSource(pair), into: Block(ram: block.ram, change: .compared),
+                    over: pair, into: Block(ram: block.ram, change: .compared),
                     jobs: context.jobs,
                     makeWorker: { LocationComparer(old.files, new.files, key: key) },
                     work: { (worker, difference: PageTablePair.Difference, _) throws(SnapError) in

@@ -10,13 +10,15 @@ package import WorkPipeline
 package struct List: Sendable {
     /// Whose checkpoints; nil for every guest's.
     package var guest: GuestName?
+    /// Whether to warn of guests that a killed save has left changed.
+    package var warnsOfInterruptedSaves = true
 
-    /// Prepares to list; the parameter is the property.
+    /// Prepares to list; everything has a default.
     package init(_ guest: GuestName? = nil) {
         self.guest = guest
     }
 
-    /// Lists the checkpoints, and warns of guests that a killed save has left changed.
+    /// Lists the checkpoints.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
@@ -28,7 +30,7 @@ package struct List: Sendable {
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> [Checkpoint] {
         let store = try Store(reading: store, context)
-        try store.warnOfInterruptedSaves(of: guest, context)
+        if warnsOfInterruptedSaves { try store.warnOfInterruptedSaves(of: guest, context) }
         return try store.checkpoints(of: guest)
     }
 }

@@ -9,11 +9,11 @@ package import WorkPipeline
 /// Shows one checkpoint.
 package struct Show: Sendable {
     /// Which checkpoint.
-    package var checkpoint: CheckpointSpecifier
+    package var specifier: CheckpointSpecifier
 
     /// Prepares to show; the parameter is the property.
-    package init(_ checkpoint: CheckpointSpecifier) {
-        self.checkpoint = checkpoint
+    package init(_ specifier: CheckpointSpecifier) {
+        self.specifier = specifier
     }
 
     /// Finds the checkpoint, and warns if a killed save has left its guest changed.
@@ -27,7 +27,7 @@ package struct Show: Sendable {
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> CheckpointDetails {
         let store = try Store(reading: store, context)
-        let details = try store.details(of: checkpoint)
+        let details = try store.details(of: specifier)
         try store.warnOfInterruptedSaves(of: details.checkpoint.guest, context)
         return details
     }

@@ -11,13 +11,13 @@ package import WorkPipeline
 /// Maps a checkpoint's memory.
 package struct Map: Sendable {
     /// Which checkpoint.
-    package var checkpoint: CheckpointSpecifier
+    package var specifier: CheckpointSpecifier
     /// How many cells a RAM block gets at most, at least 1.
     package var cellCountMax: Int
 
     /// Prepares to map; the parameters are the properties.
-    package init(_ checkpoint: CheckpointSpecifier, cellCountMax: Int) {
-        self.checkpoint = checkpoint
+    package init(_ specifier: CheckpointSpecifier, cellCountMax: Int) {
+        self.specifier = specifier
         self.cellCountMax = cellCountMax
     }
 
@@ -34,10 +34,10 @@ package struct Map: Sendable {
 
     /// Reads the checkpoint's tables, in a store that is open.
     func run(in store: borrowing Store, _ context: WorkContext) throws(SnapError) -> MemoryMap {
-        try store.withCheckpoint(checkpoint, timeout: context.lockTimeout) {
-            (open) throws(SnapError) in
-            let memory = try open.memory()
-            let number = open.checkpoint.number
+        try store.withCheckpoint(specifier, context) {
+            (opened) throws(SnapError) in
+            let memory = try opened.memory()
+            let number = opened.checkpoint.number
             let progress = context.progress
             progress.begin(.mapping, of: memory.byteCount)
             let blocks = try OrderedPipeline.run(
@@ -53,7 +53,7 @@ package struct Map: Sendable {
                     blocks[unit.blockIndex].count(states, from: unit.index * Unit.pageCount)
                     progress.reach(unit.end)
                 })
-            return MemoryMap(checkpoint: open.checkpoint, blocks: blocks)
+            return MemoryMap(checkpoint: opened.checkpoint, blocks: blocks)
         }
     }
 

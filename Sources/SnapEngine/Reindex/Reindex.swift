@@ -27,10 +27,10 @@ package struct Reindex: Sendable {
         guard try store.hasIdentity() || !guests.isEmpty else {
             throw SnapError(.notFound, "there is no store here", path: path)
         }
-        return try store.withExclusiveLock(timeout: context.lockTimeout) {
+        return try store.withExclusiveLock(context) {
             () throws(SnapError) in
             do throws(SnapError) {
-                _ = try StoreIdentity(readingFrom: store.directory)
+                _ = try StoreIdentity(readingFrom: store.root)
             } catch let error where error.code == .notFound || error.code == .damaged {
                 try StoreIdentity.remake(in: store)
             }

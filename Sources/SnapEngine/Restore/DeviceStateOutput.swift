@@ -6,7 +6,7 @@ import SystemPackage
 
 /// The device state on its way out: each file as it was given, several into a directory.
 struct DeviceStateOutput: ~Copyable {
-    private let source: DeviceStateFile
+    private let stored: DeviceStateFile
     /// Where they go, in order.
     let files: [FilePath]
     private let directoryToMake: Directory?
@@ -18,15 +18,15 @@ struct DeviceStateOutput: ~Copyable {
     ///
     /// - Parameters:
     ///   - path: A file's name for one file; an existing or new directory for several.
-    ///   - open: The checkpoint.
+    ///   - opened: The checkpoint.
     ///   - isForced: Whether existing regular files are replaced.
     /// - Throws: `.notFound` if the checkpoint has none, `.cannotCreate` if a name is taken,
     ///   `.damaged`, `.permission` or `.inputOutput`.
     init(
-        to path: FilePath, of open: OpenCheckpoint, isForced: Bool
+        to path: FilePath, of opened: OpenCheckpoint, isForced: Bool
     ) throws(SnapError) {
-        let source = try open.deviceState()
-        let calls = open.guest.directory.calls
+        let stored = try opened.deviceState()
+        let calls = opened.guest.directory.calls
         let target = Directory(path, calls)
         let existing: FileStatus?
         do throws(SnapError) { existing = try target.status() } catch {
@@ -34,19 +34,19 @@ struct DeviceStateOutput: ~Copyable {
         }
         let isDirectory = existing?.kind == .directory
         var files = [path]
-        if isDirectory || source.states.count != 1 {
+        if isDirectory || stored.states.count != 1 {
             guard existing == nil || isDirectory else {
                 throw SnapError(
                     .cannotCreate,
-                    "\(source.states.count) device-state files need a directory, "
+                    "\(stored.states.count) device-state files need a directory, "
                         + "this is none", path: path)
             }
-            files = try Self.files(of: source.states, in: target)
+            files = try Self.files(of: stored.states, in: target)
         }
         if existing != nil { try Self.checkAbsent(files, calls, isForced: isForced) }
         self.files = files
         directoryToMake = existing == nil && files != [path] ? target : nil
-        self.source = source
+        self.stored = stored
         self.isForced = isForced
         self.calls = calls
     }
@@ -87,11 +87,11 @@ struct DeviceStateOutput: ~Copyable {
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
             try directoryToMake?.make()
-            for (state, path) in zip(source.states, files) {
+            for (state, path) in zip(stored.states, files) {
                 let output = try OutputFile(path, calls, isForced: isForced)
                 var offset = 0
                 for section in state.givenSections {
-                    try source.read(section) { (bytes) throws(SnapError) in
+                    try stored.read(section) { (bytes) throws(SnapError) in
                         try output.write(bytes, at: offset)
                         offset += bytes.byteCount
                     }

@@ -7,7 +7,7 @@ import WorkPipeline
 /// A checkpoint's memory in the form in which it is written.
 struct MemoryExport: ~Copyable {
     /// The RAM blocks that are written.
-    let ram: StoredMemory
+    let memory: StoredMemory
     /// The stream that they become; nil to write their bytes alone.
     private let stream: StreamExport?
 
@@ -15,14 +15,15 @@ struct MemoryExport: ~Copyable {
     ///
     /// - Parameters:
     ///   - form: The form.
-    ///   - open: The checkpoint.
+    ///   - opened: The checkpoint.
     /// - Throws: `.notFound` if it has no such block or no stream; `.damaged`, `.permission` or
     ///   `.inputOutput`.
-    init(_ form: Restore.Form, of open: OpenCheckpoint) throws(SnapError) {
-        let memory = try open.memory()
-        let ram = if case .block(let name) = form { try memory.block(named: name) } else { memory }
-        stream = form == .stream ? try StreamExport(memory, of: open) : nil
-        self.ram = ram
+    init(_ form: Restore.Form, of opened: OpenCheckpoint) throws(SnapError) {
+        let memory = try opened.memory()
+        let exported =
+            if case .block(let name) = form { try memory.block(named: name) } else { memory }
+        stream = form == .stream ? try StreamExport(memory, of: opened) : nil
+        self.memory = exported
     }
 
     /// Writes the memory into a file that has no name yet.
@@ -36,8 +37,8 @@ struct MemoryExport: ~Copyable {
         case .some(let stream):
             try file.withFile { (file) throws(SnapError) in try stream.write(to: file, context) }
         case .none:
-            try file.setLength(ram.byteCount)
-            try ram.write(to: file, context)
+            try file.setLength(memory.byteCount)
+            try memory.write(to: file, context)
         }
     }
 
@@ -50,7 +51,7 @@ struct MemoryExport: ~Copyable {
     func write(to pipe: borrowing File, _ context: WorkContext) throws(SnapError) {
         switch stream {
         case .some(let stream): try stream.write(to: pipe, context)
-        case .none: try ram.write(to: pipe, context)
+        case .none: try memory.write(to: pipe, context)
         }
     }
 }

@@ -48,7 +48,7 @@ package struct Restore: Sendable {
     }
 
     /// Which checkpoint.
-    package var checkpoint: CheckpointSpecifier
+    package var specifier: CheckpointSpecifier
     /// Where its memory goes.
     package var output: Output
     /// In what form.
@@ -63,10 +63,10 @@ package struct Restore: Sendable {
     /// Prepares to restore; everything else has a default.
     ///
     /// - Parameters:
-    ///   - checkpoint: Which checkpoint.
+    ///   - specifier: Which checkpoint.
     ///   - output: Where its memory goes.
-    package init(_ checkpoint: CheckpointSpecifier, to output: Output) {
-        self.checkpoint = checkpoint
+    package init(_ specifier: CheckpointSpecifier, to output: Output) {
+        self.specifier = specifier
         self.output = output
     }
 
@@ -85,38 +85,38 @@ package struct Restore: Sendable {
     ///   output exists; `.mismatch` if one in place does not fit; `.damaged` with file and offset;
     ///   `.unsupported`; `.busy`; `.permission`; `.inputOutput`; `.interrupted`.
     package func run(
-        from store: FilePath, _ context: WorkContext
+        in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
         let store = try Store(reading: store, context)
         let digestKey = store.identity.digestKey
-        return try store.withCheckpoint(checkpoint, timeout: context.lockTimeout) {
-            (open) throws(SnapError) in
+        return try store.withCheckpoint(specifier, context) {
+            (opened) throws(SnapError) in
             Outcome(
-                checkpoint: open.checkpoint,
-                writtenPageCount: try write(open, digestKey, context: context))
+                checkpoint: opened.checkpoint,
+                writtenPageCount: try write(opened, digestKey, context: context))
         }
     }
 
     /// Writes the memory and the device state; returns how many pages of a file in place differed.
     private func write(
-        _ open: OpenCheckpoint, _ digestKey: DigestKey, context: WorkContext
+        _ opened: OpenCheckpoint, _ digestKey: DigestKey, context: WorkContext
     ) throws(SnapError) -> Int? {
-        let memory = try MemoryExport(form, of: open)
+        let export = try MemoryExport(form, of: opened)
         var devices = try deviceState.map { path throws(SnapError) in
-            try DeviceStateOutput(to: path, of: open, isForced: isForced)
+            try DeviceStateOutput(to: path, of: opened, isForced: isForced)
         }
         if let path = output.path, devices?.files.contains(path) ?? false {
             throw SnapError(.usage, "is to hold both memory and device state", path: path)
         }
         switch output {
         case .inPlace(let path):
-            return try update(path, to: memory.ram, key: digestKey, &devices, context: context)
+            return try update(path, to: export.memory, key: digestKey, &devices, context: context)
         case .standardOutput:
-            try memory.write(to: File.standardOutput(context.calls), context)
+            try export.write(to: File.standardOutput(context.calls), context)
             try devices?.publish(isSynchronized: isSynchronized)
         case .file(let path):
             let image = try OutputFile(path, context.calls, isForced: isForced)
-            try memory.write(to: image, context)
+            try export.write(to: image, context)
             try devices?.publish(isSynchronized: isSynchronized)
             do throws(SnapError) {
                 try image.publish(isSynchronized: isSynchronized)
@@ -161,10 +161,10 @@ package struct Restore: Sendable {
         }
         let image = try MemoryImage(updating: path, calls)
         guard try image.fileSystem() != .hugetlbfs else { throw OutputFile.isOnHugePages(path) }
-        guard image.block.byteCount == byteCount else {
+        guard image.ram.byteCount == byteCount else {
             throw SnapError(
                 .mismatch,
-                "length is \(image.block.byteCount) bytes, the memory has \(byteCount)",
+                "length is \(image.ram.byteCount) bytes, the memory has \(byteCount)",
                 path: path)
         }
         return image

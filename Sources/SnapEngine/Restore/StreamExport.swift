@@ -7,7 +7,7 @@ import WorkPipeline
 
 /// A checkpoint as one QEMU stream: its pages where the RAM was, all else as it was kept.
 struct StreamExport: ~Copyable {
-    private let ram: StoredMemory
+    private let memory: StoredMemory
     private let devices: DeviceStateFile
     private let sections: [StoredSection]
 
@@ -17,21 +17,21 @@ struct StreamExport: ~Copyable {
     /// Opens the device state and looks for the stream in it.
     ///
     /// - Parameters:
-    ///   - ram: The checkpoint's RAM.
-    ///   - open: The checkpoint.
+    ///   - memory: The checkpoint's memory.
+    ///   - opened: The checkpoint.
     /// - Throws: `.notFound` if it has none, `.damaged`, `.permission` or `.inputOutput`.
-    init(_ ram: StoredMemory, of open: OpenCheckpoint) throws(SnapError) {
-        let devices = try open.deviceState()
+    init(_ memory: StoredMemory, of opened: OpenCheckpoint) throws(SnapError) {
+        let devices = try opened.deviceState()
         guard let state = devices.states.first(where: { $0.kind == .stream }),
             state.sections.contains(where: { $0.kind == .ramStart })
         else {
             throw SnapError(
                 .notFound,
-                "checkpoint \(open.checkpoint.name) was saved "
+                "checkpoint \(opened.checkpoint.name) was saved "
                     + "without a QEMU stream that says where its RAM belongs")
         }
         sections = state.sections
-        self.ram = ram
+        self.memory = memory
         self.devices = devices
     }
 
@@ -87,7 +87,7 @@ struct StreamExport: ~Copyable {
             return UnsentPages([])
         }
         return try UnsentPages(
-            try devices.bytes(of: section), of: ram.blocks.map(\.ram), path: devices.path)
+            try devices.bytes(of: section), of: memory.blocks.map(\.ram), path: devices.path)
     }
 
     /// Writes the list of blocks, and a section with the pages of those in the checkpoint.
@@ -96,7 +96,7 @@ struct StreamExport: ~Copyable {
         to output: borrowing File, _ context: WorkContext
     ) throws(SnapError) {
         let id = section.identity.sectionID
-        var blocks = ram.blocks.map(\.ram)
+        var blocks = memory.blocks.map(\.ram)
         if section.byteCount > 0 {
             // What the kept sections have pages of, ROMs say, is listed there and nowhere else.
             let list = try bytes(of: section)
@@ -116,10 +116,10 @@ struct StreamExport: ~Copyable {
         }
         try output.append(writer.ramStart(id, blocks) + writer.partHead(id))
         let progress = context.progress
-        let files = ram.files
-        progress.begin(.restoring, of: ram.byteCount)
+        let files = memory.files
+        progress.begin(.restoring, of: memory.byteCount)
         try OrderedPipeline.run(
-            over: ram.units, into: (), jobs: context.jobs,
+            over: memory.units, into: (), jobs: context.jobs,
             makeWorker: { UnitDecoder(files) },
             work: { (worker, unit: StoredUnit, _) throws(SnapError) in
                 try worker.decode(unit)

@@ -1,11 +1,11 @@
 package import GuestMemory
 package import SnapSystem
 
-/// What makes a new checkpoint this one, whatever it holds.
+/// A new checkpoint's id and time.
 package struct CheckpointStamp: Sendable {
     /// Its id.
     package let id: Identifier
-    /// When its memory was at rest: now, as far as is known.
+    /// When its memory was at rest, as far as is known.
     package let createdAt: Timestamp
 
     /// Stamps a checkpoint; the parameters are the properties.

@@ -1,8 +1,9 @@
 // SnapEngine
 //
 // What snap does, one folder for each operation: a value of what the user asks for, with one `run`
-// that gets the store and a `WorkContext`. It imports every part below it. An operation knows no
-// other's folder, but that Summarize uses Map. Start with List in Inspect, the smallest, or here.
+// that gets the store and a `WorkContext`. It imports the parts below it, but not QEMUMonitor. No
+// operation uses another's folder, except that Summarize uses Map. Start with List in Inspect, the
+// smallest, or here.
 
 // snap save: what has changed in a memory image since its parent becomes a checkpoint.
 //
@@ -38,7 +39,7 @@ package struct Save: Sendable {
     }
 
     /// Where the memory is.
-    package enum Source: Sendable {
+    package enum Input: Sendable {
         /// In a file; its form is detected from its first bytes, unless it is given.
         case image(FilePath, ImageFormat?)
         /// In a QEMU stream on standard input.
@@ -91,7 +92,7 @@ package struct Save: Sendable {
     }
 
     /// How pages are compared and stored.
-    package struct Encoding: Sendable {
+    package struct PageOptions: Sendable {
         /// Whether the bytes of pages are compared too, not only their digests.
         package var comparesBytes = false
         /// How hard to compress.
@@ -109,7 +110,7 @@ package struct Save: Sendable {
     /// The guest.
     package var guest: GuestName
     /// Where its memory is.
-    package var source: Source
+    package var input: Input
     /// Device-state files, in order.
     package var deviceStates: [DeviceState] = []
     /// What to share pages with.
@@ -118,7 +119,7 @@ package struct Save: Sendable {
     /// bitmap are compared whole.
     package var dirtyBitmaps: [DirtyBitmapFile] = []
     /// How to compare and store pages.
-    package var encoding = Encoding()
+    package var pageOptions = PageOptions()
     /// The user's words for it.
     package var label: String?
     /// Whether a guest that a killed save has left paused is resumed first.
@@ -127,10 +128,10 @@ package struct Save: Sendable {
     /// Prepares to save; everything else has a default.
     ///
     /// - Parameters:
-    ///   - source: Where the memory is.
+    ///   - input: Where the memory is.
     ///   - guest: The guest.
-    package init(_ source: Source, guest: GuestName) {
-        self.source = source
+    package init(_ input: Input, guest: GuestName) {
+        self.input = input
         self.guest = guest
     }
 
@@ -144,7 +145,7 @@ package struct Save: Sendable {
     ///   - store: The store's directory; made if it is not there.
     ///   - context: How to run.
     ///   - stamp: The new checkpoint's id and time.
-    /// - Returns: The new checkpoint.
+    /// - Returns: The new checkpoint, and how long a running guest was paused.
     /// - Throws: By code: `.notFound`, `.permission`, `.mismatch` or `.inputDamaged` for an input;
     ///   `.busy`; `.damaged` for the parent's files; `.unsupported`; `.inputOutput`;
     ///   `.interrupted`.

@@ -9,9 +9,11 @@ import WorkPipeline
 
 /// One save, from its inputs to the index row.
 struct SaveRun {
-    /// What is to be saved, found before the store is written to.
-    private enum Prepared: ~Copyable {
-        case content(SaveContent)
+    /// What is to be saved.
+    private enum Content: ~Copyable {
+        /// RAM at rest.
+        case atRest(SaveContent)
+        /// A guest that is paused while its RAM is read.
         case running(PausableGuest)
     }
 
@@ -26,7 +28,7 @@ struct SaveRun {
 
     private let save: Save
     private let stamp: CheckpointStamp
-    private let store: StoreDirectory
+    private let storeDirectory: StoreDirectory
     private let context: WorkContext
     private let inputs: InputFiles
 
@@ -44,64 +46,60 @@ struct SaveRun {
         inputs = try InputFiles(of: save, context.calls)
         self.save = save
         self.stamp = stamp
-        self.store = StoreDirectory(store, context.calls)
+        storeDirectory = StoreDirectory(store, context.calls)
         self.context = context
     }
+
+    private var guestDirectory: GuestDirectory { storeDirectory.guest(save.guest) }
 
     /// Takes the checkpoint.
     ///
     /// - Throws: As `Save.run`.
     func run() throws(SnapError) -> Save.Outcome {
         try inputs.warnOfEmptyFiles(context)
-        let isNewStore = try store.directory.status() == nil
-        let isNewGuest = try store.guest(save.guest).directory.status() == nil
+        let isNewStore = try storeDirectory.root.status() == nil
+        guard try guestDirectory.directory.status() == nil else {
+            return try outcome(of: try lockAndSave { () throws(SnapError) in try findContent() })
+        }
         do throws(SnapError) {
-            return try write(isNewGuest ? try prepareForNewGuest() : nil)
+            // Before a directory is made: what turns out damaged leaves no new store and no new
+            // guest behind. A guest that has a directory is locked first.
+            try checkParentOfNewGuest()
+            var content: Content? = try findContent()
+            return try outcome(
+                of: try lockAndSave { () throws(SnapError) in
+                    guard let found = content.take() else {
+                        throw SnapError(.internalFailure, "what is saved was asked for twice")
+                    }
+                    return found
+                })
         } catch {
-            if isNewGuest {
-                NewStoreRemoval.run(save.guest, in: store, isNewStore: isNewStore)
-            }
+            NewStoreRemoval.run(
+                save.guest, in: storeDirectory, isNewStore: isNewStore, context)
             throw error
         }
     }
 
-    // MARK: What is saved
-
-    /// Reads what is to be saved, or connects to the guest, before a directory is made for it: what
-    /// turns out damaged leaves no new store and no new guest behind.
-    ///
-    /// A guest that has a directory is locked first.
-    private func prepareForNewGuest() throws(SnapError) -> Prepared {
-        if case .checkpoint(let specifier) = save.parent {
-            let store = try Store(reading: store.path, context)
-            try check(try specifier.resolve(in: store.index))
-        }
-        return try prepare()
+    /// Refuses a parent that is not there, or another guest's, before the inputs are read.
+    private func checkParentOfNewGuest() throws(SnapError) {
+        guard case .checkpoint(let specifier) = save.parent else { return }
+        let store = try Store(reading: storeDirectory.path, context)
+        try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
     }
 
-    private func prepare() throws(SnapError) -> Prepared {
-        let guest = store.guest(save.guest).directory
-        if case .runningGuest(let socket) = save.source {
+    /// Reads what is to be saved, or connects to the guest.
+    private func findContent() throws(SnapError) -> Content {
+        let directory = guestDirectory.directory
+        if case .runningGuest(let socket) = save.input {
             return .running(
-                try PausableGuest(
-                    at: socket, in: guest, resumesInterrupted: save.resumesInterrupted, context))
+                try PausableGuest.connect(
+                    to: socket, in: directory, resumesInterrupted: save.resumesInterrupted,
+                    context))
         }
-        return .content(try inputs.read(scratch: try guest.nearestExisting(), context))
+        return .atRest(try inputs.content(scratch: try directory.nearestExisting(), context))
     }
 
-    // MARK: Writing
-
-    private func write(_ prepared: consuming Prepared?) throws(SnapError) -> Save.Outcome {
-        var prepared = prepared
-        let store = try Store(writing: store.path, context)
-        // Resolved again under the lock; here so that a wrong one is refused before it is waited
-        // for.
-        if case .checkpoint(let specifier) = save.parent {
-            try check(try specifier.resolve(in: store.index))
-        }
-        let saved = try store.guest(save.guest).withWriterLock(timeout: context.lockTimeout) {
-            () throws(SnapError) in try write(&prepared, to: store)
-        }
+    private func outcome(of saved: Saved) throws(SnapError) -> Save.Outcome {
         let checkpoint = saved.indexed.checkpoint
         if let failure = saved.resumeFailure {
             throw SnapError(
@@ -111,13 +109,27 @@ struct SaveRun {
         return Save.Outcome(checkpoint: checkpoint, pauseDuration: saved.pauseDuration)
     }
 
-    /// Writes the checkpoint's files and its row; the guest's writer lock is held.
-    private func write(
-        _ prepared: inout Prepared?, to store: borrowing Store
+    // MARK: With the store open and the guest locked
+
+    private func lockAndSave(
+        _ content: () throws(SnapError) -> Content
     ) throws(SnapError) -> Saved {
-        let guest = store.guest(save.guest)
-        let present = try Reconciliation(of: guest, in: store.index, context: context).run()
-        let number = present.highestNumber + 1
+        let store = try Store(writing: storeDirectory.path, context)
+        // A wrong parent is refused before the lock is waited for; it may be deleted meanwhile.
+        if case .checkpoint(let specifier) = save.parent {
+            try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
+        }
+        return try guestDirectory.withWriterLock(context) { () throws(SnapError) in
+            try saveLocked(content, to: store)
+        }
+    }
+
+    private func saveLocked(
+        _ content: () throws(SnapError) -> Content, to store: borrowing Store
+    ) throws(SnapError) -> Saved {
+        let guest = guestDirectory
+        let reconciled = try Reconciliation(of: guest, in: store.index, context).run()
+        let number = reconciled.highestNumber + 1
         guard number <= Checkpoint.numberMax else {
             throw SnapError(
                 .unsupported, "guest \(save.guest) has used all \(Checkpoint.numberMax) numbers",
@@ -126,15 +138,14 @@ struct SaveRun {
         let target = CheckpointTarget(
             name: CheckpointName(guest: save.guest, number: number), stamp: stamp,
             label: save.label, guest: guest, identity: store.identity)
-        let parents = ParentSearch(
-            save.parent, of: guest, in: store.index, without: present.lost)
+        let search = ParentSearch(
+            save.parent, of: guest, in: store.index, without: reconciled.lost)
         let saved: Saved
         do throws(SnapError) {
-            if prepared == nil { prepared = try prepare() }
-            guard let ready = prepared.take() else {
-                throw SnapError(.internalFailure, "nothing was prepared for a save")
+            switch try content() {
+            case .atRest(let content): saved = try saveAtRest(content, to: target, search)
+            case .running(let running): saved = try saveRunning(running, to: target, search)
             }
-            saved = try write(ready, to: target, sharingWith: parents)
         } catch let error where error.code == .damaged && error.hint == nil {
             throw error.with(hint: "snap save --full shares nothing with what is damaged")
         }
@@ -142,41 +153,50 @@ struct SaveRun {
         return saved
     }
 
-    private func write(
-        _ prepared: consuming Prepared, to target: CheckpointTarget,
-        sharingWith parents: ParentSearch
+    private func saveAtRest(
+        _ content: SaveContent, to target: CheckpointTarget, _ search: ParentSearch
     ) throws(SnapError) -> Saved {
-        switch consume prepared {
-        case .content(let content):
-            let parent = try parents.find(for: content.images.map(\.block))
-            return Saved(indexed: try write(content, to: target, parent).commit())
-        case .running(var running):
-            // Before the guest is paused, and so before QEMU says what the blocks are called.
-            let parent = try parents.find(
-                for: running.images.map { RAMBlock(name: "", byteCount: $0.block.byteCount) })
-            let images = running.images
-            let socket = running.socket
-            let pages = try running.whilePaused { (stream) throws(SnapError) in
-                let content = try SaveContent(images, stream, path: socket)
-                return try write(content, to: target, parent)
+        let parent = try search.find(for: content.images.map(\.ram))
+        return Saved(indexed: try writePages(of: content, to: target, parent).commit())
+    }
+
+    private func saveRunning(
+        _ running: consuming PausableGuest, to target: CheckpointTarget, _ search: ParentSearch
+    ) throws(SnapError) -> Saved {
+        // Before the guest is paused, and so before QEMU says what the blocks are called.
+        let unnamed = running.images.map { RAMBlock(name: "", byteCount: $0.ram.byteCount) }
+        let parent = try search.find(for: unnamed)
+        let images = running.images
+        let socket = running.socket
+        var running = running
+        // Signals wait until the checkpoint is committed, too.
+        return try Interruption.deferring { () throws(SnapError) in
+            let uncommitted = try running.whilePaused { (stream) throws(SnapError) in
+                try writePages(
+                    of: try SaveContent(runningGuest: images, stream, at: socket), to: target,
+                    parent)
+            }
+            // The guest runs again: writing device state and flushing need not keep it paused.
+            let indexed: IndexedCheckpoint
+            do throws(SnapError) { indexed = try uncommitted.commit() } catch {
+                throw error.with(failureToResume: running.resumeFailure)
             }
             return Saved(
-                indexed: try pages.commit(), pauseDuration: running.pauseDuration,
+                indexed: indexed, pauseDuration: running.pauseDuration,
                 resumeFailure: running.resumeFailure)
         }
     }
 
-    /// Writes the pages of RAM at rest.
-    private func write(
-        _ content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?
+    private func writePages(
+        of content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?
     ) throws(SnapError) -> UncommittedCheckpoint {
-        let blocks = try SaveBlock.pair(
+        let blocks = try PairedBlock.pair(
             content.images, with: parent,
-            dirtyBitmaps: try save.dirtyBitmaps(of: content.images.map(\.block)))
-        return try CheckpointWriter(
+            dirtyBitmaps: try save.dirtyBitmaps(of: content.images.map(\.ram)))
+        return try MemoryWriter(
             of: blocks, and: content.deviceStates, to: target, parent: parent,
-            encoding: save.encoding
-        ).writePages(context)
+            options: save.pageOptions
+        ).write(context)
     }
 
     private func insertRow(of indexed: IndexedCheckpoint, in index: CheckpointIndex) {
@@ -187,9 +207,5 @@ struct SaveRun {
                     "\(indexed.checkpoint.name) is saved, but not in the index: \(error)",
                     hint: "the next save of the guest, or snap reindex, adds it"))
         }
-    }
-
-    private func check(_ parent: Checkpoint) throws(SnapError) {
-        try ParentSearch.check(parent, of: save.guest)
     }
 }

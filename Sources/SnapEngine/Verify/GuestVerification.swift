@@ -48,22 +48,23 @@ struct GuestVerification {
         self.guest = guest
         self.index = index
         // Files first: a save that ends meanwhile then has its row, too.
-        let files = try guest.listing()
+        let listing = try guest.listing()
         let rows = Dictionary(
-            try index?.checkpoints(of: guest.guest).map { ($0.number, $0) } ?? []
+            try index?.checkpoints(of: guest.name).map { ($0.number, $0) } ?? []
         ) { first, _ in first }
-        for number in files.savevm.union(rows.keys).sorted()
+        for number in listing.savevm.union(rows.keys).sorted()
         where numbers?.contains(number) ?? true {
             try Interruption.check()
             try check(number, rows[number])
         }
         if let missing = numbers?.subtracting(verdicts.map(\.name.number)).min() {
             throw SnapError(
-                .notFound, "checkpoint \(guest.guest):\(missing) has been deleted")
+                .notFound, "checkpoint \(guest.name):\(missing) has been deleted")
         }
         for number in Set(opened.flatMap(\.references).map(\.number)).sorted()
         where present[number] == nil {
-            let name: FileName = files.retired.contains(number) ? .retired(number) : .savevm(number)
+            let name: FileName =
+                listing.retired.contains(number) ? .retired(number) : .savevm(number)
             do {
                 present[number] = try guest.files.savevm(name).reference.id
             } catch let error where error.isDamage {
@@ -73,7 +74,7 @@ struct GuestVerification {
     }
 
     private mutating func check(_ number: Int, _ row: Checkpoint?) throws(SnapError) {
-        var verdict = Verify.Verdict(name: CheckpointName(guest: guest.guest, number: number))
+        var verdict = Verify.Verdict(name: CheckpointName(guest: guest.name, number: number))
         do throws(SnapError) {
             let file = try guest.savevm(numbered: number)
             let open = Opened(
@@ -140,7 +141,7 @@ struct GuestVerification {
         }
         return SnapError(
             .damaged, "says other things of \(row.name) than its files", path: index.path,
-            hint: "snap reindex makes the index anew from the files")
+            hint: CheckpointIndex.hint)
     }
 
     /// Warns of complete files that the index does not know even now.
@@ -149,7 +150,7 @@ struct GuestVerification {
     /// - Throws: `.damaged` for the index, or `.inputOutput`.
     func warnOfUnlisted(_ context: WorkContext) throws(SnapError) {
         for number in unlisted
-        where try index?.checkpoint(of: guest.guest, number: number) == nil {
+        where try index?.checkpoint(of: guest.name, number: number) == nil {
             context.warn(
                 SnapError(
                     .damaged, "is not in the index",
@@ -206,7 +207,7 @@ struct GuestVerification {
         for stored in blocks {
             numbers.formUnion(try found.numbers(for: stored))
             let pages = try found.losses(in: stored)
-            if !pages.isEmpty { losses.append(Verify.Losses(block: stored.ram, pages: pages)) }
+            if !pages.isEmpty { losses.append(Verify.Losses(ram: stored.ram, pages: pages)) }
         }
         return (numbers, losses)
     }

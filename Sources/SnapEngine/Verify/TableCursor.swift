@@ -3,7 +3,7 @@ import SavevmFormat
 import SnapSystem
 import WorkPipeline
 
-/// Goes through all tables that some blocks are reached by, each once, however many share them.
+/// Goes through all tables that some blocks reach, each once, however many share them.
 struct TableCursor: ~Copyable, WorkSource {
     /// What is found on the way.
     enum Item: Sendable {

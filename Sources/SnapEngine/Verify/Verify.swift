@@ -16,7 +16,7 @@ package struct Verify: Sendable {
     /// The pages of a RAM block that cannot be restored.
     package struct Losses: Sendable, Equatable {
         /// The block.
-        package let block: RAMBlock
+        package let ram: RAMBlock
         /// The pages, as runs, ascending.
         package let pages: [Range<Int>]
     }
@@ -50,7 +50,7 @@ package struct Verify: Sendable {
     }
 
     /// The checkpoints; none for all there are.
-    package var checkpoints: [CheckpointSpecifier] = []
+    package var specifiers: [CheckpointSpecifier] = []
     /// Whether pages are left unread, and only the checksums of what holds them compared.
     package var isQuick = false
 
@@ -77,7 +77,7 @@ package struct Verify: Sendable {
         } catch {
             // Damage of files is reported, not thrown: this is the index, or store.json. Without
             // them the files can be checked by themselves, unless a checkpoint was to be found.
-            guard error.code == .damaged, checkpoints.isEmpty else { throw error }
+            guard error.code == .damaged, specifiers.isEmpty else { throw error }
             outcome = Outcome(damage: [error])
             try checkFiles(of: StoreDirectory(path, context.calls), context, into: &outcome)
         }
@@ -89,7 +89,7 @@ package struct Verify: Sendable {
         _ store: borrowing Store, _ context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
         try store.index.checkIntegrity()
-        if checkpoints.isEmpty {
+        if specifiers.isEmpty {
             let listed = try store.index.checkpoints().map(\.guest)
             let present = try store.directory.guests()
             for guest in (listed + present).uniqued() {
@@ -100,7 +100,7 @@ package struct Verify: Sendable {
             return
         }
         var named: [Checkpoint] = []
-        for specifier in checkpoints { named.append(try specifier.resolve(in: store.index)) }
+        for specifier in specifiers { named.append(try specifier.resolve(in: store.index)) }
         for guest in named.map(\.guest).uniqued() {
             let numbers = Set(named.filter { $0.guest == guest }.map(\.number))
             try check(
@@ -123,10 +123,10 @@ package struct Verify: Sendable {
         context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
         // Held while the guest's files are read: nothing that is live is freed meanwhile.
-        try guest.withReaderLock(timeout: context.lockTimeout) { () throws(SnapError) in
+        try guest.withReaderLock(context) { () throws(SnapError) in
             var verification = try GuestVerification(of: guest, in: index, only: numbers)
             try verification.checkMemory(
-                isQuick: isQuick, isAll: checkpoints.isEmpty, context)
+                isQuick: isQuick, isAll: specifiers.isEmpty, context)
             try verification.warnOfUnlisted(context)
             outcome.verdicts += verification.verdicts
             outcome.damage += verification.damage

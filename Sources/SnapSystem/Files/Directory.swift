@@ -221,7 +221,7 @@ package struct Directory: Sendable {
     ///   - temporaryName: The name it has.
     ///   - name: The name it gets.
     /// - Throws: What the system says; `.fileExists` if the name is taken.
-    func settle(_ temporaryName: String, as name: String) throws(Errno) {
+    func renameWithoutReplacing(_ temporaryName: String, as name: String) throws(Errno) {
         let (source, target) = (file(temporaryName), file(name))
         do throws(Errno) { return try calls.rename(source, to: target, replacing: false) } catch {
             guard Self.meansNoFlags(error) else { throw error }

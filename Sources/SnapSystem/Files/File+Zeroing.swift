@@ -17,7 +17,7 @@ extension File {
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C call is `fallocate` with `FALLOC_FL_PUNCH_HOLE`.
-    package func punchHole(_ range: Range<Int>) throws(SnapError) -> Bool {
+    func punchHole(_ range: Range<Int>) throws(SnapError) -> Bool {
         do {
             try calls.punchHole(descriptor, at: range.lowerBound, byteCount: range.count)
             return true
@@ -32,7 +32,8 @@ extension File {
     ///
     /// - Parameter range: Which bytes, inside the file.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    package func writeZeros(_ range: Range<Int>) throws(SnapError) {
+    func writeZeros(_ range: Range<Int>) throws(SnapError) {
+        if range.isEmpty { return }
         let zeros = [UInt8](repeating: 0, count: min(range.count, 1 << 16))
         for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeros.count) {
             try zeros.withBytes { (zeros) throws(SnapError) in

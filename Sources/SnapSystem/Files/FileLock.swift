@@ -17,7 +17,8 @@ package struct FileLock: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - mode: Shared or exclusive.
-    ///   - file: The file to lock; whoever removes it holds the lock.
+    ///   - file: The file to lock. It is removed only with a new guest or store whose first save
+    ///     failed.
     ///   - timeout: How long to wait for those who hold it.
     /// - Throws: `.busy` if it is still held then; `.unsupported` if the file system has no locks;
     ///   `.interrupted` or `.inputOutput`.

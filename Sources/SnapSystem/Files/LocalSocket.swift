@@ -74,15 +74,17 @@ package struct LocalSocket: ~Copyable, Sendable {
     ///   - bytes: The bytes, at least one.
     ///   - passed: A file whose descriptor goes along.
     ///   - deadline: How long to wait for room.
-    ///   - endures: Whether to wait on though the command was asked to end.
+    ///   - ignoresInterruption: Whether to wait on though the command was asked to end.
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `sendmsg`, with `SCM_RIGHTS`.
     package func send(
         _ bytes: [UInt8], passing passed: borrowing File, until deadline: ContinuousClock.Instant,
-        endures: Bool
+        ignoresInterruption: Bool
     ) throws(SnapError) {
-        try send(bytes, passing: passed.descriptor, until: deadline, endures: endures)
+        try send(
+            bytes, passing: passed.descriptor, until: deadline,
+            ignoresInterruption: ignoresInterruption)
     }
 
     /// Sends all bytes.
@@ -90,24 +92,25 @@ package struct LocalSocket: ~Copyable, Sendable {
     /// - Parameters:
     ///   - bytes: The bytes.
     ///   - deadline: How long to wait for room.
-    ///   - endures: Whether to wait on though the command was asked to end.
+    ///   - ignoresInterruption: Whether to wait on though the command was asked to end.
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `send`.
     package func send(
-        _ bytes: [UInt8], until deadline: ContinuousClock.Instant, endures: Bool
+        _ bytes: [UInt8], until deadline: ContinuousClock.Instant, ignoresInterruption: Bool
     ) throws(SnapError) {
-        try send(bytes, passing: nil, until: deadline, endures: endures)
+        try send(bytes, passing: nil, until: deadline, ignoresInterruption: ignoresInterruption)
     }
 
     private func send(
         _ bytes: [UInt8], passing passed: Int32?, until deadline: ContinuousClock.Instant,
-        endures: Bool
+        ignoresInterruption: Bool
     ) throws(SnapError) {
         var passed = passed
         var count = 0
         while count < bytes.count {
-            try wait(until: deadline, endures: endures) { (milliseconds) throws(Errno) in
+            try wait(until: deadline, ignoresInterruption: ignoresInterruption) {
+                (milliseconds) throws(Errno) in
                 try calls.waitToWrite(file.descriptor, milliseconds: milliseconds)
             }
             do throws(Errno) {
@@ -127,16 +130,17 @@ package struct LocalSocket: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - deadline: How long to wait.
-    ///   - endures: Whether to wait on though the command was asked to end.
+    ///   - ignoresInterruption: Whether to wait on though the command was asked to end.
     /// - Returns: At least a byte; none if the other end has closed.
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C functions are `poll` and `read`.
     package func receive(
-        until deadline: ContinuousClock.Instant, endures: Bool
+        until deadline: ContinuousClock.Instant, ignoresInterruption: Bool
     ) throws(SnapError) -> [UInt8] {
         while true {
-            try wait(until: deadline, endures: endures) { (milliseconds) throws(Errno) in
+            try wait(until: deadline, ignoresInterruption: ignoresInterruption) {
+                (milliseconds) throws(Errno) in
                 try calls.waitToRead(file.descriptor, milliseconds: milliseconds)
             }
             var bytes = [UInt8](repeating: 0, count: 1 << 16)
@@ -148,7 +152,7 @@ package struct LocalSocket: ~Copyable, Sendable {
                 return bytes
             } catch {
                 if error == .resourceTemporarilyUnavailable { continue }
-                if error == .interrupted && endures { continue }
+                if error == .interrupted && ignoresInterruption { continue }
                 throw SnapError(error, action: "receive", path: path)
             }
         }
@@ -156,16 +160,16 @@ package struct LocalSocket: ~Copyable, Sendable {
 
     /// Waits until `isReady` says so, looking for the deadline and for signals meanwhile.
     private func wait(
-        until deadline: ContinuousClock.Instant, endures: Bool,
+        until deadline: ContinuousClock.Instant, ignoresInterruption: Bool,
         _ isReady: (_ milliseconds: Int32) throws(Errno) -> Bool
     ) throws(SnapError) {
         while true {
             let left = max(0, (deadline - ContinuousClock.now) / .milliseconds(1))
-            if !endures { try Interruption.check() }
+            if !ignoresInterruption { try Interruption.check() }
             do throws(Errno) {
                 if try isReady(Int32(min(left.rounded(.up), 1000))) { return }
             } catch {
-                guard error == .interrupted && endures else {
+                guard error == .interrupted && ignoresInterruption else {
                     throw SnapError(error, action: "wait", path: path)
                 }
             }

@@ -89,7 +89,7 @@ package struct PendingFile: ~Copyable, Sendable {
         let target = directory.file(name)
         do {
             if let temporaryName {
-                try directory.settle(temporaryName, as: name)
+                try directory.renameWithoutReplacing(temporaryName, as: name)
                 self.temporaryName = nil
             } else {
                 try directory.calls.link(descriptor: file.descriptor, to: target)

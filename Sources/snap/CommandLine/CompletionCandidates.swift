@@ -24,8 +24,8 @@ struct CompletionCandidates {
         let count = max(1, Self.countMax / max(1, guests.count))
         // A shell types for the user what all that is offered have in common. The alphabet's first
         // and last have no more in common than all that fit.
-        let references = fitting.map(\.name.description)
-        let outermost = [references.min(), references.max()]
+        let names = fitting.map(\.name.description)
+        let outermost = [names.min(), names.max()]
         return guests.sorted { $0.key < $1.key }.flatMap { _, checkpoints in
             let newest = checkpoints.suffix(count).map(\.name.description)
             let others = checkpoints.dropLast(count).map(\.name.description).filter(

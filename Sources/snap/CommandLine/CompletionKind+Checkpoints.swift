@@ -17,7 +17,7 @@ extension CompletionKind {
         offer { $0.guests + $0.guests.map { "\($0)@latest" } + $0.numbers + $0.ids }
     }
 
-    /// The ways that name one checkpoint for ever.
+    /// The ways that always name the same checkpoint.
     static var exactCheckpoints: CompletionKind { offer { $0.numbers + $0.ids } }
 
     private static func offer(
@@ -40,7 +40,9 @@ extension CompletionKind {
         var common = CommonOptions()
         common.store = store(in: arguments)
         guard let path = try? common.storePath() else { return [] }
-        return (try? List().run(in: path, WorkContext(.kernel))) ?? []
+        var list = List()
+        list.warnsOfInterruptedSaves = false
+        return (try? list.run(in: path, WorkContext(.kernel))) ?? []
     }
 
     private static func store(in arguments: [String]) -> String? {

@@ -25,7 +25,7 @@ struct DeleteCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The checkpoints.", valueName: "ref"), completion: .exactCheckpoints)
-    var references: [String]
+    var checkpoints: [String]
 
     @Flag(help: "Show what would go and how many bytes come back; change nothing.")
     var dryRun = false
@@ -36,7 +36,7 @@ struct DeleteCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        var delete = try Delete(references.map { try CheckpointSpecifier(parsing: $0) })
+        var delete = try Delete(checkpoints.map { try CheckpointSpecifier(parsing: $0) })
         delete.allowsLast = allowLast
         delete.isDryRun = dryRun
         let outcome = try delete.run(in: common.storePath(), common.context())

@@ -25,7 +25,7 @@ struct MapCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The checkpoint.", valueName: "ref"), completion: .checkpoints)
-    var reference: String
+    var checkpoint: String
 
     @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
@@ -33,10 +33,10 @@ struct MapCommand: ParsableCommand {
     func run() throws {
         let columnCount = DrawnMap.columnCount(on: .output)
         let map = Map(
-            try CheckpointSpecifier(parsing: reference),
+            try CheckpointSpecifier(parsing: checkpoint),
             cellCountMax: DrawnMap.cellCountMax(columnCount: columnCount))
         let store = try common.storePath()
-        let drawn = try common.showingProgress(of: "\(map.checkpoint)", jobs: jobs.count) {
+        let drawn = try common.showingProgress(of: "\(map.specifier)", jobs: jobs.count) {
             (context) throws(SnapError) in try map.run(in: store, context)
         }
         try common.show(DrawnMap(map: drawn, columnCount: columnCount))

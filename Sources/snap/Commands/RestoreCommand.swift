@@ -34,7 +34,7 @@ struct RestoreCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The checkpoint.", valueName: "ref"), completion: .checkpoints)
-    var reference: String
+    var checkpoint: String
 
     @Argument(
         help: ArgumentHelp("The memory file to write.", valueName: "output"),
@@ -93,7 +93,7 @@ struct RestoreCommand: ParsableCommand {
 
     func run() throws {
         var restore = Restore(
-            try CheckpointSpecifier(parsing: reference),
+            try CheckpointSpecifier(parsing: checkpoint),
             to: output == "-"
                 ? .standardOutput : inPlace ? .inPlace(FilePath(output)) : .file(FilePath(output)))
         if format == .qemu { restore.form = .stream }
@@ -104,8 +104,8 @@ struct RestoreCommand: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let store = try common.storePath()
-        let outcome = try common.showingProgress(of: reference, jobs: jobs.count) {
-            (context) throws(SnapError) in try restore.run(from: store, context)
+        let outcome = try common.showingProgress(of: checkpoint, jobs: jobs.count) {
+            (context) throws(SnapError) in try restore.run(in: store, context)
         }
         if output == "-" { return }
         common.confirm(

@@ -157,7 +157,7 @@ struct SaveCommand: ParsableCommand {
 
     private func save() throws(SnapError) -> Save {
         var save = Save(
-            try source(), guest: try GuestName(checking: guest, as: "guest"))
+            try input(), guest: try GuestName(checking: guest, as: "guest"))
         save.deviceStates = try deviceStates()
         if let parent {
             save.parent = .checkpoint(try CheckpointSpecifier(parsing: parent))
@@ -165,14 +165,14 @@ struct SaveCommand: ParsableCommand {
             save.parent = .none
         }
         save.dirtyBitmaps = dirtyBitmap.map(Self.dirtyBitmapFile)
-        save.encoding.comparesBytes = compareBytes
-        save.encoding.compression = CompressionLevel(level) ?? .usual
+        save.pageOptions.comparesBytes = compareBytes
+        save.pageOptions.compression = CompressionLevel(level) ?? .usual
         save.label = label
         save.resumesInterrupted = resumeStale
         return save
     }
 
-    private func source() throws(SnapError) -> Save.Source {
+    private func input() throws(SnapError) -> Save.Input {
         if image == "-" { return .standardInput }
         if let image { return .image(FilePath(image), format?.imageFormat) }
         if let qmp { return .runningGuest(FilePath(qmp)) }

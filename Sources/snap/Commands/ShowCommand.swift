@@ -21,12 +21,12 @@ struct ShowCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The checkpoint.", valueName: "ref"), completion: .checkpoints)
-    var reference: String
+    var checkpoint: String
 
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let show = Show(try CheckpointSpecifier(parsing: reference))
+        let show = Show(try CheckpointSpecifier(parsing: checkpoint))
         try common.show(show.run(in: common.storePath(), common.context()))
     }
 }

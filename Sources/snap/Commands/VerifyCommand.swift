@@ -31,7 +31,7 @@ struct VerifyCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp("The checkpoints; none for all.", valueName: "ref"),
         completion: .checkpoints)
-    var references: [String] = []
+    var checkpoints: [String] = []
 
     @Flag(help: "Check structure and checksums, and decode no page.")
     var quick = false
@@ -41,7 +41,7 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         var verify = Verify()
-        verify.checkpoints = try references.map { try CheckpointSpecifier(parsing: $0) }
+        verify.specifiers = try checkpoints.map { try CheckpointSpecifier(parsing: $0) }
         verify.isQuick = quick
         let store = try common.storePath()
         let outcome = try common.showingProgress(of: store.string, jobs: jobs.count) {

@@ -10,7 +10,7 @@ extension Checkpoint {
         json.field("number", number)
         json.field("id", id.hex)
         json.field("kind", kind)
-        json.field("parent", parent)
+        json.field("parent", parentNumber)
         json.field("createdAt", createdAt.rfc3339)
         json.field("label", label)
         json.field("memoryByteCount", memoryByteCount)

@@ -46,7 +46,7 @@ extension CheckpointDetails: Rendered {
             [
                 ["id", checkpoint.id.hex],
                 ["kind", checkpoint.kind],
-                ["parent", checkpoint.parent.map { "\(checkpoint.guest):\($0)" } ?? "-"],
+                ["parent", checkpoint.parentNumber.map { "\(checkpoint.guest):\($0)" } ?? "-"],
                 ["time", time.rfc3339 + age],
                 ["label", checkpoint.label ?? "-"],
                 ["memory", checkpoint.memoryByteCount.asByteCount],

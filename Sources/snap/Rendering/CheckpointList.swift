@@ -42,7 +42,7 @@ struct CheckpointList: Rendered {
             checkpoint.name.description,
             now.map { checkpoint.createdAt.relative(to: $0) }
                 ?? checkpoint.createdAt.rfc3339, checkpoint.kind,
-            checkpoint.parent.map { String($0) } ?? "-",
+            checkpoint.parentNumber.map { String($0) } ?? "-",
             checkpoint.memoryByteCount.asByteCount, checkpoint.pages.changed.grouped,
             checkpoint.storedByteCount.asByteCount, String(checkpoint.deviceSectionCount),
             checkpoint.label ?? "",

@@ -122,7 +122,7 @@ extension PageStateCounts {
     var most: PageState { PageState.allCases.last { self[$0] > 0 } ?? .zero }
 
     fileprivate func writeFields(_ json: inout JSONWriter) {
-        for state in PageState.allCases { json.field("\(state)", self[state]) }
+        for state in PageState.allCases { json.field(state.rawValue, self[state]) }
     }
 
     fileprivate func legend(on terminal: Terminal?) -> String {

@@ -20,7 +20,7 @@ struct SavedCheckpoint: Rendered {
 
     func writeText(_ output: inout TextOutput) {
         let checkpoint = outcome.checkpoint
-        let of = checkpoint.parent.map { " of \($0)" } ?? ""
+        let of = checkpoint.parentNumber.map { " of \($0)" } ?? ""
         var parts = [
             checkpoint.name.description, checkpoint.kind + of,
             checkpoint.memoryByteCount.asByteCount,

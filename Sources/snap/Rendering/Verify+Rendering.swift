@@ -60,7 +60,7 @@ extension Verify.Verdict {
         json.key("lostPages")
         json.array(losses) { json, loss in
             json.object { json in
-                json.field("ramBlock", loss.block.name)
+                json.field("ramBlock", loss.ram.name)
                 json.field("pageCount", loss.pageCount)
                 json.key("ranges")
                 json.array(loss.pages) { json, run in
@@ -77,11 +77,11 @@ extension Verify.Verdict {
     fileprivate var lossesInWords: String {
         if isLost { return "lost: its file cannot be read" }
         var parts = losses.map { loss in
-            let runs = loss.pages.prefix(Self.shownRunCount).map { $0.addresses(in: loss.block) }
+            let runs = loss.pages.prefix(Self.shownRunCount).map { $0.addresses(in: loss.ram) }
             let more = loss.pages.count - runs.count
             let rest = more > 0 ? " and \(more.counted("more range"))" : ""
-            return "\(loss.pageCount.grouped) of \(loss.block.pageCount.counted("page")) lost"
-                + " in \(loss.block.shownName.printable): \(runs.joined(separator: ", "))\(rest)"
+            return "\(loss.pageCount.grouped) of \(loss.ram.pageCount.counted("page")) lost"
+                + " in \(loss.ram.shownName.printable): \(runs.joined(separator: ", "))\(rest)"
         }
         if isDeviceStateLost { parts.append("device state lost") }
         return parts.joined(separator: "; ")

@@ -52,7 +52,7 @@ extension MemoryMap {
                 let share = "\(tenths / 10).\(tenths % 10) %"
                 list.element("li") { item in
                     item.element(
-                        "span", ["class": "swatch \(state)", "aria-hidden": "true"])
+                        "span", ["class": "swatch \(state.rawValue)", "aria-hidden": "true"])
                     item.text("\(state.meaning): \(count.counted("page")) (\(share))")
                 }
             }
@@ -72,7 +72,7 @@ private struct CellLook: Equatable {
         strength = share < 0.1 ? 1 : share < 0.5 ? 2 : 3
     }
 
-    var classes: String { "\(state) s\(strength)" }
+    var classes: String { "\(state.rawValue) s\(strength)" }
 }
 
 extension PageState {

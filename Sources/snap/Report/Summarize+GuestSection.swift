@@ -90,7 +90,7 @@ extension Checkpoint {
         page.element("tr") { row in
             row.element("th", name.description, with: ["scope": "row"])
             row.element("td") { $0.time(createdAt) }
-            row.element("td", kind + (parent.map { " of \($0)" } ?? ""))
+            row.element("td", kind + (parentNumber.map { " of \($0)" } ?? ""))
             row.element("td", pages.changed.grouped, with: ["class": "n"])
             row.element("td", storedByteCount.asByteCount, with: ["class": "n"])
             row.element("td", deviceSectionCount.grouped, with: ["class": "n"])

@@ -83,7 +83,7 @@ struct Timeline {
                 svg.element(
                     "rect",
                     [
-                        "class": bar.checkpoint.parent == nil ? "full" : "incremental",
+                        "class": bar.checkpoint.parentNumber == nil ? "full" : "incremental",
                         "x": String(format: "%.2f", Double(index) + 0.1), "width": "0.8",
                         "y": String(format: "%.1f", Self.height - height),
                         "height": String(format: "%.1f", height),

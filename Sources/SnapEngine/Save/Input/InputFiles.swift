@@ -9,8 +9,8 @@ struct InputFiles: Sendable {
     private enum Memory {
         case images([MemoryImage])
         case stream(SharedFile)
-        /// Of a running guest: QEMU names the files later.
-        case unknown
+        /// In files that a running guest's QEMU names later.
+        case inRunningGuest
     }
 
     private let memory: Memory
@@ -24,24 +24,27 @@ struct InputFiles: Sendable {
     /// - Throws: `.notFound`, `.permission`, `.mismatch`, `.unsupported`, `.usage` or
     ///   `.inputOutput`.
     init(of save: Save, _ calls: SystemCalls) throws(SnapError) {
-        memory = try Self.open(save.source, calls)
+        memory = try Self.open(save.input, calls)
         var deviceStates: [(name: GuestName, file: SharedFile)] = []
         for state in save.deviceStates {
             deviceStates.append((state.name, SharedFile(try File(input: state.path, calls))))
         }
         self.deviceStates = deviceStates
-        if case .images(let images) = memory {
+        switch memory {
+        case .stream: break
+        case .inRunningGuest: _ = try save.dirtyBitmaps(of: [])
+        case .images(let images):
             // Opened and checked now; a save opens them again when it reads them.
-            for (image, bitmap) in zip(images, try save.dirtyBitmaps(of: images.map(\.block))) {
-                if let bitmap { _ = try DirtyBitmap(bitmap, of: image.block, calls) }
+            for (image, bitmap) in zip(images, try save.dirtyBitmaps(of: images.map(\.ram))) {
+                if let bitmap { _ = try DirtyBitmap(bitmap, of: image.ram, calls) }
             }
         }
     }
 
     private static func open(
-        _ source: Save.Source, _ calls: SystemCalls
+        _ input: Save.Input, _ calls: SystemCalls
     ) throws(SnapError) -> Memory {
-        switch source {
+        switch input {
         case .image(let path, let format): return try open(path, as: format, calls)
         case .standardInput: return .stream(SharedFile(.standardInput(calls)))
         case .blocks(let files):
@@ -57,7 +60,7 @@ struct InputFiles: Sendable {
             guard try Directory(socket, calls).status() != nil else {
                 throw SnapError(.notFound, "there is no socket", path: socket)
             }
-            return .unknown
+            return .inRunningGuest
         }
     }
 
@@ -89,19 +92,19 @@ struct InputFiles: Sendable {
         }
     }
 
-    /// Reads the streams among the files.
+    /// What is to be saved: raw images as they are, streams read to their end.
     ///
     /// - Parameters:
     ///   - scratch: The directory in whose file system scratch files are.
     ///   - context: How to run.
     /// - Throws: `.inputDamaged` with the place, `.unsupported`, `.mismatch`, `.usage`,
     ///   `.inputOutput`, `.interrupted`.
-    func read(
+    func content(
         scratch: Directory, _ context: WorkContext
     ) throws(SnapError) -> SaveContent {
         var content = SaveContent(images: [], deviceStates: [])
         switch memory {
-        case .unknown: break
+        case .inRunningGuest: break
         case .images(let images): content.images = images
         case .stream(let file):
             let status = try file.file.status()

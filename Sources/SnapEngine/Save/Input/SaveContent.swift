@@ -67,22 +67,22 @@ extension SaveContent {
     /// - Parameters:
     ///   - images: Its RAM, in files; those that are not this guest's RAM are left out.
     ///   - stream: Its device state.
-    ///   - path: Its QMP socket, for messages.
+    ///   - socket: Its QMP socket, for messages.
     /// - Throws: `.mismatch` if RAM is neither in a file nor in the stream, `.usage`.
     init(
-        _ images: [MemoryImage], _ stream: StreamContent, path: FilePath
+        runningGuest images: [MemoryImage], _ stream: StreamContent, at socket: FilePath
     ) throws(SnapError) {
         self.images = stream.ignoredBlocks.compactMap { block in
-            images.first { Self.matches($0.block, block) }
+            images.first { Self.matches($0.ram, block) }
         }
         // A backend need not be the guest's RAM.
         guard !self.images.isEmpty else {
             throw SnapError(
                 .unsupported, "no RAM of this guest is in a shared file, whatever QEMU has open",
-                path: path)
+                path: socket)
         }
         deviceStates = []
-        try nameImages(by: stream, path: path, hint: nil)
+        try nameImages(by: stream, path: socket, hint: nil)
         deviceStates = [
             DeviceState(
                 name: try GuestName(checking: Self.ownDeviceState, as: "device state"),
@@ -101,11 +101,11 @@ extension SaveContent {
             blocks.map { "\($0.name) of \($0.byteCount) bytes" }.joined(separator: ", ")
         }
         images = try images.map { image throws(SnapError) in
-            guard let found = left.firstIndex(where: { Self.matches(image.block, $0) }) else {
+            guard let found = left.firstIndex(where: { Self.matches(image.ram, $0) }) else {
                 throw SnapError(
                     .mismatch,
                     "leaves out the RAM \(describe(left)), which the image of "
-                        + "\(image.block.byteCount) bytes is not", path: path)
+                        + "\(image.ram.byteCount) bytes is not", path: path)
             }
             return image.named(left.remove(at: found).name)
         }

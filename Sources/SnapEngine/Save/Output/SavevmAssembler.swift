@@ -6,7 +6,7 @@ import SnapSystem
 
 /// The serial end of a save: takes encoded units in order and writes the savevm file.
 struct SavevmAssembler: ~Copyable {
-    private let blocks: [SaveBlock]
+    private let blocks: [PairedBlock]
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
     private let compression: CompressionLevel
@@ -29,7 +29,7 @@ struct SavevmAssembler: ~Copyable {
     ///   - compression: How hard to compress tables.
     /// - Throws: `.permission`, `.inputOutput` or `.internalFailure`.
     init(
-        of blocks: [SaveBlock], to target: CheckpointTarget, parent: ParentCheckpoint?,
+        of blocks: [PairedBlock], to target: CheckpointTarget, parent: ParentCheckpoint?,
         compression: CompressionLevel
     ) throws(SnapError) {
         let file = try SavevmWriter(
@@ -46,20 +46,20 @@ struct SavevmAssembler: ~Copyable {
 
     /// Prepares to build the page table of a block.
     private static func makeTables(
-        of block: SaveBlock, parent: ParentCheckpoint?, key: DigestKey,
+        of block: PairedBlock, parent: ParentCheckpoint?, key: DigestKey,
         compression: CompressionLevel
     ) throws(SnapError) -> PageTableWriter {
         var parentTables: PageTableWalker?
-        if let parent, let parentBlock = block.parent {
+        if let parent, let parentBlock = block.parentBlock {
             parentTables = PageTableWalker(parentBlock, parent.files)
         }
         return try PageTableWriter(
-            PageTable(pageCount: block.image.block.pageCount), key, compression: compression,
-            parent: parentTables, evicted: parent?.evicted ?? [])
+            PageTableShape(pageCount: block.image.ram.pageCount), key, compression: compression,
+            parentTable: parentTables, evicted: parent?.evicted ?? [])
     }
 
     /// The block that is being written.
-    private var block: SaveBlock { blocks[stored.count] }
+    private var block: PairedBlock { blocks[stored.count] }
 
     /// Appends a unit: its group, and its table where that goes.
     ///
@@ -109,11 +109,11 @@ struct SavevmAssembler: ~Copyable {
 
     private mutating func finishBlock() throws(SnapError) {
         let block = block
-        try share(upTo: block.firstUnit + block.image.block.unitCount)
+        try share(upTo: block.firstUnit + block.image.ram.unitCount)
         let counts = try counts(of: block)
         stored.append(
             StoredBlock(
-                ram: block.image.block, root: tables.root, zeroPageCount: counts.zero))
+                ram: block.image.ram, root: tables.root, zeroPageCount: counts.zero))
         self.counts.add(counts)
         tally = PageTally()
     }
@@ -121,12 +121,12 @@ struct SavevmAssembler: ~Copyable {
     /// The counts of all pages of a block.
     ///
     /// Those that a dirty bitmap has kept from being looked at are what they are in the parent.
-    private func counts(of block: SaveBlock) throws(SnapError) -> PageCounts {
+    private func counts(of block: PairedBlock) throws(SnapError) -> PageCounts {
         var counts = tally.counts
-        guard block.dirtyBitmap != nil, let parentBlock = block.parent else { return counts }
+        guard block.dirtyBitmap != nil, let parentBlock = block.parentBlock else { return counts }
         counts.zero += parentBlock.zeroPageCount - tally.parentZero
         counts.unchanged = 0
-        counts.unchanged = block.image.block.pageCount - counts.total
+        counts.unchanged = block.image.ram.pageCount - counts.total
         guard counts.zero >= 0, counts.unchanged >= counts.moved else {
             throw SnapError(
                 .damaged,
@@ -141,13 +141,13 @@ struct SavevmAssembler: ~Copyable {
     /// - Parameter deviceState: The device-state file, published already.
     /// - Returns: What the file says.
     /// - Throws: `.cannotCreate`, `.inputOutput` or `.permission`.
-    consuming func finish(_ deviceState: DeviceStateSeal?) throws(SnapError) -> SavevmContents {
+    consuming func publish(_ deviceState: DeviceStateSeal?) throws(SnapError) -> SavevmContents {
         while stored.count + 1 < blocks.count { try beginNextBlock() }
         try finishBlock()
         let description = CheckpointDescription(
             guest: target.name.guest, label: target.label, createdAt: target.stamp.createdAt,
             pages: counts, digestKey: target.identity.digestKey, deviceState: deviceState)
-        return try file.finish(
+        return try file.publish(
             blocks: stored, references: (parent?.references ?? []) + [target.reference],
             description: description)
     }

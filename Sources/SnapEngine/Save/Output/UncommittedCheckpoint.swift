@@ -12,20 +12,20 @@ struct UncommittedCheckpoint: ~Copyable {
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
     private let deviceStates: [SaveContent.DeviceState]
-    private let encoding: Save.Encoding
+    private let options: Save.PageOptions
     private let pages: SavevmAssembler
 
     /// Takes over the pages; the parameters are the properties.
     init(
         of target: CheckpointTarget, pages: consuming SavevmAssembler,
         deviceStates: [SaveContent.DeviceState], parent: ParentCheckpoint?,
-        encoding: Save.Encoding
+        options: Save.PageOptions
     ) {
         self.target = target
         self.pages = pages
         self.deviceStates = deviceStates
         self.parent = parent
-        self.encoding = encoding
+        self.options = options
     }
 
     /// Writes the device state, and last of all names the savevm file: that is the commit point.
@@ -39,7 +39,7 @@ struct UncommittedCheckpoint: ~Copyable {
         let target = target
         let (seal, sections) = try writeDeviceState()
         do throws(SnapError) {
-            return IndexedCheckpoint(try pages.finish(seal), sections)
+            return IndexedCheckpoint(try pages.publish(seal), sections)
         } catch {
             if seal != nil { Self.removeDeviceState(of: target) }
             throw error
@@ -50,7 +50,7 @@ struct UncommittedCheckpoint: ~Copyable {
         if deviceStates.isEmpty { return (nil, []) }
         var writer = try DeviceStateWriter(
             in: target.guest.directory, target.header(.deviceState, parent: parent),
-            compression: encoding.compression)
+            compression: options.compression)
         for state in deviceStates {
             guard let stream = state.stream else {
                 writer.begin(.opaque, name: state.name)
@@ -72,7 +72,7 @@ struct UncommittedCheckpoint: ~Copyable {
             }
         }
         let sections = writer.summaries
-        return (try writer.finish(), sections)
+        return (try writer.publish(), sections)
     }
 
     /// Removes the device state of a save that has failed, unless a savevm file that could not be

@@ -14,7 +14,7 @@ struct ParentCheckpoint: Sendable {
     let blocks: [StoredBlock]
     /// The files that shared pages may lie in.
     let references: [FileReference]
-    /// Files to let go of: nothing in them is shared any more.
+    /// Evicted files: nothing in them is shared any more.
     let evicted: Set<Int>
     /// The same files, to read from.
     let files: SavevmFiles

@@ -38,7 +38,7 @@ struct ParentSearch {
         case .none: return nil
         case .newest:
             var back = 0
-            while let newest = try index.latest(of: guest.guest, back: back) {
+            while let newest = try index.latest(of: guest.name, back: back) {
                 back += 1
                 if lost.contains(newest.number) { continue }
                 let parent = try ParentCheckpoint(newest, of: guest)
@@ -47,7 +47,7 @@ struct ParentSearch {
             return nil
         case .checkpoint(let specifier):
             let checkpoint = try specifier.resolve(in: index)
-            try Self.check(checkpoint, of: guest.guest)
+            try Self.check(checkpoint, of: guest.name)
             let parent = try ParentCheckpoint(checkpoint, of: guest)
             guard parent.matches(blocks) else {
                 let byteCount = blocks.reduce(0) { $0 + $1.byteCount }

@@ -15,7 +15,7 @@ enum ReferenceLimit {
     ///   - blocks: The parent's blocks.
     ///   - files: The parent's files.
     /// - Returns: The references to keep, with room for the child itself, and the numbers of the
-    ///   files to let go of.
+    ///   files to evict.
     /// - Throws: `.damaged` and what else reading tables throws.
     static func apply(
         to references: [FileReference], of blocks: [StoredBlock], in files: SavevmFiles
@@ -41,8 +41,8 @@ enum ReferenceLimit {
         for block in blocks {
             var tables = PageTableWalker(block, files)
             var pages = PageReader(files)
-            for level in 0...tables.table.depth {
-                let count = tables.table.count(level: level)
+            for level in 0...tables.shape.depth {
+                let count = tables.shape.count(level: level)
                 for first in stride(from: 0, to: count, by: Unit.pageCount) {
                     let locations = try tables.locations(
                         level: level, inTable: first / Unit.pageCount)

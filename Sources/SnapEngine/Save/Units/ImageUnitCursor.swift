@@ -4,7 +4,7 @@ import WorkPipeline
 
 /// Goes through the units of all RAM blocks in order, past those that nothing can have changed in.
 struct ImageUnitCursor: ~Copyable, WorkSource {
-    private let blocks: [SaveBlock]
+    private let blocks: [PairedBlock]
     private let skipsCleanUnits: Bool
     private let calls: SystemCalls
     private var blockIndex = -1
@@ -19,7 +19,7 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
     ///   - blocks: The RAM blocks.
     ///   - skipsCleanUnits: Whether units without a dirty page are skipped.
     ///   - calls: The system calls.
-    init(_ blocks: [SaveBlock], skipsCleanUnits: Bool, _ calls: SystemCalls) {
+    init(_ blocks: [PairedBlock], skipsCleanUnits: Bool, _ calls: SystemCalls) {
         self.blocks = blocks
         self.skipsCleanUnits = skipsCleanUnits
         self.calls = calls
@@ -37,13 +37,13 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
             isBitmapDone = false
             let block = blocks[blockIndex]
             bitmap = try block.dirtyBitmap.map { path throws(SnapError) in
-                try DirtyBitmap(path, of: block.image.block, calls)
+                try DirtyBitmap(path, of: block.image.ram, calls)
             }
         }
     }
 
     private mutating func nextOfBlock() throws(SnapError) -> ImageUnit? {
-        let unitCount = blocks[blockIndex].image.block.unitCount
+        let unitCount = blocks[blockIndex].image.ram.unitCount
         guard index < unitCount else { return nil }
         let unit = bitmap == nil ? dataUnit() : try dirtyUnit()
         index = unit.map { $0.index + 1 } ?? unitCount
@@ -53,7 +53,7 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
     private mutating func dataUnit() -> ImageUnit {
         let block = blocks[blockIndex]
         let start = index * Unit.byteCount
-        let end = min(start + Unit.byteCount, block.image.block.byteCount)
+        let end = min(start + Unit.byteCount, block.image.ram.byteCount)
         let runs = block.image.dataRuns(advancing: &data, to: end)
         let pages = runs.map { run in
             let first = (run.lowerBound - start) / Page.byteCount
@@ -80,7 +80,7 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
         let block = blocks[blockIndex]
         return ImageUnit(
             blockIndex: blockIndex, index: index, ordinal: block.firstUnit + index,
-            pageCount: min(Unit.pageCount, block.image.block.pageCount - index * Unit.pageCount),
+            pageCount: min(Unit.pageCount, block.image.ram.pageCount - index * Unit.pageCount),
             pages: pages, rest: rest)
     }
 }

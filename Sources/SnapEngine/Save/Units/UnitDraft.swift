@@ -10,7 +10,7 @@ struct UnitDraft {
         let digest: Hash128
         /// The literal page behind the same place in the parent.
         let base: Location?
-        /// Whether it is the parent's, stored anew to let go of an old file.
+        /// Whether it is the parent's, stored again because its file was evicted.
         let isMoved: Bool
     }
 

@@ -9,9 +9,9 @@ import WorkPipeline
 ///
 /// A worker owns one.
 struct UnitEncoder: ~Copyable {
-    private let blocks: [SaveBlock]
+    private let blocks: [PairedBlock]
     private let parentFiles: SavevmFiles?
-    /// The parent's files to let go of.
+    /// The evicted files of the parent.
     private let evicted: Set<Int>
     private let digestKey: DigestKey
     private let comparesBytes: Bool
@@ -28,16 +28,21 @@ struct UnitEncoder: ~Copyable {
     /// Prepares to encode.
     ///
     /// - Parameters:
-    ///   - comparison: What the units are compared with.
-    ///   - compression: How hard to compress.
+    ///   - blocks: The RAM blocks.
+    ///   - parent: What the save shares pages with.
+    ///   - key: The key of the save's digests.
+    ///   - options: How to compare and store pages.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
-    init(_ comparison: UnitComparison, _ compression: CompressionLevel) throws(SnapError) {
-        encoder = try GroupEncoder(compression)
-        blocks = comparison.blocks
-        parentFiles = comparison.parent?.files
-        evicted = comparison.parent?.evicted ?? []
-        digestKey = comparison.digestKey
-        comparesBytes = comparison.comparesBytes
+    init(
+        of blocks: [PairedBlock], comparedWith parent: ParentCheckpoint?, key: DigestKey,
+        options: Save.PageOptions
+    ) throws(SnapError) {
+        encoder = try GroupEncoder(options.compression)
+        self.blocks = blocks
+        parentFiles = parent?.files
+        evicted = parent?.evicted ?? []
+        digestKey = key
+        comparesBytes = options.comparesBytes
         parentTables = nil
         parentPages = parentFiles.map { PageReader($0) }
     }
@@ -56,7 +61,7 @@ struct UnitEncoder: ~Copyable {
         if unit.blockIndex != blockIndex {
             blockIndex = unit.blockIndex
             parentTables = nil
-            if let parentFiles, let block = blocks[blockIndex].parent {
+            if let parentFiles, let block = blocks[blockIndex].parentBlock {
                 parentTables = PageTableWalker(block, parentFiles)
             }
         }
@@ -137,7 +142,7 @@ struct UnitEncoder: ~Copyable {
         return isOther(page)
     }
 
-    /// Whether a page of the buffer has the bytes that were read for comparison.
+    /// Whether a page of the buffer has the bytes that were read for inputs.
     private func isOther(_ page: Int) -> Bool {
         buffer.withBytes(Page.bytes(page)) { page in
             other.withBytes(Page.bytes(0)) { page.isEqual(to: $0) }
@@ -150,13 +155,13 @@ struct UnitEncoder: ~Copyable {
             && known.base.map { !evicted.contains($0.number) } ?? true
     }
 
-    /// The literal page behind the parent's, unless it lies in a file to let go of.
+    /// The literal page behind the parent's, unless it lies in an evicted file.
     private func base(_ location: Location, _ known: PageMetadata) -> Location? {
         let base = known.base ?? location
         return base == .zero || evicted.contains(base.number) ? nil : base
     }
 
-    /// Takes clean pages out of the files to let go of: their bytes are the parent's, whatever
+    /// Takes clean pages out of evicted files: their bytes are the parent's, whatever
     /// the image holds.
     private mutating func moveClean(
         _ draft: inout UnitDraft, _ known: [PageMetadata]
@@ -245,9 +250,9 @@ struct UnitEncoder: ~Copyable {
             places: draft.pages.map(\.page), duplicates: draft.duplicates)
     }
 
-    /// Where the parent's table of a unit is, unless that lies in a file to let go of.
+    /// Where the parent's table of a unit is, unless that lies in an evicted file.
     private mutating func keptTable(ofUnit index: Int) throws(SnapError) -> Location? {
-        let level = min(1, parentTables?.table.depth ?? 0)
+        let level = min(1, parentTables?.shape.depth ?? 0)
         let location = try parentTables?.location(level: level, index: index) ?? .zero
         let isLost = try parentTables?.isStored(in: evicted, location, level: level) ?? true
         return isLost ? nil : location

@@ -4,11 +4,11 @@ import SnapSystem
 import SystemPackage
 
 /// A RAM block that is to be saved, and what it is compared with.
-struct SaveBlock: Sendable {
+struct PairedBlock: Sendable {
     /// The block and its bytes.
     let image: MemoryImage
     /// The parent's block whose pages it shares; nil if there is none.
-    let parent: StoredBlock?
+    let parentBlock: StoredBlock?
     /// Which of its pages may differ from the parent's; nil to compare all.
     let dirtyBitmap: FilePath?
     /// How many units the blocks before it have.
@@ -23,22 +23,22 @@ struct SaveBlock: Sendable {
     /// - Throws: `.mismatch` if a bitmap's block has none.
     static func pair(
         _ images: [MemoryImage], with parent: ParentCheckpoint?, dirtyBitmaps bitmaps: [FilePath?]
-    ) throws(SnapError) -> [SaveBlock] {
-        let matches = parent?.blocks(matching: images.map(\.block))
+    ) throws(SnapError) -> [PairedBlock] {
+        let matches = parent?.blocks(matching: images.map(\.ram))
         var firstUnit = 0
-        var blocks: [SaveBlock] = []
+        var blocks: [PairedBlock] = []
         for (index, image) in images.enumerated() {
             let parentBlock = matches?[index]
             if let bitmap = bitmaps[index] {
                 try check(
-                    bitmap, of: image.block, countsFrom: parentBlock, among: images,
+                    bitmap, of: image.ram, countsFrom: parentBlock, among: images,
                     parent: parent)
             }
             blocks.append(
-                SaveBlock(
-                    image: image, parent: parentBlock, dirtyBitmap: bitmaps[index],
+                PairedBlock(
+                    image: image, parentBlock: parentBlock, dirtyBitmap: bitmaps[index],
                     firstUnit: firstUnit))
-            firstUnit += image.block.unitCount
+            firstUnit += image.ram.unitCount
         }
         return blocks
     }
@@ -51,7 +51,7 @@ struct SaveBlock: Sendable {
     ) throws(SnapError) {
         let isAsLong = { (other: RAMBlock) in other.byteCount == block.byteCount }
         let isOnly =
-            images.count { isAsLong($0.block) } == 1
+            images.count { isAsLong($0.ram) } == 1
             && parent?.blocks.count { isAsLong($0.ram) } == 1
         guard let parentBlock, isOnly || !block.name.isEmpty && parentBlock.ram.name == block.name
         else {

@@ -7,7 +7,7 @@ package import SystemPackage
 /// Level 1 tables stand over guest pages, level n+1 over level n. The depth follows from the
 /// block's length and is never read from a file: the smallest d with 512^d ≥ pages. At depth 0
 /// the root is the one guest page itself.
-package struct PageTable: Sendable {
+package struct PageTableShape: Sendable {
     /// Pages of the RAM block.
     package let pageCount: Int
     /// Levels of tables.

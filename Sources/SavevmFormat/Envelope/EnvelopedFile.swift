@@ -4,7 +4,7 @@ import SystemPackage
 
 /// The two ends of a file, which every kind of file has: a header that says what it is and a
 /// trailer that vouches for it.
-struct FileEnds: ~Copyable, Sendable {
+struct EnvelopedFile: ~Copyable, Sendable {
     let file: File
     let header: FileHeader
     let trailer: Trailer

@@ -6,13 +6,13 @@ import Synchronization
 import WorkPipeline
 
 /// Writes a checkpoint's pages: everything is decided, and the units go through the pipeline.
-struct CheckpointWriter: Sendable {
+struct MemoryWriter: Sendable {
     /// The RAM blocks, at least one.
-    private let blocks: [SaveBlock]
+    private let blocks: [PairedBlock]
     private let deviceStates: [SaveContent.DeviceState]
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
-    private let encoding: Save.Encoding
+    private let options: Save.PageOptions
 
     /// Prepares to write.
     ///
@@ -21,41 +21,42 @@ struct CheckpointWriter: Sendable {
     ///   - deviceStates: The device-state files.
     ///   - target: The checkpoint that is made.
     ///   - parent: What it shares pages with.
-    ///   - encoding: How to compare and store pages.
+    ///   - options: How to compare and store pages.
     init(
-        of blocks: [SaveBlock], and deviceStates: [SaveContent.DeviceState],
-        to target: CheckpointTarget, parent: ParentCheckpoint?, encoding: Save.Encoding
+        of blocks: [PairedBlock], and deviceStates: [SaveContent.DeviceState],
+        to target: CheckpointTarget, parent: ParentCheckpoint?, options: Save.PageOptions
     ) {
         precondition(!blocks.isEmpty)
         self.blocks = blocks
         self.deviceStates = deviceStates
         self.target = target
         self.parent = parent
-        self.encoding = encoding
+        self.options = options
     }
 
     /// Writes the RAM's pages into a file without a name; the images are not needed afterwards.
     ///
     /// - Parameter context: How to run.
     /// - Throws: What reading the images and the parent, and writing the file, throw.
-    func writePages(_ context: WorkContext) throws(SnapError) -> UncommittedCheckpoint {
+    func write(_ context: WorkContext) throws(SnapError) -> UncommittedCheckpoint {
         let finder = Mutex(DuplicateFinder())
-        let byteCount = blocks.reduce(0) { $0 + $1.image.block.byteCount }
+        let byteCount = blocks.reduce(0) { $0 + $1.image.ram.byteCount }
         let progress = context.progress
-        let comparison = UnitComparison(
-            blocks: blocks, parent: parent, digestKey: target.identity.digestKey,
-            comparesBytes: encoding.comparesBytes)
-        let compression = encoding.compression
+        let blocks = blocks
+        let parent = parent
+        let key = target.identity.digestKey
+        let options = options
         progress.begin(.saving, of: byteCount)
         let pages = try OrderedPipeline.run(
-            // Where files are to be let go of, clean pages have to be moved too.
+            // Clean pages of evicted files are moved too.
             over: ImageUnitCursor(
                 blocks, skipsCleanUnits: parent?.evicted.isEmpty ?? true, context.calls),
             into: try SavevmAssembler(
-                of: blocks, to: target, parent: parent, compression: compression),
+                of: blocks, to: target, parent: parent, compression: options.compression),
             jobs: context.jobs,
             makeWorker: { () throws(SnapError) in
-                try UnitEncoder(comparison, compression)
+                try UnitEncoder(
+                    of: blocks, comparedWith: parent, key: key, options: options)
             },
             work: { (worker, unit, turn) throws(SnapError) in
                 try worker.encode(unit, in: turn, with: finder)
@@ -67,6 +68,6 @@ struct CheckpointWriter: Sendable {
         for block in blocks { try block.image.checkLength() }
         return UncommittedCheckpoint(
             of: target, pages: pages, deviceStates: deviceStates, parent: parent,
-            encoding: encoding)
+            options: options)
     }
 }

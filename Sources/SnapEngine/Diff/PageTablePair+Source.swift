@@ -1,0 +1,4 @@
+import SavevmFormat
+import WorkPipeline
+
+extension PageTablePair: WorkSource {}
