@@ -6,7 +6,7 @@ import sys
 
 import images
 import measure
-from tools import fill
+from tools import BEFORE, SNAP, fill
 
 
 class Bench:
@@ -15,6 +15,7 @@ class Bench:
     def __init__(self, options, folder, series):
         """Begins with no figures."""
         self.snap = options.snap
+        self.before = options.before  # another build of snap, or None
         self.rounds = options.rounds
         self.disk = options.disk
         self.only = re.compile(options.only) if options.only else None
@@ -66,12 +67,13 @@ class Bench:
             sample.stored = measure.size(store) - before
         return self.figures.add(name, tool, sample)
 
-    def run_snap(self, name, template, cwd=None, store=None, **words):
+    def run_snap(self, name, template, cwd=None, store=None, tool=SNAP, **words):
         """Runs snap and keeps its figures; the template is all but the program and its store."""
         options = " --store {store}" if store else ""
-        command = fill("{snap} " + template + options, snap=self.snap, store=store, **words)
+        program = self.before if tool == BEFORE else self.snap
+        command = fill("{program} " + template + options, program=program, store=store, **words)
         grows = store if template.startswith("save") else None
-        return self.run(name, "snap", command, cwd, grows)
+        return self.run(name, tool.name, command, cwd, grows)
 
     def check(self, name, tool, restored, expected):
         """Compares a restored image with what was saved."""

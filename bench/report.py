@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench import memory
 from targets import all_targets
-from tools import PEERS, SNAP, THREADS, save_name
+from tools import BEFORE, PEERS, SNAP, THREADS, save_name
 
 PHASES = range(1, 8)
 
@@ -52,7 +52,7 @@ def shown(figure, unit=1, digits=2):
 def all_tools(figures):
     """Returns the tools, in the order that the list of tools has."""
     there = {tool for _, tool in figures.samples}
-    return [tool.name for tool in (SNAP, *PEERS) if tool.name in there]
+    return [tool.name for tool in (SNAP, BEFORE, *PEERS) if tool.name in there]
 
 
 def series_table(figures, title, figure, unit):

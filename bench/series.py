@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import measure
-from tools import SNAP, fill, save_name
+from tools import BEFORE, SNAP, fill, save_name
 
 FIRST = 5  # the phase that is also saved as a guest's first checkpoint
 
@@ -38,7 +38,8 @@ class Round:
 
     def command(self, template, store, number):
         """Fills a command in."""
-        return fill(template, snap=self.bench.snap, store=store, number=number,
+        return fill(template, snap=self.bench.snap, before=self.bench.before, store=store,
+                    number=number,
                     size=self.bench.series[0].stat().st_size,
                     previous=self.bench.series[number - 2])
 
@@ -101,17 +102,17 @@ class Round:
                              self.bench.series[number - 1])
         shutil.rmtree(folder)
 
-    def snap_again(self):
+    def snap_again(self, tool):
         """What only snap does: an unchanged image, an older phase, and one in place."""
-        bench, store = self.bench, self.store(SNAP)
-        self.restore(SNAP, FIRST, f"restore {FIRST}")
-        bench.run_snap("unchanged", "save current.mem --guest series", self.folder, store)
+        bench, store = self.bench, self.store(tool)
+        self.restore(tool, FIRST, f"restore {FIRST}")
+        bench.run_snap("unchanged", "save current.mem --guest series", self.folder, store, tool)
         if bench.available("restore", "--in-place", "in place"):
             target = self.folder / "in-place.mem"
             measure.run(["cp", "--sparse=always", bench.series[FIRST], target], "/")
             if bench.run_snap("in place", f"restore series:{FIRST} {target} --in-place",
-                              store=store):
-                bench.check("in place", "snap", target, bench.series[FIRST - 1])
+                              store=store, tool=tool):
+                bench.check("in place", tool.name, target, bench.series[FIRST - 1])
 
     def go(self):
         """The whole round."""
@@ -123,8 +124,9 @@ class Round:
             self.save_phase(number)
         for tool in self.tools:
             self.restore(tool, number, f"restore {number}")
-        if SNAP in self.tools:
-            self.snap_again()
+        for tool in self.tools:
+            if tool in (SNAP, BEFORE):
+                self.snap_again(tool)
         shutil.rmtree(self.folder)
 
 

@@ -5,7 +5,7 @@ empty folder where it makes current.mem. Words in braces are filled in.
 """
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 THREADS = len(os.sched_getaffinity(0))
 
@@ -44,6 +44,10 @@ SNAP = Tool(
     "snap",
     "{snap} save current.mem --guest series --store {store} --json",
     "{snap} restore series:{number} current.mem --store {store}")
+
+# Another build of snap, beside which this one is measured before a change lands.
+BEFORE = replace(SNAP, name="snap before", save=SNAP.save.replace("{snap}", "{before}"),
+                 restore=SNAP.restore.replace("{snap}", "{before}"))
 
 PEERS = (
     Tool("zstd -1",
