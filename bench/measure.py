@@ -1,6 +1,7 @@
 """Runs one program and measures it: wall time, processor time, peak memory."""
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
@@ -56,6 +57,15 @@ def end_running():
     if running and running.returncode is None:
         running.kill()
         running.wait()
+
+
+def use_memory(byte_count):
+    """Uses so many bytes of memory and frees them.
+
+    Where the host takes back what is free, the next to use it waits for the host: restores took
+    twice as long for the tool that came first.
+    """
+    subprocess.run([sys.executable, "-c", f"b'1' * {byte_count}"], check=True)
 
 
 def size(path):

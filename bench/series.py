@@ -96,6 +96,7 @@ class Round:
         """Restores a phase and compares it."""
         folder = self.folder / "restored"
         folder.mkdir()
+        measure.use_memory(self.bench.series[0].stat().st_size)
         command = self.command(tool.restore, self.store(tool), number)
         if self.bench.run(name, tool.name, command, folder):
             self.bench.check(name, tool.name, folder / "current.mem",
