@@ -24,7 +24,7 @@ struct InterruptedSaveRecovery {
     /// - Parameter guest: The guest.
     /// - Throws: `.busy` if the guest is paused and not resumed, or a migration is under way;
     ///   `.permission`, `.inputOutput`, `.interrupted`.
-    func run(on guest: inout RunningGuest) throws(SnapError) {
+    func run(on guest: inout QEMUGuest) throws(SnapError) {
         switch try PauseMarker.find(in: directory) {
         case .none: return
         case .unreadable:
@@ -45,7 +45,7 @@ struct InterruptedSaveRecovery {
     }
 
     private func undo(
-        _ marker: PauseMarker, on guest: inout RunningGuest
+        _ marker: PauseMarker, on guest: inout QEMUGuest
     ) throws(SnapError) {
         let status = try guest.status()
         let deadline = ContinuousClock.now + (status.isRunning ? .zero : Self.failureTimeout)
@@ -62,7 +62,7 @@ struct InterruptedSaveRecovery {
             try check(marker, on: &guest, areSettingsOurs: areOurs)
         }
         if settings.areChanged(before: marker.settings) {
-            try guest.apply(settings.toPutBack(before: marker.settings))
+            try guest.apply(settings.undoing(changesTo: marker.settings))
             warn(
                 SnapError(
                     .busy,
@@ -80,7 +80,7 @@ struct InterruptedSaveRecovery {
 
     /// Refuses to resume a guest that is not known to be paused for the killed save alone.
     private func check(
-        _ marker: PauseMarker, on guest: inout RunningGuest, areSettingsOurs: Bool
+        _ marker: PauseMarker, on guest: inout QEMUGuest, areSettingsOurs: Bool
     ) throws(SnapError) {
         let name = try guest.status().name
         var isOurs = name == "paused"

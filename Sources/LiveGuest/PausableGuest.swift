@@ -19,11 +19,12 @@ package import WorkPipeline
 /// A guest that was paused before is not resumed. QEMU calls it `postmigrate` afterwards, and saves
 /// no device state of it again before it has run.
 package struct PausableGuest: ~Copyable {
-    private var guest: RunningGuest
+    private var guest: QEMUGuest
     /// The QMP socket.
     package let socket: FilePath
     private let directory: Directory
-    private let settings: MigrationSettings
+    /// QEMU's migration settings when it was connected to.
+    private let settingsBefore: MigrationSettings
     /// The RAM, in the files that QEMU names.
     package let images: [MemoryImage]
     /// What is in the guest's directory; nil if nothing has been changed.
@@ -56,7 +57,7 @@ package struct PausableGuest: ~Copyable {
         to socket: FilePath, in directory: Directory, resumesInterrupted: Bool,
         _ context: WorkContext
     ) throws(SnapError) -> PausableGuest {
-        var guest = try RunningGuest(socket, timeout: context.lockTimeout, context.calls)
+        var guest = try QEMUGuest(socket, timeout: context.lockTimeout, context.calls)
         try InterruptedSaveRecovery(
             socket: socket, directory: directory, resumes: resumesInterrupted, warn: context.warn
         ).run(on: &guest)
@@ -64,7 +65,7 @@ package struct PausableGuest: ~Copyable {
     }
 
     private init(
-        _ guest: consuming RunningGuest, at socket: FilePath, in directory: Directory,
+        _ guest: consuming QEMUGuest, at socket: FilePath, in directory: Directory,
         _ context: WorkContext
     ) throws(SnapError) {
         guard try !guest.isMigrating() else {
@@ -81,14 +82,14 @@ package struct PausableGuest: ~Copyable {
                 .unsupported, "QEMU is told to encrypt migrations, by tls-creds", path: socket)
         }
         images = try Self.openImages(of: &guest, context)
-        self.settings = settings
+        settingsBefore = settings
         self.guest = guest
         self.socket = socket
         self.directory = directory
     }
 
     private static func openImages(
-        of guest: inout RunningGuest, _ context: WorkContext
+        of guest: inout QEMUGuest, _ context: WorkContext
     ) throws(SnapError) -> [MemoryImage] {
         let calls = context.calls
         try ProcessIdentity.checkVisibility(calls)
@@ -163,7 +164,7 @@ package struct PausableGuest: ~Copyable {
         }
         let marker = PauseMarker(
             process: guest.process, since: Timestamp.now.rfc3339, wasRunning: status.isRunning,
-            settings: settings, saver: .current(directory.calls))
+            settings: settingsBefore, saver: .current(directory.calls))
         try marker.write(in: directory)
         self.marker = marker
         guard status.isRunning else { return }
@@ -173,10 +174,10 @@ package struct PausableGuest: ~Copyable {
 
     private mutating func readDeviceState() throws(SnapError) -> StreamContent {
         areSettingsChanged = true
-        try guest.apply(settings.forDeviceState)
+        try guest.apply(settingsBefore.forDeviceState)
+        let pipe = try startDeviceState()
         let (stream, _) = try StreamReader(
-            try startDeviceState(), scratch: directory, stagesRAM: false,
-            timeout: Self.streamTimeout
+            pipe, scratch: directory, stagesRAM: false, timeout: Self.streamTimeout
         ).read()
         try guest.finishDeviceState()
         // If this process is killed from now on, the next knows whose migration it was.
@@ -197,7 +198,7 @@ package struct PausableGuest: ~Copyable {
 
     private mutating func putSettingsBack() throws(SnapError) {
         guard areSettingsChanged else { return }
-        try guest.apply(guest.settings().toPutBack(before: settings))
+        try guest.apply(guest.settings().undoing(changesTo: settingsBefore))
         areSettingsChanged = false
     }
 
@@ -239,7 +240,7 @@ package struct PausableGuest: ~Copyable {
     ///
     /// - Parameter guest: The guest.
     /// - Throws: What QEMU says if it refuses for long.
-    static func resume(_ guest: inout RunningGuest) throws(SnapError) {
+    static func resume(_ guest: inout QEMUGuest) throws(SnapError) {
         let deadline = ContinuousClock.now + resumeTimeout
         while true {
             do throws(SnapError) { return try guest.resume() } catch {

@@ -18,7 +18,7 @@ struct PauseMarker: Codable, Sendable {
     /// The process that saves; nil in a marker of version 0.1.
     var saver: ProcessIdentity?
     /// The migration that wrote the device state, once it is over.
-    var migration: RunningGuest.MigrationTrace?
+    var migration: QEMUGuest.MigrationTrace?
 
     /// What is found where a marker may be.
     enum Found {

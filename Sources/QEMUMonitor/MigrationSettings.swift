@@ -70,13 +70,13 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
                 tlsCredentials: nil))
     }
 
-    /// What puts back whatever is in force here of changes to other settings.
+    /// What makes these settings again what they were before a save changed them.
     ///
-    /// A save may end between any two of its commands. What somebody has changed since is left as
-    /// it is.
+    /// Of the save's changes only those are undone that are in force here: a save may end between
+    /// any two of its commands, and what somebody has changed since is left as it is.
     ///
     /// - Parameter before: The settings that `forDeviceState` was made of.
-    package func toPutBack(before: MigrationSettings) -> MigrationSettings {
+    package func undoing(changesTo before: MigrationSettings) -> MigrationSettings {
         let changes = before.forDeviceState
         let left = changes.capabilities.filter(capabilities.contains)
         let isBandwidthLeft = parameters.maxBandwidth == changes.parameters.maxBandwidth
@@ -91,7 +91,7 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     ///
     /// - Parameter before: The settings that `forDeviceState` was made of.
     package func areChanged(before: MigrationSettings) -> Bool {
-        let undo = toPutBack(before: before)
+        let undo = undoing(changesTo: before)
         return !undo.capabilities.isEmpty
             || undo.parameters.maxBandwidth != parameters.maxBandwidth
     }

@@ -20,7 +20,7 @@ package final class SavevmFile: Sendable {
     /// What it says of its checkpoint.
     package let checkpoint: CheckpointDescription
     private let file: EnvelopedFile
-    /// The block of the group index that was used last: groups are mostly asked for in order.
+    /// The part of the group index that was used last: groups are mostly asked for in order.
     private let lastIndexChunk = Mutex<(block: Int, entries: [GroupEntry?])>((-1, []))
 
     /// Opens a file and checks that it is whole.
@@ -134,7 +134,7 @@ package final class SavevmFile: Sendable {
         return head
     }
 
-    /// Reads the content of a cluster.
+    /// Reads a cluster and inflates it.
     ///
     /// - Parameters:
     ///   - cluster: Which one.
@@ -143,7 +143,7 @@ package final class SavevmFile: Sendable {
     ///   - scratch: Room for its stored bytes, at least `Limits.clusterByteCountMax`.
     ///   - decompressor: What decodes it.
     /// - Throws: `.damaged` or `.inputOutput`.
-    package func read(
+    package func inflate(
         _ cluster: Cluster, of entry: GroupEntry, into target: inout MutableRawSpan,
         scratch: inout MemoryBuffer, by decompressor: borrowing Decompressor
     ) throws(SnapError) {

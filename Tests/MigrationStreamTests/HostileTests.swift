@@ -232,6 +232,7 @@ struct HostileTests {
             let error = try #require(outcome.error, "\(hostile.what): read")
             #expect(error.code == hostile.code, "\(hostile.what): \(error)")
             #expect(error.path != nil && error.offset != nil, "\(hostile.what): \(error)")
+            #expect(!error.message.contains("\\"), "\(hostile.what): \(error)")
             if let offset = hostile.offset {
                 #expect(error.offset == offset, "\(hostile.what): \(error)")
             }

@@ -123,13 +123,13 @@ struct MigrationSettingsTests {
         #expect(!before.areChanged(before: before))
         let during = Self.settings(["x-ignore-shared", "events"], 1 << 40)
         #expect(during.areChanged(before: before))
-        let undo = during.toPutBack(before: before)
+        let undo = during.undoing(changesTo: before)
         #expect(Set(undo.capabilities.map(\.capability)) == ["xbzrle", "x-ignore-shared"])
         #expect(undo.parameters.maxBandwidth == 1 << 27)
         // Another has changed the rest since.
         let partly = Self.settings(["xbzrle", "x-ignore-shared"], 1 << 30)
         #expect(partly.areChanged(before: before))
-        let rest = partly.toPutBack(before: before)
+        let rest = partly.undoing(changesTo: before)
         #expect(rest.capabilities.map(\.capability) == ["x-ignore-shared"])
         #expect(rest.parameters.maxBandwidth == 1 << 30)
     }

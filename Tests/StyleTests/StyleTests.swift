@@ -95,6 +95,7 @@ struct StyleTests {
         let tokens = [
             "try!", "as!", "fatalError", "nonisolated(unsafe)", "@unchecked", "unsafeBitCast",
             "@preconcurrency", "swiftlint", "TODO", "FIXME", "XXX:",
+            "\\\\(",  // a value that a text should show, and does not
         ]
         for file in try SourceFile.all() {
             for (index, line) in file.lines.enumerated() {

@@ -4,6 +4,8 @@ package import SnapSystem
 import WorkPipeline
 
 /// Goes through the units of which anything is stored, in order: there may be few among very many.
+///
+/// It only finds them; each worker walks to their locations with a walker of its own.
 package struct DataUnitCursor: ~Copyable, WorkSource {
     private var units: StoredUnitCursor
     private let files: SavevmFiles

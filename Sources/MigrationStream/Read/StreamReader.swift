@@ -139,7 +139,7 @@ package struct StreamReader: ~Copyable {
             elements.addFraming(first..<input.keptByteCount)
         default:
             throw input.damage(
-                "element has type \\(byte), expected one of 0 to 4 or 8", at: place)
+                "element has type \(byte), expected one of 0 to 4 or 8", at: place)
         }
         return !elements.hasRAMEnd
     }

@@ -97,7 +97,7 @@ struct ClusterCache: ~Copyable {
         let start = place * Limits.clusterByteCountMax
         try clusters.withMutableBytes(start..<start + encoding.cluster.encodedByteCount) {
             (target) throws(SnapError) in
-            try files.file(encoding.location.number).read(
+            try files.file(encoding.location.number).inflate(
                 encoding.cluster, of: encoding.entry, into: &target, scratch: &stored,
                 by: decompressor)
         }

@@ -88,18 +88,21 @@ package struct Restore: Sendable {
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
         let store = try Store(reading: store, context)
-        let digestKey = store.identity.digestKey
+        let comparisonKey = store.identity.digestKey
         return try store.withCheckpoint(specifier, context) {
             (opened) throws(SnapError) in
             Outcome(
                 checkpoint: opened.checkpoint,
-                writtenPageCount: try write(opened, digestKey, context: context))
+                writtenPageCount: try write(opened, comparisonKey, context: context))
         }
     }
 
     /// Writes the memory and the device state; returns how many pages of a file in place differed.
+    ///
+    /// Pages that are read are checked with their own file's key; `comparisonKey` is for the
+    /// digests of a file in place.
     private func write(
-        _ opened: OpenCheckpoint, _ digestKey: DigestKey, context: WorkContext
+        _ opened: OpenCheckpoint, _ comparisonKey: DigestKey, context: WorkContext
     ) throws(SnapError) -> Int? {
         let export = try MemoryExport(form, of: opened)
         var devices = try deviceState.map { path throws(SnapError) in
@@ -110,7 +113,8 @@ package struct Restore: Sendable {
         }
         switch output {
         case .inPlace(let path):
-            return try update(path, to: export.memory, key: digestKey, &devices, context: context)
+            return try update(
+                path, to: export.memory, key: comparisonKey, &devices, context: context)
         case .standardOutput:
             try export.write(to: File.standardOutput(context.calls), context)
             try devices?.publish(isSynchronized: isSynchronized)

@@ -12,7 +12,8 @@
 //     trailer ─ fsync ─ name ─ index row
 //
 // The folders follow it: Input (what is saved), Parent (what it is compared with), Units (the work
-// on each 2 MiB), Output (the files, and the commit). `SaveRun` puts them together.
+// on each 2 MiB), Output (the files, and the commit). `SaveRun` goes from the inputs to the index
+// row; its middle, in which the units are read and stored, is `SavePipeline`.
 
 import CheckpointStore
 package import Codecs

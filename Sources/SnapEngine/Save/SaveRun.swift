@@ -10,7 +10,7 @@ import WorkPipeline
 /// One save, from its inputs to the index row.
 struct SaveRun {
     /// What is to be saved.
-    private enum Content: ~Copyable {
+    private enum Subject: ~Copyable {
         /// RAM at rest.
         case atRest(SaveContent)
         /// A guest that is paused while its RAM is read.
@@ -57,25 +57,26 @@ struct SaveRun {
     /// - Throws: As `Save.run`.
     func run() throws(SnapError) -> Save.Outcome {
         try inputs.warnOfEmptyFiles(context)
+        let isNewGuest = try guestDirectory.directory.status() == nil
+        return try outcome(of: try isNewGuest ? saveNewGuest() : lockAndSave(findSubject))
+    }
+
+    /// Takes a guest's first checkpoint; on failure neither its directory nor a new store stays.
+    private func saveNewGuest() throws(SnapError) -> Saved {
         let isNewStore = try storeDirectory.root.status() == nil
-        guard try guestDirectory.directory.status() == nil else {
-            return try outcome(of: try lockAndSave { () throws(SnapError) in try findContent() })
-        }
         do throws(SnapError) {
-            // Before a directory is made: what turns out damaged leaves no new store and no new
-            // guest behind. A guest that has a directory is locked first.
+            // Before a directory is made: what turns out damaged makes none. A guest that has a
+            // directory is locked first.
             try checkParentOfNewGuest()
-            var content: Content? = try findContent()
-            return try outcome(
-                of: try lockAndSave { () throws(SnapError) in
-                    guard let found = content.take() else {
-                        throw SnapError(.internalFailure, "what is saved was asked for twice")
-                    }
-                    return found
-                })
+            var subject: Subject? = try findSubject()
+            return try lockAndSave { () throws(SnapError) in
+                guard let found = subject.take() else {
+                    throw SnapError(.internalFailure, "what is saved was asked for twice")
+                }
+                return found
+            }
         } catch {
-            NewStoreRemoval.run(
-                save.guest, in: storeDirectory, isNewStore: isNewStore, context)
+            NewStoreRemoval.run(save.guest, in: storeDirectory, isNewStore: isNewStore, context)
             throw error
         }
     }
@@ -88,7 +89,7 @@ struct SaveRun {
     }
 
     /// Reads what is to be saved, or connects to the guest.
-    private func findContent() throws(SnapError) -> Content {
+    private func findSubject() throws(SnapError) -> Subject {
         let directory = guestDirectory.directory
         if case .runningGuest(let socket) = save.input {
             return .running(
@@ -99,6 +100,7 @@ struct SaveRun {
         return .atRest(try inputs.content(scratch: try directory.nearestExisting(), context))
     }
 
+    /// What the user is told: a saved checkpoint whose guest could not be resumed is an error.
     private func outcome(of saved: Saved) throws(SnapError) -> Save.Outcome {
         let checkpoint = saved.indexed.checkpoint
         if let failure = saved.resumeFailure {
@@ -112,7 +114,7 @@ struct SaveRun {
     // MARK: With the store open and the guest locked
 
     private func lockAndSave(
-        _ content: () throws(SnapError) -> Content
+        _ subject: () throws(SnapError) -> Subject
     ) throws(SnapError) -> Saved {
         let store = try Store(writing: storeDirectory.path, context)
         // A wrong parent is refused before the lock is waited for; it may be deleted meanwhile.
@@ -120,12 +122,12 @@ struct SaveRun {
             try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
         }
         return try guestDirectory.withWriterLock(context) { () throws(SnapError) in
-            try saveLocked(content, to: store)
+            try saveLocked(subject, to: store)
         }
     }
 
     private func saveLocked(
-        _ content: () throws(SnapError) -> Content, to store: borrowing Store
+        _ subject: () throws(SnapError) -> Subject, to store: borrowing Store
     ) throws(SnapError) -> Saved {
         let guest = guestDirectory
         let reconciled = try Reconciliation(of: guest, in: store.index, context).run()
@@ -142,7 +144,7 @@ struct SaveRun {
             save.parent, of: guest, in: store.index, without: reconciled.lost)
         let saved: Saved
         do throws(SnapError) {
-            switch try content() {
+            switch try subject() {
             case .atRest(let content): saved = try saveAtRest(content, to: target, search)
             case .running(let running): saved = try saveRunning(running, to: target, search)
             }
@@ -157,7 +159,7 @@ struct SaveRun {
         _ content: SaveContent, to target: CheckpointTarget, _ search: ParentSearch
     ) throws(SnapError) -> Saved {
         let parent = try search.find(for: content.images.map(\.ram))
-        return Saved(indexed: try writePages(of: content, to: target, parent).commit())
+        return Saved(indexed: try storePages(of: content, to: target, parent).commit())
     }
 
     private func saveRunning(
@@ -172,9 +174,8 @@ struct SaveRun {
         // Signals wait until the checkpoint is committed, too.
         return try Interruption.deferring { () throws(SnapError) in
             let uncommitted = try running.whilePaused { (stream) throws(SnapError) in
-                try writePages(
-                    of: try SaveContent(runningGuest: images, stream, at: socket), to: target,
-                    parent)
+                let content = try SaveContent(runningGuest: images, stream, at: socket)
+                return try storePages(of: content, to: target, parent)
             }
             // The guest runs again: writing device state and flushing need not keep it paused.
             let indexed: IndexedCheckpoint
@@ -187,16 +188,16 @@ struct SaveRun {
         }
     }
 
-    private func writePages(
+    private func storePages(
         of content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?
     ) throws(SnapError) -> UncommittedCheckpoint {
         let blocks = try PairedBlock.pair(
             content.images, with: parent,
             dirtyBitmaps: try save.dirtyBitmaps(of: content.images.map(\.ram)))
-        return try MemoryWriter(
+        return try SavePipeline(
             of: blocks, and: content.deviceStates, to: target, parent: parent,
             options: save.pageOptions
-        ).write(context)
+        ).run(context)
     }
 
     private func insertRow(of indexed: IndexedCheckpoint, in index: CheckpointIndex) {

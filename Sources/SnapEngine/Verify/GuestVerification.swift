@@ -131,7 +131,7 @@ struct GuestVerification {
         of file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
     ) throws(SnapError) -> SnapError? {
         guard let index, let row, let sections else { return nil }
-        let expected = IndexedCheckpoint(try file.contents(), sections)
+        let expected = IndexedCheckpoint(describing: try file.contents(), sections)
         do throws(SnapError) {
             if try index.indexed(row) == expected { return nil }
         } catch {

@@ -32,7 +32,9 @@ struct InputFiles: Sendable {
         self.deviceStates = deviceStates
         switch memory {
         case .stream: break
-        case .inRunningGuest: _ = try save.dirtyBitmaps(of: [])
+        case .inRunningGuest:
+            // Refuses every bitmap: nobody can have written one of a guest that runs.
+            _ = try save.dirtyBitmaps(of: [])
         case .images(let images):
             // Opened and checked now; a save opens them again when it reads them.
             for (image, bitmap) in zip(images, try save.dirtyBitmaps(of: images.map(\.ram))) {

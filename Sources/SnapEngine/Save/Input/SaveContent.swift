@@ -68,7 +68,8 @@ extension SaveContent {
     ///   - images: Its RAM, in files; those that are not this guest's RAM are left out.
     ///   - stream: Its device state.
     ///   - socket: Its QMP socket, for messages.
-    /// - Throws: `.mismatch` if RAM is neither in a file nor in the stream, `.usage`.
+    /// - Throws: `.unsupported` if no RAM is in a file; `.mismatch` if some is neither in a file
+    ///   nor in the stream; `.usage`.
     init(
         runningGuest images: [MemoryImage], _ stream: StreamContent, at socket: FilePath
     ) throws(SnapError) {

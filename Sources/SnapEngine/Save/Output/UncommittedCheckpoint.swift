@@ -13,16 +13,16 @@ struct UncommittedCheckpoint: ~Copyable {
     private let parent: ParentCheckpoint?
     private let deviceStates: [SaveContent.DeviceState]
     private let options: Save.PageOptions
-    private let pages: SavevmAssembler
+    private let savevm: SavevmAssembler
 
-    /// Takes over the pages; the parameters are the properties.
+    /// Takes over the file; the parameters are the properties.
     init(
-        of target: CheckpointTarget, pages: consuming SavevmAssembler,
+        of target: CheckpointTarget, _ savevm: consuming SavevmAssembler,
         deviceStates: [SaveContent.DeviceState], parent: ParentCheckpoint?,
         options: Save.PageOptions
     ) {
         self.target = target
-        self.pages = pages
+        self.savevm = savevm
         self.deviceStates = deviceStates
         self.parent = parent
         self.options = options
@@ -39,7 +39,9 @@ struct UncommittedCheckpoint: ~Copyable {
         let target = target
         let (seal, sections) = try writeDeviceState()
         do throws(SnapError) {
-            return IndexedCheckpoint(try pages.publish(seal), sections)
+            // The commit point: from here on the checkpoint exists.
+            let contents = try savevm.publish(seal)
+            return IndexedCheckpoint(describing: contents, sections)
         } catch {
             if seal != nil { Self.removeDeviceState(of: target) }
             throw error

@@ -16,7 +16,7 @@ struct ParentCheckpoint: Sendable {
     let references: [FileReference]
     /// Evicted files: nothing in them is shared any more.
     let evicted: Set<Int>
-    /// The same files, to read from.
+    /// All files that the parent refers to, evicted ones too, to read from.
     let files: SavevmFiles
 
     /// Opens a parent.

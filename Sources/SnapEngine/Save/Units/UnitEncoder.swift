@@ -142,7 +142,7 @@ struct UnitEncoder: ~Copyable {
         return isOther(page)
     }
 
-    /// Whether a page of the buffer has the bytes that were read for inputs.
+    /// Whether a page of the buffer has the bytes of `other`.
     private func isOther(_ page: Int) -> Bool {
         buffer.withBytes(Page.bytes(page)) { page in
             other.withBytes(Page.bytes(0)) { page.isEqual(to: $0) }

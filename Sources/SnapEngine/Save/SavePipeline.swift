@@ -5,8 +5,8 @@ import SnapSystem
 import Synchronization
 import WorkPipeline
 
-/// Writes a checkpoint's pages: everything is decided, and the units go through the pipeline.
-struct MemoryWriter: Sendable {
+/// The pipeline of a save: cursor over the units, workers that encode, assembler of the file.
+struct SavePipeline: Sendable {
     /// The RAM blocks, at least one.
     private let blocks: [PairedBlock]
     private let deviceStates: [SaveContent.DeviceState]
@@ -14,7 +14,7 @@ struct MemoryWriter: Sendable {
     private let parent: ParentCheckpoint?
     private let options: Save.PageOptions
 
-    /// Prepares to write.
+    /// Prepares to run.
     ///
     /// - Parameters:
     ///   - blocks: The RAM blocks, at least one, and what each is compared with.
@@ -34,11 +34,12 @@ struct MemoryWriter: Sendable {
         self.options = options
     }
 
-    /// Writes the RAM's pages into a file without a name; the images are not needed afterwards.
+    /// Reads all RAM and stores its pages in a file without a name; the images are not needed
+    /// afterwards.
     ///
     /// - Parameter context: How to run.
     /// - Throws: What reading the images and the parent, and writing the file, throw.
-    func write(_ context: WorkContext) throws(SnapError) -> UncommittedCheckpoint {
+    func run(_ context: WorkContext) throws(SnapError) -> UncommittedCheckpoint {
         let finder = Mutex(DuplicateFinder())
         let byteCount = blocks.reduce(0) { $0 + $1.image.ram.byteCount }
         let progress = context.progress
@@ -47,7 +48,7 @@ struct MemoryWriter: Sendable {
         let key = target.identity.digestKey
         let options = options
         progress.begin(.saving, of: byteCount)
-        let pages = try OrderedPipeline.run(
+        let savevm = try OrderedPipeline.run(
             // Clean pages of evicted files are moved too.
             over: ImageUnitCursor(
                 blocks, skipsCleanUnits: parent?.evicted.isEmpty ?? true, context.calls),
@@ -61,13 +62,13 @@ struct MemoryWriter: Sendable {
             work: { (worker, unit, turn) throws(SnapError) in
                 try worker.encode(unit, in: turn, with: finder)
             },
-            deliver: { (pages, unit) throws(SnapError) in
-                try pages.append(unit)
+            deliver: { (savevm, unit) throws(SnapError) in
+                try savevm.append(unit)
                 progress.reach(min((unit.ordinal + 1) * Unit.byteCount, byteCount))
             })
         for block in blocks { try block.image.checkLength() }
         return UncommittedCheckpoint(
-            of: target, pages: pages, deviceStates: deviceStates, parent: parent,
+            of: target, savevm, deviceStates: deviceStates, parent: parent,
             options: options)
     }
 }

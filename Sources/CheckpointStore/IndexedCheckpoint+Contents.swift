@@ -26,7 +26,7 @@ extension IndexedCheckpoint {
                         offset: error.offset))
             }
         }
-        self.init(try file.contents(), sections)
+        self.init(describing: try file.contents(), sections)
     }
 
     /// Describes a checkpoint.
@@ -34,7 +34,7 @@ extension IndexedCheckpoint {
     /// - Parameters:
     ///   - file: What its savevm file says.
     ///   - sections: Its device sections.
-    package init(_ file: SavevmContents, _ sections: [DeviceSection]) {
+    package init(describing file: SavevmContents, _ sections: [DeviceSection]) {
         let blocks = file.blocks.map(\.ram)
         let description = file.checkpoint
         let checkpoint = Checkpoint(

@@ -9,7 +9,7 @@ package import SnapSystem
 package import SystemPackage
 
 /// A guest under a running QEMU, as far as a checkpoint needs it.
-package struct RunningGuest: ~Copyable {
+package struct QEMUGuest: ~Copyable {
     private struct Status: Decodable {
         let status: String
         let running: Bool
