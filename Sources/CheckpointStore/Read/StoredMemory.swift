@@ -12,7 +12,7 @@ package struct StoredMemory: Sendable {
     /// Only one of the blocks.
     ///
     /// - Parameter name: The block's name.
-    /// - Throws: `.notFound` if there is none of that name.
+    /// - Throws: `.notFound` if none has that name.
     package func block(named name: String) throws(SnapError) -> StoredMemory {
         guard let block = blocks.first(where: { $0.ram.name == name }) else {
             let names = blocks.map { $0.ram.name.isEmpty ? "one without a name" : $0.ram.name }

@@ -28,7 +28,7 @@ package struct StoredUnitCursor: Sendable, WorkSource {
         return unit
     }
 
-    /// Goes on with another unit of the same block, or behind its last with the next block.
+    /// Moves to another unit of the same block, or past its last to the next block.
     ///
     /// - Parameter index: Which unit.
     package mutating func move(to index: Int) {
