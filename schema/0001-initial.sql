@@ -1,5 +1,5 @@
 -- The index of a store: what `list` and `show` tell, and which files there are. It is derived from
--- the files and never the only place of anything; `snap reindex` makes it anew.
+-- the files and never the only place of anything; `snap reindex` rebuilds it.
 --
 -- Numbers of parents and of referenced files are plain numbers, not foreign keys: a parent may be
 -- gone while its pages live on.

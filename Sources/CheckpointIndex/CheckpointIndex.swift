@@ -322,7 +322,7 @@ package final class CheckpointIndex {
     // MARK: Errors
 
     /// What to do about a damaged index.
-    package static let hint = "snap reindex makes the index anew from the files"
+    package static let hint = "snap reindex rebuilds the index from the files"
 
     private func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
         try passFaultPoint()

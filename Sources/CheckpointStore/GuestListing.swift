@@ -17,6 +17,6 @@ package struct GuestListing: Sendable {
         deviceState.intersection(retired).subtracting(savevm)
     }
 
-    /// The highest number of a checkpoint, live or retired; 0 if there is none.
+    /// The highest number of a checkpoint, live or retired; 0 if the guest has no checkpoint.
     package var highestNumber: Int { savevm.union(retired).max() ?? 0 }
 }

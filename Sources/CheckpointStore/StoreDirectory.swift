@@ -14,7 +14,7 @@ package struct StoreDirectory: Sendable {
     static let identityName = "store.json"
     static let guestsName = "guests"
 
-    static let reindexHint = "snap reindex makes it anew from the files"
+    static let reindexHint = "snap reindex rebuilds it from the files"
     static let listHint = "snap list shows what there is"
 
     /// Names a store's directory.
@@ -68,7 +68,7 @@ extension StoreDirectory {
         try root.status(of: Self.identityName) != nil
     }
 
-    /// Runs something with the store locked for every other command.
+    /// Runs a closure while no other command can use the store.
     ///
     /// - Parameters:
     ///   - context: How long to wait for the lock.

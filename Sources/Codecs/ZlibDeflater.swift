@@ -3,7 +3,7 @@ import SnapSystem
 
 /// zlib: levels 4 to 9.
 ///
-/// One stream, set up once and reset for each cluster: setting it up anew each time makes the
+/// One stream, set up once and reset for each cluster: setting one up each time makes the
 /// allocator the bottleneck (zlib.h, deflateReset).
 @safe
 struct ZlibDeflater: ~Copyable {

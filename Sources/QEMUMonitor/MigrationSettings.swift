@@ -73,7 +73,7 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     /// What makes these settings again what they were before a save changed them.
     ///
     /// Of the save's changes only those are undone that are in force here: a save may end between
-    /// any two of its commands, and what somebody has changed since is left as it is.
+    /// any two of its commands. What somebody else has changed since then is kept.
     ///
     /// - Parameter before: The settings that `forDeviceState` was made of.
     package func undoing(changesTo before: MigrationSettings) -> MigrationSettings {

@@ -141,7 +141,7 @@ struct ReconciliationTests {
         #expect(try store.save(images[0]).number == 3)
     }
 
-    @Test("a lost store.json and a lost index are made anew from the files")
+    @Test("a lost store.json and a lost index are rebuilt from the files")
     func lostStoreFiles() throws {
         let (store, images) = try Self.history(3)
         let before = try store.list()

@@ -278,7 +278,7 @@ struct SweepTests {
     }
 
     /// All checkpoints are what they were, also after the next saves, before which every other
-    /// time the index is made anew.
+    /// time the index is rebuilt.
     private static func checkRecovery(
         _ operation: Operation, _ scene: Scene, _ store: TestStore, _ failure: SnapError?,
         _ call: Int, _ what: String

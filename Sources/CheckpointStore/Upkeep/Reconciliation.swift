@@ -51,8 +51,8 @@ package struct Reconciliation {
         if !retired.isEmpty { freed += try reclamation.noteRetired(retired, in: index) }
         try adopt(listing.savevm.subtracting(rows.live).sorted())
         if !listing.retired.isEmpty { freed += try reclaimSpace(of: listing) }
-        let gone = rows.retired.subtracting(listing.retired).subtracting(listing.savevm)
-        if !gone.isEmpty { try index.forgetRetired(gone, of: guest.name) }
+        let missing = rows.retired.subtracting(listing.retired).subtracting(listing.savevm)
+        if !missing.isEmpty { try index.forgetRetired(missing, of: guest.name) }
         let lost = rows.live.subtracting(listing.savevm).subtracting(listing.retired)
         for number in lost.sorted() {
             context.warn(

@@ -1,4 +1,4 @@
-/// One checkpoint with everything that the index tells of it.
+/// One checkpoint with everything that the index has about it.
 package struct CheckpointDetails: Sendable, Equatable {
     /// The checkpoint.
     package let checkpoint: Checkpoint

@@ -76,8 +76,8 @@ package struct Delete: Sendable {
             }
         } catch {
             if outcome.deleted.isEmpty { throw error }
-            let gone = outcome.deleted.map(\.description).joined(separator: ", ")
-            throw error.with(hint: "gone all the same: \(gone)")
+            let deleted = outcome.deleted.map(\.description).joined(separator: ", ")
+            throw error.with(hint: "gone all the same: \(deleted)")
         }
         return outcome
     }

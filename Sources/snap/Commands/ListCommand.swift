@@ -17,7 +17,7 @@ struct ListCommand: ParsableCommand {
 
             EXIT STATUS
               0    listed
-              1    the index is damaged: snap reindex makes it anew
+              1    the index is damaged: snap reindex rebuilds it
               66   there is no store, or no such guest
             """)
 

@@ -21,7 +21,7 @@ struct ReportCommand: ParsableCommand {
 
             EXIT STATUS
               0    written
-              1    the index is damaged: snap reindex makes it anew
+              1    the index is damaged: snap reindex rebuilds it
               66   there is no store, or no such guest
               73   the output exists or can't be made
             """)

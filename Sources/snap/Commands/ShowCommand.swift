@@ -14,7 +14,7 @@ struct ShowCommand: ParsableCommand {
 
             EXIT STATUS
               0    shown
-              1    the index is damaged: snap reindex makes it anew
+              1    the index is damaged: snap reindex rebuilds it
               64   the beginning of an id fits two checkpoints
               66   no such checkpoint
             """)

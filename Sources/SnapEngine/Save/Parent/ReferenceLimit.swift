@@ -6,7 +6,7 @@ import SnapSystem
 ///
 /// References only ever grow along a chain, since a save adds itself to its parent's. When the
 /// next one would not fit, the tables are walked once to see which files are really used; if all
-/// of them are, the pages of the least used are stored anew by the save.
+/// of them are, the pages of the least used are stored again by the save.
 enum ReferenceLimit {
     /// Decides which files a child may share with.
     ///
