@@ -12,7 +12,6 @@ enum StreamFormat {
     static let ignoreShared = "x-ignore-shared"
     static let xbzrleMark: UInt8 = 0x01
     static let footerByteCount = 5
-    static let mappedRAMHeaderByteCount = 28
     /// Commands that a stream in a file may have: open return path, ping, postcopy advice,
     /// switchover.
     static let harmlessCommands: Set<UInt16> = [1, 2, 3, 11]

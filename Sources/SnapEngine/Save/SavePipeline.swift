@@ -69,6 +69,6 @@ struct SavePipeline: Sendable {
         for block in blocks { try block.image.checkLength() }
         return UncommittedCheckpoint(
             of: target, savevm, deviceStates: deviceStates, parent: parent,
-            options: options)
+            compression: options.compression)
     }
 }

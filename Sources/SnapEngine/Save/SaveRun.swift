@@ -58,7 +58,9 @@ struct SaveRun {
     func run() throws(SnapError) -> Save.Outcome {
         try inputs.warnOfEmptyFiles(context)
         let isNewGuest = try guestDirectory.directory.status() == nil
-        return try outcome(of: try isNewGuest ? saveNewGuest() : lockAndSave(findSubject))
+        if isNewGuest { return try outcome(of: try saveNewGuest()) }
+        var subject: Subject?
+        return try outcome(of: try lockAndSave(&subject))
     }
 
     /// Takes a guest's first checkpoint; on failure neither its directory nor a new store stays.
@@ -69,12 +71,7 @@ struct SaveRun {
             // directory is locked first.
             try checkParentOfNewGuest()
             var subject: Subject? = try findSubject()
-            return try lockAndSave { () throws(SnapError) in
-                guard let found = subject.take() else {
-                    throw SnapError(.internalFailure, "what is saved was asked for twice")
-                }
-                return found
-            }
+            return try lockAndSave(&subject)
         } catch {
             NewStoreRemoval.run(save.guest, in: storeDirectory, isNewStore: isNewStore, context)
             throw error
@@ -113,21 +110,20 @@ struct SaveRun {
 
     // MARK: With the store open and the guest locked
 
-    private func lockAndSave(
-        _ subject: () throws(SnapError) -> Subject
-    ) throws(SnapError) -> Saved {
+    /// - Parameter subject: What is saved; nil if it is to be found under the lock. It is taken.
+    private func lockAndSave(_ subject: inout Subject?) throws(SnapError) -> Saved {
         let store = try Store(writing: storeDirectory.path, context)
         // A wrong parent is refused before the lock is waited for; it may be deleted meanwhile.
         if case .checkpoint(let specifier) = save.parent {
             try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
         }
         return try guestDirectory.withWriterLock(context) { () throws(SnapError) in
-            try saveLocked(subject, to: store)
+            try saveLocked(&subject, to: store)
         }
     }
 
     private func saveLocked(
-        _ subject: () throws(SnapError) -> Subject, to store: borrowing Store
+        _ subject: inout Subject?, to store: borrowing Store
     ) throws(SnapError) -> Saved {
         let guest = guestDirectory
         let reconciled = try Reconciliation(of: guest, in: store.index, context).run()
@@ -144,7 +140,9 @@ struct SaveRun {
             save.parent, of: guest, in: store.index, without: reconciled.lost)
         let saved: Saved
         do throws(SnapError) {
-            switch try subject() {
+            let found: Subject
+            if let prepared = subject.take() { found = prepared } else { found = try findSubject() }
+            switch consume found {
             case .atRest(let content): saved = try saveAtRest(content, to: target, search)
             case .running(let running): saved = try saveRunning(running, to: target, search)
             }

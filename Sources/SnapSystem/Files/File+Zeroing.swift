@@ -17,7 +17,7 @@ extension File {
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C call is `fallocate` with `FALLOC_FL_PUNCH_HOLE`.
-    func punchHole(_ range: Range<Int>) throws(SnapError) -> Bool {
+    private func punchHole(_ range: Range<Int>) throws(SnapError) -> Bool {
         do {
             try calls.punchHole(descriptor, at: range.lowerBound, byteCount: range.count)
             return true
@@ -32,7 +32,7 @@ extension File {
     ///
     /// - Parameter range: Which bytes, inside the file.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    func writeZeros(_ range: Range<Int>) throws(SnapError) {
+    private func writeZeros(_ range: Range<Int>) throws(SnapError) {
         if range.isEmpty { return }
         let zeros = [UInt8](repeating: 0, count: min(range.count, 1 << 16))
         for offset in stride(from: range.lowerBound, to: range.upperBound, by: zeros.count) {

@@ -1,5 +1,6 @@
 import CheckpointIndex
 import CheckpointStore
+import Codecs
 import GuestMemory
 import MigrationStream
 import SavevmFormat
@@ -12,20 +13,20 @@ struct UncommittedCheckpoint: ~Copyable {
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
     private let deviceStates: [SaveContent.DeviceState]
-    private let options: Save.PageOptions
+    private let compression: CompressionLevel
     private let savevm: SavevmAssembler
 
     /// Takes over the file; the parameters are the properties.
     init(
         of target: CheckpointTarget, _ savevm: consuming SavevmAssembler,
         deviceStates: [SaveContent.DeviceState], parent: ParentCheckpoint?,
-        options: Save.PageOptions
+        compression: CompressionLevel
     ) {
         self.target = target
         self.savevm = savevm
         self.deviceStates = deviceStates
         self.parent = parent
-        self.options = options
+        self.compression = compression
     }
 
     /// Writes the device state, and last of all names the savevm file: that is the commit point.
@@ -52,7 +53,7 @@ struct UncommittedCheckpoint: ~Copyable {
         if deviceStates.isEmpty { return (nil, []) }
         var writer = try DeviceStateWriter(
             in: target.guest.directory, target.header(.deviceState, parent: parent),
-            compression: options.compression)
+            compression: compression)
         for state in deviceStates {
             guard let stream = state.stream else {
                 writer.begin(.opaque, name: state.name)
