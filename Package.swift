@@ -32,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(
             name: "SnapSystem",
             dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")],
@@ -66,7 +67,8 @@ let package = Package(
         .target(
             name: "CheckpointIndex",
             dependencies: [
-                "GuestMemory", "SnapSystem", .product(name: "GRDB", package: "GRDB.swift"),
+                "GuestMemory", "SnapSystem", "CSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             resources: [.embedInCode("schema")],
             swiftSettings: strict),
@@ -106,6 +108,13 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["CZlib", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport", swiftSettings: tests),
+        .testTarget(
+            name: "SnapSystemTests",
+            dependencies: [
+                "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
         .testTarget(
             name: "WorkPipelineTests",
             dependencies: ["WorkPipeline", "SnapSystem", "TestSupport"],

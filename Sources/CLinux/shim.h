@@ -17,7 +17,34 @@ enum {
     snap_o_tmpfile = 020000000, /* O_TMPFILE without its O_DIRECTORY, open(2) */
     snap_o_path = 010000000, /* O_PATH, open(2) */
     snap_at_symlink_follow = 0x400, /* AT_SYMLINK_FOLLOW, linkat(2) */
+    snap_at_symlink_nofollow = 0x100, /* AT_SYMLINK_NOFOLLOW, fstatat(2) */
+    snap_at_removedir = 0x200, /* AT_REMOVEDIR, unlinkat(2) */
 };
+
+/* openat2(2) without links, and never out of the directory. The C library has no function for it;
+   its number is the same on every architecture. */
+extern long syscall(long number, ...);
+static inline int snap_open_beneath(int directory, const char *path, int flags, unsigned int mode) {
+    struct { unsigned long long flags, mode, resolve; } how = {
+        (unsigned int)flags, mode, 0x02 | 0x04 | 0x08 /* NO_MAGICLINKS | NO_SYMLINKS | BENEATH */};
+    return (int)syscall(437, directory, path, &how, sizeof how);
+}
+
+/* fcntl_locking(2): a lock of the open file on its first byte, which the kernel drops when the file
+   is closed. A write lock needs a descriptor that may be written. */
+extern int fcntl(int descriptor, int operation, ...);
+static inline int snap_lock_open_file(int descriptor, int type) {
+    struct { short type, whence; long start, length; int process; } lock = {(short)type, 0, 0, 1, 0};
+    return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
+}
+enum { snap_lock_read = 0, snap_lock_write = 1, snap_lock_none = 2 }; /* F_RDLCK, F_WRLCK, F_UNLCK */
+
+/* getxattr(2) */
+extern long fgetxattr(int descriptor, const char *name, void *value, unsigned long byte_count);
+
+/* prctl(2) */
+extern int prctl(int operation, ...);
+static inline int snap_forbid_dumps(void) { return prctl(4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0); }
 
 /* fstatfs(2): Glibc's module does not have it. On 64-bit Linux the type is the first long of 120
    bytes. -1 on failure. */

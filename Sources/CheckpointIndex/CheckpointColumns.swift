@@ -16,16 +16,21 @@ enum CheckpointColumns {
     /// Where the counts of `PageCounts.fields` begin among the columns.
     private static let firstCountIndex = 6
 
-    /// No count of a checkpoint comes near it, and sums of several still fit 63 bits.
-    private static let countMax = 1 << 58
-
     /// The columns as SQL; the guest's name is selected behind them.
     static let list = names.joined(separator: ", ")
 
-    /// Reads a row; nil if the guest's name or the id is malformed.
-    ///
-    /// A value of another type, which only a damaged database has, is an error and no trap.
-    static func checkpoint(_ row: Row) throws -> Checkpoint? {
+    /// The least that a row has in the database, in bytes: an id of 32, and a byte for each other
+    /// column.
+    static let rowByteCountMin = 32 + names.count
+
+    /// Reads a row; nil if it is not one of a checkpoint: a value is of another type, or beyond
+    /// the limits of savevm(5).
+    static func checkpoint(_ row: Row) -> Checkpoint? {
+        guard let checkpoint = try? decode(row), checkpoint.isWithinLimits else { return nil }
+        return checkpoint
+    }
+
+    private static func decode(_ row: Row) throws -> Checkpoint? {
         let hex: String = try row.decode(atIndex: 1)
         let name: String = try row.decode(atIndex: names.count)
         guard let id = Identifier(hex: hex), let guest = GuestName(name) else { return nil }
@@ -33,11 +38,6 @@ enum CheckpointColumns {
         for (index, field) in PageCounts.fields.enumerated() {
             pages[keyPath: field] = try row.decode(atIndex: firstCountIndex + index)
         }
-        let counts = PageCounts.fields.map { pages[keyPath: $0] }
-        let byteCounts: [Int] = [
-            try row.decode(atIndex: 5), try row.decode(atIndex: 13), try row.decode(atIndex: 15),
-        ]
-        guard (counts + byteCounts).allSatisfy({ (0...countMax).contains($0) }) else { return nil }
         return try Checkpoint(
             guest: guest, number: row.decode(atIndex: 0), id: id,
             parentNumber: row.decode(atIndex: 2),

@@ -113,7 +113,7 @@ extension CheckpointIndex {
                     section.versionID, section.byteCount,
                 ])
         }
-        for run in indexed.referenceRuns {
+        for run in indexed.references {
             try database.execute(
                 sql: "INSERT INTO reference VALUES (?, ?, ?, ?)",
                 arguments: [guestID, number, run.lowerBound, run.upperBound - 1])

@@ -2,7 +2,9 @@
 //
 // The SQLite database of checkpoints: it finds, and is derived from the files. One connection, one
 // owner. It imports GuestMemory, and GRDB, which no other part does: rows never leave it, what goes
-// in and out are plain values. Start here; changes are in CheckpointIndex+Writing.swift.
+// in and out are plain values. Start here; changes are in CheckpointIndex+Writing.swift. What
+// protects from a database that somebody else has made: IndexFiles, UntrustedDatabase, Schema,
+// Watchdog, and CheckpointColumns for a row.
 
 import GRDB
 package import GuestMemory
@@ -10,10 +12,18 @@ package import SnapSystem
 package import SystemPackage
 
 /// The index of a store, open.
+///
+/// What is in the database is not trusted: it may come with the store from somewhere else. SQL that
+/// the schema holds never runs, since the schema is compared with snap's own before anything is
+/// read; each row is checked, and one that is wrong costs its own checkpoint; and reading ends when
+/// it takes longer than the database's bytes justify.
 package final class CheckpointIndex {
-    /// The database file.
+    /// The database file, for messages.
     package let path: FilePath
-    private let calls: SystemCalls
+    private let directory: Directory
+    private let warn: (SnapError) -> Void
+    private let name: String
+    private let watchdog = Watchdog()
     private let queue: DatabaseQueue
 
     /// How long a writer waits for another connection's transaction, in seconds.
@@ -22,32 +32,28 @@ package final class CheckpointIndex {
     /// Opens an index.
     ///
     /// - Parameters:
-    ///   - path: The database file, which exists; it may be empty for a writer.
+    ///   - name: The database's file, which exists; it may be empty for a writer.
+    ///   - directory: The store's directory.
     ///   - isWritable: Whether rows will be written. A reader needs no permission to write.
-    ///   - calls: The system calls.
+    ///   - warn: Called with rows that cannot be used.
     /// - Throws: `.damaged` if it is no database of this kind, with a hint; `.unsupported` if a
     ///   later version made it; `.permission`, `.busy` or `.inputOutput`.
     package init(
-        _ path: FilePath, isWritable: Bool, _ calls: SystemCalls
+        _ name: String, in directory: Directory, isWritable: Bool,
+        warn: @escaping (SnapError) -> Void = { _ in }
     ) throws(SnapError) {
-        // Not read-only for readers either: one that may write undoes what a writer that died has
-        // left half done, and SQLite itself opens a file read-only where it may not.
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(Self.busySeconds)
-        configuration.prepareDatabase { database in
-            if isWritable {
-                // A save that exited 0 survives power loss, and a reader needs no -shm file. EXTRA
-                // syncs the directory when the journal is gone: FULL does not, and a journal that
-                // comes back after a power cut rolls the last rows back.
-                try database.execute(
-                    sql: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA")
-            }
-        }
+        let path = directory.file(name)
         self.path = path
-        self.calls = calls
-        try Self.checkKinds(path, calls)
+        self.directory = directory
+        self.name = name
+        self.warn = warn
+        let byteCount = try IndexFiles.check(name, in: directory)
+        let openPath = try directory.stablePath().appending(name)
+        let configuration = Self.configuration(
+            isWritable: isWritable, byteCount: byteCount, watchdog)
         queue = try Self.translating(path) {
-            try DatabaseQueue(path: path.string, configuration: configuration)
+            try UntrustedDatabase.prepareLibrary()
+            return try DatabaseQueue(path: openPath.string, configuration: configuration)
         }
         let version = try read { try Schema.version($0) }
         guard version <= Schema.currentVersion else {
@@ -63,21 +69,33 @@ package final class CheckpointIndex {
         guard version > 0 || isWritable else {
             throw SnapError(.damaged, "has no tables", path: path, hint: Self.hint)
         }
+        guard try read({ try Schema.isOwn($0, version: version) }) else {
+            throw SnapError(
+                .damaged, "has tables, views or triggers that snap has not made", path: path,
+                hint: Self.hint)
+        }
     }
 
-    /// Refuses what SQLite would wait for: a FIFO in the place of one of its files.
-    private static func checkKinds(
-        _ path: FilePath, _ calls: SystemCalls
-    ) throws(SnapError) {
-        let (directory, name) = try Directory.holding(path, calls)
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            guard let status = try directory.status(of: name + suffix),
-                status.kind != .regular
-            else { continue }
-            throw SnapError(
-                .damaged, "is \(status.kind.rawValue), expected a regular file",
-                path: directory.file(name + suffix))
+    private static func configuration(
+        isWritable: Bool, byteCount: Int, _ watchdog: Watchdog
+    ) -> Configuration {
+        // Not read-only for readers either: one that may write undoes what a writer that died has
+        // left half done, and SQLite itself opens a file read-only where it may not.
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(busySeconds)
+        configuration.prepareDatabase { database in
+            try UntrustedDatabase.prepare(database, byteCount: byteCount)
+            watchdog.begin(reading: byteCount)
+            watchdog.watch(database)
+            if isWritable {
+                // A save that exited 0 survives power loss, and a reader needs no -shm file. EXTRA
+                // syncs the directory when the journal is gone: FULL does not, and a journal that
+                // comes back after a power cut rolls the last rows back.
+                try database.execute(
+                    sql: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA")
+            }
         }
+        return configuration
     }
 
     /// Whether writes wait for the disk at each step that matters: PRAGMA synchronous, 3 is EXTRA.
@@ -192,81 +210,6 @@ package final class CheckpointIndex {
         }
     }
 
-    /// The numbers of the files that any of a guest's checkpoints refers to.
-    ///
-    /// - Parameter guest: Its name.
-    /// - Throws: `.damaged` or `.inputOutput`.
-    package func referencedNumbers(of guest: GuestName) throws(SnapError) -> Set<Int> {
-        try read { database in
-            let runs = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT DISTINCT first_number, last_number FROM reference
-                    JOIN guest USING (guest_id) WHERE name = ?
-                    """, arguments: [guest.description])
-            var numbers: Set<Int> = []
-            while let run = try runs.next() {
-                numbers.formUnion(
-                    try Self.run(first: run.decode(atIndex: 0), last: run.decode(atIndex: 1)))
-            }
-            return numbers
-        }
-    }
-
-    /// The RAM blocks of a checkpoint, in order.
-    ///
-    /// - Parameter checkpoint: A checkpoint of this index.
-    /// - Throws: `.damaged` or `.inputOutput`.
-    package func ramBlocks(of checkpoint: Checkpoint) throws(SnapError) -> [RAMBlock] {
-        try rows(of: checkpoint, "name, byte_count, guest_physical_address", from: "ram_block") {
-            let address: Int64? = try $0.decode(atIndex: 2)
-            return try RAMBlock(
-                name: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1),
-                guestPhysicalAddress: address.map { UInt64(bitPattern: $0) })
-        }
-    }
-
-    /// The device sections of a checkpoint, in order.
-    ///
-    /// - Parameter checkpoint: A checkpoint of this index.
-    /// - Throws: `.damaged` or `.inputOutput`.
-    package func deviceSections(of checkpoint: Checkpoint) throws(SnapError) -> [DeviceSection] {
-        try rows(
-            of: checkpoint, "name, instance_id, version_id, byte_count", from: "device_section"
-        ) {
-            try DeviceSection(
-                name: $0.decode(atIndex: 0), instanceID: $0.decode(atIndex: 1),
-                versionID: $0.decode(atIndex: 2), byteCount: $0.decode(atIndex: 3))
-        }
-    }
-
-    /// Everything that the index keeps of a checkpoint; nil if there is no row of its file.
-    ///
-    /// - Parameter checkpoint: A checkpoint of this index.
-    /// - Throws: `.damaged` or `.inputOutput`.
-    package func indexed(
-        _ checkpoint: Checkpoint
-    ) throws(SnapError) -> IndexedCheckpoint? {
-        let file = try rows(
-            of: checkpoint, "generation, byte_count", from: "file", orderedBy: "number"
-        ) { try IndexedFile(generation: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1)) }
-        let runs = try rows(
-            of: checkpoint, "first_number, last_number", from: "reference",
-            orderedBy: "first_number"
-        ) { try Self.run(first: $0.decode(atIndex: 0), last: $0.decode(atIndex: 1)) }
-        guard let file = file.first else { return nil }
-        return IndexedCheckpoint(
-            checkpoint: checkpoint, ramBlocks: try ramBlocks(of: checkpoint),
-            deviceSections: try deviceSections(of: checkpoint),
-            references: runs.flatMap { Array($0) }, file: file)
-    }
-
-    /// A run of numbers; empty if no checkpoint can have them.
-    private static func run(first: Int, last: Int) -> Range<Int> {
-        guard first >= 0, first <= last, last <= Checkpoint.numberMax else { return 0..<0 }
-        return first..<last + 1
-    }
-
     /// Has SQLite look through the whole database.
     ///
     /// - Throws: `.damaged` with what is wrong, or `.inputOutput`.
@@ -280,26 +223,13 @@ package final class CheckpointIndex {
         throw SnapError(.damaged, finding, path: path, hint: Self.hint)
     }
 
-    private func rows<Value>(
-        of checkpoint: Checkpoint, _ columns: String, from table: String,
-        orderedBy order: String = "position", _ value: (Row) throws -> Value
-    ) throws(SnapError) -> [Value] {
-        try read { database in
-            let guest = "(SELECT guest_id FROM guest WHERE name = ?)"
-            return try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT \(columns) FROM \(table)
-                    WHERE guest_id = \(guest) AND number = ? ORDER BY \(order)
-                    """, arguments: [checkpoint.guest.description, checkpoint.number]
-            ).map(value)
-        }
-    }
-
+    /// Reads checkpoints; a row that is wrong costs its own checkpoint, and a warning.
     private func fetch(
         _ condition: String, _ arguments: [any DatabaseValueConvertible]
     ) throws(SnapError) -> [Checkpoint] {
-        try read { database in
+        var malformedCount = 0
+        var bytesLeft = try byteCount()
+        let checkpoints = try read { database in
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
@@ -308,15 +238,28 @@ package final class CheckpointIndex {
                     """, arguments: StatementArguments(arguments))
             var checkpoints: [Checkpoint] = []
             while let row = try rows.next() {
-                guard let checkpoint = try CheckpointColumns.checkpoint(row) else {
+                guard let checkpoint = CheckpointColumns.checkpoint(row) else {
+                    malformedCount += 1
+                    continue
+                }
+                bytesLeft -=
+                    CheckpointColumns.rowByteCountMin + (checkpoint.label?.utf8.count ?? 0)
+                guard bytesLeft >= 0 else {
                     throw SnapError(
-                        .damaged, "a row of table checkpoint is malformed", path: path,
+                        .damaged, "has rows of more bytes than it has itself", path: path,
                         hint: Self.hint)
                 }
                 checkpoints.append(checkpoint)
             }
             return checkpoints
         }
+        if malformedCount > 0 {
+            warn(
+                SnapError(
+                    .damaged, "\(malformedCount) rows of table checkpoint are malformed",
+                    path: path, hint: Self.hint))
+        }
+        return checkpoints
     }
 
     // MARK: Errors
@@ -324,18 +267,25 @@ package final class CheckpointIndex {
     /// What to do about a damaged index.
     package static let hint = "snap reindex rebuilds the index from the files"
 
-    private func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
+    func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
         try passFaultPoint()
+        watchdog.begin(reading: try byteCount())
         return try Self.translating(path) { try queue.read(body) }
     }
 
     func write(_ body: (Database) throws -> Void) throws(SnapError) {
         try passFaultPoint()
+        watchdog.beginWriting()
         try Self.translating(path) { try queue.write(body) }
     }
 
+    /// The database's length in bytes, as it is now.
+    private func byteCount() throws(SnapError) -> Int {
+        try directory.status(of: name)?.byteCount ?? 0
+    }
+
     private func passFaultPoint() throws(SnapError) {
-        do { try calls.passFaultPoint() } catch {
+        do { try directory.calls.passFaultPoint() } catch {
             throw SnapError(error, action: "use the index", path: path)
         }
     }

@@ -8,27 +8,21 @@ package struct IndexedCheckpoint: Sendable, Equatable {
     package var ramBlocks: [RAMBlock]
     /// Its device sections, in order.
     package var deviceSections: [DeviceSection]
-    /// The numbers of the files that its pages may lie in, ascending.
-    package var references: [Int]
+    /// The numbers of the files that its pages may lie in, as runs, ascending: however long they
+    /// are said to be, they are never expanded.
+    package var references: [Range<Int>]
     /// Its savevm file.
     package var file: IndexedFile
 
     /// Describes a checkpoint; the parameters are the properties.
     package init(
         checkpoint: Checkpoint, ramBlocks: [RAMBlock], deviceSections: [DeviceSection],
-        references: [Int], file: IndexedFile
+        references: [Range<Int>], file: IndexedFile
     ) {
         self.checkpoint = checkpoint
         self.ramBlocks = ramBlocks
         self.deviceSections = deviceSections
         self.references = references
         self.file = file
-    }
-
-    /// The references as runs of consecutive numbers.
-    var referenceRuns: [Range<Int>] {
-        var runs: [Range<Int>] = []
-        for number in references { runs.append(merging: number..<number + 1) }
-        return runs
     }
 }

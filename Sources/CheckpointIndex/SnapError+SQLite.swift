@@ -8,7 +8,8 @@ extension SnapError {
         let message = error.message ?? "no message"
         let text = "SQLite error \(error.extendedResultCode.rawValue): \(message)"
         switch error.resultCode {
-        case .SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_CONSTRAINT:
+        case .SQLITE_NOTADB, .SQLITE_CORRUPT, .SQLITE_ERROR, .SQLITE_SCHEMA, .SQLITE_CONSTRAINT,
+            .SQLITE_TOOBIG, .SQLITE_MISMATCH:
             self.init(.damaged, text, path: path, hint: hint)
         case .SQLITE_READONLY where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK:
             self.init(
@@ -17,6 +18,11 @@ extension SnapError {
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             self.init(.permission, text, path: path)
         case .SQLITE_BUSY, .SQLITE_LOCKED: self.init(.busy, text, path: path)
+        case .SQLITE_INTERRUPT where Interruption.isRequested:
+            self.init(.interrupted, "interrupted", path: path)
+        case .SQLITE_INTERRUPT:
+            self.init(
+                .damaged, "takes longer to read than its length justifies", path: path, hint: hint)
         case .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
             self.init(.inputOutput, text, path: path)
         default: self.init(.internalFailure, text, path: path)

@@ -18,4 +18,25 @@ extension GuestDirectory {
         }
         return files
     }
+
+    /// The highest number of a checkpoint, live or retired, that a file of this store shows it has;
+    /// 0 if the guest has none.
+    ///
+    /// What only has a checkpoint's name uses up no number: one file could use up all.
+    ///
+    /// - Parameter listing: The guest's files.
+    /// - Throws: `.permission`, `.inputOutput` or `.interrupted`.
+    func highestNumber(in listing: GuestListing) throws(SnapError) -> Int {
+        for number in listing.savevm.union(listing.retired).sorted(by: >) {
+            try Interruption.check()
+            let name: FileName =
+                listing.savevm.contains(number) ? .savevm(number) : .retired(number)
+            do throws(SnapError) {
+                if try files.header(name).number == number { return number }
+            } catch {
+                guard error.isBadContent || error.code == .notFound else { throw error }
+            }
+        }
+        return 0
+    }
 }

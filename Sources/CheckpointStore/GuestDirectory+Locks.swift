@@ -1,8 +1,9 @@
 package import SnapSystem
 package import WorkPipeline
 
-// A guest has two locks. One writer at a time changes its checkpoints; readers keep the files that
-// they read in place. Both are held for the length of a closure.
+// A guest has two locks. One writer at a time changes its checkpoints, and only who may write to
+// the store can take that lock; readers keep the files that they read in place, and keep nobody
+// out. Both are held for the length of a closure.
 extension GuestDirectory {
     private static let writerLockName = "writer.lock"
     private static let readerLockName = "reader.lock"
@@ -14,7 +15,7 @@ extension GuestDirectory {
     /// - Parameters:
     ///   - context: How long to wait for the lock.
     ///   - body: What changes the guest's checkpoints.
-    /// - Throws: `.busy`, `.permission` or `.inputOutput`, and what `body` throws.
+    /// - Throws: `.busy`, `.damaged`, `.permission` or `.inputOutput`, and what `body` throws.
     package func withWriterLock<Result: ~Copyable>(
         _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
@@ -26,14 +27,13 @@ extension GuestDirectory {
     /// none, in a store that this process may only read.
     ///
     /// - Parameters:
-    ///   - context: How long to wait for the lock.
+    ///   - context: How long to wait for a writer that looks for readers.
     ///   - body: What reads the guest's files.
     /// - Throws: `.busy` or `.inputOutput`, and what `body` throws.
     package func withReaderLock<Result: ~Copyable>(
         _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
-        let lock = try FileLock.sharedIfPossible(
-            directory.file(Self.readerLockName), timeout: context.lockTimeout, directory.calls)
+        let lock = try lockForReading(timeout: context.lockTimeout)
         return try withExtendedLifetime(lock, body)
     }
 
@@ -42,21 +42,33 @@ extension GuestDirectory {
     /// - Parameter context: How long to wait.
     /// - Throws: `.busy`, `.permission` or `.inputOutput`.
     func waitForReaders(_ context: WorkContext) throws(SnapError) {
-        let file = try File(makingIfAbsent: directory.file(Self.readerLockName), directory.calls)
-        _ = try FileLock(.exclusive, file, timeout: context.lockTimeout)
+        let file = try File(makingIfAbsent: Self.readerLockName, in: directory)
+        _ = try RecordLock(excluding: file, timeout: context.lockTimeout)
     }
 
-    private func lockForWriting(timeout: Duration) throws(SnapError) -> FileLock {
+    private func lockForReading(timeout: Duration) throws(SnapError) -> RecordLock? {
+        let file: File
+        do throws(SnapError) {
+            file = try File(reading: Self.readerLockName, in: directory)
+        } catch let error where error.code == .notFound {
+            return nil
+        }
+        return try RecordLock(sharing: file, timeout: timeout)
+    }
+
+    private func lockForWriting(timeout: Duration) throws(SnapError) -> LockFile {
         while true {
             try directory.make()
-            // The writer makes the readers' lock too, so that it belongs to the store's owner.
-            _ = try File(makingIfAbsent: directory.file(Self.readerLockName), directory.calls)
-            let file = try File(
-                makingIfAbsent: directory.file(Self.writerLockName), directory.calls)
-            let inode = try file.status().inode
-            let lock = try FileLock(.exclusive, file, timeout: timeout)
-            // A failed save may have removed the directory of its new guest meanwhile.
-            if try directory.status(of: Self.writerLockName)?.inode == inode { return lock }
+            do throws(SnapError) {
+                let lock = try LockFile(
+                    .exclusive, Self.writerLockName, in: directory, timeout: timeout)
+                // The writer makes the readers' lock, so that it belongs to the store's owner.
+                _ = try File(makingIfAbsent: Self.readerLockName, in: directory)
+                return lock
+            } catch let error where error.code == .notFound {
+                // A failed save has removed the directory of its new guest meanwhile.
+                continue
+            }
         }
     }
 }

@@ -11,23 +11,7 @@ package struct GuestDirectory: Sendable {
     package let directory: Directory
 
     /// Opens its files.
-    package var files: GuestFiles { GuestFiles(in: directory) }
-
-    /// Opens the savevm file of a number.
-    ///
-    /// - Parameter number: The checkpoint's number.
-    /// - Throws: `.notFound`; `.damaged` if it is incomplete, or another's or another number's;
-    ///   `.unsupported`, `.permission` or `.inputOutput`.
-    package func savevm(numbered number: Int) throws(SnapError) -> SavevmFile {
-        let file = try files.savevm(.savevm(number))
-        guard file.header.number == number, file.checkpoint.guest == name else {
-            throw SnapError(
-                .damaged,
-                "says that it is \(file.checkpoint.guest):\(file.header.number), expected "
-                    + "\(name):\(number)", path: file.path)
-        }
-        return file
-    }
+    package var files: GuestFiles { GuestFiles(of: name, in: directory) }
 
     /// Opens a checkpoint's own savevm file.
     ///

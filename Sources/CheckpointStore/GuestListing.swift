@@ -16,7 +16,4 @@ package struct GuestListing: Sendable {
     package var retiredDeviceStates: Set<Int> {
         deviceState.intersection(retired).subtracting(savevm)
     }
-
-    /// The highest number of a checkpoint, live or retired; 0 if the guest has no checkpoint.
-    package var highestNumber: Int { savevm.union(retired).max() ?? 0 }
 }

@@ -31,14 +31,15 @@ package struct IndexRebuild {
         let directory = store.root
         context.progress.begin(.indexing, of: nil, countsBytes: false)
         try Self.removeNewIndex(in: directory)
-        let path = directory.file(StoreDirectory.newIndexName)
-        let file = try File(makingIfAbsent: path, directory.calls)
-        if let old = try directory.status(of: StoreDirectory.indexName) {
-            try file.takeOwnerAndMode(of: old)
+        let name = StoreDirectory.newIndexName
+        let file = try File(makingIfAbsent: name, in: directory)
+        if let old = try directory.status(of: StoreDirectory.indexName), old.kind == .regular {
+            try file.takeReaders(of: old)
         }
         var outcome = RebuiltIndex()
         do {
-            let index = try CheckpointIndex(path, isWritable: true, directory.calls)
+            let index = try CheckpointIndex(
+                name, in: directory, isWritable: true, warn: context.warn)
             try index.migrate()
             for name in try store.guests() {
                 outcome.guestCount += 1
@@ -46,7 +47,7 @@ package struct IndexRebuild {
             }
         }
         // The old index's journal would be taken for the new one's.
-        try directory.remove(StoreDirectory.indexName + "-journal")
+        try IndexFiles.removeJournals(of: StoreDirectory.indexName, in: directory)
         try directory.synchronize()
         try directory.rename(
             StoreDirectory.newIndexName, replacing: StoreDirectory.indexName)
@@ -55,9 +56,8 @@ package struct IndexRebuild {
     }
 
     private static func removeNewIndex(in directory: Directory) throws(SnapError) {
-        for suffix in ["", "-journal"] {
-            try directory.remove(StoreDirectory.newIndexName + suffix)
-        }
+        try directory.remove(StoreDirectory.newIndexName)
+        try IndexFiles.removeJournals(of: StoreDirectory.newIndexName, in: directory)
     }
 
     /// Adds a guest's rows; one file that cannot be read hides no other.
@@ -73,6 +73,7 @@ package struct IndexRebuild {
         }
         var batch: [IndexedCheckpoint] = []
         for number in listing.savevm.sorted() {
+            try Interruption.check()
             context.progress.advance(by: 1)
             do {
                 batch.append(

@@ -14,7 +14,7 @@ extension IndexedCheckpoint {
     init(
         reading number: Int, of guest: GuestDirectory, warn: (SnapError) -> Void
     ) throws(SnapError) {
-        let file = try guest.savevm(numbered: number)
+        let file = try guest.files.savevm(.savevm(number))
         var sections: [DeviceSection] = []
         if file.checkpoint.deviceState != nil {
             do {
@@ -47,7 +47,7 @@ extension IndexedCheckpoint {
             deviceStateByteCount: sections.reduce(0) { $0 + $1.byteCount })
         self.init(
             checkpoint: checkpoint, ramBlocks: blocks, deviceSections: sections,
-            references: file.references.map(\.number),
+            references: .runs(of: file.references.map(\.number)),
             file: IndexedFile(generation: file.generation, byteCount: file.byteCount))
     }
 }

@@ -1,3 +1,4 @@
+import CheckpointIndex
 package import GuestMemory
 import SavevmFormat
 import SnapSystem
@@ -50,9 +51,13 @@ package enum NewStoreRemoval {
             if try guests.status() != nil { try guests.removeIfEmpty() }
             guard try guests.status() == nil else { return }
             let databases = [StoreDirectory.indexName, StoreDirectory.newIndexName]
-            let own =
-                databases + databases.map { $0 + "-journal" } + [StoreDirectory.identityName]
-            for name in own + [StoreDirectory.lockName] { try directory.remove(name) }
+            for name in databases {
+                try directory.remove(name)
+                try IndexFiles.removeJournals(of: name, in: directory)
+            }
+            for name in [StoreDirectory.identityName, StoreDirectory.lockName] {
+                try directory.remove(name)
+            }
             try directory.removeIfEmpty()
         }
     }

@@ -27,7 +27,7 @@ extension Store {
         guard try directory.status() != nil else { return 0 }
         var byteCount = 0
         for name in try directory.names() {
-            byteCount += try directory.status(of: name)?.byteCount ?? 0
+            byteCount = byteCount.addingClamped(try directory.status(of: name)?.byteCount ?? 0)
         }
         return byteCount
     }

@@ -19,7 +19,7 @@ package struct Store: ~Copyable {
     package let identity: StoreIdentity
     /// Its index.
     package let index: CheckpointIndex
-    private let lock: FileLock?
+    private let lock: LockFile?
 
     /// Opens an existing store to read from it.
     ///
@@ -29,9 +29,9 @@ package struct Store: ~Copyable {
     /// - Throws: `.notFound` if there is no store, `.damaged` with a hint, `.unsupported`,
     ///   `.busy`, `.permission` or `.inputOutput`.
     package init(reading path: FilePath, _ context: WorkContext) throws(SnapError) {
-        let store = StoreDirectory(path, context.calls)
+        let store = StoreDirectory(path, context)
         let directory = store.root
-        guard try directory.status()?.kind == .directory else {
+        guard try directory.status() != nil else {
             throw SnapError(
                 .notFound, "there is no store here", path: path, hint: "the first save makes it")
         }
@@ -42,15 +42,13 @@ package struct Store: ~Copyable {
             }
             throw Self.missing(StoreDirectory.identityName, in: directory)
         }
-        let lock = try FileLock.sharedIfPossible(
-            directory.file(StoreDirectory.lockName), timeout: context.lockTimeout, context.calls)
         let identity = try StoreIdentity(readingFrom: directory)
         guard try directory.status(of: StoreDirectory.indexName) != nil else {
             throw Self.missing(StoreDirectory.indexName, in: directory)
         }
         let index = try CheckpointIndex(
-            directory.file(StoreDirectory.indexName), isWritable: false, context.calls)
-        self.init(store, identity: identity, index: index, lock: lock)
+            StoreDirectory.indexName, in: directory, isWritable: false, warn: context.warn)
+        self.init(store, identity: identity, index: index, lock: nil)
     }
 
     private static func missing(_ name: String, in directory: Directory) -> SnapError {
@@ -66,16 +64,16 @@ package struct Store: ~Copyable {
     ///   - context: How to run.
     /// - Throws: as for reading, but for what can be made.
     package init(writing path: FilePath, _ context: WorkContext) throws(SnapError) {
-        let store = StoreDirectory(path, context.calls)
+        let store = StoreDirectory(path, context)
         let directory = store.root
         try directory.make()
         while true {
-            let lock = try FileLock(
-                .shared, try store.lockFile(), timeout: context.lockTimeout)
+            let lock = try store.sharedLock(context)
             if try Self.isComplete(directory) {
                 let identity = try StoreIdentity(readingFrom: directory)
                 let index = try CheckpointIndex(
-                    directory.file(StoreDirectory.indexName), isWritable: true, context.calls)
+                    StoreDirectory.indexName, in: directory, isWritable: true,
+                    warn: context.warn)
                 if try !index.needsMigration() {
                     self.init(store, identity: identity, index: index, lock: lock)
                     return
@@ -87,7 +85,7 @@ package struct Store: ~Copyable {
 
     private init(
         _ directory: StoreDirectory, identity: StoreIdentity, index: CheckpointIndex,
-        lock: consuming FileLock?
+        lock: consuming LockFile?
     ) {
         self.directory = directory
         self.identity = identity
@@ -99,28 +97,28 @@ package struct Store: ~Copyable {
         for name in [StoreDirectory.identityName, StoreDirectory.indexName] {
             if try directory.status(of: name) == nil { return false }
         }
-        return true
+        return try !IndexFiles.haveForeignJournal(StoreDirectory.indexName, in: directory)
     }
 
     /// Makes what is missing, or migrates the schema, with the lock held exclusively.
     private static func complete(
-        _ store: StoreDirectory, releasing shared: consuming FileLock, _ context: WorkContext
+        _ store: StoreDirectory, releasing shared: consuming LockFile, _ context: WorkContext
     ) throws(SnapError) {
         _ = consume shared
         let directory = store.root
         try store.withExclusiveLock(context) { () throws(SnapError) in
             // Another process may have done it before the lock was ours.
-            if try !store.hasIdentity() {
-                try StoreIdentity.remake(in: store)
-            }
+            if try !store.hasIdentity() { try StoreIdentity.remake(in: store) }
             // An index of no bytes has lost its rows as one that is missing has.
-            if try directory.status(of: StoreDirectory.indexName)?.byteCount ?? 0 == 0 {
+            let name = StoreDirectory.indexName
+            let isEmpty = try directory.status(of: name)?.byteCount ?? 0 == 0
+            let isForeign = try IndexFiles.haveForeignJournal(name, in: directory)
+            if isEmpty || isForeign {
                 _ = try IndexRebuild(skipsUnreadable: false).run(
                     in: store, context.withoutProgress)
             }
-            try CheckpointIndex(
-                directory.file(StoreDirectory.indexName), isWritable: true, directory.calls
-            ).migrate()
+            try CheckpointIndex(name, in: directory, isWritable: true, warn: context.warn)
+                .migrate()
         }
     }
 

@@ -20,10 +20,11 @@ package struct StoreDirectory: Sendable {
     /// Names a store's directory.
     ///
     /// - Parameters:
-    ///   - path: Where it is.
-    ///   - calls: The system calls.
-    package init(_ path: FilePath, _ calls: SystemCalls) {
-        root = Directory(path, calls)
+    ///   - path: Where it is; it may be a symbolic link.
+    ///   - context: How to run.
+    package init(_ path: FilePath, _ context: WorkContext) {
+        root = Directory(
+            path, ownership: StoreOwnership(isTrusted: context.trustsStore), context.calls)
     }
 
     /// Where it is.
@@ -40,23 +41,30 @@ package struct StoreDirectory: Sendable {
 
     /// The guests that have a directory, by name.
     ///
-    /// - Throws: `.permission` or `.inputOutput`.
+    /// A file is no guest. A symbolic link, or what else has a guest's name, is an error for
+    /// whoever looks into it.
+    ///
+    /// - Throws: `.damaged`, `.permission` or `.inputOutput`.
     package func guests() throws(SnapError) -> [GuestName] {
         let guests = root.directory(Self.guestsName)
         guard try guests.status() != nil else { return [] }
         var found: [GuestName] = []
         for name in try guests.names() {
             guard let guest = GuestName(name) else { continue }
-            if try guests.status(of: name)?.kind == .directory { found.append(guest) }
+            if try guests.status(of: name)?.kind != .regular { found.append(guest) }
         }
         return found
     }
 
-    /// The store's lock file, made if need be.
+    /// Keeps the store and its index in place for a writer; any number of writers may.
     ///
-    /// - Throws: `.permission` or `.inputOutput`.
-    func lockFile() throws(SnapError) -> File {
-        try File(makingIfAbsent: root.file(Self.lockName), root.calls)
+    /// Who may only read needs no lock: a new index takes the old one's place at once.
+    ///
+    /// - Parameter context: How long to wait for the lock.
+    /// - Throws: `.busy`, `.permission` or `.inputOutput`.
+    func sharedLock(_ context: WorkContext) throws(SnapError) -> LockFile {
+        try root.checkWritable()
+        return try LockFile(.shared, Self.lockName, in: root, timeout: context.lockTimeout)
     }
 }
 
@@ -68,7 +76,7 @@ extension StoreDirectory {
         try root.status(of: Self.identityName) != nil
     }
 
-    /// Runs a closure while no other command can use the store.
+    /// Runs a closure while no other command can write to the store.
     ///
     /// - Parameters:
     ///   - context: How long to wait for the lock.
@@ -77,7 +85,9 @@ extension StoreDirectory {
     package func withExclusiveLock<Result: ~Copyable>(
         _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
-        let lock = try FileLock(.exclusive, try lockFile(), timeout: context.lockTimeout)
+        try root.checkWritable()
+        let lock = try LockFile(
+            .exclusive, Self.lockName, in: root, timeout: context.lockTimeout)
         return try withExtendedLifetime(lock, body)
     }
 }

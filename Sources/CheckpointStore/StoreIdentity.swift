@@ -38,7 +38,7 @@ package struct StoreIdentity: Sendable, Equatable {
     ///   another major version.
     package init(readingFrom store: Directory) throws(SnapError) {
         let path = store.file(StoreDirectory.identityName)
-        let file = try File(reading: path, store.calls)
+        let file = try File(reading: StoreDirectory.identityName, in: store)
         let bytes = try file.read(byteCount: 1 << 16, at: 0)
         guard let content = try? JSONDecoder().decode(Content.self, from: Data(bytes)) else {
             throw Self.damaged("is not JSON of the expected form", path)

@@ -9,4 +9,13 @@ extension [Range<Int>] {
             append(run)
         }
     }
+
+    /// Numbers as runs.
+    ///
+    /// - Parameter numbers: The numbers, ascending.
+    package static func runs(of numbers: some Sequence<Int>) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for number in numbers { runs.append(merging: number..<number + 1) }
+        return runs
+    }
 }

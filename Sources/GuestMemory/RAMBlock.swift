@@ -33,6 +33,12 @@ package struct RAMBlock: Sendable, Equatable {
         self.guestPhysicalAddress = guestPhysicalAddress
     }
 
+    /// Whether it is one that a savevm file can hold, wherever it has been read.
+    package var isWithinLimits: Bool {
+        (1...Self.byteCountMax).contains(byteCount) && byteCount % Page.byteCount == 0
+            && name.utf8.count <= Checkpoint.textByteCountMax
+    }
+
     /// Its length in pages.
     package var pageCount: Int { byteCount / Page.byteCount }
 

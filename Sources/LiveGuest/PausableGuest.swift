@@ -95,7 +95,7 @@ package struct PausableGuest: ~Copyable {
         try ProcessIdentity.checkVisibility(calls)
         var images: [MemoryImage] = []
         for backend in try guest.backends() {
-            let status = try Directory(backend.path, calls).status()
+            let status = try FileStatus(of: backend.path, calls)
             guard status?.kind != .directory else {
                 throw SnapError(
                     .unsupported, "is a directory, in which the RAM is in no file that has a name",

@@ -38,7 +38,7 @@ struct PauseMarker: Codable, Sendable {
     /// - Throws: `.permission` or `.inputOutput`.
     static func find(in directory: Directory) throws(SnapError) -> Found {
         guard let status = try directory.status(of: name) else { return .none }
-        let bytes = try File(reading: directory.file(name), directory.calls)
+        let bytes = try File(reading: name, in: directory)
             .read(byteCount: min(status.byteCount, byteCountMax), at: 0)
         guard let marker = try? JSONDecoder().decode(PauseMarker.self, from: Data(bytes))
         else { return .unreadable }

@@ -11,7 +11,7 @@ extension ProcessIdentity {
     /// - Parameter calls: The system calls.
     /// - Throws: `.permission` where no /proc is mounted.
     package static func checkVisibility(_ calls: SystemCalls) throws(SnapError) {
-        guard try Directory("/proc/self", calls).status() == nil else { return }
+        guard try FileStatus(of: "/proc/self", calls) == nil else { return }
         throw SnapError(
             .permission, "is not mounted: nothing shows which files QEMU has in memory",
             path: "/proc")
@@ -55,7 +55,7 @@ extension ProcessIdentity {
     private static func read(
         _ name: String, of process: Int, _ calls: SystemCalls
     ) throws(SnapError) -> String {
-        let file = try File(reading: FilePath("/proc/\(process)/\(name)"), calls)
+        let file = try File(input: FilePath("/proc/\(process)/\(name)"), calls)
         var bytes: [UInt8] = []
         while case let part = try file.read(byteCount: 1 << 16, at: bytes.count), !part.isEmpty {
             bytes += part

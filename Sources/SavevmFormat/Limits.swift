@@ -23,20 +23,22 @@ package enum Limits {
     package static let levelMax = 5
     /// RAM blocks of a guest.
     package static let blockCountMax = 4096
+    /// The memory of a guest in bytes, all its RAM blocks together.
+    package static let memoryByteCountMax = Checkpoint.memoryByteCountMax
     /// Pages of a guest.
-    package static let pageCountMax = blockByteCountMax / Page.byteCount * blockCountMax
+    package static let pageCountMax = memoryByteCountMax / Page.byteCount
     /// Files that a checkpoint refers to, itself included.
     package static let referenceCountMax = 1024
     /// How many are left when a save had to evict files.
     package static let referenceCountAfterMoving = 512
     /// A name or a label in bytes.
-    package static let textByteCountMax = 4096
+    package static let textByteCountMax = Checkpoint.textByteCountMax
     /// Device sections of a checkpoint.
-    package static let deviceSectionCountMax = 65536
+    package static let deviceSectionCountMax = Checkpoint.deviceSectionCountMax
     /// A device section in bytes.
-    package static let deviceSectionByteCountMax = 1 << 34
+    package static let deviceSectionByteCountMax = Checkpoint.deviceSectionByteCountMax
     /// A section of a file, which is read whole, in bytes.
     package static let sectionByteCountMax = 1 << 28
     /// What a checkpoint can add to a store, in bytes.
-    package static let storedByteCountMax = 1 << 60
+    package static let storedByteCountMax = Checkpoint.storedByteCountMax
 }

@@ -26,11 +26,11 @@ package final class SavevmFile: Sendable {
     /// Opens a file and checks that it is whole.
     ///
     /// - Parameters:
-    ///   - path: The file.
-    ///   - calls: The system calls.
+    ///   - name: The file's name.
+    ///   - directory: The guest's directory.
     /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
-    init(_ path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        file = try EnvelopedFile(path, .savevm, calls: calls)
+    init(_ name: FileName, in directory: Directory) throws(SnapError) {
+        file = try EnvelopedFile(name, in: directory, .savevm)
         header = file.header
         var reader = try file.reader(of: .description)
         checkpoint = try CheckpointDescription.decode(&reader)
@@ -39,7 +39,7 @@ package final class SavevmFile: Sendable {
         guard index.byteCount == expected else {
             throw SnapError(
                 .damaged, "group index has \(index.byteCount) bytes, expected \(expected)",
-                path: path, offset: index.offset)
+                path: file.path, offset: index.offset)
         }
     }
 

@@ -16,7 +16,7 @@ package struct ProcessIdentity: Codable, Sendable, Equatable {
     package init(_ number: Int, _ calls: SystemCalls) {
         self.number = number
         let path = FilePath("/proc/\(number)/stat")
-        let bytes = try? File(reading: path, calls).read(byteCount: 1 << 12, at: 0)
+        let bytes = try? File(input: path, calls).read(byteCount: 1 << 12, at: 0)
         // The 2nd field is a name in parentheses, with whatever in it.
         let text = String(decoding: bytes ?? [], as: UTF8.self)
         let fields = text.split(separator: ")").last?.split(separator: " ") ?? []

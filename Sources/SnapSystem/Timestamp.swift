@@ -12,6 +12,12 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         self.secondsSinceEpoch = secondsSinceEpoch
     }
 
+    /// The years 0 to 9999, which RFC 3339 can write.
+    package static let range =
+        Timestamp(
+            secondsSinceEpoch: -62_167_219_200)...Timestamp(
+            secondsSinceEpoch: 253_402_300_799)
+
     /// The time on the system's clock.
     package static var now: Timestamp {
         Timestamp(secondsSinceEpoch: time(nil))

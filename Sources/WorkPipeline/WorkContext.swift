@@ -6,6 +6,8 @@ package struct WorkContext: Sendable {
     package var calls: SystemCalls
     /// How long to wait for each lock, and for another QMP client to leave.
     package var lockTimeout = Duration.zero
+    /// Whether owners and modes in a store are taken as they are.
+    package var trustsStore = false
     /// How many workers, at least 1.
     package var jobs = 1
     /// What the operation reports its progress to.

@@ -9,9 +9,14 @@ import Testing
 
 @Suite("The index")
 struct CheckpointIndexTests {
+    private static func open(_ scratch: Scratch, isWritable: Bool) throws -> CheckpointIndex {
+        try CheckpointIndex(
+            "index.sqlite", in: Directory(scratch.path, .kernel), isWritable: isWritable)
+    }
+
     private static func make(_ scratch: Scratch) throws -> CheckpointIndex {
-        let path = try scratch.write([], to: "index.sqlite")
-        let index = try CheckpointIndex(path, isWritable: true, .kernel)
+        try scratch.write([], to: "index.sqlite")
+        let index = try open(scratch, isWritable: true)
         #expect(try index.needsMigration())
         try index.migrate()
         #expect(try !index.needsMigration())
@@ -39,16 +44,16 @@ struct CheckpointIndexTests {
             deviceSections: [
                 DeviceSection(name: "dev", instanceID: 1, versionID: 2, byteCount: 5)
             ],
-            references: [1, 2, 3, 7, 9, 10].filter { $0 < number } + [number],
+            references: .runs(of: [1, 2, 3, 7, 9, 10].filter { $0 < number } + [number]),
             file: IndexedFile(generation: 0, byteCount: 999))
     }
 
     @Test("what was committed survives power loss: the journal's removal is synced, too")
     func synchronous() throws {
         let scratch = try Scratch()
-        let path = try scratch.write([], to: "index.sqlite")
+        try scratch.write([], to: "index.sqlite")
         // PRAGMA synchronous: 2 is FULL, 3 is EXTRA.
-        #expect(try CheckpointIndex(path, isWritable: true, .kernel).synchronousLevel() == 3)
+        #expect(try Self.open(scratch, isWritable: true).synchronousLevel() == 3)
     }
 
     @Test("every file of schema/ is registered, in order")
@@ -76,7 +81,7 @@ struct CheckpointIndexTests {
         let expected = all.map(\.checkpoint).sorted {
             ($0.guest, $0.number) < ($1.guest, $1.number)
         }
-        let reader = try CheckpointIndex(scratch.file("index.sqlite"), isWritable: false, .kernel)
+        let reader = try Self.open(scratch, isWritable: false)
         #expect(try reader.checkpoints() == expected)
         #expect(try reader.ramBlocks(of: all[0].checkpoint) == all[0].ramBlocks)
         #expect(try reader.deviceSections(of: all[0].checkpoint) == all[0].deviceSections)
@@ -128,7 +133,7 @@ struct CheckpointIndexTests {
             try database.execute(sql: "ROLLBACK")
         }
         #expect(try bytes(of: died.file(names[0])) != bytes(of: scratch.file(names[0])))
-        let reader = try CheckpointIndex(died.file(names[0]), isWritable: false, .kernel)
+        let reader = try Self.open(died, isWritable: false)
         #expect(try reader.checkpoints() == before)
     }
 
@@ -137,7 +142,7 @@ struct CheckpointIndexTests {
         let scratch = try Scratch()
         let path = try scratch.write([], to: "index.sqlite")
         let empty = #expect(throws: SnapError.self) {
-            _ = try CheckpointIndex(path, isWritable: false, .kernel)
+            _ = try Self.open(scratch, isWritable: false)
         }
         #expect(empty?.code == .damaged)
         _ = try Self.make(scratch)
@@ -145,7 +150,7 @@ struct CheckpointIndexTests {
         bytes[63] = 99  // user_version, big-endian at offset 60 of the file
         try write(bytes, to: path)
         let later = #expect(throws: SnapError.self) {
-            _ = try CheckpointIndex(path, isWritable: false, .kernel)
+            _ = try Self.open(scratch, isWritable: false)
         }
         #expect(later?.code == .unsupported)
     }

@@ -6,7 +6,7 @@ import Testing
 @Suite("The form of a file")
 struct ImageFormatTests {
     private static func detect(_ bytes: [UInt8], in scratch: Scratch) throws -> ImageFormat {
-        try ImageFormat.detect(File(reading: scratch.write(bytes, to: "file"), .kernel))
+        try ImageFormat.detect(File(input: scratch.write(bytes, to: "file"), .kernel))
     }
 
     @Test("what cannot be read is named, at any length but not cut")

@@ -26,7 +26,7 @@ struct ReadStream {
         let source =
             isPiped
             ? try Self.pipe(bytes)
-            : SharedFile(try File(reading: try scratch.write(bytes, to: "s"), .kernel))
+            : SharedFile(try File(input: try scratch.write(bytes, to: "s"), .kernel))
         (content, images) = try StreamReader(
             source, scratch: Directory(scratch.path, .kernel), stagesRAM: stagesRAM
         ).read()

@@ -8,12 +8,14 @@ import TestSupport
 /// Writes savevm files page by page, deltas among them, as a test wants them.
 struct Builder {
     let directory: Directory
+    let guest: GuestName
     let key: DigestKey
     let storeID = Identifier(high: 0x5354_4f52_4500_0000, low: 1)
     var references: [FileReference] = []
 
     init(_ scratch: Scratch) throws {
         directory = Directory(scratch.path, .kernel)
+        guest = try GuestName(checking: "golden", as: "guest")
         guard let key = DigestKey((0..<192).map { UInt8($0) }) else {
             throw SnapError(.internalFailure, "a key of 192 bytes is none")
         }
@@ -78,12 +80,14 @@ struct Builder {
                     zeroPageCount: pageCount)
             ], references: references,
             description: CheckpointDescription(
-                guest: try GuestName(checking: "golden", as: "guest"), label: "a label",
+                guest: guest, label: "a label",
                 createdAt: Timestamp(secondsSinceEpoch: 1_800_000_000), pages: counts,
                 digestKey: key, deviceState: nil))
     }
 
-    func files() -> SavevmFiles { SavevmFiles(references, in: GuestFiles(in: directory)) }
+    func guestFiles() -> GuestFiles { GuestFiles(of: guest, in: directory) }
+
+    func files() -> SavevmFiles { SavevmFiles(references, in: guestFiles()) }
 
     func path(_ number: Int) -> FilePath {
         directory.file(FileName.savevm(number).text)

@@ -60,7 +60,7 @@ struct GoldenTests {
             .deviceState, number: 1, storeID: builder.storeID, checkpointID: id, parent: nil)
         var writer = try DeviceStateWriter(
             in: builder.directory, header, compression: .stored)
-        let source = try File(reading: path, .kernel)
+        let source = try File(input: path, .kernel)
         writer.begin(.opaque, name: try GuestName(checking: "dev", as: "section"))
         try writer.append(StoredSection.Identity(.opaque, name: "dev"), from: source, 0..<Int.max)
         writer.begin(.stream, name: try GuestName(checking: "stream", as: "section"))
@@ -73,7 +73,7 @@ struct GoldenTests {
         let seal = try writer.publish()
         let file = scratch.file("0000000001.devstate")
         #expect(Self.dump(try bytes(of: file)) == Golden.deviceState)
-        let read = try GuestFiles(in: builder.directory)
+        let read = try builder.guestFiles()
             .deviceState(1, sealed: seal, checkpointID: id)
         #expect(read.states.map(\.name) == ["dev", "stream"])
         #expect(

@@ -26,7 +26,7 @@ struct VersionTests {
                 seal(&file, trailer..<file.count, at: trailer + 216)
             }
             try write(file, to: builder.path(1))
-            return try GuestFiles(in: builder.directory).savevm(.savevm(1))
+            return try builder.guestFiles().savevm(.savevm(1))
         } catch let error as SnapError { throw error } catch {
             throw SnapError(.internalFailure, "\(error)")
         }

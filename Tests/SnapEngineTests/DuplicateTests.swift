@@ -45,7 +45,8 @@ struct DuplicateTests {
     }
 
     private static func key(of store: TestStore) throws -> DigestKey {
-        try GuestFiles(in: Directory(store.guestPath, .kernel)).savevm(.savevm(1))
+        try GuestFiles(of: store.guest, in: Directory(store.guestPath, .kernel))
+            .savevm(.savevm(1))
             .checkpoint.digestKey
     }
 

@@ -75,7 +75,7 @@ struct FileSystemTests {
         var store = try TestStore()
         store.calls = SystemCalls(faults: FaultPlan(refusing: .locks))
         let error = #expect(throws: SnapError.self) { try store.save(MadeUpImage(pageCount: 2)) }
-        #expect(error?.code == .unsupported && error?.message.contains("flock") == true)
+        #expect(error?.code == .unsupported && error?.message.contains("locks") == true)
     }
 
     /// FUSE with a kernel cache: lseek(2) asks the daemon, which has not seen what a guest has

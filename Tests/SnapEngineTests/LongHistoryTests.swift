@@ -37,8 +37,10 @@ struct LongHistoryTests {
                 #expect(checkpoint.pages.literal == 1)
                 #expect(checkpoint.pages.unchanged == 1999)
             }
-            let savevm = try GuestFiles(in: Directory(store.guestPath, .kernel))
-                .savevm(.savevm(number))
+            let savevm = try GuestFiles(
+                of: store.guest, in: Directory(store.guestPath, .kernel)
+            )
+            .savevm(.savevm(number))
             #expect(try savevm.references().count <= 1024)
         }
         #expect(movedCount > 0, "the limit was reached")

@@ -228,7 +228,7 @@ struct ReconciliationTests {
             }
         }
         let dump = { () throws -> [CheckpointDetails] in
-            let open = try Store(reading: store.path, .testing())
+            let open = try Store(writing: store.path, .testing())
             return try open.checkpoints(of: nil).map {
                 try open.details(of: .number($0.guest, $0.number))
             }
@@ -243,15 +243,15 @@ struct ReconciliationTests {
     func locks() throws {
         let (store, images) = try Self.history(1)
         let path = store.guestPath.appending("writer.lock")
-        let held = try FileLock(
-            .exclusive, try File(reading: path, .kernel), timeout: .zero)
+        let directory = Directory(store.guestPath, .kernel)
+        let held = try LockFile(.exclusive, "writer.lock", in: directory, timeout: .zero)
         let error = #expect(throws: SnapError.self) {
             try store.save(images[0], in: store.context(lockTimeout: .zero))
         }
         #expect(error?.code == .busy && error?.path == path)
         _ = consume held
         #expect(try store.save(images[0]).number == 2)
-        let open = try Store(reading: store.path, .testing())
+        let open = try Store(writing: store.path, .testing())
         let busy = #expect(throws: SnapError.self) {
             _ = try Reindex().run(in: store.path, .testing(lockTimeout: .zero, warn: { _ in }))
         }

@@ -74,8 +74,10 @@ struct TestStore: Sendable {
     }
 
     /// The guest's checkpoints as the index tells them.
-    func list() throws -> [Checkpoint] {
-        try Store(reading: path, .testing(calls)).checkpoints(of: nil)
+    func list(warn: (@Sendable (SnapError) -> Void)? = nil) throws -> [Checkpoint] {
+        let context: WorkContext =
+            if let warn { .testing(calls, warn: warn) } else { .testing(calls) }
+        return try Store(reading: path, context).checkpoints(of: nil)
     }
 }
 

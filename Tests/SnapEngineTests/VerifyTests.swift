@@ -164,7 +164,7 @@ struct VerifyTests {
         let fixture = try Self.fixture()
         let store = fixture.store
         let directory = Directory(store.guestPath, .kernel)
-        let third = try GuestFiles(in: directory).savevm(.savevm(3))
+        let third = try GuestFiles(of: store.guest, in: directory).savevm(.savevm(3))
         // The third checkpoint once more, whole but for its list of files.
         let header = FileHeader(
             .savevm, number: 4, storeID: third.header.storeID, checkpointID: .random(),

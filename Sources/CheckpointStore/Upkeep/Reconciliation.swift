@@ -13,8 +13,8 @@ package struct Reconciliation {
         package let listing: GuestListing
         /// The numbers of rows without any file, which cannot be a parent.
         package let lost: Set<Int>
-        /// The highest number that is taken.
-        package let highestNumber: Int
+        /// The number of the next checkpoint.
+        package let nextNumber: Int
         /// How many bytes of an earlier deletion were freed.
         package let freedByteCount: Int
     }
@@ -60,10 +60,11 @@ package struct Reconciliation {
                     .damaged, "is missing, checkpoint \(guest.name):\(number) is lost",
                     path: guest.directory.file(FileName.savevm(number).text)))
         }
-        let highest = rows.live.union(rows.retired).max() ?? 0
+        let taken = listing.savevm.union(listing.retired).union(rows.live).union(rows.retired)
+        var next = try guest.highestNumber(in: listing) + 1
+        while taken.contains(next) { next += 1 }
         return Outcome(
-            listing: listing, lost: lost, highestNumber: max(highest, listing.highestNumber),
-            freedByteCount: freed)
+            listing: listing, lost: lost, nextNumber: next, freedByteCount: freed)
     }
 
     /// Frees space without waiting for readers or saying why it cannot.
@@ -101,12 +102,14 @@ package struct Reconciliation {
     private func reclaimSpace(of listing: GuestListing) throws(SnapError) -> Int {
         do throws(SnapError) {
             let unneeded = listing.retired.subtracting(
-                try index.referencedNumbers(of: guest.name))
+                try index.referenced(among: listing.retired, of: guest.name))
             let sizes = try guest.indexedFiles(ofRetired: unneeded)
-            // The highest number's file may stay for its name's sake, empty.
+            let highest = try guest.highestNumber(in: listing)
+            // The highest number's file may stay for its number's sake, as a header.
             guard
-                sizes.contains(where: { $0.key != listing.highestNumber || $0.value.byteCount > 0 })
-                    || !listing.retiredDeviceStates.isEmpty
+                sizes.contains(where: { (number, file) in
+                    number != highest || file.byteCount > FileHeader.byteCount
+                }) || !listing.retiredDeviceStates.isEmpty
             else { return 0 }
             return try reclamation.run(index).freedByteCount
         } catch {

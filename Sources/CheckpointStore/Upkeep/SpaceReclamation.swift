@@ -15,6 +15,11 @@ package struct SpaceReclamation {
         package var freedByteCount = 0
         /// How many retired files stay because others refer to them.
         package var keptFileCount = 0
+
+        /// Adds the space of a file; a sparse one can be of any length.
+        fileprivate mutating func add(_ byteCount: Int) {
+            freedByteCount = freedByteCount.addingClamped(byteCount)
+        }
     }
 
     private let guest: GuestDirectory
@@ -39,24 +44,27 @@ package struct SpaceReclamation {
         let unneeded = try unneeded(of: listing, without: numbers)
         var outcome = Outcome()
         outcome.keptFileCount = listing.retired.union(numbers).subtracting(unneeded).count
+        let highest = try guest.highestNumber(in: listing)
         for number in unneeded {
-            outcome.freedByteCount += try size(
+            let kept = number == highest ? FileHeader.byteCount : 0
+            let size = try size(
                 of: listing.savevm.contains(number) ? .savevm(number) : .retired(number))
+            outcome.add(max(0, size - kept))
         }
         for number in listing.deviceState.intersection(numbers).union(listing.retiredDeviceStates) {
-            outcome.freedByteCount += try size(of: .deviceState(number))
+            outcome.add(try size(of: .deviceState(number)))
         }
         return outcome
     }
 
-    /// Unlinks the guest's retired files that no checkpoint needs; the one of its highest number is
-    /// emptied instead, so that the number stays taken.
+    /// Unlinks the guest's retired files that no checkpoint needs; of the one of its highest number
+    /// the header stays, so that the number stays taken.
     ///
     /// The guest's writer lock is held, and what is deleted has been retired by name, so that later
     /// readers do not find it. If readers do not finish in time, the space is left for the next
     /// writer.
     ///
-    /// - Parameter index: The store's index; nil to leave it alone and only empty the files.
+    /// - Parameter index: The store's index; nil to leave it alone and only shorten the files.
     /// - Throws: `.permission`, `.inputOutput`, `.interrupted`, or what the index throws.
     package func run(_ index: CheckpointIndex?) throws(SnapError) -> Outcome {
         let listing = try guest.listing()
@@ -66,15 +74,18 @@ package struct SpaceReclamation {
         outcome.keptFileCount = listing.retired.subtracting(unneeded).count
         if unneeded.isEmpty && deviceStates.isEmpty { return outcome }
         guard try waitForReaders() else { return outcome }
-        for name in unneeded.sorted().map(FileName.retired)
-            + deviceStates.sorted().map(FileName.deviceState)
-        {
-            outcome.freedByteCount += try size(of: name)
+        let highest = try guest.highestNumber(in: listing)
+        for number in unneeded.sorted() {
+            let kept = number == highest ? FileHeader.byteCount : 0
+            outcome.add(max(0, try size(of: .retired(number)) - kept))
+        }
+        for number in deviceStates {
+            outcome.add(try size(of: .deviceState(number)))
         }
         for number in deviceStates.sorted() {
             try guest.directory.remove(FileName.deviceState(number).text)
         }
-        try remove(unneeded, from: index, highestNumber: listing.highestNumber)
+        try remove(unneeded, from: index, highestNumber: highest)
         return outcome
     }
 
@@ -85,7 +96,7 @@ package struct SpaceReclamation {
         for number in unneeded.sorted() {
             let name = FileName.retired(number).text
             if number == highestNumber || index == nil {
-                try File(updating: directory.file(name), directory.calls).setLength(0)
+                try shorten(name)
             } else {
                 try directory.remove(name)
             }
@@ -93,16 +104,24 @@ package struct SpaceReclamation {
         try directory.synchronize()
         guard let index else { return }
         if unneeded.contains(highestNumber) {
-            let empty = IndexedFile(generation: 0, byteCount: 0)
+            let empty = IndexedFile(generation: 0, byteCount: FileHeader.byteCount)
             try index.retire([highestNumber: empty], of: guest.name)
         }
         try index.forgetRetired(unneeded.subtracting([highestNumber]), of: guest.name)
     }
 
+    /// Leaves no more of a retired file than its header.
+    private func shorten(_ name: String) throws(SnapError) {
+        let file = try File(updating: name, in: guest.directory)
+        if try file.status().byteCount > FileHeader.byteCount {
+            try file.setLength(FileHeader.byteCount)
+        }
+    }
+
     /// Notes in the index that files are retired.
     ///
     /// Where there is no space left to do that, and to delete is how a user makes some, the files
-    /// that no checkpoint needs are emptied first. The guest's writer lock is held.
+    /// that no checkpoint needs are shortened first. The guest's writer lock is held.
     ///
     /// - Parameters:
     ///   - numbers: The files, retired by name.
@@ -136,6 +155,7 @@ package struct SpaceReclamation {
         if unneeded.isEmpty { return [] }
         for number in listing.savevm.subtracting(numbers).sorted() {
             do throws(SnapError) {
+                try Interruption.check()
                 let file = try guest.files.savevm(.savevm(number))
                 unneeded.subtract(try file.references().map(\.number))
             } catch {

@@ -52,4 +52,30 @@ package struct Checkpoint: Sendable, Equatable {
 
     /// The highest number of a checkpoint: 24 bits of a location hold it.
     package static let numberMax = (1 << 24) - 1
+    /// The longest memory in bytes, all RAM blocks together.
+    package static let memoryByteCountMax = 1 << 58
+    /// The most that a checkpoint can add to a store, in bytes.
+    package static let storedByteCountMax = 1 << 58
+    /// The most device sections.
+    package static let deviceSectionCountMax = 65536
+    /// The longest device section in bytes.
+    package static let deviceSectionByteCountMax = 1 << 34
+    /// The longest name of a RAM block or device, or label, in bytes.
+    package static let textByteCountMax = 4096
+
+    /// Whether it is one that a savevm file can describe, wherever it has been read.
+    package var isWithinLimits: Bool {
+        (1...Self.numberMax).contains(number)
+            && (parentNumber.map { (1..<number).contains($0) } ?? true)
+            && Timestamp.range.contains(createdAt)
+            && label?.utf8.count ?? 0 <= Self.textByteCountMax
+            && (0...Self.memoryByteCountMax).contains(memoryByteCount)
+            && PageCounts.fields.allSatisfy { field in
+                (0...Self.memoryByteCountMax / Page.byteCount).contains(pages[keyPath: field])
+            }
+            && (0...Self.storedByteCountMax).contains(storedByteCount)
+            && (0...Self.deviceSectionCountMax).contains(deviceSectionCount)
+            && (0...Self.deviceSectionCountMax * Self.deviceSectionByteCountMax)
+                .contains(deviceStateByteCount)
+    }
 }

@@ -16,4 +16,12 @@ package struct DeviceSection: Sendable, Equatable {
         self.versionID = versionID
         self.byteCount = byteCount
     }
+
+    /// Whether it is one that a device-state file can hold, wherever it has been read.
+    package var isWithinLimits: Bool {
+        name.utf8.count <= Checkpoint.textByteCountMax
+            && (0...Int(UInt32.max)).contains(instanceID)
+            && (0...Int(UInt32.max)).contains(versionID)
+            && (0...Checkpoint.deviceSectionByteCountMax).contains(byteCount)
+    }
 }

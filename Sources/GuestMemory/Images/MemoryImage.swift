@@ -33,16 +33,6 @@ package struct MemoryImage: Sendable {
             guestPhysicalAddress: guestPhysicalAddress)
     }
 
-    /// Opens a raw memory image that is there already, to write to it.
-    ///
-    /// - Parameters:
-    ///   - path: The file.
-    ///   - calls: The system calls.
-    /// - Throws: as for reading.
-    package init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(raw: try File(updating: path, calls))
-    }
-
     /// Takes over an open raw memory image.
     ///
     /// - Parameters:

@@ -14,16 +14,16 @@ package struct DeviceStateFile: ~Copyable {
     /// Opens a file and checks that it is whole and the one that a checkpoint names.
     ///
     /// - Parameters:
-    ///   - path: The file.
+    ///   - name: The file's name.
+    ///   - directory: The guest's directory.
     ///   - seal: What the checkpoint's savevm file says of it.
     ///   - checkpointID: The checkpoint's id.
-    ///   - calls: The system calls.
     /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
     init(
-        _ path: FilePath, sealed seal: DeviceStateSeal, checkpointID: Identifier,
-        calls: SystemCalls
+        _ name: FileName, in directory: Directory, sealed seal: DeviceStateSeal,
+        checkpointID: Identifier
     ) throws(SnapError) {
-        let file = try EnvelopedFile(path, .deviceState, calls: calls)
+        let file = try EnvelopedFile(name, in: directory, .deviceState)
         let offset = file.trailer.fileByteCount - Trailer.byteCount
         let trailer = try file.read(byteCount: Trailer.byteCount, at: offset, "trailer")
         guard file.header.checkpointID == checkpointID,
@@ -31,7 +31,8 @@ package struct DeviceStateFile: ~Copyable {
             trailer.withBytes({ Hash128(checksumOf: $0) }) == seal.checksum
         else {
             throw SnapError(
-                .damaged, "is not the device-state file that its checkpoint names", path: path)
+                .damaged, "is not the device-state file that its checkpoint names",
+                path: file.path)
         }
         var reader = try file.reader(of: .sectionTable)
         states = try StoredDeviceState.decode(

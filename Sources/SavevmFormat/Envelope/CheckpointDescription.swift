@@ -68,7 +68,13 @@ package struct CheckpointDescription: Sendable, Equatable {
         }
         let hasLabel = try reader.count("label flag", as: UInt8.self, in: 0...1) == 1
         let label = try reader.text("label")
-        let seconds = Int(try reader.integer("time", as: Int64.self))
+        let time = Timestamp(
+            secondsSinceEpoch: Int(try reader.integer("time", as: Int64.self)))
+        guard Timestamp.range.contains(time) else {
+            throw reader.damage(
+                "time is \(time.secondsSinceEpoch) s, expected one of the years 0 to 9999",
+                bytesBack: 8)
+        }
         var pages = PageCounts()
         for field in PageCounts.fields {
             pages[keyPath: field] = try reader.count(
@@ -85,7 +91,7 @@ package struct CheckpointDescription: Sendable, Equatable {
         try reader.finish("description")
         var description = CheckpointDescription(
             guest: guest, label: hasLabel ? label : nil,
-            createdAt: Timestamp(secondsSinceEpoch: seconds), pages: pages, digestKey: key,
+            createdAt: time, pages: pages, digestKey: key,
             deviceState: deviceByteCount == 0
                 ? nil : DeviceStateSeal(byteCount: deviceByteCount, checksum: checksum))
         description.storedByteCount = stored

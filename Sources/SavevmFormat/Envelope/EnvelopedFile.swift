@@ -13,9 +13,10 @@ struct EnvelopedFile: ~Copyable, Sendable {
     ///
     /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
     init(
-        _ path: FilePath, _ kind: FileHeader.Kind, calls: SystemCalls
+        _ name: FileName, in directory: Directory, _ kind: FileHeader.Kind
     ) throws(SnapError) {
-        let file = try File(reading: path, calls)
+        let file = try File(reading: name.text, in: directory)
+        let path = file.path
         let headerBytes = try file.read(byteCount: FileHeader.byteCount, at: 0)
         let header = try FileHeader(headerBytes, kind, path: path)
         let fileByteCount = try file.status().byteCount

@@ -12,6 +12,13 @@ package enum FileName: Sendable, Hashable {
 
     private static let digitCount = 10
 
+    /// The checkpoint's number.
+    package var number: Int {
+        switch self {
+        case .savevm(let number), .deviceState(let number), .retired(let number): number
+        }
+    }
+
     /// The name: the number in ten digits and what the file is.
     package var text: String {
         switch self {

@@ -47,12 +47,18 @@ package struct StoredBlock: Sendable, Equatable {
     ) throws(SnapError) -> [StoredBlock] {
         let count = try reader.count("block count", as: UInt32.self, in: 1...Limits.blockCountMax)
         var blocks: [StoredBlock] = []
+        var left = Limits.memoryByteCountMax
         for _ in 0..<count {
             let name = try reader.text("block name")
             let byteCount = try reader.count(
                 "block length", as: UInt64.self, in: Page.byteCount...Limits.blockByteCountMax)
             guard byteCount % Page.byteCount == 0 else {
                 throw reader.damage("block length is \(byteCount), no multiple of a page")
+            }
+            left -= byteCount
+            guard left >= 0 else {
+                throw reader.damage(
+                    "blocks have more than \(Limits.memoryByteCountMax) bytes together")
             }
             let hasAddress = try reader.count("address flag", as: UInt8.self, in: 0...1) == 1
             let address = try reader.integer("guest-physical address", as: UInt64.self)

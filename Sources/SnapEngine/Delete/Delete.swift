@@ -23,7 +23,7 @@ package struct Delete: Sendable {
         package internal(set) var keptFileCount = 0
 
         mutating func add(_ reclaimed: SpaceReclamation.Outcome) {
-            freedByteCount += reclaimed.freedByteCount
+            freedByteCount = freedByteCount.addingClamped(reclaimed.freedByteCount)
             keptFileCount += reclaimed.keptFileCount
         }
     }
@@ -72,7 +72,7 @@ package struct Delete: Sendable {
                 try GuestDeletion(
                     of: targets.filter { $0.guest == guest }.map(\.number),
                     from: store.guest(guest), in: store.index, allowsLast: allowsLast
-                ).run(context, &outcome)
+                ).run(storeID: store.identity.id, context, &outcome)
             }
         } catch {
             if outcome.deleted.isEmpty { throw error }

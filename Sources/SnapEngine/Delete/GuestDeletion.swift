@@ -23,15 +23,23 @@ struct GuestDeletion {
     }
 
     /// Retires each checkpoint in turn, and frees the space of all.
-    func run(_ context: WorkContext, _ outcome: inout Delete.Outcome) throws(SnapError) {
+    ///
+    /// - Parameters:
+    ///   - storeID: The store's id.
+    ///   - context: How to run.
+    ///   - outcome: What has been deleted, also if it fails.
+    func run(
+        storeID: Identifier, _ context: WorkContext, _ outcome: inout Delete.Outcome
+    ) throws(SnapError) {
         try guest.withWriterLock(context) { () throws(SnapError) in
             let reconciled = try Reconciliation(of: guest, in: index, context).run()
-            outcome.freedByteCount += reconciled.freedByteCount
+            outcome.freedByteCount = outcome.freedByteCount.addingClamped(
+                reconciled.freedByteCount)
             try check(reconciled.listing)
             let reclamation = SpaceReclamation(of: guest, context)
             for number in numbers {
                 try Interruption.check()
-                try retire(number, of: reconciled.listing)
+                try retire(number, of: reconciled.listing, storeID: storeID)
                 outcome.deleted.append(CheckpointName(guest: guest.name, number: number))
                 outcome.freedByteCount += try reclamation.noteRetired([number], in: index)
             }
@@ -68,12 +76,17 @@ struct GuestDeletion {
     }
 
     /// Makes a checkpoint's file a retired one: the rename is where the checkpoint ends.
-    private func retire(_ number: Int, of listing: GuestListing) throws(SnapError) {
+    private func retire(
+        _ number: Int, of listing: GuestListing, storeID: Identifier
+    ) throws(SnapError) {
         let directory = guest.directory
         let retired = FileName.retired(number).text
         if !listing.savevm.contains(number) {
             // Its file was lost; its number stays taken.
-            _ = try File(makingIfAbsent: directory.file(retired), directory.calls)
+            let id = try index.checkpoint(of: guest.name, number: number)?.id ?? .random()
+            try guest.files.writeRetired(
+                FileHeader(
+                    .savevm, number: number, storeID: storeID, checkpointID: id, parent: nil))
         } else if listing.retired.contains(number) {
             throw SnapError(
                 .cannotCreate, "exists beside the checkpoint's own file",

@@ -22,7 +22,7 @@ package struct Reindex: Sendable {
     package func run(
         in path: FilePath, _ context: WorkContext
     ) throws(SnapError) -> RebuiltIndex {
-        let store = StoreDirectory(path, context.calls)
+        let store = StoreDirectory(path, context)
         let guests = try store.guests()
         guard try store.hasIdentity() || !guests.isEmpty else {
             throw SnapError(.notFound, "there is no store here", path: path)

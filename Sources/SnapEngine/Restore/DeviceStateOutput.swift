@@ -9,10 +9,11 @@ struct DeviceStateOutput: ~Copyable {
     private let stored: DeviceStateFile
     /// Where they go, in order.
     let files: [FilePath]
-    private let directoryToMake: Directory?
-    private let calls: SystemCalls
+    private let directory: Directory
+    private let names: [String]
+    private let makesDirectory: Bool
     private let isForced: Bool
-    private var published: [FilePath] = []
+    private var published: [String] = []
 
     /// Opens a checkpoint's device state and looks at where it is to go.
     ///
@@ -27,55 +28,53 @@ struct DeviceStateOutput: ~Copyable {
     ) throws(SnapError) {
         let stored = try opened.deviceState()
         let calls = opened.guest.directory.calls
-        let target = Directory(path, calls)
         let existing: FileStatus?
-        do throws(SnapError) { existing = try target.status() } catch {
+        do throws(SnapError) { existing = try FileStatus(of: path, calls) } catch {
             throw OutputFile.cannotBeMade(error)
         }
         let isDirectory = existing?.kind == .directory
-        var files = [path]
-        if isDirectory || stored.states.count != 1 {
-            guard existing == nil || isDirectory else {
-                throw SnapError(
-                    .cannotCreate,
-                    "\(stored.states.count) device-state files need a directory, "
-                        + "this is none", path: path)
-            }
-            files = try Self.files(of: stored.states, in: target)
+        let isFile = !isDirectory && stored.states.count == 1
+        guard existing == nil || isDirectory || isFile else {
+            throw SnapError(
+                .cannotCreate,
+                "\(stored.states.count) device-state files need a directory, this is none",
+                path: path)
         }
-        if existing != nil { try Self.checkAbsent(files, calls, isForced: isForced) }
-        self.files = files
-        directoryToMake = existing == nil && files != [path] ? target : nil
-        self.stored = stored
-        self.isForced = isForced
-        self.calls = calls
-    }
-
-    private static func checkAbsent(
-        _ files: [FilePath], _ calls: SystemCalls, isForced: Bool
-    ) throws(SnapError) {
-        for file in files {
-            let (directory, name) = try Directory.holding(file, calls)
+        var directory = Directory(path, calls)
+        let names: [String]
+        if isFile {
+            let (holder, name) = try Directory.holding(path, calls)
+            directory = holder
+            names = [name]
+        } else {
+            names = try Self.names(of: stored.states, for: path)
+        }
+        let makesDirectory = existing == nil && !isFile
+        for name in makesDirectory ? [] : names {
             _ = try OutputFile.check(name, in: directory, isForced: isForced)
         }
+        self.directory = directory
+        self.names = names
+        self.makesDirectory = makesDirectory
+        self.stored = stored
+        self.isForced = isForced
+        files = isFile ? [path] : names.map(directory.file)
     }
 
     /// Names the files in a directory; their names obey the rule that makes them such.
-    private static func files(
-        of states: [StoredDeviceState], in target: Directory
-    ) throws(SnapError) -> [FilePath] {
-        var files: [FilePath] = []
+    private static func names(
+        of states: [StoredDeviceState], for path: FilePath
+    ) throws(SnapError) -> [String] {
+        var names: Set<String> = []
         for state in states {
-            let file = target.file(state.name)
-            guard GuestName(state.name) != nil, !files.contains(file) else {
+            guard GuestName(state.name) != nil, names.insert(state.name).inserted else {
                 throw SnapError(
                     .cannotCreate,
                     "device state \"\(state.name)\" cannot name a file, or is there twice",
-                    path: target.path)
+                    path: path)
             }
-            files.append(file)
         }
-        return files
+        return states.map(\.name)
     }
 
     /// Writes all files out; each appears when it is whole.
@@ -86,9 +85,9 @@ struct DeviceStateOutput: ~Copyable {
     /// - Throws: `.damaged`, `.cannotCreate`, `.permission` or `.inputOutput`.
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
-            try directoryToMake?.make()
-            for (state, path) in zip(stored.states, files) {
-                let output = try OutputFile(path, calls, isForced: isForced)
+            if makesDirectory { try directory.make() }
+            for (state, name) in zip(stored.states, names) {
+                let output = try OutputFile(name, in: directory, isForced: isForced)
                 var offset = 0
                 for section in state.givenSections {
                     try stored.read(section) { (bytes) throws(SnapError) in
@@ -99,7 +98,7 @@ struct DeviceStateOutput: ~Copyable {
                 let isNew = output.isNew
                 try output.publish(isSynchronized: isSynchronized)
                 // What was replaced cannot be had back, and what is new is better than nothing.
-                if isNew { published.append(path) }
+                if isNew { published.append(name) }
             }
         } catch {
             withdraw()
@@ -109,10 +108,7 @@ struct DeviceStateOutput: ~Copyable {
 
     /// Takes back what has been published, because the rest of the command failed.
     func withdraw() {
-        for path in published {
-            guard let (directory, name) = try? Directory.holding(path, calls) else { continue }
-            try? directory.remove(name)
-        }
-        try? directoryToMake?.removeIfEmpty()
+        for name in published { try? directory.remove(name) }
+        if makesDirectory { try? directory.removeIfEmpty() }
     }
 }

@@ -119,7 +119,8 @@ package struct Restore: Sendable {
             try export.write(to: File.standardOutput(context.calls), context)
             try devices?.publish(isSynchronized: isSynchronized)
         case .file(let path):
-            let image = try OutputFile(path, context.calls, isForced: isForced)
+            let (directory, name) = try Directory.holding(path, context.calls)
+            let image = try OutputFile(name, in: directory, isForced: isForced)
             try export.write(to: image, context)
             try devices?.publish(isSynchronized: isSynchronized)
             do throws(SnapError) {
@@ -154,16 +155,8 @@ package struct Restore: Sendable {
     private static func openInPlace(
         _ path: FilePath, byteCount: Int, calls: SystemCalls
     ) throws(SnapError) -> MemoryImage {
-        let status: FileStatus?
-        do throws(SnapError) { status = try Directory(path, calls).status() } catch {
-            throw OutputFile.cannotBeMade(error)
-        }
-        guard status?.kind == .regular else {
-            throw SnapError(
-                .mismatch, "is no file that is there, expected one of \(byteCount) bytes",
-                path: path)
-        }
-        let image = try MemoryImage(updating: path, calls)
+        let (directory, name) = try Directory.holding(path, calls)
+        let image = try MemoryImage(raw: try OutputFile.openExisting(name, in: directory))
         guard try image.fileSystem() != .hugetlbfs else { throw OutputFile.isOnHugePages(path) }
         guard image.ram.byteCount == byteCount else {
             throw SnapError(

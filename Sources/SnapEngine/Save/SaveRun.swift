@@ -46,7 +46,7 @@ struct SaveRun {
         inputs = try InputFiles(of: save, context.calls)
         self.save = save
         self.stamp = stamp
-        storeDirectory = StoreDirectory(store, context.calls)
+        storeDirectory = StoreDirectory(store, context)
         self.context = context
     }
 
@@ -127,7 +127,7 @@ struct SaveRun {
     ) throws(SnapError) -> Saved {
         let guest = guestDirectory
         let reconciled = try Reconciliation(of: guest, in: store.index, context).run()
-        let number = reconciled.highestNumber + 1
+        let number = reconciled.nextNumber
         guard number <= Checkpoint.numberMax else {
             throw SnapError(
                 .unsupported, "guest \(save.guest) has used all \(Checkpoint.numberMax) numbers",
@@ -189,6 +189,7 @@ struct SaveRun {
     private func storePages(
         of content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?
     ) throws(SnapError) -> UncommittedCheckpoint {
+        try Self.checkLimits(of: content.images.map(\.ram))
         let blocks = try PairedBlock.pair(
             content.images, with: parent,
             dirtyBitmaps: try save.dirtyBitmaps(of: content.images.map(\.ram)))
@@ -196,6 +197,21 @@ struct SaveRun {
             of: blocks, and: content.deviceStates, to: target, parent: parent,
             options: save.pageOptions
         ).run(context)
+    }
+
+    /// Refuses memory that no savevm file can describe.
+    private static func checkLimits(of blocks: [RAMBlock]) throws(SnapError) {
+        guard blocks.count <= Limits.blockCountMax else {
+            throw SnapError(
+                .mismatch,
+                "memory has \(blocks.count) RAM blocks, expected at most \(Limits.blockCountMax)")
+        }
+        let byteCount = blocks.reduce(0) { $0.addingClamped($1.byteCount) }
+        guard byteCount <= Limits.memoryByteCountMax else {
+            throw SnapError(
+                .mismatch,
+                "memory has \(byteCount) bytes, expected at most \(Limits.memoryByteCountMax)")
+        }
     }
 
     private func insertRow(of indexed: IndexedCheckpoint, in index: CheckpointIndex) {

@@ -76,7 +76,7 @@ struct GuestVerification {
     private mutating func check(_ number: Int, _ row: Checkpoint?) throws(SnapError) {
         var verdict = Verify.Verdict(name: CheckpointName(guest: guest.name, number: number))
         do throws(SnapError) {
-            let file = try guest.savevm(numbered: number)
+            let file = try guest.files.savevm(.savevm(number))
             let open = Opened(
                 verdict: verdicts.count, path: file.path, pages: file.checkpoint.pages,
                 blocks: try file.blocks(), references: try file.references())

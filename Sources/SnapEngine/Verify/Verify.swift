@@ -79,7 +79,7 @@ package struct Verify: Sendable {
             // them the files can be checked by themselves, unless a checkpoint was to be found.
             guard error.code == .damaged, specifiers.isEmpty else { throw error }
             outcome = Outcome(damage: [error])
-            try checkFiles(of: StoreDirectory(path, context.calls), context, into: &outcome)
+            try checkFiles(of: StoreDirectory(path, context), context, into: &outcome)
         }
         outcome.sort()
         return outcome

@@ -42,6 +42,8 @@ package final class FaultPlan: Sendable {
         package static let holes = Refusals(rawValue: 256)
         /// Whatever hugetlbfs refuses: write(2).
         package static let writes = Refusals(rawValue: 512)
+        /// openat2: kernels before Linux 5.6, and filters that do not know it.
+        package static let openBeneath = Refusals(rawValue: 1024)
     }
 
     /// What becomes of one call.

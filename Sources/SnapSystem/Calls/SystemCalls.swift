@@ -19,7 +19,7 @@ package struct SystemCalls: Sendable {
     /// The kernel, without faults.
     package static let kernel = SystemCalls(faults: nil)
 
-    private let faults: FaultPlan?
+    let faults: FaultPlan?
 
     /// Makes calls as a test's plan says.
     ///
@@ -35,127 +35,8 @@ package struct SystemCalls: Sendable {
     }
 
     /// Fails what the file system of a test refuses.
-    private func check(_ what: FaultPlan.Refusals, _ errno: Errno) throws(Errno) {
+    func check(_ what: FaultPlan.Refusals, _ errno: Errno) throws(Errno) {
         if faults?.refuses(what) ?? false { throw errno }
-    }
-
-    // MARK: Names
-
-    // Inlined into its callers it has made the optimizer of Swift 6.3.1 fail, now and then
-    // ("Found ownership error" in CopyPropagation).
-    @inline(never)
-    func open(
-        _ path: FilePath, _ flags: Int32, permissions: FilePermissions = []
-    ) throws(Errno) -> Int32 {
-        if flags & Int32(snap_o_tmpfile) != 0 { try check(.namelessFiles, .notSupported) }
-        return try value {
-            unsafe path.withPlatformString { path in
-                unsafe Glibc.open(path, flags | O_CLOEXEC, permissions.rawValue)
-            }
-        }
-    }
-
-    func makeDirectory(_ path: FilePath, permissions: FilePermissions) throws(Errno) {
-        _ = try value {
-            unsafe path.withPlatformString { path in unsafe mkdir(path, permissions.rawValue) }
-        }
-    }
-
-    /// Gives a file a second name, which must not be taken.
-    func link(_ source: FilePath, to target: FilePath) throws(Errno) {
-        try check(.links, .notPermitted)
-        _ = try value {
-            unsafe source.withPlatformString { source in
-                unsafe target.withPlatformString { target in unsafe Glibc.link(source, target) }
-            }
-        }
-    }
-
-    func remove(_ path: FilePath) throws(Errno) {
-        _ = try value { unsafe path.withPlatformString { path in unsafe unlink(path) } }
-    }
-
-    func removeDirectory(_ path: FilePath) throws(Errno) {
-        _ = try value { unsafe path.withPlatformString { path in unsafe rmdir(path) } }
-    }
-
-    func rename(_ source: FilePath, to target: FilePath, replacing: Bool) throws(Errno) {
-        if !replacing { try check(.renameFlags, .invalidArgument) }
-        let flags = replacing ? 0 : UInt32(snap_rename_noreplace)
-        _ = try value {
-            unsafe source.withPlatformString { source in
-                unsafe target.withPlatformString { target in
-                    unsafe renameat2(AT_FDCWD, source, AT_FDCWD, target, flags)
-                }
-            }
-        }
-    }
-
-    /// Gives an O_TMPFILE descriptor its first name, as open(2) shows it.
-    func link(descriptor: Int32, to target: FilePath) throws(Errno) {
-        let source = FilePath("/proc/self/fd/\(descriptor)")
-        _ = try value {
-            unsafe source.withPlatformString { source in
-                unsafe target.withPlatformString { target in
-                    unsafe linkat(
-                        AT_FDCWD, source, AT_FDCWD, target,
-                        Int32(snap_at_symlink_follow))
-                }
-            }
-        }
-    }
-
-    func status(of path: FilePath) throws(Errno) -> stat {
-        var status = stat()
-        _ = try value {
-            unsafe path.withPlatformString { path in unsafe stat(path, &status) }
-        }
-        return status
-    }
-
-    /// What a path names, a symbolic link not followed.
-    func statusOfLink(_ path: FilePath) throws(Errno) -> stat {
-        var status = stat()
-        _ = try value {
-            unsafe path.withPlatformString { path in unsafe lstat(path, &status) }
-        }
-        return status
-    }
-
-    /// What a symbolic link points to.
-    func target(ofLink path: FilePath) throws(Errno) -> String {
-        var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = try value {
-            unsafe path.withPlatformString { path in
-                unsafe bytes.withUnsafeMutableBytes { bytes in
-                    guard let target = bytes.baseAddress else { return -1 }
-                    return unsafe readlink(
-                        path, target.assumingMemoryBound(to: CChar.self), bytes.count)
-                }
-            }
-        }
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
-    }
-
-    /// The names in a directory, without `.` and `..`, in no order.
-    func names(in path: FilePath) throws(Errno) -> [String] {
-        try passFaultPoint()
-        guard let stream = unsafe path.withPlatformString({ path in unsafe opendir(path) }) else {
-            throw Errno(rawValue: errno)
-        }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        while true {
-            errno = 0
-            guard let entry = unsafe readdir(stream) else {
-                if errno != 0 { throw Errno(rawValue: errno) }
-                return names
-            }
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
     }
 
     // MARK: Descriptors
@@ -254,12 +135,32 @@ package struct SystemCalls: Sendable {
         _ = try value { sync_file_range(descriptor, off_t(offset), off_t(byteCount), flags) }
     }
 
+    /// Locks or unlocks an open file with flock(2).
     func lock(_ descriptor: Int32, _ operation: Int32) throws(Errno) {
         try check(.locks, .noLocks)
         if operation & LOCK_EX != 0, fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDONLY {
             try check(.readOnlyLocks, .badFileDescriptor)
         }
         _ = try value { flock(descriptor, operation) }
+    }
+
+    /// Locks or unlocks an open file with fcntl_locking(2); `type` is one of `snap_lock_read` and
+    /// its like.
+    func lockOpenFile(_ descriptor: Int32, type: Int32) throws(Errno) {
+        try check(.locks, .noLocks)
+        _ = try value { snap_lock_open_file(descriptor, type) }
+    }
+
+    /// Whether an access list says who may use a file, beside its permission bits (acl(5)).
+    func hasAccessList(_ descriptor: Int32) throws(Errno) -> Bool {
+        do throws(Errno) {
+            return try value {
+                unsafe fgetxattr(descriptor, "system.posix_acl_access", nil, 0)
+            } > 0
+        } catch {
+            if error == .noData || error == .notSupported || error == .noFunction { return false }
+            throw error
+        }
     }
 
     // MARK: Making a call, or failing it

@@ -1,21 +1,41 @@
+import CLinux
 import Glibc
 package import SystemPackage
 
-/// A directory by its path: the names in it, and the durable changes of them.
+/// A directory: what is in it, and the durable changes of that.
+///
+/// It is opened by its path when it is first used, and kept open; a directory inside another is
+/// reached from that one. Names in it are resolved there and nowhere else, and no symbolic link is
+/// followed.
 package struct Directory: Sendable {
-    /// Where the directory is.
+    /// Where the directory is, for messages.
     package let path: FilePath
     /// The system calls through which it is used.
     package let calls: SystemCalls
+    let anchor: DirectoryAnchor
+    /// The names that lead from the anchor to it; none for the anchor itself.
+    private let steps: FilePath
 
-    /// Names a directory; nothing is looked at or made.
+    /// Names a directory by a path of the user's; nothing is looked at or made.
     ///
     /// - Parameters:
-    ///   - path: Where it is.
+    ///   - path: Where it is; symbolic links in it are followed.
+    ///   - ownership: Who must own what is inside; nil if that does not matter.
     ///   - calls: The system calls.
-    package init(_ path: FilePath, _ calls: SystemCalls) {
+    package init(
+        _ path: FilePath, ownership: StoreOwnership? = nil, _ calls: SystemCalls
+    ) {
         self.path = path
         self.calls = calls
+        anchor = DirectoryAnchor(path, calls, ownership: ownership)
+        steps = ""
+    }
+
+    private init(_ path: FilePath, steps: FilePath, of directory: Directory) {
+        self.path = path
+        self.steps = steps
+        calls = directory.calls
+        anchor = directory.anchor
     }
 
     /// The directory that holds a file, and the file's name in it.
@@ -38,10 +58,10 @@ package struct Directory: Sendable {
     ///
     /// - Parameter name: Its name.
     package func directory(_ name: String) -> Directory {
-        Directory(path.appending(name), calls)
+        Directory(file(name), steps: steps.appending(name), of: self)
     }
 
-    /// The path of a file inside.
+    /// The path of a file inside, for messages.
     ///
     /// - Parameter name: Its name.
     package func file(_ name: String) -> FilePath {
@@ -55,15 +75,93 @@ package struct Directory: Sendable {
         path == "." || FilePath(name).isAbsolute ? FilePath(name) : path.appending(name)
     }
 
-    /// What a name stands for, symbolic links followed; nil if there is nothing.
+    /// The directory that holds this one, and the name there; nil for `/`, `.` and `..`.
+    var parent: (directory: Directory, name: String)? {
+        guard let name = path.lastComponent, name.kind == .regular else { return nil }
+        let above = path.removingLastComponent()
+        guard let step = steps.lastComponent else {
+            return (Directory(above.isEmpty ? "." : above, calls), name.string)
+        }
+        return (Directory(above, steps: steps.removingLastComponent(), of: self), step.string)
+    }
+
+    // MARK: Opening
+
+    /// Runs something on the directory's descriptor, which can neither be read nor written
+    /// (O_PATH in open(2)).
     ///
-    /// - Parameter name: A name inside; nil looks at the directory itself.
-    /// - Throws: `.permission` or `.inputOutput`.
-    package func status(of name: String? = nil) throws(SnapError) -> FileStatus? {
-        let path = name.map(file) ?? path
-        do { return FileStatus(try calls.status(of: path)) } catch {
-            if error == .noSuchFileOrDirectory { return nil }
-            throw SnapError(error, action: "look at", path: path)
+    /// - Throws: `.notFound`; `.damaged` if it is no directory of the store's own; `.permission`
+    ///   or `.inputOutput`; and what `body` throws, as the failure of `action` on `name`.
+    func withDescriptor<Result>(
+        _ action: String, of name: String? = nil, body: (Int32) throws(Errno) -> Result
+    ) throws(SnapError) -> Result {
+        let opened = try anchor.open()
+        return try withExtendedLifetime(anchor) { () throws(SnapError) in
+            do throws(Errno) {
+                if steps.isEmpty { return try body(opened.descriptor) }
+            } catch {
+                throw SnapError(error, action: action, path: name.map(file) ?? path)
+            }
+            let file = try open(nil, O_DIRECTORY | Int32(snap_o_path), action: "open")
+            do throws(Errno) { return try body(file.descriptor) } catch {
+                throw SnapError(error, action: action, path: name.map(self.file) ?? path)
+            }
+        }
+    }
+
+    /// Opens something inside, or the directory itself.
+    ///
+    /// - Parameters:
+    ///   - name: A name inside; nil for the directory itself.
+    ///   - flags: As of open(2).
+    ///   - action: What is tried, for the message.
+    ///   - shown: The path that messages give it; nil for its own.
+    func open(
+        _ name: String?, _ flags: Int32, action: String, shownAs shown: FilePath? = nil
+    ) throws(SnapError) -> File {
+        var path = name.map { steps.appending($0) } ?? steps
+        if path.isEmpty { path = "." }
+        return try File(
+            opening: path, of: self, flags, action: action,
+            path: shown ?? name.map(file) ?? self.path)
+    }
+
+    /// Checks that this process may write here.
+    ///
+    /// - Throws: `.permission` if a store belongs neither to the effective user nor to root;
+    ///   `.notFound` or `.inputOutput`.
+    package func checkWritable() throws(SnapError) {
+        try anchor.ownership?.checkWritable(owner: try anchor.open().owner, path: path)
+    }
+
+    /// A path that leads into this directory for as long as this value is in use, whatever becomes
+    /// of its name: for a library that opens files by their paths.
+    ///
+    /// Without /proc it is the path that it was named by.
+    ///
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    package func stablePath() throws(SnapError) -> FilePath {
+        precondition(steps.isEmpty)
+        let stable = FilePath("/proc/self/fd/\(try anchor.open().descriptor)")
+        if try FileStatus(of: stable, calls) != nil { return stable }
+        // Never a URI: SQLite takes what begins with file: for one.
+        return path.isAbsolute ? path : FilePath(".").appending(path.string)
+    }
+
+    // MARK: Looking
+
+    /// What the directory is; nil if nothing has its name.
+    ///
+    /// - Throws: `.damaged` if a symbolic link or another file has its name in a store;
+    ///   `.permission` or `.inputOutput`.
+    package func status() throws(SnapError) -> FileStatus? {
+        do throws(SnapError) {
+            return try withDescriptor("look at") { (descriptor) throws(Errno) in
+                FileStatus(try calls.status(of: descriptor))
+            }
+        } catch {
+            if error.errno == .noSuchFileOrDirectory { return nil }
+            throw error
         }
     }
 
@@ -72,11 +170,15 @@ package struct Directory: Sendable {
     /// - Parameter name: A name inside.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
-    /// The corresponding C function is `lstat`.
-    package func statusOfLink(_ name: String) throws(SnapError) -> FileStatus? {
-        do { return FileStatus(try calls.statusOfLink(file(name))) } catch {
-            if error == .noSuchFileOrDirectory { return nil }
-            throw SnapError(error, action: "look at", path: file(name))
+    /// The corresponding C function is `fstatat`.
+    package func status(of name: String) throws(SnapError) -> FileStatus? {
+        do throws(SnapError) {
+            return try withDescriptor("look at", of: name) { (descriptor) throws(Errno) in
+                FileStatus(try calls.status(of: name, in: descriptor))
+            }
+        } catch {
+            if error.errno == .noSuchFileOrDirectory { return nil }
+            throw error
         }
     }
 
@@ -85,10 +187,10 @@ package struct Directory: Sendable {
     /// - Parameter name: The name of a symbolic link inside.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     ///
-    /// The corresponding C function is `readlink`.
+    /// The corresponding C function is `readlinkat`.
     package func target(ofLink name: String) throws(SnapError) -> String {
-        do { return try calls.target(ofLink: file(name)) } catch {
-            throw SnapError(error, action: "read the symbolic link", path: file(name))
+        try withDescriptor("read the symbolic link", of: name) { (descriptor) throws(Errno) in
+            try calls.target(ofLink: name, in: descriptor)
         }
     }
 
@@ -98,33 +200,10 @@ package struct Directory: Sendable {
     ///
     /// The corresponding C function is `readdir`.
     package func names() throws(SnapError) -> [String] {
-        do { return try calls.names(in: path).sorted() } catch {
+        let file = try open(nil, O_RDONLY | O_DIRECTORY, action: "list")
+        do { return try calls.names(of: file.descriptor).sorted() } catch {
             throw SnapError(error, action: "list", path: path)
         }
-    }
-
-    /// Makes the directory, and those above it, with mode 0700 where they are not there, each
-    /// durably in its parent.
-    ///
-    /// - Throws: `.permission`, `.cannotCreate` or `.inputOutput`.
-    ///
-    /// The corresponding C function is `mkdir`.
-    package func make() throws(SnapError) {
-        if let status = try status() {
-            guard status.kind == .directory else {
-                throw SnapError(.cannotCreate, "is not a directory", path: path)
-            }
-            return
-        }
-        let above = path.removingLastComponent()
-        let parent = Directory(above.isEmpty ? "." : above, calls)
-        if !parent.path.isEmpty { try parent.make() }
-        do { try calls.makeDirectory(path, permissions: [.ownerReadWriteExecute]) } catch {
-            // Another snap may have made it in the meantime.
-            if error == .fileExists { return }
-            throw SnapError(error, action: "make the directory", path: path)
-        }
-        try parent.synchronize()
     }
 
     /// This directory, or the nearest one above it that is there.
@@ -140,128 +219,12 @@ package struct Directory: Sendable {
         return directory
     }
 
-    /// Waits until the names inside are on the disk.
+    /// Whether nobody but the effective user and root may put files here.
     ///
-    /// Some file systems cannot do that for a directory (CIFS, some of FUSE) and say so. There the
-    /// names are as durable as that file system makes them.
-    ///
-    /// - Throws: `.inputOutput`.
-    ///
-    /// The corresponding C function is `fsync`, on the directory.
-    package func synchronize() throws(SnapError) {
-        let directory = try File(
-            path, calls, flags: O_RDONLY | O_DIRECTORY, action: "open")
-        do throws(SnapError) { try directory.synchronize() } catch {
-            let refusals: [Errno?] = [
-                .invalidArgument, .notSupported, .noFunction, .badFileDescriptor,
-            ]
-            guard refusals.contains(error.errno) else { throw error }
-        }
-    }
-
-    /// Removes a name, whether it is there or not; a later `synchronize` makes that last.
-    ///
-    /// - Parameter name: The name of a file.
-    /// - Throws: `.permission` or `.inputOutput`.
-    ///
-    /// The corresponding C function is `unlink`.
-    package func remove(_ name: String) throws(SnapError) {
-        do { try calls.remove(file(name)) } catch {
-            if error == .noSuchFileOrDirectory { return }
-            throw SnapError(error, action: "remove", path: file(name))
-        }
-    }
-
-    /// Removes the directory if nothing is in it.
-    ///
-    /// - Throws: `.permission` or `.inputOutput`.
-    ///
-    /// The corresponding C function is `rmdir`.
-    package func removeIfEmpty() throws(SnapError) {
-        do { try calls.removeDirectory(path) } catch {
-            if error == .directoryNotEmpty { return }
-            throw SnapError(error, action: "remove", path: path)
-        }
-    }
-
-    /// Renames a file to a name that nothing has.
-    ///
-    /// - Parameters:
-    ///   - name: The name it has.
-    ///   - newName: The name it gets.
-    /// - Throws: `.cannotCreate` if the new name is taken, `.permission` or `.inputOutput`.
-    ///
-    /// The corresponding C function is `renameat2` with `RENAME_NOREPLACE`, or `rename` after a
-    /// look where a file system does not know that.
-    package func rename(_ name: String, to newName: String) throws(SnapError) {
-        do throws(Errno) {
-            do throws(Errno) {
-                try calls.rename(file(name), to: file(newName), replacing: false)
-            } catch {
-                guard Self.meansNoFlags(error) else { throw error }
-                // A process that renames in a store holds the guest's lock.
-                if try isTaken(newName) { throw Errno.fileExists }
-                try calls.rename(file(name), to: file(newName), replacing: true)
-            }
-        } catch {
-            if error == .fileExists {
-                throw SnapError(.cannotCreate, "exists", path: file(newName))
-            }
-            throw SnapError(error, action: "rename to \(newName)", path: file(name))
-        }
-    }
-
-    /// Gives a file that has a temporary name the one it is meant to have, which nothing has.
-    ///
-    /// Where renameat2(2) takes no flags (NFS, 9p, sshfs and most of FUSE, ZFS before 2.2), a
-    /// second name does the same. Where files have only one (FAT, exFAT, CIFS), a look before the
-    /// rename has to do: another program that makes the same name in between loses its file.
-    ///
-    /// - Parameters:
-    ///   - temporaryName: The name it has.
-    ///   - name: The name it gets.
-    /// - Throws: What the system says; `.fileExists` if the name is taken.
-    func renameWithoutReplacing(_ temporaryName: String, as name: String) throws(Errno) {
-        let (source, target) = (file(temporaryName), file(name))
-        do throws(Errno) { return try calls.rename(source, to: target, replacing: false) } catch {
-            guard Self.meansNoFlags(error) else { throw error }
-        }
-        do throws(Errno) {
-            try calls.link(source, to: target)
-        } catch {
-            if error == .fileExists { throw error }
-            if try isTaken(name) { throw Errno.fileExists }
-            return try calls.rename(source, to: target, replacing: true)
-        }
-        // It has its name; another one that stays is a leftover.
-        try? calls.remove(source)
-    }
-
-    private static func meansNoFlags(_ error: Errno) -> Bool {
-        [.invalidArgument, .noFunction, .notSupported].contains(error)
-    }
-
-    private func isTaken(_ name: String) throws(Errno) -> Bool {
-        do throws(Errno) {
-            _ = try calls.statusOfLink(file(name))
-            return true
-        } catch {
-            if error == .noSuchFileOrDirectory { return false }
-            throw error
-        }
-    }
-
-    /// Renames a file over another.
-    ///
-    /// - Parameters:
-    ///   - name: The name it has.
-    ///   - newName: The name it gets; a file of that name is replaced.
-    /// - Throws: `.permission` or `.inputOutput`.
-    ///
-    /// The corresponding C function is `rename`.
-    package func rename(_ name: String, replacing newName: String) throws(SnapError) {
-        do { try calls.rename(file(name), to: file(newName), replacing: true) } catch {
-            throw SnapError(error, action: "rename to \(newName)", path: file(name))
-        }
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    package func isClosedToOthers() throws(SnapError) -> Bool {
+        guard let status = try status() else { return false }
+        return status.permissions & 0o022 == 0
+            && (status.userID == geteuid() || status.userID == 0)
     }
 }

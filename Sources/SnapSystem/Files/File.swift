@@ -13,95 +13,6 @@ package struct File: ~Copyable, Sendable {
     let descriptor: Int32
     private let isOwner: Bool
 
-    /// Opens one of snap's own files for reading.
-    ///
-    /// - Parameters:
-    ///   - path: The file.
-    ///   - calls: The system calls.
-    /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission` or
-    ///   `.inputOutput`.
-    ///
-    /// The corresponding C function is `open`.
-    package init(reading path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(regular: path, calls, flags: O_RDONLY, action: "open", else: .damaged)
-    }
-
-    /// Opens a file that the user names, for reading.
-    ///
-    /// - Parameters:
-    ///   - path: The file.
-    ///   - calls: The system calls.
-    /// - Throws: `.notFound`, also if it is not a regular file; `.permission` or `.inputOutput`.
-    package init(input path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(regular: path, calls, flags: O_RDONLY, action: "open", else: .notFound)
-    }
-
-    /// Opens an existing file for reading and writing.
-    ///
-    /// - Parameters:
-    ///   - path: The file.
-    ///   - calls: The system calls.
-    /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission` or
-    ///   `.inputOutput`.
-    package init(updating path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(regular: path, calls, flags: O_RDWR, action: "open", else: .damaged)
-    }
-
-    /// Opens a file for reading and writing and makes it, empty and with mode 0600, if it is not
-    /// there.
-    ///
-    /// An exclusive flock(2) needs a descriptor that may be written where the lock is the
-    /// server's: NFS, CIFS.
-    ///
-    /// - Parameters:
-    ///   - path: The file.
-    ///   - calls: The system calls.
-    /// - Throws: `.permission`, also where only making it is refused; `.damaged` if it is not a
-    ///   regular file; `.inputOutput`.
-    package init(makingIfAbsent path: FilePath, _ calls: SystemCalls) throws(SnapError) {
-        try self.init(
-            regular: path, calls, flags: O_RDWR | O_CREAT, action: "make", else: .damaged)
-    }
-
-    /// Opens a regular file; anything else is refused.
-    ///
-    /// Nothing waits: a FIFO would wait for its other end (open(2), O_NONBLOCK).
-    private init(
-        regular path: FilePath, _ calls: SystemCalls, flags: Int32, action: String,
-        else code: SnapError.Code
-    ) throws(SnapError) {
-        let file: File
-        do throws(SnapError) {
-            file = try File(path, calls, flags: flags | O_NONBLOCK | O_NOCTTY, action: action)
-        } catch {
-            // A socket, or a device without a driver.
-            guard [.noSuchAddressOrDevice, Errno(rawValue: ENODEV)].contains(error.errno) else {
-                throw error
-            }
-            throw SnapError(
-                code, "is a socket or a device, expected a regular file", path: path)
-        }
-        let kind = try file.status().kind
-        guard kind == .regular else {
-            throw SnapError(code, "is \(kind.rawValue), expected a regular file", path: path)
-        }
-        self = file
-    }
-
-    init(
-        _ path: FilePath, _ calls: SystemCalls, flags: Int32, action: String,
-        shownAs shown: FilePath? = nil
-    ) throws(SnapError) {
-        do {
-            descriptor = try calls.open(path, flags, permissions: [.ownerReadWrite])
-        } catch {
-            throw SnapError(error, action: action, path: path)
-        }
-        self.path = shown ?? path
-        self.calls = calls
-        isOwner = true
-    }
-
     private init(standard descriptor: Int32, _ path: FilePath, _ calls: SystemCalls) {
         self.path = path
         self.calls = calls
@@ -280,27 +191,6 @@ package struct File: ~Copyable, Sendable {
     package func setLength(_ byteCount: Int) throws(SnapError) {
         do { try calls.setLength(descriptor, byteCount) } catch {
             throw SnapError(error, action: "set the length to \(byteCount) bytes", path: path)
-        }
-    }
-
-    /// Gives the file the owner and the mode of another.
-    ///
-    /// - Parameter status: The other file's.
-    /// - Throws: `.permission` or `.inputOutput`.
-    ///
-    /// The corresponding C functions are `fchown` and `fchmod`.
-    package func takeOwnerAndMode(of status: FileStatus) throws(SnapError) {
-        do {
-            let own = try calls.status(of: descriptor)
-            if own.st_uid != status.userID || own.st_gid != status.groupID {
-                try calls.setOwner(descriptor, user: status.userID, group: status.groupID)
-            }
-            // FAT and its like have one mode for all files, and refuse another.
-            if UInt32(own.st_mode & 0o7777) != status.permissions {
-                try calls.setPermissions(descriptor, status.permissions)
-            }
-        } catch {
-            throw SnapError(error, action: "keep owner and mode", path: path)
         }
     }
 

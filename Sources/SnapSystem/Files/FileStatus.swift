@@ -1,4 +1,5 @@
 import Glibc
+package import SystemPackage
 
 /// What stat(2) says about a file.
 package struct FileStatus: Sendable {
@@ -26,6 +27,8 @@ package struct FileStatus: Sendable {
     package let kind: Kind
     /// Its length in bytes.
     package let byteCount: Int
+    /// The number of its file system.
+    package let device: UInt64
     /// Its number in its file system.
     package let inode: UInt64
     /// Its owner.
@@ -48,9 +51,32 @@ package struct FileStatus: Sendable {
             default: .other
             }
         byteCount = Int(status.st_size)
+        device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         userID = status.st_uid
         groupID = status.st_gid
         permissions = status.st_mode & 0o7777
+    }
+
+    /// Looks at what a path of the user's names, symbolic links followed; nil if there is nothing.
+    ///
+    /// - Parameters:
+    ///   - path: The path.
+    ///   - calls: The system calls.
+    /// - Throws: `.permission` or `.inputOutput`.
+    ///
+    /// The corresponding C function is `stat`.
+    package init?(of path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        do { self.init(try calls.status(ofPath: path)) } catch {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw SnapError(error, action: "look at", path: path)
+        }
+    }
+
+    /// Whether it is the file that another status is of.
+    ///
+    /// - Parameter other: The other status.
+    package func isSameFile(as other: FileStatus) -> Bool {
+        device == other.device && inode == other.inode
     }
 }

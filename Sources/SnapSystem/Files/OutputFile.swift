@@ -1,3 +1,4 @@
+import Glibc
 package import SystemPackage
 
 /// A file that a command makes for its user: it has its name only when it is whole.
@@ -11,29 +12,57 @@ package struct OutputFile: ~Copyable, Sendable {
 
     /// Begins a file, after a look at what has its name.
     ///
+    /// A file that is replaced leaves its owner, group and permission bits to the new one if it
+    /// belongs to the effective user; to root, only where nobody else can have put it there. Else
+    /// the new file is the caller's, with mode 0600.
+    ///
     /// - Parameters:
-    ///   - path: The name that it will have.
-    ///   - calls: The system calls.
-    ///   - isForced: Whether an existing regular file is replaced, its owner and mode kept.
+    ///   - name: The name that it will have.
+    ///   - directory: Where it will be.
+    ///   - isForced: Whether an existing regular file is replaced.
     /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
-    package init(_ path: FilePath, _ calls: SystemCalls, isForced: Bool) throws(SnapError) {
-        let (directory, name) = try Directory.holding(path, calls)
+    package init(
+        _ name: String, in directory: Directory, isForced: Bool
+    ) throws(SnapError) {
         let existing = try Self.check(name, in: directory, isForced: isForced)
         let pending: PendingFile
         do throws(SnapError) {
-            pending = try PendingFile(in: directory, for: name)
+            pending = try PendingFile(replacingLeftoversIn: directory, for: name)
         } catch let error where error.errno == .noSuchFileOrDirectory {
             throw SnapError(.cannotCreate, "the directory does not exist", path: directory.path)
         } catch let error where error.errno == .notDirectory {
             throw SnapError(.cannotCreate, "is not a directory", path: directory.path)
         }
-        guard try pending.file.fileSystem() != .hugetlbfs else { throw Self.isOnHugePages(path) }
-        if let existing { try pending.file.takeOwnerAndMode(of: existing) }
+        guard try pending.file.fileSystem() != .hugetlbfs else {
+            throw Self.isOnHugePages(directory.file(name))
+        }
+        if let existing, try Self.isTrusted(existing, in: directory) {
+            try pending.file.takeOwnerAndMode(
+                of: existing,
+                hasAccessList: Self.mayHaveAccessList(name, in: directory))
+        }
         self.directory = directory
         self.name = name
         self.pending = pending
         self.isForced = isForced
         isNew = existing == nil
+    }
+
+    /// Whether the owner and the mode of a file that is there are the caller's own choice.
+    private static func isTrusted(
+        _ existing: FileStatus, in directory: Directory
+    ) throws(SnapError) -> Bool {
+        if geteuid() != 0 { return existing.userID == geteuid() }
+        return try directory.isClosedToOthers()
+    }
+
+    /// Whether a file has an access list; also if that cannot be known.
+    private static func mayHaveAccessList(_ name: String, in directory: Directory) -> Bool {
+        do throws(SnapError) {
+            return try File(reading: name, in: directory).hasAccessList()
+        } catch {
+            return true
+        }
     }
 
     /// Looks at what has a name that is to be an output's.
@@ -51,17 +80,13 @@ package struct OutputFile: ~Copyable, Sendable {
     ) throws(SnapError) -> FileStatus? {
         let path = directory.shown(name)
         let found: FileStatus?
-        do throws(SnapError) { found = try directory.statusOfLink(name) } catch {
+        do throws(SnapError) { found = try directory.status(of: name) } catch {
             throw cannotBeMade(error)
         }
         guard let found else { return nil }
         switch found.kind {
         case .regular: break
-        case .symbolicLink:
-            let target = try directory.target(ofLink: name)
-            throw SnapError(
-                .cannotCreate, "exists and is a symbolic link", path: path,
-                hint: "name the file itself: \(directory.shown(target))")
+        case .symbolicLink: throw try isLink(name, in: directory)
         default:
             throw SnapError(.cannotCreate, "exists and is \(found.kind.rawValue)", path: path)
         }
@@ -69,6 +94,53 @@ package struct OutputFile: ~Copyable, Sendable {
             throw SnapError(.cannotCreate, "exists", path: path, hint: "--force replaces it")
         }
         return found
+    }
+
+    /// Opens a file that is there, to be updated in place.
+    ///
+    /// Where others than the caller can have put it there, it must be the caller's own, or one that
+    /// a process of QEMU has open.
+    ///
+    /// - Parameters:
+    ///   - name: The file's name.
+    ///   - directory: Where it is.
+    /// - Throws: `.mismatch` if no regular file has the name; `.cannotCreate` for a symbolic link;
+    ///   `.permission` for a file of somebody else's; `.inputOutput`.
+    package static func openExisting(
+        _ name: String, in directory: Directory
+    ) throws(SnapError) -> File {
+        let path = directory.shown(name)
+        let found: FileStatus?
+        do throws(SnapError) { found = try directory.status(of: name) } catch {
+            throw cannotBeMade(error)
+        }
+        guard let found, found.kind == .regular || found.kind == .symbolicLink else {
+            throw SnapError(
+                .mismatch, "is no file that is there, expected a regular file", path: path)
+        }
+        if found.kind == .symbolicLink { throw try isLink(name, in: directory) }
+        let file = try File(updating: name, in: directory)
+        let status = try file.status()
+        let isClosed = try directory.isClosedToOthers()
+        guard
+            status.userID == geteuid() || isClosed
+                || ProcessIdentity.isOpenInQEMU(status, directory.calls)
+        else {
+            throw SnapError(
+                .permission,
+                "belongs to user \(status.userID), in a directory that others can write to",
+                path: path, hint: "restore to a new file")
+        }
+        return file
+    }
+
+    private static func isLink(
+        _ name: String, in directory: Directory
+    ) throws(SnapError) -> SnapError {
+        let target = try directory.target(ofLink: name)
+        return SnapError(
+            .cannotCreate, "exists and is a symbolic link", path: directory.shown(name),
+            hint: "name the file itself: \(directory.shown(target))")
     }
 
     /// The error of a path that no file can have.

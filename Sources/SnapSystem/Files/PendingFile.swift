@@ -24,9 +24,38 @@ package struct PendingFile: ~Copyable, Sendable {
             self.file = file
             temporaryName = nil
         } else {
-            let temporaryName = Self.temporaryName()
+            let temporaryName = Self.temporaryName(for: name)
             file = try Self.make(temporaryName, in: directory)
             self.temporaryName = temporaryName
+        }
+    }
+
+    /// Begins a file like any other, and removes what a command that was killed has left of one of
+    /// that name.
+    ///
+    /// - Parameters:
+    ///   - directory: Where it will appear.
+    ///   - name: The name it is meant to get.
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    package init(
+        replacingLeftoversIn directory: Directory, for name: String
+    ) throws(SnapError) {
+        try self.init(in: directory, for: name)
+        // Tells it from what a killed process has left; nothing else depends on it.
+        try? directory.calls.lock(file.descriptor, LOCK_EX | LOCK_NB)
+        Self.removeLeftovers(of: name, in: directory)
+    }
+
+    /// Removes files of the effective user that have a temporary name for `name`, and that no
+    /// process is writing: those are locked.
+    private static func removeLeftovers(of name: String, in directory: Directory) {
+        let prefix = temporaryPrefix(for: name)
+        for other in (try? directory.names()) ?? [] where other.hasPrefix(prefix) {
+            guard let file = try? File(updating: other, in: directory),
+                (try? file.status())?.userID == geteuid(),
+                (try? file.calls.lock(file.descriptor, LOCK_EX | LOCK_NB)) != nil
+            else { continue }
+            try? directory.remove(other)
         }
     }
 
@@ -42,7 +71,7 @@ package struct PendingFile: ~Copyable, Sendable {
         if let file = try nameless(in: directory, for: purpose, shownAs: directory.path) {
             return file
         }
-        let temporaryName = temporaryName()
+        let temporaryName = temporaryName(for: "scratch")
         let file = try make(temporaryName, in: directory)
         try directory.remove(temporaryName)
         return file
@@ -51,9 +80,7 @@ package struct PendingFile: ~Copyable, Sendable {
     private static func make(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> File {
-        try File(
-            directory.file(name), directory.calls, flags: O_RDWR | O_CREAT | O_EXCL,
-            action: "make")
+        try directory.open(name, O_RDWR | O_CREAT | O_EXCL, action: "make")
     }
 
     /// A file without a name; nil where there can be none.
@@ -62,12 +89,11 @@ package struct PendingFile: ~Copyable, Sendable {
     private static func nameless(
         in directory: Directory, for name: String, shownAs shown: FilePath? = nil
     ) throws(SnapError) -> File? {
-        let calls = directory.calls
-        guard try Directory("/proc/self/fd", calls).status() != nil else { return nil }
+        guard try FileStatus(of: "/proc/self/fd", directory.calls) != nil else { return nil }
         do {
-            return try File(
-                directory.path, calls, flags: O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile),
-                action: "make \(name) in", shownAs: shown ?? directory.file(name))
+            return try directory.open(
+                nil, O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile), action: "make \(name) in",
+                shownAs: shown ?? directory.file(name))
         } catch let error where error.code == .inputOutput {
             return nil
         }
@@ -86,19 +112,18 @@ package struct PendingFile: ~Copyable, Sendable {
     ///
     /// The corresponding C functions are `linkat`, or `renameat2` with `RENAME_NOREPLACE`.
     package consuming func publish(as name: String) throws(SnapError) {
-        let target = directory.file(name)
-        do {
+        let (directory, descriptor) = (directory, file.descriptor)
+        do throws(SnapError) {
             if let temporaryName {
                 try directory.renameWithoutReplacing(temporaryName, as: name)
                 self.temporaryName = nil
             } else {
-                try directory.calls.link(descriptor: file.descriptor, to: target)
+                try directory.withDescriptor("name", of: name) { (target) throws(Errno) in
+                    try directory.calls.link(descriptor: descriptor, to: name, in: target)
+                }
             }
-        } catch {
-            if error == .fileExists {
-                throw SnapError(.cannotCreate, "exists", path: target)
-            }
-            throw SnapError(error, action: "name", path: target)
+        } catch let error where error.errno == .fileExists {
+            throw SnapError(.cannotCreate, "exists", path: directory.file(name))
         }
     }
 
@@ -128,20 +153,19 @@ package struct PendingFile: ~Copyable, Sendable {
     ///
     /// The corresponding C functions are `linkat` and `rename`.
     package consuming func publish(replacing name: String) throws(SnapError) {
-        do {
-            if temporaryName == nil {
-                let name = Self.temporaryName()
-                try directory.calls.link(
-                    descriptor: file.descriptor, to: directory.file(name))
-                temporaryName = name
+        let (directory, descriptor) = (directory, file.descriptor)
+        if temporaryName == nil {
+            let temporary = Self.temporaryName(for: name)
+            try directory.withDescriptor("name", of: name) { (target) throws(Errno) in
+                try directory.calls.link(descriptor: descriptor, to: temporary, in: target)
             }
-            if let temporaryName {
-                try directory.calls.rename(
-                    directory.file(temporaryName), to: directory.file(name), replacing: true)
-                self.temporaryName = nil
+            temporaryName = temporary
+        }
+        if let temporaryName {
+            try directory.withDescriptor("name", of: name) { (target) throws(Errno) in
+                try directory.calls.rename(temporaryName, to: name, in: target, replacing: true)
             }
-        } catch {
-            throw SnapError(error, action: "name", path: directory.file(name))
+            self.temporaryName = nil
         }
     }
 
@@ -153,8 +177,15 @@ package struct PendingFile: ~Copyable, Sendable {
     }
 
     private static let temporaryPrefix = ".snap-"
+    /// A name has at most 255 bytes; it is not there to be read.
+    private static let keptNameByteCountMax = 200
 
-    private static func temporaryName() -> String {
-        temporaryPrefix + String(UInt64.random(in: 0...UInt64.max), radix: 36)
+    private static func temporaryPrefix(for name: String) -> String {
+        temporaryPrefix + String(decoding: name.utf8.prefix(keptNameByteCountMax), as: UTF8.self)
+            + "."
+    }
+
+    private static func temporaryName(for name: String) -> String {
+        temporaryPrefix(for: name) + String(UInt64.random(in: 0...UInt64.max), radix: 36)
     }
 }

@@ -12,6 +12,9 @@ struct CommonOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long to wait for a lock.", valueName: "seconds"))
     var wait = 0
 
+    @Flag(help: "Do not check owners and modes in the store.")
+    var trustStore = false
+
     @Flag(help: "Print JSON, and errors as JSON.")
     var json = false
 
@@ -41,6 +44,12 @@ struct CommonOptions: ParsableArguments {
         throw SnapError(.usage, "no store: neither --store nor $SNAP_STORE nor $HOME is set")
     }
 
+    /// Whether owners and modes in the store are taken as they are: as is given, or as
+    /// `$SNAP_TRUST_STORE` says.
+    var trustsStore: Bool {
+        trustStore || (try? EnvironmentVariable.value("SNAP_TRUST_STORE")) == "1"
+    }
+
     // MARK: Running
 
     /// How operations run for this command.
@@ -51,6 +60,7 @@ struct CommonOptions: ParsableArguments {
         context.lockTimeout = .seconds(wait)
         context.jobs = jobs
         context.warn = Console.warning
+        context.trustsStore = trustsStore
         return context
     }
 

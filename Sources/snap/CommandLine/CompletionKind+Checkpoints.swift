@@ -39,10 +39,13 @@ extension CompletionKind {
     private static func stored(_ arguments: [String]) -> [Checkpoint] {
         var common = CommonOptions()
         common.store = store(in: arguments)
+        common.trustStore = arguments.contains("--trust-store")
         guard let path = try? common.storePath() else { return [] }
         var list = List()
         list.warnsOfInterruptedSaves = false
-        return (try? list.run(in: path, WorkContext(.kernel))) ?? []
+        var context = WorkContext(.kernel)
+        context.trustsStore = common.trustsStore
+        return (try? list.run(in: path, context)) ?? []
     }
 
     private static func store(in arguments: [String]) -> String? {

@@ -59,13 +59,17 @@ struct ReportCommand: ParsableCommand {
         }
     }
 
+    private static func open(_ path: String, isForced: Bool) throws(SnapError) -> OutputFile {
+        let (directory, name) = try Directory.holding(FilePath(path), .kernel)
+        return try OutputFile(name, in: directory, isForced: isForced)
+    }
+
     func run() throws {
         let guest = try guest.map { try GuestName(checking: $0, as: "guest") }
         let store = try common.storePath()
         // Before the work: a page that cannot be written need not be made.
         let file: OutputFile? =
-            output == "-"
-            ? nil : try OutputFile(FilePath(output), .kernel, isForced: force)
+            if output == "-" { nil } else { try Self.open(output, isForced: force) }
         var summarize = Summarize(guest)
         summarize.mapCount = maps
         summarize.cellCountMax = MemoryMap.figureCellCountMax

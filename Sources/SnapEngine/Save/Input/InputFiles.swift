@@ -59,7 +59,7 @@ struct InputFiles: Sendable {
             }
             return .images(images)
         case .runningGuest(let socket):
-            guard try Directory(socket, calls).status() != nil else {
+            guard try FileStatus(of: socket, calls) != nil else {
                 throw SnapError(.notFound, "there is no socket", path: socket)
             }
             return .inRunningGuest

@@ -1,0 +1,120 @@
+import GRDB
+package import GuestMemory
+package import SnapSystem
+
+// What belongs to one checkpoint, or one guest: more than `list` tells.
+extension CheckpointIndex {
+    /// Which of some files a guest's checkpoints refer to.
+    ///
+    /// - Parameters:
+    ///   - numbers: The files' numbers.
+    ///   - guest: The guest's name.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func referenced(
+        among numbers: Set<Int>, of guest: GuestName
+    ) throws(SnapError) -> Set<Int> {
+        let runs = try read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT DISTINCT first_number, last_number FROM reference
+                    JOIN guest USING (guest_id) WHERE name = ? ORDER BY first_number
+                    """, arguments: [guest.description]
+            ).map { try Self.run(first: $0.decode(atIndex: 0), last: $0.decode(atIndex: 1)) }
+        }
+        // Both ascend: each run and each number is looked at once.
+        var referenced: Set<Int> = []
+        var rest = numbers.sorted()[...]
+        for run in runs {
+            rest = rest.drop { $0 < run.lowerBound }
+            let found = rest.prefix { $0 < run.upperBound }
+            referenced.formUnion(found)
+            rest = rest.dropFirst(found.count)
+        }
+        return referenced
+    }
+
+    /// The RAM blocks of a checkpoint, in order.
+    ///
+    /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func ramBlocks(of checkpoint: Checkpoint) throws(SnapError) -> [RAMBlock] {
+        try rows(of: checkpoint, "name, byte_count, guest_physical_address", from: "ram_block") {
+            let address: Int64? = try $0.decode(atIndex: 2)
+            let block = try RAMBlock(
+                name: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1),
+                guestPhysicalAddress: address.map { UInt64(bitPattern: $0) })
+            return block.isWithinLimits ? block : nil
+        }
+    }
+
+    /// The device sections of a checkpoint, in order.
+    ///
+    /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func deviceSections(of checkpoint: Checkpoint) throws(SnapError) -> [DeviceSection] {
+        try rows(
+            of: checkpoint, "name, instance_id, version_id, byte_count", from: "device_section"
+        ) {
+            let section = try DeviceSection(
+                name: $0.decode(atIndex: 0), instanceID: $0.decode(atIndex: 1),
+                versionID: $0.decode(atIndex: 2), byteCount: $0.decode(atIndex: 3))
+            return section.isWithinLimits ? section : nil
+        }
+    }
+
+    /// Everything that the index keeps of a checkpoint; nil if there is no row of its file.
+    ///
+    /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func indexed(
+        _ checkpoint: Checkpoint
+    ) throws(SnapError) -> IndexedCheckpoint? {
+        let file = try rows(
+            of: checkpoint, "generation, byte_count", from: "file", orderedBy: "number"
+        ) { try IndexedFile(generation: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1)) }
+        let runs = try rows(
+            of: checkpoint, "first_number, last_number", from: "reference",
+            orderedBy: "first_number"
+        ) { try Self.run(first: $0.decode(atIndex: 0), last: $0.decode(atIndex: 1)) }
+        guard let file = file.first else { return nil }
+        return IndexedCheckpoint(
+            checkpoint: checkpoint, ramBlocks: try ramBlocks(of: checkpoint),
+            deviceSections: try deviceSections(of: checkpoint),
+            references: runs, file: file)
+    }
+
+    /// A run of numbers; empty if no checkpoint can have them.
+    private static func run(first: Int, last: Int) -> Range<Int> {
+        guard first >= 0, first <= last, last <= Checkpoint.numberMax else { return 0..<0 }
+        return first..<last + 1
+    }
+
+    /// Reads what belongs to a checkpoint.
+    ///
+    /// - Parameter value: Makes a value of a row; nil if the row is beyond the limits of savevm(5).
+    private func rows<Value>(
+        of checkpoint: Checkpoint, _ columns: String, from table: String,
+        orderedBy order: String = "position", _ value: (Row) throws -> Value?
+    ) throws(SnapError) -> [Value] {
+        try read { database in
+            let guest = "(SELECT guest_id FROM guest WHERE name = ?)"
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT \(columns) FROM \(table)
+                    WHERE guest_id = \(guest) AND number = ? ORDER BY \(order)
+                    """, arguments: [checkpoint.guest.description, checkpoint.number])
+            var values: [Value] = []
+            while let row = try rows.next() {
+                guard let value = try value(row) else {
+                    throw SnapError(
+                        .damaged, "a row of table \(table) is malformed", path: path,
+                        hint: Self.hint)
+                }
+                values.append(value)
+            }
+            return values
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import CLinux
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// A directory that names are resolved against: opened by its path once, and then kept open.
+///
+/// Whoever renames it, or puts another directory in its place, does not change what it is.
+final class DirectoryAnchor: Sendable {
+    /// An open directory.
+    struct Opened {
+        let descriptor: Int32
+        let owner: UInt32
+    }
+
+    private let path: FilePath
+    private let calls: SystemCalls
+    /// Who must own what is inside, and who may write there; nil if anybody may.
+    let ownership: StoreOwnership?
+    private let opened = Mutex<Opened?>(nil)
+
+    init(_ path: FilePath, _ calls: SystemCalls, ownership: StoreOwnership?) {
+        self.path = path
+        self.calls = calls
+        self.ownership = ownership
+    }
+
+    deinit {
+        opened.withLock { opened in
+            if let opened { calls.close(opened.descriptor) }
+        }
+    }
+
+    /// Opens the directory, or finds it open; it stays open for as long as this value is in use.
+    ///
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    func open() throws(SnapError) -> Opened {
+        if let opened = opened.withLock({ $0 }) { return opened }
+        let opened = try openAnew()
+        return self.opened.withLock { known in
+            // Another thread may have been faster.
+            if let known {
+                calls.close(opened.descriptor)
+                return known
+            }
+            known = opened
+            return opened
+        }
+    }
+
+    private func openAnew() throws(SnapError) -> Opened {
+        let (descriptor, status) = try openAndLook()
+        do throws(SnapError) {
+            try ownership?.check(link: try linkStatus(), path: path)
+            try ownership?.check(status, owner: status.userID, path: path)
+            return Opened(descriptor: descriptor, owner: status.userID)
+        } catch {
+            calls.close(descriptor)
+            throw error
+        }
+    }
+
+    private func openAndLook() throws(SnapError) -> (Int32, FileStatus) {
+        do throws(Errno) {
+            let descriptor = try calls.open(path, Int32(snap_o_path) | O_DIRECTORY)
+            do throws(Errno) {
+                return (descriptor, FileStatus(try calls.status(of: descriptor)))
+            } catch {
+                calls.close(descriptor)
+                throw error
+            }
+        } catch {
+            throw SnapError(error, action: "open", path: path)
+        }
+    }
+
+    private func linkStatus() throws(SnapError) -> FileStatus {
+        do { return FileStatus(try calls.status(of: path.string, in: AT_FDCWD)) } catch {
+            throw SnapError(error, action: "look at", path: path)
+        }
+    }
+}
