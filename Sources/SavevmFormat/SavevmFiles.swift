@@ -1,6 +1,7 @@
 import GuestMemory
 package import SnapSystem
 import Synchronization
+import SystemPackage
 
 /// The files that a checkpoint's pages lie in, opened as they are needed.
 ///
@@ -56,6 +57,23 @@ package final class SavevmFiles: Sendable {
         open.withLock { $0.insert(file, number, countMax: Self.openCountMax) }
         return file
     }
+
+    /// The length of all files in bytes, live or retired.
+    ///
+    /// - Throws: `.permission` or `.inputOutput`.
+    func byteCount() throws(SnapError) -> Int {
+        var byteCount = 0
+        for number in ids.keys {
+            for name in [FileName.savevm(number), .retired(number)] {
+                let status = try guest.directory.status(of: name.text)
+                byteCount = byteCount.addingClamped(status?.byteCount ?? 0)
+            }
+        }
+        return byteCount
+    }
+
+    /// The guest's directory, for messages.
+    var directory: FilePath { guest.directory.path }
 
     private func retired(_ number: Int) throws(SnapError) -> SavevmFile {
         do {

@@ -26,6 +26,13 @@ package struct PageTablePair: ~Copyable {
     private var before: PageTableWalker
     private var after: PageTableWalker
     private var unit = 0
+    private var differenceCount = 0
+    private var differenceCountMax = countWithoutLook
+
+    /// How many units may differ before the files' lengths are looked at.
+    private static let countWithoutLook = 65536
+    /// The least that the table of a unit takes in a file: its record.
+    private static let tableByteCountMin = 16
 
     /// Prepares to walk.
     ///
@@ -49,16 +56,33 @@ package struct PageTablePair: ~Copyable {
     /// - Throws: `.damaged` and what else reading a page throws.
     package mutating func next() throws(SnapError) -> Difference? {
         while unit < shape.unitCount {
+            try Interruption.check()
             if let end = try endOfShared() {
                 unit = end
                 continue
             }
+            try countDifference()
             defer { unit += 1 }
             return Difference(
                 unit: unit, before: try before.locations(level: 0, inTable: unit),
                 after: try after.locations(level: 0, inTable: unit), sharesFiles: sharesFiles)
         }
         return nil
+    }
+
+    /// Ends the walk where more units differ than the files have tables: a table that stands in
+    /// many places, which no writer makes, could make endless work of few bytes.
+    private mutating func countDifference() throws(SnapError) {
+        differenceCount += 1
+        if differenceCount <= differenceCountMax { return }
+        let byteCount = try before.filesByteCount().addingClamped(try after.filesByteCount())
+        differenceCountMax = max(Self.countWithoutLook, byteCount / Self.tableByteCountMin)
+        guard differenceCount <= differenceCountMax else {
+            throw SnapError(
+                .damaged,
+                "page tables differ in more than \(differenceCountMax) units, their files have "
+                    + "\(byteCount) bytes", path: after.directory)
+        }
     }
 
     /// The unit behind the largest subtree that begins here and is the same in both; nil if even

@@ -1,5 +1,6 @@
 import GuestMemory
 package import SnapSystem
+import SystemPackage
 
 /// Walks a stored RAM block's page table, top down, one table at a time.
 ///
@@ -9,6 +10,7 @@ package struct PageTableWalker: ~Copyable {
     /// The table's shape.
     package let shape: PageTableShape
     private let root: Location
+    private let files: SavevmFiles
     private var reader: TableReader
     /// For each level from 1 the table last used: its index and its entries.
     private var path: [(index: Int, entries: [Location])]
@@ -21,6 +23,7 @@ package struct PageTableWalker: ~Copyable {
     package init(_ block: StoredBlock, _ files: SavevmFiles) {
         shape = PageTableShape(pageCount: block.ram.pageCount)
         root = block.root
+        self.files = files
         reader = TableReader(files)
         path = Array(repeating: (-1, []), count: shape.depth)
     }
@@ -77,6 +80,7 @@ package struct PageTableWalker: ~Copyable {
     package mutating func storedUnit(from first: Int) throws(SnapError) -> Int? {
         var unit = first
         while unit < shape.unitCount {
+            try Interruption.check()
             guard let end = try endOfZeros(at: unit) else { return unit }
             unit = end
         }
@@ -94,6 +98,14 @@ package struct PageTableWalker: ~Copyable {
         }
         return nil
     }
+
+    /// The length of all files that its tables may lie in, in bytes.
+    ///
+    /// - Throws: `.permission` or `.inputOutput`.
+    func filesByteCount() throws(SnapError) -> Int { try files.byteCount() }
+
+    /// The directory of these files, for messages.
+    var directory: FilePath { files.directory }
 
     /// Whether a table, or the one page of a block without tables, would be lost with some of
     /// the files.

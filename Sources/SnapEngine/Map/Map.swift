@@ -34,38 +34,59 @@ package struct Map: Sendable {
 
     /// Reads the checkpoint's tables, in a store that is open.
     func run(in store: borrowing Store, _ context: WorkContext) throws(SnapError) -> MemoryMap {
-        try store.withCheckpoint(specifier, context) {
-            (opened) throws(SnapError) in
+        try store.withCheckpoint(specifier, context) { (opened) throws(SnapError) in
             let memory = try opened.memory()
-            let number = opened.checkpoint.number
-            let progress = context.progress
-            progress.begin(.mapping, of: memory.byteCount)
-            let blocks = try OrderedPipeline.run(
-                over: memory.dataUnits,
-                into: memory.blocks.map { MemoryMap.Block($0.ram, cellCountMax: cellCountMax) },
-                jobs: context.jobs,
-                makeWorker: { UnitDecoder(memory.files) },
-                work: { (decoder, unit: StoredUnit, _) throws(SnapError) in
-                    (unit, try Self.states(of: unit, storedBy: number, with: &decoder))
-                },
-                deliver: { (blocks: inout [MemoryMap.Block], found: (StoredUnit, [PageState])) in
-                    let (unit, states) = found
-                    blocks[unit.blockIndex].count(states, from: unit.index * Unit.pageCount)
-                    progress.reach(unit.end)
-                })
+            let storedCount = memory.blocks.reduce(0) { $0 + $1.ram.pageCount - $1.zeroPageCount }
+            context.progress.begin(.mapping, of: storedCount * Page.byteCount)
+            var blocks = memory.blocks.map { MemoryMap.Block($0.ram, cellCountMax: cellCountMax) }
+            // Blocks of cells of one size share what is counted.
+            let steps = blocks.map { min($0.pagesPerCell, Unit.pageCount) }
+            for step in Set(steps).sorted() {
+                let indices = blocks.indices.filter { steps[$0] == step }
+                var counts = try counts(
+                    of: indices.map { memory.blocks[$0] }, in: memory.files, step: step,
+                    savedBy: opened.checkpoint.number, context: context)
+                for index in indices {
+                    try counts.count(memory.blocks[index].rootPlace, into: &blocks[index])
+                }
+            }
             return MemoryMap(checkpoint: opened.checkpoint, blocks: blocks)
         }
     }
 
+    /// Looks at each unit that some blocks reach, once.
+    private func counts(
+        of blocks: [StoredBlock], in files: SavevmFiles, step: Int, savedBy number: Int,
+        context: WorkContext
+    ) throws(SnapError) -> TableCounts {
+        let progress = context.progress
+        return try OrderedPipeline.run(
+            over: TableCursor(blocks, files), into: TableCounts(files, stepPageCount: step),
+            jobs: context.jobs, makeWorker: { PageReader(files) },
+            work: { (reader, item: TableCursor.Item, _) throws(SnapError) in
+                switch item {
+                case .damagedTable(_, let error): throw error
+                case .unit(let unit):
+                    (unit.place.subtree, try Self.states(of: unit, savedBy: number, in: &reader))
+                }
+            },
+            deliver: { (counts: inout TableCounts, found: (StoredSubtree, [PageState])) in
+                let (unit, states) = found
+                counts.add(states, of: unit)
+                progress.advance(by: states.count { $0 != .zero } * Page.byteCount)
+            })
+    }
+
     /// What became of each page of a unit.
     private static func states(
-        of unit: StoredUnit, storedBy number: Int, with decoder: inout UnitDecoder
+        of unit: TableUnit, savedBy number: Int, in reader: inout PageReader
     ) throws(SnapError) -> [PageState] {
-        let locations = try decoder.locations(of: unit)
+        let locations = unit.locations.prefix(unit.place.pages.count)
         let own = locations.map { $0.number == number ? $0 : .zero }
         let known =
-            own.contains { $0 != .zero } ? try decoder.metadata(at: own, key: nil) : []
-        return (0..<unit.pageCount).map { page in
+            own.contains { $0 != .zero }
+            ? try reader.metadata(at: own, level: 0, key: nil) : []
+        return locations.indices.map { page in
             if locations[page] == .zero { return .zero }
             if own[page] == .zero { return .unchanged }
             return known[page].base == nil ? .stored : .delta

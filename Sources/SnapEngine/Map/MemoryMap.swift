@@ -27,13 +27,11 @@ package struct MemoryMap: Sendable {
             }
         }
 
-        /// Counts pages of which something is stored.
-        mutating func count(_ states: [PageState], from first: Int) {
-            for (page, state) in states.enumerated() where state != .zero {
-                let cell = (first + page) / pagesPerCell
-                cells[cell][.zero] -= 1
-                cells[cell][state] += 1
-            }
+        /// Counts pages of which something is stored, all of one cell.
+        mutating func add(_ counts: PageStateCounts, at page: Int) {
+            let cell = page / pagesPerCell
+            cells[cell][.zero] -= counts.total
+            cells[cell].add(counts)
         }
     }
 

@@ -206,8 +206,7 @@ struct GuestVerification {
         var losses: [Verify.Losses] = []
         for stored in blocks {
             numbers.formUnion(try found.numbers(for: stored))
-            let pages = try found.losses(in: stored)
-            if !pages.isEmpty { losses.append(Verify.Losses(ram: stored.ram, pages: pages)) }
+            if let loss = try found.losses(in: stored) { losses.append(loss) }
         }
         return (numbers, losses)
     }

@@ -8,14 +8,20 @@ struct MemoryFindings: ~Copyable {
     private struct Total {
         /// The files without which it cannot be restored.
         var numbers = FileNumbers()
-        /// Whether pages under it are lost; nil until that has been looked at.
-        var hasLosses: Bool?
+        /// How many pages under it are lost; nil until that has been looked at.
+        var lostCount: Int?
     }
+
+    /// How many runs of lost pages are listed for a block, and for all together: tables that stand
+    /// in several places can make more than fit in memory.
+    private static let runCountMax = 4096
+    private static let totalRunCountMax = 1 << 20
 
     private var reader: TableReader
     private var damagedTables: [StoredSubtree: SnapError] = [:]
     private var lostPages: Set<Location> = []
     private var totals: [StoredSubtree: Total] = [:]
+    private var runsLeft = totalRunCountMax
     /// Why things cannot be read, by what there is to say: a damaged cluster has many pages.
     private var reasons: [String: SnapError] = [:]
     /// How many stored pages were checked.
@@ -57,44 +63,53 @@ struct MemoryFindings: ~Copyable {
         try total(block.rootPlace).numbers.numbers.map { Int($0) }
     }
 
-    /// The pages of a block that cannot be restored, as runs, ascending.
+    /// The pages of a block that cannot be restored; nil if all can.
     ///
     /// - Parameter block: The block.
     /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`.
-    mutating func losses(in block: StoredBlock) throws(SnapError) -> [Range<Int>] {
-        if lostPages.isEmpty && damagedTables.isEmpty { return [] }
+    mutating func losses(in block: StoredBlock) throws(SnapError) -> Verify.Losses? {
+        if lostPages.isEmpty && damagedTables.isEmpty { return nil }
+        let count = try total(block.rootPlace).lostCount ?? 0
+        if count == 0 { return nil }
         var runs: [Range<Int>] = []
-        try collect(block.rootPlace, into: &runs)
-        return runs
+        let countMax = max(1, min(Self.runCountMax, runsLeft))
+        try collect(block.rootPlace, into: &runs, countMax: countMax)
+        runsLeft -= min(runsLeft, runs.count)
+        return Verify.Losses(
+            ram: block.ram, pageCount: count, pages: Array(runs.prefix(countMax)))
     }
 
     private mutating func total(_ place: TablePlace) throws(SnapError) -> Total {
-        if place.location == .zero { return Total(hasLosses: false) }
+        if place.location == .zero { return Total(lostCount: 0) }
         let subtree = place.subtree
-        if damagedTables[subtree] != nil { return Total(hasLosses: true) }
+        if damagedTables[subtree] != nil { return Total(lostCount: subtree.pageCount) }
         var total = totals[subtree] ?? Total()
-        if total.hasLosses != nil { return total }
+        if total.lostCount != nil { return total }
+        try Interruption.check()
         if place.level <= 1 {
-            total.hasLosses = lostPages.isEmpty ? false : try !lostEntries(place).isEmpty
+            total.lostCount = lostPages.isEmpty ? 0 : try lostEntries(place).count
         } else {
             var numbers = try reader.numbers(place)
-            var hasLosses = false
+            var lostCount = 0
             for (entry, location) in try reader.entries(place).enumerated() {
                 let child = try self.total(place.child(location, entry: entry))
                 for number in child.numbers.numbers { numbers.insert(Int(number)) }
-                hasLosses = hasLosses || child.hasLosses == true
+                lostCount += child.lostCount ?? 0
             }
-            total = Total(numbers: FileNumbers(numbers), hasLosses: hasLosses)
+            total = Total(numbers: FileNumbers(numbers), lostCount: lostCount)
         }
         totals[subtree] = total
         return total
     }
 
+    /// Collects runs until there are more than `countMax`; what is lost as a whole is one.
     private mutating func collect(
-        _ place: TablePlace, into runs: inout [Range<Int>]
+        _ place: TablePlace, into runs: inout [Range<Int>], countMax: Int
     ) throws(SnapError) {
-        guard try total(place).hasLosses == true else { return }
-        if damagedTables[place.subtree] != nil {
+        let lostCount = try total(place).lostCount ?? 0
+        guard lostCount > 0, runs.count <= countMax else { return }
+        try Interruption.check()
+        if lostCount == place.pages.count {
             runs.append(merging: place.pages)
         } else if place.level <= 1 {
             let first = place.pages.lowerBound
@@ -103,7 +118,8 @@ struct MemoryFindings: ~Copyable {
             }
         } else {
             for (entry, location) in try reader.entries(place).enumerated() {
-                try collect(place.child(location, entry: entry), into: &runs)
+                try collect(
+                    place.child(location, entry: entry), into: &runs, countMax: countMax)
             }
         }
     }

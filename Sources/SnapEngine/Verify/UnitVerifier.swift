@@ -1,3 +1,4 @@
+import CheckpointStore
 import GuestMemory
 import SavevmFormat
 import SnapSystem

@@ -17,8 +17,13 @@ package struct Verify: Sendable {
     package struct Losses: Sendable, Equatable {
         /// The block.
         package let ram: RAMBlock
-        /// The pages, as runs, ascending.
+        /// How many pages they are.
+        package let pageCount: Int
+        /// The pages, as runs, ascending; the first ones, if there are very many.
         package let pages: [Range<Int>]
+
+        /// Whether `pages` has all of them.
+        package var isListed: Bool { pages.reduce(0) { $0 + $1.count } == pageCount }
     }
 
     /// What was found of a checkpoint.

@@ -62,6 +62,7 @@ extension Verify.Verdict {
             json.object { json in
                 json.field("ramBlock", loss.ram.name)
                 json.field("pageCount", loss.pageCount)
+                json.field("isListed", loss.isListed)
                 json.key("ranges")
                 json.array(loss.pages) { json, run in
                     json.object { json in
@@ -79,16 +80,12 @@ extension Verify.Verdict {
         var parts = losses.map { loss in
             let runs = loss.pages.prefix(Self.shownRunCount).map { $0.addresses(in: loss.ram) }
             let more = loss.pages.count - runs.count
-            let rest = more > 0 ? " and \(more.counted("more range"))" : ""
+            let least = loss.isListed ? "" : "at least "
+            let rest = more > 0 ? " and \(least)\(more.counted("more range"))" : ""
             return "\(loss.pageCount.grouped) of \(loss.ram.pageCount.counted("page")) lost"
                 + " in \(loss.ram.shownName.printable): \(runs.joined(separator: ", "))\(rest)"
         }
         if isDeviceStateLost { parts.append("device state lost") }
         return parts.joined(separator: "; ")
     }
-}
-
-extension Verify.Losses {
-    /// How many pages are lost.
-    fileprivate var pageCount: Int { pages.reduce(0) { $0 + $1.count } }
 }

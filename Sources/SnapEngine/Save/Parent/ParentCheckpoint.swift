@@ -24,13 +24,20 @@ struct ParentCheckpoint: Sendable {
     /// - Parameters:
     ///   - checkpoint: Which checkpoint.
     ///   - guest: Its guest's directory.
+    ///   - images: The RAM blocks of the new checkpoint.
+    /// - Returns: nil if the new checkpoint has no block that can be compared.
     /// - Throws: `.damaged`, `.unsupported`, `.permission` or `.inputOutput`.
-    init(_ checkpoint: Checkpoint, of guest: GuestDirectory) throws(SnapError) {
+    init?(
+        _ checkpoint: Checkpoint, of guest: GuestDirectory, matching images: [RAMBlock]
+    ) throws(SnapError) {
         let file = try guest.savevm(of: checkpoint)
         let all = try file.references()
         reference = file.reference
         path = file.path
         blocks = try file.blocks()
+        // Before its tables may have to be walked.
+        let matches = RAMBlock.matches(of: images, in: blocks.map(\.ram))
+        guard matches.contains(where: { $0 != nil }) else { return nil }
         files = SavevmFiles(all, in: guest.files)
         (references, evicted) = try ReferenceLimit.apply(to: all, of: blocks, in: files)
     }
@@ -38,10 +45,5 @@ struct ParentCheckpoint: Sendable {
     /// For each block of a new checkpoint the one that it is compared with.
     func blocks(matching images: [RAMBlock]) -> [StoredBlock?] {
         RAMBlock.matches(of: images, in: blocks.map(\.ram)).map { $0.map { blocks[$0] } }
-    }
-
-    /// Whether a new checkpoint has a block that can be compared.
-    func matches(_ images: [RAMBlock]) -> Bool {
-        blocks(matching: images).contains { $0 != nil }
     }
 }

@@ -41,15 +41,15 @@ struct ParentSearch {
             while let newest = try index.latest(of: guest.name, back: back) {
                 back += 1
                 if lost.contains(newest.number) { continue }
-                let parent = try ParentCheckpoint(newest, of: guest)
-                return parent.matches(blocks) ? parent : nil
+                return try ParentCheckpoint(newest, of: guest, matching: blocks)
             }
             return nil
         case .checkpoint(let specifier):
             let checkpoint = try specifier.resolve(in: index)
             try Self.check(checkpoint, of: guest.name)
-            let parent = try ParentCheckpoint(checkpoint, of: guest)
-            guard parent.matches(blocks) else {
+            guard
+                let parent = try ParentCheckpoint(checkpoint, of: guest, matching: blocks)
+            else {
                 let byteCount = blocks.reduce(0) { $0 + $1.byteCount }
                 throw SnapError(
                     .mismatch,

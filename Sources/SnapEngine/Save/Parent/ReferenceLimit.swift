@@ -33,26 +33,30 @@ enum ReferenceLimit {
         return (kept, evicted)
     }
 
-    /// How many pages, tables and bases lie in each file.
+    /// How many pages, tables and bases lie in each file; a table that stands in several places is
+    /// counted once.
     private static func uses(
         of files: SavevmFiles, in blocks: [StoredBlock]
     ) throws(SnapError) -> [Int: Int] {
         var uses: [Int: Int] = [:]
-        for block in blocks {
-            var tables = PageTableWalker(block, files)
-            var pages = PageReader(files)
-            for level in 0...tables.shape.depth {
-                let count = tables.shape.count(level: level)
-                for first in stride(from: 0, to: count, by: Unit.pageCount) {
-                    let locations = try tables.locations(
-                        level: level, inTable: first / Unit.pageCount)
-                    let known = try pages.metadata(
-                        at: locations, level: level, key: nil)
-                    for (location, page) in zip(locations, known) where location != .zero {
-                        uses[location.number, default: 0] += 1
-                        if let base = page.base { uses[base.number, default: 0] += 1 }
-                    }
-                }
+        var tables = TableReader(files)
+        var pages = PageReader(files)
+        var visited: Set<StoredSubtree> = []
+        var pending = blocks.map(\.rootPlace)
+        while let place = pending.popLast() {
+            try Interruption.check()
+            guard place.location != .zero, visited.insert(place.subtree).inserted else { continue }
+            for number in try tables.numbers(place) { uses[number, default: 0] += 1 }
+            if place.level == 0 { continue }
+            let entries = try tables.entries(place)
+            if place.level > 1 {
+                pending += entries.enumerated().map { place.child($1, entry: $0) }
+                continue
+            }
+            let known = try pages.metadata(at: entries, level: 0, key: nil)
+            for (location, page) in zip(entries, known) where location != .zero {
+                uses[location.number, default: 0] += 1
+                if let base = page.base { uses[base.number, default: 0] += 1 }
             }
         }
         return uses

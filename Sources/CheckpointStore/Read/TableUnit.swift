@@ -1,11 +1,11 @@
-import SavevmFormat
+package import SavevmFormat
 
 /// A unit to be checked.
-struct TableUnit: Sendable {
+package struct TableUnit: Sendable {
     /// The table over its pages; of a block without tables, the page.
-    let place: TablePlace
+    package let place: TablePlace
     /// Where its pages are stored.
-    let locations: [Location]
+    package let locations: [Location]
     /// The files without which the table cannot be read.
-    let numbers: Set<Int>
+    package let numbers: Set<Int>
 }

@@ -1,12 +1,12 @@
 import GuestMemory
-import SavevmFormat
-import SnapSystem
+package import SavevmFormat
+package import SnapSystem
 import WorkPipeline
 
 /// Goes through all tables that some blocks reach, each once, however many share them.
-struct TableCursor: ~Copyable, WorkSource {
+package struct TableCursor: ~Copyable, WorkSource {
     /// What is found on the way.
-    enum Item: Sendable {
+    package enum Item: Sendable {
         /// A unit to be checked.
         case unit(TableUnit)
         /// A table that cannot be read, and why.
@@ -17,10 +17,12 @@ struct TableCursor: ~Copyable, WorkSource {
     private var pending: [TablePlace]
     private var visited: Set<StoredSubtree> = []
 
+    /// Begins before the first table.
+    ///
     /// - Parameters:
     ///   - blocks: The blocks, in the order in which they are gone through.
     ///   - files: The files that the tables may lie in.
-    init(_ blocks: [StoredBlock], _ files: SavevmFiles) {
+    package init(_ blocks: [StoredBlock], _ files: SavevmFiles) {
         reader = TableReader(files)
         pending = blocks.reversed().map(\.rootPlace)
     }
@@ -29,8 +31,9 @@ struct TableCursor: ~Copyable, WorkSource {
     /// after the last.
     ///
     /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
-    mutating func next() throws(SnapError) -> Item? {
+    package mutating func next() throws(SnapError) -> Item? {
         while let place = pending.popLast() {
+            try Interruption.check()
             guard place.location != .zero, visited.insert(place.subtree).inserted else { continue }
             do throws(SnapError) {
                 if place.level == 0 {
