@@ -12,7 +12,8 @@
 
 SWIFT ?= swift
 # Static, because loading Foundation's libraries takes longer than saving an unchanged guest.
-BUILD = $(SWIFT) build -c release --static-swift-stdlib --product snap
+# It needs no library of its own, and so no path to look for one.
+BUILD = $(SWIFT) build -c release --static-swift-stdlib --disable-local-rpath --product snap
 # Optimized, because a debug build hashes and compresses 10 to 15 times slower. In a folder of its
 # own, because other flags would build everything anew each time.
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
@@ -30,7 +31,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 SOAK_PACKAGES = $(TEST_PACKAGES) e2fsprogs fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
-DEB_PACKAGES = binutils chrpath dpkg-dev lintian
+DEB_PACKAGES = binutils dpkg-dev lintian
 CHECK_DEB_PACKAGES = man-db systemd
 
 .PHONY: build demo test lint bench guests soak fuzz install uninstall deb check-deb clean

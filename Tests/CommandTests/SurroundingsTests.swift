@@ -42,6 +42,29 @@ struct SurroundingsTests {
         #expect(outcome.errors.contains("USAGE: snap"))
     }
 
+    private static let canBeAnotherUser =
+        geteuid() == 0
+        && ((try? Mount.tool("/usr/bin/setpriv", "--reuid", "12345", "--clear-groups", "true"))
+            ?? false)
+
+    @Test(
+        "no core is written, and another process of the same user cannot look into the memory",
+        .enabled(if: canBeAnotherUser, "needs root and setpriv"))
+    func secrecy() throws {
+        // While it waits for a stream that does not come.
+        let outcome = try shell(
+            """
+            chmod 755 .; mkdir u; chown 12345 u; mkfifo pipe; chmod 666 pipe
+            user="setpriv --reuid 12345 --clear-groups"
+            SNAP_STORE=u/s $user "$snap" save - --guest a <pipe 2>/dev/null & pid=$!
+            exec 9>pipe; sleep 0.5
+            grep 'Max core file size' /proc/$pid/limits | tr -s ' '
+            $user cat /proc/$pid/environ >/dev/null 2>&1 && echo readable || echo private
+            kill $pid; wait $pid
+            """)
+        #expect(outcome.text == "Max core file size 0 0 bytes \nprivate\n", "\(outcome.errors)")
+    }
+
     private static let mayUnmount =
         geteuid() == 0
         && ((try? Mount.tool("/usr/bin/unshare", "-m", "umount", "-l", "/proc")) ?? false)

@@ -9,6 +9,7 @@ enum Command {
     /// - Parameter given: The arguments; nil for one that is not UTF-8.
     /// - Returns: The exit status, as snap(1) lists them.
     static func run(_ given: [String?]) -> Int32 {
+        ProcessSecrecy.ensure()
         StandardStreams.ensure()
         Interruption.install()
         let arguments = given.compactMap(\.self)

@@ -122,20 +122,19 @@ struct JSONWriter {
         defer { bytes.append(UInt8(ascii: "\"")) }
         // Nearly every text goes out as it is, at once.
         let needsEscape = text.utf8.contains {
-            $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\")
+            !(0x20..<0x7f).contains($0) || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\")
         }
         guard needsEscape else {
             bytes.append(contentsOf: text.utf8)
             return
         }
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0..<0x20:
-                bytes.append(contentsOf: ("\\u" + String(byte, radix: 16).padded(to: 4)).utf8)
-            default: bytes.append(byte)
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
+            // A reader gets it back, and a terminal that JSON is printed on does not.
+            case _ where !scalar.isPrintable:
+                bytes += ("\\u" + String(scalar.value, radix: 16).padded(to: 4)).utf8
+            default: bytes += Array(String(scalar).utf8)
             }
         }
     }

@@ -1,15 +1,30 @@
 extension String {
-    /// The text without control characters, and without those that turn the direction of writing.
+    /// The text without what commands a terminal or hides what it says.
     ///
-    /// Names and labels come from files and must not command a terminal or hide what they say.
-    var printable: String {
-        if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
-        var printable = String.UnicodeScalarView()
-        for scalar in unicodeScalars {
-            let isShown = scalar.properties.generalCategory != .control && !scalar.turnsDirection
-            printable.append(isShown ? scalar : "\u{fffd}")
+    /// Names, labels and messages may come from files.
+    var printable: String { keeping { _ in false } }
+
+    /// Lines as they may go to a terminal: only their ends, and the styles of `Style`, command it.
+    var printableLines: String {
+        if utf8.allSatisfy({ $0 == 0x0a || (0x20..<0x7f).contains($0) }) { return self }
+        let parts = split(separator: Style.introducer, omittingEmptySubsequences: false)
+        var lines = String(parts[0]).keeping { $0 == "\n" }
+        for part in parts.dropFirst() {
+            // What is no style has an introducer like any other control character.
+            let isStyle = part.prefixMatch(of: /[0-9;]*m/) != nil
+            lines += isStyle ? Style.introducer : "\u{fffd}["
+            lines += String(part).keeping { $0 == "\n" }
         }
-        return String(printable)
+        return lines
+    }
+
+    private func keeping(_ isKept: (Unicode.Scalar) -> Bool) -> String {
+        if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
+        var kept = String.UnicodeScalarView()
+        for scalar in unicodeScalars {
+            kept.append(scalar.isPrintable || isKept(scalar) ? scalar : "\u{fffd}")
+        }
+        return String(kept)
     }
 
     /// How many columns of a terminal the text takes.
@@ -49,11 +64,17 @@ extension Character {
 }
 
 extension Unicode.Scalar {
-    /// Whether it turns the direction in which what follows is written (Unicode, UAX #9).
-    fileprivate var turnsDirection: Bool {
-        switch value {
-        case 0x200e, 0x200f, 0x061c, 0x202a...0x202e, 0x2066...0x2069: true
-        default: false
+    /// Whether it only shows something: no control character (C0, DEL, C1), no end of a line or a
+    /// paragraph, and nothing that turns the direction in which what follows is written (Unicode,
+    /// UAX #9).
+    var isPrintable: Bool {
+        switch properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: return false
+        default: break
+        }
+        return switch value {
+        case 0x200e, 0x200f, 0x061c, 0x202a...0x202e, 0x2066...0x2069: false
+        default: true
         }
     }
 }

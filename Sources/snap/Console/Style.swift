@@ -10,13 +10,17 @@ enum Style: String {
     case delta = "33"
     case stored = "36"
 
+    /// What begins a command to the terminal.
+    static let introducer = "\u{1b}["
+
     /// Sets a text off.
     ///
     /// - Parameters:
     ///   - text: The text.
     ///   - terminal: Where it goes; nil if that is no terminal.
     func callAsFunction(_ text: String, on terminal: Terminal?) -> String {
-        terminal?.hasColor ?? false ? "\u{1b}[\(rawValue)m\(text)\u{1b}[0m" : text
+        guard terminal?.hasColor ?? false else { return text }
+        return "\(Self.introducer)\(rawValue)m\(text)\(Self.introducer)0m"
     }
 }
 

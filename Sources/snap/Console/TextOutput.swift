@@ -15,8 +15,10 @@ struct TextOutput {
 
     /// Writes text.
     ///
+    /// Whatever it is, it cannot command the terminal, but for colours.
+    ///
     /// - Parameter text: Lines, each with its end.
-    mutating func write(_ text: String) { buffer.append(text.utf8) }
+    mutating func write(_ text: String) { buffer.append(text.printableLines.utf8) }
 
     /// Writes a table, as wide as the terminal allows.
     ///
