@@ -4,7 +4,8 @@ package import SnapSystem
 /// whole and can be read like an image.
 ///
 /// It lies in a scratch file, so that memory use does not grow with the guest. Pages that follow
-/// one another are written together.
+/// one another are written together. A page that is zero takes space only where something else
+/// was written before.
 package struct MemoryStage: ~Copyable {
     private let shared: SharedFile
     /// The RAM blocks, and where in the file each begins.
@@ -17,6 +18,8 @@ package struct MemoryStage: ~Copyable {
     private var run: [UInt8] = []
     /// The pages of the file that have been written, by unit.
     private var written: [Int: PageSet] = [:]
+
+    private static let zeroPage = [UInt8](repeating: 0, count: Page.byteCount)
 
     /// Begins without a block.
     ///
@@ -50,14 +53,13 @@ package struct MemoryStage: ~Copyable {
         _ bytes: RawSpan, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(bytes.byteCount, in: block, at: offset)
-        if place.lowerBound != runStart + run.count
-            || run.count + bytes.byteCount > Unit.byteCount
-        {
-            try flush()
-            runStart = place.lowerBound
+        for page in Self.pages(of: place) {
+            let part = Page.bytes(page).clamped(to: place)
+            let source = bytes.extracting(
+                part.lowerBound - place.lowerBound..<part.upperBound - place.lowerBound)
+            // A page that was never written is a hole, which is zero already.
+            if !Self.isZero(source) || isWritten(page) { try put(source, at: part.lowerBound) }
         }
-        run.append(copying: bytes)
-        note(place)
     }
 
     /// Makes bytes zero.
@@ -71,10 +73,12 @@ package struct MemoryStage: ~Copyable {
         byteCount: Int, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(byteCount, in: block, at: offset)
-        // What was never written is a hole, and most pages that are zero always were.
-        guard isWritten(place) else { return }
-        try settle()
-        try shared.file.clear(place)
+        for page in Self.pages(of: place) where isWritten(page) {
+            let part = Page.bytes(page).clamped(to: place)
+            try Self.zeroPage.withBytes { (zeros) throws(SnapError) in
+                try put(zeros.extracting(first: part.count), at: part.lowerBound)
+            }
+        }
     }
 
     /// Reads bytes as they are now.
@@ -88,6 +92,10 @@ package struct MemoryStage: ~Copyable {
         into target: inout MutableRawSpan, block: Int, at offset: Int
     ) throws(SnapError) {
         let place = place(target.byteCount, in: block, at: offset)
+        if let part = partOfRun(place) {
+            run.withBytes { target.copy($0.extracting(part)) }
+            return
+        }
         try settle()
         guard try shared.file.read(into: &target, at: place.lowerBound) == place.count else {
             throw SnapError(.internalFailure, "scratch file has shrunk", path: shared.file.path)
@@ -111,6 +119,29 @@ package struct MemoryStage: ~Copyable {
         return starts[block] + offset..<starts[block] + offset + byteCount
     }
 
+    /// Adds bytes of one page to the run, or begins another one with them.
+    private mutating func put(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
+        if let part = partOfRun(offset..<offset + bytes.byteCount) {
+            run.withMutableBytes { $0.copy(bytes, to: part.lowerBound) }
+            return
+        }
+        if offset != runStart + run.count || run.count + bytes.byteCount > Unit.byteCount {
+            try flush()
+            runStart = offset
+        }
+        run.append(copying: bytes)
+        let page = offset / Page.byteCount
+        written[page / Unit.pageCount, default: PageSet()].insert(page % Unit.pageCount)
+    }
+
+    /// Where in the run some bytes of the file are; nil if not all of them are there.
+    private func partOfRun(_ place: Range<Int>) -> Range<Int>? {
+        guard place.lowerBound >= runStart, place.upperBound <= runStart + run.count else {
+            return nil
+        }
+        return place.lowerBound - runStart..<place.upperBound - runStart
+    }
+
     /// Queues the run for writing.
     private mutating func flush() throws(SnapError) {
         if run.isEmpty { return }
@@ -127,16 +158,15 @@ package struct MemoryStage: ~Copyable {
         try writer.wait()
     }
 
-    private mutating func note(_ place: Range<Int>) {
-        for page in Self.pages(of: place) {
-            written[page / Unit.pageCount, default: PageSet()].insert(page % Unit.pageCount)
-        }
+    private func isWritten(_ page: Int) -> Bool {
+        written[page / Unit.pageCount]?.contains(page % Unit.pageCount) ?? false
     }
 
-    private func isWritten(_ place: Range<Int>) -> Bool {
-        Self.pages(of: place).contains { page in
-            written[page / Unit.pageCount]?.contains(page % Unit.pageCount) ?? false
-        }
+    private static func isZero(_ bytes: RawSpan) -> Bool {
+        // A page of the target may be smaller than ours.
+        bytes.byteCount == Page.byteCount
+            ? Page.isZero(bytes)
+            : zeroPage.withBytes { bytes.isEqual(to: $0.extracting(first: bytes.byteCount)) }
     }
 
     /// The pages of the file that some bytes lie in: a target's page may be smaller.

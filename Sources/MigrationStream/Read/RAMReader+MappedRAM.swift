@@ -14,6 +14,28 @@ import SnapSystem
 // the place of a page whose bit is clear is left from an earlier pass.
 
 extension RAMReader {
+    /// Where the pages of a block are.
+    private struct MappedPages {
+        /// Which block.
+        let block: Int
+        /// Where its first page is in the stream.
+        let offset: Int
+        /// The run of data in the file in which, or before which, the last page was looked for.
+        var data: Range<Int>
+
+        /// Whether pages lie in a hole of the file, and so are zero.
+        mutating func isHole(
+            _ pages: ClosedRange<Int>, of byteCount: Int, in input: borrowing StreamInput
+        ) -> Bool {
+            let start = offset + pages.lowerBound * byteCount
+            if start >= data.upperBound { data = input.data(from: start) ?? Int.max..<Int.max }
+            return start + pages.count * byteCount <= data.lowerBound
+        }
+    }
+
+    /// How much of a bitmap is read at once.
+    private static let bitmapPieceByteCount = 1 << 16
+
     /// Reads the pages of the block that was listed last, at their places in the stream.
     mutating func readMapped(_ input: inout StreamInput) throws(SnapError) {
         let index = blocks.count - 1
@@ -55,11 +77,12 @@ extension RAMReader {
         }
         let firstPage = Int(pagesOffset - origin)
         try input.skip(Int(bitmapOffset - origin) - input.offset)
-        let bitmap = try input.bytes(bitmapByteCount, "bitmap of RAM block \(block.name)")
-        try readMappedPages(&input, of: index, bitmap: bitmap, from: firstPage)
+        var pages = MappedPages(
+            block: index, offset: firstPage, data: input.isSeekable ? 0..<0 : 0..<Int.max)
+        try readMappedPages(&input, &pages, bitmapByteCount: bitmapByteCount)
         try input.skip(firstPage + block.byteCount - input.offset)
         // A clear bit is a zero page, sent like the others.
-        note(index, at: 0, byteCount: block.byteCount)
+        noteAll(index)
     }
 
     /// Where in its file the stream begins: QEMU counts offsets from the file's start, and was told
@@ -79,22 +102,55 @@ extension RAMReader {
         return Int(bitmapOffset) - place
     }
 
+    /// Reads a bitmap, and the pages that it says are there.
+    ///
+    /// In a file piece by piece, past its holes. In a pipe the pages come behind all of it.
     private mutating func readMappedPages(
-        _ input: inout StreamInput, of index: Int, bitmap: [UInt8], from pagesOffset: Int
+        _ input: inout StreamInput, _ pages: inout MappedPages, bitmapByteCount: Int
     ) throws(SnapError) {
-        let pageCount = blocks[index].byteCount / pageByteCount
-        for (byteIndex, byte) in bitmap.enumerated() where byte != 0 {
-            for bit in 0..<8 where byte >> bit & 1 == 1 {
-                let page = byteIndex * 8 + bit
-                guard page < pageCount else {
-                    throw input.damage(
-                        "bitmap of RAM block \(blocks[index].name) has bit \(page) set, expected "
-                            + "none behind \(pageCount - 1)")
-                }
+        let what = "bitmap of RAM block \(blocks[pages.block].name)"
+        guard input.isSeekable else {
+            let bits = try input.bytes(bitmapByteCount, what)
+            return try readMappedPages(&input, &pages, bits: bits, from: 0)
+        }
+        let bitmap = input.offset..<input.offset + bitmapByteCount
+        var place = bitmap.lowerBound
+        while let data = input.data(from: place), data.lowerBound < bitmap.upperBound {
+            place = data.lowerBound
+            let byteCount = min(Self.bitmapPieceByteCount, bitmap.upperBound - place)
+            input.move(to: place)
+            let bits = try input.bytes(byteCount, what)
+            try readMappedPages(
+                &input, &pages, bits: bits, from: (place - bitmap.lowerBound) * 8)
+            place += byteCount
+        }
+    }
+
+    /// Reads the pages that some bits of a bitmap say are there.
+    ///
+    /// - Parameters:
+    ///   - input: The stream.
+    ///   - pages: Where the block's pages are.
+    ///   - bits: The bits.
+    ///   - first: The page of the first of them.
+    private mutating func readMappedPages(
+        _ input: inout StreamInput, _ pages: inout MappedPages, bits: [UInt8], from first: Int
+    ) throws(SnapError) {
+        let pageCount = blocks[pages.block].byteCount / pageByteCount
+        for (index, byte) in bits.enumerated() where byte != 0 {
+            let start = first + index * 8
+            let last = start + 7 - byte.leadingZeroBitCount
+            guard last < pageCount else {
+                throw input.damage(
+                    "bitmap of RAM block \(blocks[pages.block].name) has bit \(last) set, "
+                        + "expected none behind \(pageCount - 1)")
+            }
+            if pages.isHole(start...last, of: pageByteCount, in: input) { continue }
+            for page in start...last where byte >> (page - start) & 1 == 1 {
                 let offset = page * pageByteCount
-                try input.skip(pagesOffset + offset - input.offset)
+                try input.skip(pages.offset + offset - input.offset)
                 try input.withBytes(pageByteCount, "mapped page") { (bytes) throws(SnapError) in
-                    try stage?.write(bytes, block: index, at: offset)
+                    try stage?.write(bytes, block: pages.block, at: offset)
                 }
             }
         }

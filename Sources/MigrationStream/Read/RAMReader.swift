@@ -52,9 +52,15 @@ struct RAMReader: ~Copyable {
     var unsentRuns: [[Range<Int>]] { sentPages.map { $0.unsentRuns() } }
 
     /// Notes that a page of a block has come.
-    mutating func note(_ block: Int, at offset: Int, byteCount: Int) {
+    private mutating func note(_ block: Int, at offset: Int) {
         sentBlocks.insert(block)
-        if stage != nil { sentPages[block].insert(offset..<offset + byteCount) }
+        if stage != nil { sentPages[block].insert(offset..<offset + pageByteCount) }
+    }
+
+    /// Notes that all of a block has come.
+    mutating func noteAll(_ block: Int) {
+        sentBlocks.insert(block)
+        if stage != nil { sentPages[block].insertAll() }
     }
 
     /// Whether pages that are not zero were sent by another way: a stream of one channel has at
@@ -209,7 +215,7 @@ struct RAMReader: ~Copyable {
                 "page at \(offset) of RAM block \(blocks[block].name), which has "
                     + "\(blocks[block].byteCount) bytes", at: place)
         }
-        note(block, at: offset, byteCount: pageByteCount)
+        note(block, at: offset)
         let page = PagePlace(block: block, offset: offset)
         switch kind {
         case .zero: try readZero(&input, to: page)

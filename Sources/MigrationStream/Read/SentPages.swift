@@ -14,6 +14,8 @@ struct SentPages: Sendable {
     /// The unit of the last page, and what has come of it: pages mostly follow one another.
     private var unit = 0
     private var pages = PageSet()
+    /// Whether the block was sent as a whole.
+    private var isWhole = false
 
     /// - Parameter block: The block.
     init(of block: RAMBlock) { pageCount = block.pageCount }
@@ -29,6 +31,9 @@ struct SentPages: Sendable {
             pages.insert(page % Unit.pageCount)
         }
     }
+
+    /// Notes that all of the block has been sent.
+    mutating func insertAll() { isWhole = true }
 
     private mutating func turn(to next: Int) {
         store()
@@ -58,6 +63,7 @@ struct SentPages: Sendable {
 
     /// The pages that have not been sent, as runs, ascending.
     consuming func unsentRuns() -> [Range<Int>] {
+        if isWhole { return [] }
         store()
         var runs: [Range<Int>] = []
         var next = 0

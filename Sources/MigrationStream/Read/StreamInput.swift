@@ -14,6 +14,8 @@ struct StreamInput: ~Copyable {
     private let originOffset: Int
     /// Whether it is a file, in which one can look ahead.
     let isSeekable: Bool
+    /// Whether what the file system calls a hole is zero for sure.
+    private let trustsHoles: Bool
     private var buffer: MemoryBuffer
     /// The bytes of the buffer that have been read from the source and not yet taken.
     private var unread = 0..<0
@@ -42,7 +44,10 @@ struct StreamInput: ~Copyable {
     init(_ source: SharedFile, keeping kept: consuming KeptBytes?) throws(SnapError) {
         // A descriptor that stands elsewhere than at the start is read on from there, like a pipe.
         let isFile = try source.file.status().kind == .regular
-        isSeekable = isFile ? try source.file.position() == 0 : false
+        let isAtStart = isFile ? try source.file.position() == 0 : false
+        let fileSystem = try source.file.fileSystem()
+        isSeekable = isAtStart
+        trustsHoles = isAtStart && fileSystem?.reportsDirtyPagesAsData ?? false
         origin = source.file.path
         originOffset = 0
         self.source = source
@@ -58,6 +63,7 @@ struct StreamInput: ~Copyable {
     ///   - originOffset: How many bytes of it, before those that are of interest, were not kept.
     init(kept: SharedFile, of origin: FilePath, _ originOffset: Int) {
         isSeekable = true
+        trustsHoles = false
         source = kept
         self.origin = origin
         self.originOffset = originOffset
@@ -75,6 +81,7 @@ struct StreamInput: ~Copyable {
         self.origin = origin
         originOffset = 0
         isSeekable = false
+        trustsHoles = false
         buffer = MemoryBuffer(byteCount: max(bytes.count, 1))
         bytes.withBytes { buffer.copy($0, to: 0) }
         unread = 0..<bytes.count
@@ -125,6 +132,7 @@ struct StreamInput: ~Copyable {
             unread = 0..<unread.count
         }
         while unread.count < count {
+            try Interruption.check()
             let place = offset + unread.count
             let end = unread.upperBound
             guard let source else { break }
@@ -157,6 +165,18 @@ struct StreamInput: ~Copyable {
     func look(_ count: Int, ahead distance: Int) throws(SnapError) -> [UInt8] {
         guard let source, isSeekable else { return [] }
         return try source.file.read(byteCount: count, at: offset + distance)
+    }
+
+    /// Finds the data in a file from a place on.
+    ///
+    /// - Parameter place: Where to look from.
+    /// - Returns: A run of bytes behind which there may be more; what is before it is zero, and
+    ///   all is that follows if there is none.
+    func data(from place: Int) -> Range<Int>? {
+        guard let source, trustsHoles else { return place..<Int.max }
+        guard let start = source.file.nextData(from: place) else { return nil }
+        // Where the search for a hole fails, all is data.
+        return start..<max(start + 1, source.file.nextHole(from: start) ?? Int.max)
     }
 
     /// Takes all that is left, without keeping it.

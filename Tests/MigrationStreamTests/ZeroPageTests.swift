@@ -1,0 +1,125 @@
+import GuestMemory
+import MigrationStream
+import SnapSystem
+import TestSupport
+import Testing
+
+/// Pages of a stream that are zero, in whatever way it says so.
+@Suite("Zero pages of a stream")
+struct ZeroPageTests {
+    private static let zeros = [UInt8](repeating: 0, count: 4096)
+
+    /// Where the images of a stream have data.
+    private static func data(of read: ReadStream) -> [[Range<Int>]] {
+        read.images.map { image in
+            var cursor = DataCursor()
+            return image.dataRuns(advancing: &cursor, to: image.ram.byteCount)
+        }
+    }
+
+    @Test("take no space in the scratch file", arguments: PageRecord.allCases)
+    func records(kind: PageRecord) throws {
+        for pageBits in [10, 12, 14] as [UInt32] {
+            var configuration = MadeUpStream.Configuration()
+            configuration.pageBits = pageBits
+            var made = MadeUpStream(configuration)
+            let zeros = [UInt8](repeating: 0, count: 1 << Int(pageBits))
+            let pageCount = 64
+            made.ramStart([("r", MadeUpImage(pageCount: pageCount * 4))])
+            made.ramSection(isLast: true) { stream in
+                stream.record(.page, "r", 5, [UInt8](repeating: 7, count: zeros.count))
+                for page in 32..<pageCount {
+                    // Runs that make zeros of zeros, which the stream's writer would not send.
+                    stream.record(kind == .xbzrle ? .compressed : kind, "r", page, zeros)
+                }
+            }
+            made.finish()
+            let read = try ReadStream(made.bytes, in: try Scratch())
+            let runs = Self.data(of: read)[0]
+            #expect(runs.allSatisfy { $0.upperBound <= 32 << Int(pageBits) }, "\(runs)")
+            #expect(!runs.isEmpty)
+        }
+    }
+
+    @Test("are zero where something else was before, and what is written over them stays")
+    func overwritten() throws {
+        let scratch = try Scratch()
+        for kind in PageRecord.allCases {
+            var made = MadeUpStream()
+            made.ramStart([("r", MadeUpImage(pageCount: 600)), ("s", MadeUpImage(pageCount: 3))])
+            for round in 0..<3 {
+                made.ramSection(isLast: round == 2) { stream in
+                    for page in 500..<530 {
+                        stream.record(.page, "r", page, MadeUpImage.text(page + round))
+                    }
+                    // Of the same run, of an earlier one, and of one that comes again.
+                    for page in [529, 500, 511, 512, 529] {
+                        stream.record(kind, "r", page, Self.zeros)
+                    }
+                    stream.record(.xbzrle, "r", 529, MadeUpImage.text(round))
+                    stream.record(.page, "s", 0, MadeUpImage.text(round))
+                    stream.record(kind, "s", 0, Self.zeros)
+                }
+            }
+            made.finish()
+            let read = try ReadStream(made.bytes, in: scratch)
+            #expect(try read.ram() == made.ram, "\(kind)")
+        }
+    }
+
+    /// A mapped stream of a block whose bits are all set, and what is behind its header.
+    private static func mapped(pageCount: Int) -> (head: [UInt8], pagesOffset: Int, tail: [UInt8]) {
+        var configuration = MadeUpStream.Configuration()
+        configuration.capabilities = ["mapped-ram"]
+        let integer = { (value: Int) in MadeUpStream.integer(UInt64(value)) }
+        let byteCount = pageCount * 4096
+        var head = MadeUpStream(configuration).bytes
+        head += [0x01] <+> MadeUpStream.integer(2 as UInt32) <+> MadeUpStream.text("ram")
+        head += [0, 0, 0, 0, 0, 0, 0, 4] <+> integer(byteCount | 4)
+        head += MadeUpStream.text("r") <+> integer(byteCount)
+        let bitmap = head.count + 28
+        let pages = ((bitmap + pageCount / 8) >> 20 + 1) << 20
+        head += MadeUpStream.integer(1 as UInt32) <+> integer(4096) <+> integer(bitmap)
+        head += integer(pages) <+> [UInt8](repeating: 0xff, count: pageCount / 8)
+        let end = integer(0x10) <+> [0x7e, 0, 0, 0, 2]
+        return (head, pages, end <+> [0x03, 0, 0, 0, 2] <+> end <+> [0])
+    }
+
+    @Test("of a mapped file that are holes are not read")
+    func mappedHoles() throws {
+        let scratch = try Scratch()
+        let pageCount = 1 << 20
+        let made = Self.mapped(pageCount: pageCount)
+        let path = try scratch.write(made.head, to: "s")
+        let file = try File(updating: "s", in: Directory(scratch.path, .kernel))
+        let pages = [3, 4, 1000, pageCount - 1]
+        for page in pages {
+            try file.write(MadeUpImage.text(page), at: made.pagesOffset + page * 4096)
+        }
+        try file.write(made.tail, at: made.pagesOffset + pageCount * 4096)
+        let (content, images) = try StreamReader(
+            SharedFile(try File(input: path, .kernel)),
+            scratch: Directory(scratch.path, .kernel), stagesRAM: true
+        ).read()
+        #expect(content.unsentRuns == [[]])
+        var cursor = DataCursor()
+        let runs = images[0].dataRuns(advancing: &cursor, to: images[0].ram.byteCount)
+        #expect(runs.flatMap { $0.lowerBound / 4096..<$0.upperBound / 4096 } == pages)
+        for page in pages {
+            var bytes = Self.zeros
+            try bytes.withMutableBytes { (bytes) throws(SnapError) in
+                try images[0].read(into: &bytes, at: page * 4096)
+            }
+            #expect(bytes == MadeUpImage.text(page))
+        }
+    }
+
+    @Test("of a mapped file are no excuse for one that is cut short")
+    func mappedCut() throws {
+        let made = Self.mapped(pageCount: 1 << 16)
+        for count in [made.head.count - 1, made.head.count - 5000, made.head.count] {
+            let outcome = try ReadOutcome(Array(made.head.prefix(count)), in: try Scratch())
+            #expect(outcome.error?.code == .inputDamaged, "\(count): \(outcome)")
+        }
+    }
+}
