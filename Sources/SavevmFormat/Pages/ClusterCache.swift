@@ -23,6 +23,8 @@ struct ClusterCache: ~Copyable {
     private var groups: [OpenGroup] = []
     private var keys: [Key?] = []
     private var nextVictim = 0
+    /// How many clusters have been decoded.
+    private(set) var decodedCount = 0
     /// Decoded clusters, one after the other.
     private var clusters: MemoryBuffer
     /// A cluster as it is stored.
@@ -102,6 +104,7 @@ struct ClusterCache: ~Copyable {
                 by: decompressor)
         }
         keys[place] = key
+        decodedCount += 1
         return place
     }
 

@@ -50,6 +50,9 @@ package struct PageReader: ~Copyable {
         cache = ClusterCache(files)
     }
 
+    /// How many clusters have been decoded so far.
+    package var decodedClusterCount: Int { cache.decodedCount }
+
     /// Reads pages, each cluster that they lie in once.
     ///
     /// The base of a delta is put into the place of the page that it becomes. The runs wait until

@@ -14,6 +14,10 @@ struct PageDeltas {
     private static let trialCount = 32
     /// One in so many must pay, or the unit has changed in bulk and the rest is not tried.
     private static let payingShare = 8
+    /// How many clusters are decoded for a unit's bases: twice as many as its pages fill.
+    ///
+    /// Pages that repeat others all over the guest may each have their base in another cluster.
+    private static let clusterCountMax = 2 * Unit.byteCount / Limits.clusterByteCountMax
     /// A delta of more bytes may be given up for a new base.
     private static let longByteCount = Page.byteCount / 16
     /// How many literals a unit must store for each delta that it gives up.
@@ -37,12 +41,15 @@ struct PageDeltas {
         let candidates = pages.indices.compactMap { index in
             pages[index].base.map { (index: index, base: $0) }
         }.sorted { ($0.base, $0.index) < ($1.base, $1.index) }
+        let decodedBefore = bases?.decodedClusterCount ?? 0
         var payingCount = 0
         for (count, candidate) in candidates.enumerated() {
             if count > 0, count % Self.trialCount == 0 {
                 if payingCount * Self.payingShare < Self.trialCount { break }
                 payingCount = 0
             }
+            let decodedCount = (bases?.decodedClusterCount ?? 0) - decodedBefore
+            if decodedCount >= Self.clusterCountMax { break }
             try bases?.readBase(candidate.base, level: 0, as: 0, into: &scratch)
             let start = runs.count
             let page = pages[candidate.index].page * Page.byteCount
