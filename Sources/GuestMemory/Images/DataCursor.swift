@@ -8,4 +8,9 @@ package struct DataCursor: Sendable {
 
     /// Begins at the block's start.
     package init() {}
+
+    /// Moves on.
+    ///
+    /// - Parameter offset: Where to, in bytes from the block's start; not back.
+    package mutating func skip(to offset: Int) { self.offset = max(self.offset, offset) }
 }

@@ -178,6 +178,16 @@ package struct MemoryImage: Sendable {
         return runs
     }
 
+    /// Finds where the image goes on with data.
+    ///
+    /// - Parameter cursor: Where to look from.
+    /// - Returns: The first offset not before it that may lie in data, in bytes from the block's
+    ///   start; the block's length if only a hole follows.
+    package func nextData(from cursor: inout DataCursor) -> Int {
+        if cursor.offset >= cursor.data.upperBound { findData(&cursor) }
+        return min(max(cursor.offset, cursor.data.lowerBound), ram.byteCount)
+    }
+
     private func findData(_ cursor: inout DataCursor) {
         guard trustsHoles else {
             cursor.data = 0..<ram.byteCount

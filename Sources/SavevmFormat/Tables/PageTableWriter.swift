@@ -44,7 +44,7 @@ package struct PageTableWriter: ~Copyable {
     private static let deltaByteCountMax = Page.byteCount / 8
 
     /// How many units have been appended or shared.
-    private var unitCount = 0
+    package private(set) var unitCount = 0
 
     /// Prepares to build.
     ///
@@ -90,17 +90,41 @@ package struct PageTableWriter: ~Copyable {
     package mutating func share(
         upTo unit: Int, _ file: inout SavevmWriter
     ) throws(SnapError) {
-        precondition(evicted.isEmpty && unit <= shape.unitCount)
+        precondition(evicted.isEmpty)
+        try appendSubtrees(upTo: unit, areParents: true, &file)
+    }
+
+    /// Appends units of zero pages, whole subtrees at a time.
+    ///
+    /// - Parameters:
+    ///   - unit: The unit that is appended next, or how many there are.
+    ///   - file: Where new tables go.
+    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    package mutating func appendZeros(
+        upTo unit: Int, _ file: inout SavevmWriter
+    ) throws(SnapError) {
+        try appendSubtrees(upTo: unit, areParents: false, &file)
+    }
+
+    /// Appends the units up to one, which are all the parent's, or all zero.
+    private mutating func appendSubtrees(
+        upTo unit: Int, areParents: Bool, _ file: inout SavevmWriter
+    ) throws(SnapError) {
+        precondition(unit <= shape.unitCount)
         while unitCount < unit {
+            try Interruption.check()
             let level = shape.subtreeLevel(atUnit: unitCount, upTo: unit)
             let index = shape.index(ofUnit: unitCount, level: level)
-            let shared = try parentTable?.location(level: level, index: index) ?? .zero
+            var subtree = Location.zero
+            if areParents {
+                subtree = try parentTable?.location(level: level, index: index) ?? .zero
+            }
             unitCount = min(unit, shape.firstUnit(level: level, index: index + 1))
             // The tables below are those of the last subtree, closed and empty.
             for below in open.indices.prefix(level).dropFirst() {
                 open[below].index = shape.index(ofUnit: unitCount, level: below + 1)
             }
-            try append(.stored(shared), level: level, to: &file)
+            try append(.stored(subtree), level: level, to: &file)
         }
     }
 

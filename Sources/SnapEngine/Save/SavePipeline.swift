@@ -49,9 +49,7 @@ struct SavePipeline: Sendable {
         let options = options
         progress.begin(.saving, of: byteCount)
         let savevm = try OrderedPipeline.run(
-            // Clean pages of evicted files are moved too.
-            over: ImageUnitCursor(
-                blocks, skipsCleanUnits: parent?.evicted.isEmpty ?? true, context.calls),
+            over: ImageUnitCursor(blocks, comparedWith: parent, context.calls),
             into: try SavevmAssembler(
                 of: blocks, to: target, parent: parent, compression: options.compression),
             jobs: context.jobs,
@@ -66,6 +64,7 @@ struct SavePipeline: Sendable {
                 try savevm.append(unit)
                 progress.reach(min((unit.ordinal + 1) * Unit.byteCount, byteCount))
             })
+        progress.reach(byteCount)
         for block in blocks { try block.image.checkLength() }
         return UncommittedCheckpoint(
             of: target, savevm, deviceStates: deviceStates, parent: parent,

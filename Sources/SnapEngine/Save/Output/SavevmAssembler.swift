@@ -17,8 +17,8 @@ struct SavevmAssembler: ~Copyable {
     /// The blocks that have been written, and what became of their pages.
     private var stored: [StoredBlock] = []
     private var counts = PageCounts()
-    /// For each unit of all blocks the number of its group in the file; -1 if it has none.
-    private var groups: [Int32] = []
+    /// The numbers of the groups in the file, by unit of all blocks.
+    private var groups: [Int: Int] = [:]
 
     /// Begins the file, which has no name yet.
     ///
@@ -63,7 +63,7 @@ struct SavevmAssembler: ~Copyable {
 
     /// Appends a unit: its group, and its table where that goes.
     ///
-    /// Units that were skipped since the one before it are the parent's.
+    /// Units that were skipped since the one before it are the parent's, or zero.
     ///
     /// - Parameter unit: The next unit.
     /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
@@ -71,34 +71,39 @@ struct SavevmAssembler: ~Copyable {
         while stored.count < unit.blockIndex {
             try beginNextBlock()
         }
-        try share(upTo: unit.ordinal)
+        try fill(upTo: unit.ordinal - block.firstUnit)
         tally.add(unit.tally)
-        groups.append(-1)
         switch unit.content {
         case .stored(let location):
             try tables.append(.stored(location), to: &file)
         case .changed(var entries, let group, let places, let duplicates):
             if let group {
                 let number = try file.append(group)
-                groups[unit.ordinal] = Int32(number)
+                groups[unit.ordinal] = number
                 for (slot, place) in places.enumerated() {
                     entries[place] = Location(number: file.number, group: number, slot: slot)
                 }
             }
             for duplicate in duplicates {
                 let original = duplicate.original
+                guard let group = groups[original.unit] else {
+                    throw SnapError(.internalFailure, "a duplicate's original is not stored")
+                }
                 entries[duplicate.page] = Location(
-                    number: file.number, group: Int(groups[original.unit]), slot: original.slot)
+                    number: file.number, group: group, slot: original.slot)
             }
             try tables.append(.table(entries), to: &file)
         }
     }
 
-    /// Shares the units up to one of the same block with the parent.
-    private mutating func share(upTo ordinal: Int) throws(SnapError) {
-        if groups.count == ordinal { return }
-        try tables.share(upTo: ordinal - block.firstUnit, &file)
-        groups += Array(repeating: -1, count: ordinal - groups.count)
+    /// Accounts for the units of the block, up to one, that were skipped: a dirty bitmap says that
+    /// they are the parent's; without one they are zero.
+    private mutating func fill(upTo unit: Int) throws(SnapError) {
+        if tables.unitCount == unit { return }
+        if block.dirtyBitmap != nil { return try tables.share(upTo: unit, &file) }
+        let pageCount = min(unit * Unit.pageCount, block.image.ram.pageCount)
+        tally.counts.zero += pageCount - tables.unitCount * Unit.pageCount
+        try tables.appendZeros(upTo: unit, &file)
     }
 
     private mutating func beginNextBlock() throws(SnapError) {
@@ -109,7 +114,7 @@ struct SavevmAssembler: ~Copyable {
 
     private mutating func finishBlock() throws(SnapError) {
         let block = block
-        try share(upTo: block.firstUnit + block.image.ram.unitCount)
+        try fill(upTo: block.image.ram.unitCount)
         let counts = try counts(of: block)
         stored.append(
             StoredBlock(

@@ -1,15 +1,20 @@
 import GuestMemory
+import SavevmFormat
 import SnapSystem
 import WorkPipeline
 
-/// Goes through the units of all RAM blocks in order, past those that nothing can have changed in.
+/// Goes through the units of all RAM blocks in order, past those that a dirty bitmap says to be the
+/// parent's, and past those that are zero: holes of the image, of which the parent stores nothing.
 struct ImageUnitCursor: ~Copyable, WorkSource {
     private let blocks: [PairedBlock]
+    private let parentFiles: SavevmFiles?
     private let skipsCleanUnits: Bool
     private let calls: SystemCalls
     private var blockIndex = -1
     private var index = 0
     private var data = DataCursor()
+    /// The tables of the block that it is compared with.
+    private var parentTables: PageTableWalker?
     private var bitmap: DirtyBitmap?
     /// The next dirty unit, where clean ones before it are still to be handed out.
     private var ahead: (unit: Int, pages: PageSet)?
@@ -17,11 +22,16 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
 
     /// - Parameters:
     ///   - blocks: The RAM blocks.
-    ///   - skipsCleanUnits: Whether units without a dirty page are skipped.
+    ///   - parent: What they are compared with.
     ///   - calls: The system calls.
-    init(_ blocks: [PairedBlock], skipsCleanUnits: Bool, _ calls: SystemCalls) {
+    init(
+        _ blocks: [PairedBlock], comparedWith parent: ParentCheckpoint?, _ calls: SystemCalls
+    ) {
         self.blocks = blocks
-        self.skipsCleanUnits = skipsCleanUnits
+        parentFiles = parent?.files
+        parentTables = nil
+        // Clean pages of evicted files are moved.
+        skipsCleanUnits = parent?.evicted.isEmpty ?? true
         self.calls = calls
     }
 
@@ -36,6 +46,10 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
             ahead = nil
             isBitmapDone = false
             let block = blocks[blockIndex]
+            parentTables = nil
+            if let parentFiles, let parentBlock = block.parentBlock {
+                parentTables = PageTableWalker(parentBlock, parentFiles)
+            }
             bitmap = try block.dirtyBitmap.map { path throws(SnapError) in
                 try DirtyBitmap(path, of: block.image.ram, calls)
             }
@@ -44,10 +58,23 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
 
     private mutating func nextOfBlock() throws(SnapError) -> ImageUnit? {
         let unitCount = blocks[blockIndex].image.ram.unitCount
+        if bitmap == nil && index < unitCount { try skipZeroUnits() }
         guard index < unitCount else { return nil }
         let unit = bitmap == nil ? dataUnit() : try dirtyUnit()
         index = unit.map { $0.index + 1 } ?? unitCount
         return unit
+    }
+
+    private mutating func skipZeroUnits() throws(SnapError) {
+        let block = blocks[blockIndex]
+        let next = block.image.nextData(from: &data)
+        guard next >= (index + 1) * Unit.byteCount || next == block.image.ram.byteCount else {
+            return
+        }
+        let unitCount = block.image.ram.unitCount
+        let stored = try parentTables?.storedUnit(from: index) ?? unitCount
+        index = min(stored, next == block.image.ram.byteCount ? unitCount : next / Unit.byteCount)
+        data.skip(to: index * Unit.byteCount)
     }
 
     private mutating func dataUnit() -> ImageUnit {

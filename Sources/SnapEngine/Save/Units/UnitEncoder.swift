@@ -122,7 +122,7 @@ struct UnitEncoder: ~Copyable {
     private mutating func metadata(_ draft: UnitDraft) throws(SnapError) -> [PageMetadata] {
         guard parentPages != nil, !draft.parentLocations.isEmpty else { return [] }
         var locations = draft.parentLocations
-        if draft.unit.rest == .parents && evicted.isEmpty {
+        if draft.unit.rest == .zero || evicted.isEmpty {
             locations = Array(repeating: .zero, count: draft.parentLocations.count)
             for page in draft.unit.pages.joined() { locations[page] = draft.parentLocations[page] }
         }

@@ -1,0 +1,62 @@
+import GuestMemory
+import SnapEngine
+import SnapSystem
+import TestSupport
+import Testing
+
+/// Images whose holes are passed over, many units at once.
+@Suite("Images that are mostly holes")
+struct SparseImageTests {
+    /// The page counts of a checkpoint of an image, when the parent was another.
+    private static func expectCounts(
+        _ saved: Checkpoint, of image: MadeUpImage, after parent: MadeUpImage?, _ what: String
+    ) {
+        let becameZero = parent?.pages.keys.count { image.pages[$0] == nil } ?? 0
+        #expect(saved.pages.total == image.pageCount, "\(what)")
+        #expect(saved.pages.zero == image.pageCount - image.pages.count, "\(what)")
+        #expect(saved.pages.becameZero == becameZero, "\(what)")
+    }
+
+    @Test("of 2 TiB are saved at once, and their pages are counted")
+    func huge() throws {
+        let store = try TestStore()
+        let pageCount = 1 << 29 + 3
+        var image = MadeUpImage(pageCount: pageCount)
+        for page in [0, 511, 512, 262_143, 262_144 + 9, 1 << 27 + 1, 1 << 28, pageCount - 1] {
+            image.pages[page] = MadeUpImage.text(page)
+        }
+        var parent: MadeUpImage?
+        for removed in [[], [], [512, 1 << 28, pageCount - 1], [0, 511], Array(image.pages.keys)] {
+            for page in removed { image.pages[page] = nil }
+            let saved = try store.save(image)
+            Self.expectCounts(saved, of: image, after: parent, "without \(removed)")
+            #expect(saved.pages.literal == (parent == nil ? image.pages.count : 0))
+            #expect(saved.pages.unchanged == (parent == nil ? 0 : image.pages.count))
+            parent = image
+        }
+        #expect(try Verify().run(in: store.path, store.context()).isWhole)
+    }
+
+    @Test("restore as they were", arguments: 0..<12)
+    func random(seed: Int) throws {
+        var generator = Seeded(UInt64(seed))
+        let store = try TestStore()
+        let pageCount = Int.random(in: 1...24 * 512, using: &generator)
+        var image = MadeUpImage(pageCount: pageCount)
+        var parent: MadeUpImage?
+        for round in 1...5 {
+            for _ in 0..<Int.random(in: 0...3, using: &generator) {
+                let first = Int.random(in: 0..<pageCount, using: &generator)
+                let count = Int.random(in: 1...1500, using: &generator)
+                let isZero = Bool.random(using: &generator)
+                for page in first..<min(first + count, pageCount) {
+                    image.pages[page] = isZero ? nil : MadeUpImage.text(page * 7 + round)
+                }
+            }
+            let saved = try store.save(image, in: store.context(jobs: 1 + seed % 3))
+            Self.expectCounts(saved, of: image, after: parent, "seed \(seed), round \(round)")
+            #expect(try store.restores(round, to: image), "seed \(seed), round \(round)")
+            parent = image
+        }
+    }
+}
