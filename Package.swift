@@ -157,6 +157,14 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
+        .testTarget(
+            name: "LiveGuestTests",
+            dependencies: [
+                "LiveGuest", "QEMUMonitor", "MigrationStream", "GuestMemory", "WorkPipeline",
+                "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
         // The command as a process, so the executable is built first.
         .testTarget(
             name: "CommandTests",

@@ -37,7 +37,7 @@ struct InterruptedSaveRecovery {
             }
         case .marker(let marker):
             // Another QEMU has not been paused by that save.
-            if marker.process == guest.process {
+            if marker.process == guest.peer.process {
                 try undo(marker, on: &guest)
             }
         }

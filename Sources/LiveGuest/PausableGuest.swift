@@ -91,39 +91,22 @@ package struct PausableGuest: ~Copyable {
     private static func openImages(
         of guest: inout QEMUGuest, _ context: WorkContext
     ) throws(SnapError) -> [MemoryImage] {
-        let calls = context.calls
-        try ProcessIdentity.checkVisibility(calls)
+        let backends = try guest.backends()
+        let access = try MemoryFileAccess(
+            to: backends.map(\.path), namedBy: guest.peer, context)
         var images: [MemoryImage] = []
-        for backend in try guest.backends() {
-            let status = try FileStatus(of: backend.path, calls)
-            guard status?.kind != .directory else {
-                throw SnapError(
-                    .unsupported, "is a directory, in which the RAM is in no file that has a name",
-                    path: backend.path, hint: "mem-path names a file")
-            }
-            if let status, status.kind == .regular, status.byteCount != backend.byteCount {
+        for backend in backends {
+            let file = try access.open(backend.path)
+            let byteCount = try file.status().byteCount
+            guard byteCount == backend.byteCount else {
                 throw SnapError(
                     .mismatch,
-                    "length is \(status.byteCount) bytes, QEMU has \(backend.byteCount) of RAM "
+                    "length is \(byteCount) bytes, QEMU has \(backend.byteCount) of RAM "
                         + "\(backend.name) in it", path: backend.path,
-                    hint: status.byteCount > backend.byteCount
+                    hint: byteCount > backend.byteCount
                         ? "truncate -s \(backend.byteCount) cuts off what QEMU does not use" : nil)
             }
-            let image = try MemoryImage(raw: backend.path, name: backend.name, calls)
-            switch guest.process.maps(inode: try image.inode(), calls) {
-            case true?: break
-            case false?:
-                throw SnapError(
-                    .mismatch, "is not the file that QEMU has in memory: it has been replaced",
-                    path: backend.path)
-            case nil:
-                context.warn(
-                    SnapError(
-                        .permission,
-                        "QEMU's memory map cannot be seen: that this is the file it has in "
-                            + "memory is believed", path: backend.path))
-            }
-            images.append(image)
+            images.append(try MemoryImage(raw: file, name: backend.name))
         }
         return images
     }
@@ -163,7 +146,7 @@ package struct PausableGuest: ~Copyable {
                     ? "cont in QEMU's monitor lets it go on, if it does not run elsewhere" : nil)
         }
         let marker = PauseMarker(
-            process: guest.process, since: Timestamp.now.rfc3339, wasRunning: status.isRunning,
+            process: guest.peer.process, since: Timestamp.now.rfc3339, wasRunning: status.isRunning,
             settings: settingsBefore, saver: .current(directory.calls))
         try marker.write(in: directory)
         self.marker = marker

@@ -75,6 +75,8 @@ package struct QEMUGuest: ~Copyable {
     /// The name of the descriptor that QEMU is given.
     private static let descriptorName = "snap-device-state"
     private static let fileBackend = "child<memory-backend-file>"
+    /// The most bytes of a path, with a 0 behind them (PATH_MAX).
+    private static let pathByteCountMax = 4095
     private static let backendPrefix = "child<memory-backend-"
     /// How long QEMU may take to end a migration that has nothing left to send.
     private static let migrationTimeout = Duration.seconds(60)
@@ -92,8 +94,8 @@ package struct QEMUGuest: ~Copyable {
         client = try QMPClient.connect(to: path, timeout: timeout, calls)
     }
 
-    /// QEMU's process.
-    package var process: ProcessIdentity { client.process }
+    /// Who listens at the socket: QEMU, or who says so.
+    package var peer: MonitorPeer { client.peer }
 
     /// Until when what has been changed is undone, whatever signals come; nil before that.
     package var undoDeadline: ContinuousClock.Instant? {
@@ -148,6 +150,11 @@ package struct QEMUGuest: ~Copyable {
                     .unsupported, "the file of RAM \(child.name) has a name that is not UTF-8",
                     path: client.path)
             }
+            guard !path.utf8.contains(0), path.utf8.count <= Self.pathByteCountMax else {
+                throw SnapError(
+                    .unsupported, "the file of RAM \(child.name) has a name that no file can have",
+                    path: client.path)
+            }
             let byteCount: Int = try client.ask(
                 "qom-get", Property(path: object, property: "size"))
             backends.append(
@@ -165,7 +172,7 @@ package struct QEMUGuest: ~Copyable {
 
     /// A path as QEMU means it, which may be in another directory than snap.
     private func resolved(_ path: FilePath) -> FilePath {
-        guard path.isRelative, let directory = process.workingDirectory else { return path }
+        guard path.isRelative, let directory = peer.process.workingDirectory else { return path }
         return directory.appending(path.components)
     }
 

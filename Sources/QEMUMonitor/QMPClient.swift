@@ -36,8 +36,8 @@ package struct QMPClient: ~Copyable {
         package init() {}
     }
 
-    /// The process that listens.
-    package let process: ProcessIdentity
+    /// Who listens.
+    package let peer: MonitorPeer
     private let socket: LocalSocket
     private var received = JSONMessages()
     private var lastID = 0
@@ -85,7 +85,8 @@ package struct QMPClient: ~Copyable {
         _ socket: consuming LocalSocket, timeouts: Timeouts, _ calls: SystemCalls
     ) throws(SnapError) {
         self.timeouts = timeouts
-        process = ProcessIdentity(try socket.peerProcess(), calls)
+        let (process, userID) = try socket.peer()
+        peer = MonitorPeer(process: ProcessIdentity(process, calls), userID: userID)
         self.socket = socket
     }
 

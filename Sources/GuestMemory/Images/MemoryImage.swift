@@ -97,11 +97,6 @@ package struct MemoryImage: Sendable {
     /// - Throws: `.inputOutput`.
     package func fileSystem() throws(SnapError) -> FileSystemType? { try shared.file.fileSystem() }
 
-    /// The number that the file has in its file system.
-    ///
-    /// - Throws: `.inputOutput`.
-    package func inode() throws(SnapError) -> UInt64 { try shared.file.status().inode }
-
     /// Where the image is.
     package var path: FilePath { shared.file.path }
 

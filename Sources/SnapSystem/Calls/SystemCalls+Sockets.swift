@@ -34,15 +34,15 @@ extension SystemCalls {
         }
     }
 
-    /// The process at the other end of a local socket.
-    func peer(of descriptor: Int32) throws(Errno) -> Int {
+    /// The process at the other end of a local socket, and its user.
+    func peer(of descriptor: Int32) throws(Errno) -> (process: Int, userID: UInt32) {
         var peer = snap_peer()
         var byteCount = socklen_t(MemoryLayout<snap_peer>.size)
         _ = try value {
             unsafe getsockopt(
                 descriptor, SOL_SOCKET, Int32(snap_so_peercred), &peer, &byteCount)
         }
-        return Int(peer.process)
+        return (Int(peer.process), peer.user)
     }
 
     /// Sends bytes through a local socket, and a descriptor with the first of them.

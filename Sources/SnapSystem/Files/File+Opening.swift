@@ -14,13 +14,32 @@ extension File {
     ///
     /// The corresponding C function is `open`.
     package init(input path: FilePath, _ calls: SystemCalls) throws(SnapError) {
+        try self.init(userPath: path, shownAs: path, calls)
+    }
+
+    private init(
+        userPath path: FilePath, shownAs shown: FilePath, _ calls: SystemCalls
+    ) throws(SnapError) {
         let descriptor: Int32
         do { descriptor = try calls.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) } catch {
-            throw Self.refusal(of: path, .notFound, error, action: "open")
+            throw Self.refusal(of: shown, .notFound, error, action: "open")
         }
-        let file = File(owning: descriptor, path, calls)
+        let file = File(owning: descriptor, shown, calls)
         try file.checkRegular(else: .notFound)
         self = file
+    }
+
+    /// Opens for reading a file that another process has open.
+    ///
+    /// - Parameters:
+    ///   - descriptor: Where /proc shows the process's descriptor.
+    ///   - path: The file's path, for messages.
+    ///   - calls: The system calls.
+    /// - Throws: As for a file that the user names.
+    package init(
+        reopening descriptor: FilePath, shownAs path: FilePath, _ calls: SystemCalls
+    ) throws(SnapError) {
+        try self.init(userPath: descriptor, shownAs: path, calls)
     }
 
     /// Opens a file in a directory for reading.

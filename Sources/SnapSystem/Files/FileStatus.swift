@@ -27,10 +27,8 @@ package struct FileStatus: Sendable {
     package let kind: Kind
     /// Its length in bytes.
     package let byteCount: Int
-    /// The number of its file system.
-    package let device: UInt64
-    /// Its number in its file system.
-    package let inode: UInt64
+    /// Which file it is.
+    package let identity: FileIdentity
     /// Its owner.
     package let userID: UInt32
     /// Its group.
@@ -51,8 +49,8 @@ package struct FileStatus: Sendable {
             default: .other
             }
         byteCount = Int(status.st_size)
-        device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
+        identity = FileIdentity(
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         userID = status.st_uid
         groupID = status.st_gid
         permissions = status.st_mode & 0o7777
@@ -71,12 +69,5 @@ package struct FileStatus: Sendable {
             if error == .noSuchFileOrDirectory { return nil }
             throw SnapError(error, action: "look at", path: path)
         }
-    }
-
-    /// Whether it is the file that another status is of.
-    ///
-    /// - Parameter other: The other status.
-    package func isSameFile(as other: FileStatus) -> Bool {
-        device == other.device && inode == other.inode
     }
 }

@@ -57,12 +57,13 @@ package struct LocalSocket: ~Copyable, Sendable {
         self.file = file
     }
 
-    /// The process that listens; 0 if it is not to be seen from here.
+    /// The process that listens, 0 if it is not to be seen from here, and its user: as they were
+    /// when it began to listen.
     ///
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C call is `getsockopt` with `SO_PEERCRED`.
-    package func peerProcess() throws(SnapError) -> Int {
+    package func peer() throws(SnapError) -> (process: Int, userID: UInt32) {
         do { return try calls.peer(of: file.descriptor) } catch {
             throw SnapError(error, action: "ask for the peer", path: path)
         }

@@ -19,7 +19,7 @@ enum LockHolders {
             // file system may have the same number; it counts, too.
             let fields = line.split(separator: " ")
             guard fields.count > 5, fields[1] == "FLOCK", let process = Int(fields[4]),
-                fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == file.inode,
+                fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == file.identity.inode,
                 let user = effectiveUser(of: process, calls)
             else { return false }
             return user == file.userID || user == root

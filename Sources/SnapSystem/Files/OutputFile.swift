@@ -124,7 +124,7 @@ package struct OutputFile: ~Copyable, Sendable {
         let isClosed = try directory.isClosedToOthers()
         guard
             status.userID == geteuid() || isClosed
-                || ProcessIdentity.isOpenInQEMU(status, directory.calls)
+                || ProcessIdentity.isOpenInQEMU(status.identity, directory.calls)
         else {
             throw SnapError(
                 .permission,

@@ -1,0 +1,124 @@
+import Foundation
+import Glibc
+import LiveGuest
+import QEMUMonitor
+import SnapSystem
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+import WorkPipeline
+
+@Suite("A memory file that a QMP peer names")
+struct MemoryFileAccessTests {
+    private let scratch: Scratch
+    private let memory: FilePath
+    /// This process listens, it is not root if the tests are not, and it has nothing open.
+    private let peer = MonitorPeer(process: .current(.kernel), userID: geteuid())
+    private var stranger: MonitorPeer { MonitorPeer(process: peer.process, userID: 12_345) }
+
+    private final class Warnings: Sendable {
+        let messages = Mutex<[String]>([])
+    }
+
+    init() throws {
+        scratch = try Scratch()
+        memory = try scratch.write([1, 2, 3], to: "mem")
+    }
+
+    /// The bytes of the file; nil if it is refused, with the code.
+    private func read(
+        _ path: FilePath, of peer: MonitorPeer, _ warnings: Warnings = Warnings()
+    ) -> (bytes: [UInt8]?, code: SnapError.Code?) {
+        var context = WorkContext(.kernel)
+        context.warn = { warning in warnings.messages.withLock { $0.append(warning.message) } }
+        do throws(SnapError) {
+            let file = try MemoryFileAccess(to: [path], namedBy: peer, context).open(path)
+            return (try file.read(byteCount: 10, at: 0), nil)
+        } catch { return (nil, error.code) }
+    }
+
+    private func holding<Result>(
+        _ path: FilePath, _ flags: Int32 = O_RDONLY, _ body: () throws -> Result
+    ) throws -> Result {
+        let descriptor = Glibc.open(path.string, flags)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        return try body()
+    }
+
+    @Test("is opened if the peer has it open for reading")
+    func isOpen() throws {
+        let warnings = Warnings()
+        try holding(memory, O_RDWR) {
+            #expect(read(memory, of: peer, warnings).bytes == [1, 2, 3])
+        }
+        // By another name, too.
+        let link = scratch.file("link")
+        try FileManager.default.createSymbolicLink(
+            atPath: link.string, withDestinationPath: memory.string)
+        try holding(memory) { #expect(read(link, of: peer, warnings).bytes == [1, 2, 3]) }
+        #expect(warnings.messages.withLock { $0 } == [])
+    }
+
+    @Test("is refused if the peer has it open otherwise, or another file, or none")
+    func notOpen() throws {
+        #expect(read(memory, of: peer).code == .mismatch)
+        // O_PATH, a place without its content.
+        for flags in [O_WRONLY, 0o10_000_000] {
+            try holding(memory, flags) { #expect(read(memory, of: peer).code == .mismatch) }
+        }
+        try holding(memory) {
+            let other = try scratch.write([4], to: "other")
+            #expect(rename(other.string, memory.string) == 0)
+            #expect(read(memory, of: peer).code == .mismatch)
+        }
+        // The process has ended.
+        let ended = MonitorPeer(process: ProcessIdentity(Int(Int32.max), .kernel), userID: 0)
+        #expect(read(memory, of: ended).code == .mismatch)
+    }
+
+    @Test("of another user is refused unless it is that user's")
+    func owners() throws {
+        try holding(memory) {
+            #expect(read(memory, of: stranger).code == .permission)
+            guard geteuid() == 0 else {
+                print("not run: a file of another user needs the right to give one away")
+                return
+            }
+            #expect(chown(memory.string, stranger.userID, 0) == 0)
+            #expect(read(memory, of: stranger).bytes == [1, 2, 3])
+            // Whatever root has open, its QEMU may have given its privileges up since.
+            #expect(read(memory, of: peer).bytes == [1, 2, 3])
+        }
+        #expect(read(memory, of: stranger).code == .mismatch)
+    }
+
+    @Test("of a process that cannot be seen is believed if both are this user's")
+    func unseen() throws {
+        let unseen = ProcessIdentity(0, .kernel)
+        let warnings = Warnings()
+        let own = MonitorPeer(process: unseen, userID: geteuid())
+        #expect(read(memory, of: own, warnings).bytes == [1, 2, 3])
+        #expect(warnings.messages.withLock(\.count) == 1)
+        #expect(
+            read(memory, of: MonitorPeer(process: unseen, userID: 12_345)).code == .permission)
+        let link = scratch.file("link")
+        try FileManager.default.createSymbolicLink(
+            atPath: link.string, withDestinationPath: memory.string)
+        #expect(read(link, of: own).code != nil)
+        guard geteuid() == 0 else { return }
+        #expect(chown(memory.string, 12_345, 0) == 0)
+        #expect(read(memory, of: own).code == .permission)
+    }
+
+    @Test("is a regular file")
+    func kinds() throws {
+        #expect(read(scratch.path, of: peer).code == .unsupported)
+        #expect(read(scratch.file("nothing"), of: peer).code == .notFound)
+        #expect(read("/dev/null", of: peer).code == .notFound)
+        let fifo = scratch.file("fifo")
+        #expect(mkfifo(fifo.string, 0o600) == 0)
+        #expect(read(fifo, of: peer).code == .notFound)
+    }
+}
