@@ -52,7 +52,7 @@ struct HostileSectionTests {
             [4] <+> u32(5) <+> [1, 7] <+> u32(0) <+> u32(1) <+> [0x7e] <+> u32(5) <+> [0]),
         behindRAM("description that is cut", [0, 6] <+> u32(9) <+> Array("{}".utf8)),
         behindRAM("description of 4 GiB", at: 2, [0, 6] <+> u32(.max) <+> Array("{}".utf8)),
-        behindRAM("description over 16 MiB", at: 2, [0, 6] <+> u32(1 << 24 + 1) <+> [0x7b]),
+        behindRAM("description over 1 MiB", at: 2, [0, 6] <+> u32(1 << 20 + 1) <+> [0x7b]),
         behindRAM("command that is cut", [8, 0]),
         behindRAM("command longer than the stream", [8, 0, 2, 0xff, 0xff, 0]),
     ]

@@ -11,7 +11,9 @@ enum StreamLimits {
     static let elementCountMax = 1 << 16
     /// Sections whose end is searched for, one inside the other.
     static let searchDepthMax = 64
-    static let descriptionByteCountMax = 16 << 20
+    static let descriptionByteCountMax = 1 << 20
+    /// Objects and arrays of a description, one inside the other.
+    static let descriptionDepthMax = 32
     /// The bitmap of a block in a mapped-ram stream, in bytes: that of 2 TiB.
     static let bitmapByteCountMax = 64 << 20
 }

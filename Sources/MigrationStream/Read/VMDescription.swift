@@ -1,33 +1,8 @@
-import FoundationEssentials
-
 /// The JSON at a stream's end, which says what devices are in the stream and how long each one's
 /// state is.
 ///
 /// QEMU's docs/devel/migration/main.rst and scripts/analyze-migration.py.
 struct VMDescription {
-    private struct Root: Decodable {
-        let pageSize: Int?
-        let devices: [Device]
-    }
-
-    private struct Device: Decodable {
-        let name: String
-        let instanceId: UInt32
-        let fields: [Field]?
-        let subsections: [Subsection]?
-    }
-
-    private struct Subsection: Decodable {
-        let vmsdName: String
-        let fields: [Field]?
-        let subsections: [Subsection]?
-    }
-
-    private struct Field: Decodable {
-        let size: Int?
-        let arrayLen: Int?
-    }
-
     /// A device that has one section, with all of its state.
     struct DescribedDevice {
         let name: String
@@ -53,41 +28,60 @@ struct VMDescription {
 
     /// Reads a description.
     ///
-    /// - Parameter json: The text.
-    /// - Returns: nil if it is none.
-    init?(_ json: [UInt8]) {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        guard String(validating: json, as: UTF8.self) != nil,
-            let root = try? decoder.decode(Root.self, from: Data(json))
-        else { return nil }
-        pageByteCount = root.pageSize
-        devices = root.devices.map { device in
-            DescribedDevice(
-                name: device.name, instanceID: device.instanceId,
-                byteCount: Self.byteCount(device.fields ?? [], device.subsections ?? []))
-        }
+    /// - Parameter text: The text.
+    /// - Returns: nil if it is none, or nested more deeply than a limit allows.
+    init?(_ text: [UInt8]) {
+        do throws(JSONReader.Malformed) {
+            var json = JSONReader(text, depthMax: StreamLimits.descriptionDepthMax)
+            self = try VMDescription(&json)
+            try json.finish()
+        } catch { return nil }
     }
 
-    /// A field's size includes the subsections of a structure in it; those of the device itself
-    /// come with their own head: 05, length and name, version.
-    private static func byteCount(_ fields: [Field], _ subsections: [Subsection]) -> Int? {
-        var sum = 0
-        for field in fields {
-            let length = field.arrayLen ?? 1
-            guard let size = field.size, size >= 0, length >= 0 else { return nil }
-            let (bytes, isTooLong) = size.multipliedReportingOverflow(by: length)
-            guard !isTooLong, bytes <= Int.max - sum else { return nil }
-            sum += bytes
+    private init(_ json: inout JSONReader) throws(JSONReader.Malformed) {
+        var devices: [DescribedDevice]?
+        var pageByteCount: Int?
+        try json.beginObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "devices" where devices == nil: devices = try Self.devices(&json)
+            case "page_size" where pageByteCount == nil: pageByteCount = try json.integer()
+            case "devices", "page_size": throw JSONReader.Malformed()
+            default: try json.skipValue()
+            }
         }
-        for subsection in subsections {
-            let head = 6 + subsection.vmsdName.utf8.count
-            guard
-                let bytes = byteCount(subsection.fields ?? [], subsection.subsections ?? []),
-                bytes <= Int.max - sum - head
-            else { return nil }
-            sum += bytes + head
+        guard let devices else { throw JSONReader.Malformed() }
+        self.devices = devices
+        self.pageByteCount = pageByteCount
+    }
+
+    private static func devices(
+        _ json: inout JSONReader
+    ) throws(JSONReader.Malformed) -> [DescribedDevice] {
+        var devices: [DescribedDevice] = []
+        try json.beginArray()
+        while try json.hasNext() { devices.append(try device(&json)) }
+        return devices
+    }
+
+    private static func device(
+        _ json: inout JSONReader
+    ) throws(JSONReader.Malformed) -> DescribedDevice {
+        var name: String?
+        var instanceID: UInt32?
+        var state = DescribedState()
+        try json.beginObject()
+        while let key = try json.nextKey() {
+            switch key {
+            case "name" where name == nil: name = try json.string()
+            case "instance_id" where instanceID == nil:
+                instanceID = try json.integer().flatMap(UInt32.init(exactly:))
+                if instanceID == nil { throw JSONReader.Malformed() }
+            case "name", "instance_id": throw JSONReader.Malformed()
+            default: try state.read(key, &json)
+            }
         }
-        return sum
+        guard let name, let instanceID else { throw JSONReader.Malformed() }
+        return DescribedDevice(name: name, instanceID: instanceID, byteCount: state.byteCount)
     }
 }
