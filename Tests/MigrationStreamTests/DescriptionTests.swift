@@ -34,7 +34,8 @@ struct DescriptionTests {
         #"{"devices": [{"name": "a", "instance_id": 1e99}]}"#,
         devices(size("9223372036854775808"), size("1")), devices(size("1e999"), size("1")),
         devices(size("18446744073709551619"), size("1")), devices(size("3.5"), size("1")),
-        devices(size("\"3\""), size("null")), devices(#""fields": {}"#, #""subsections": [{}]"#),
+        devices(size("1e15"), size("1")), devices(size("\"3\""), size("null")),
+        devices(#""fields": {}"#, #""subsections": [{}]"#),
     ]
 
     /// Descriptions of the devices that are there, with wrong lengths or none.
@@ -42,7 +43,7 @@ struct DescriptionTests {
         devices(size("2"), size("1")), devices(size("4"), size("1")),
         devices(size("300"), size("1")), devices(size("0"), size("0")),
         devices(size("-3"), size("-1")), devices(size("9223372036854775807"), size("1")),
-        devices(size("1e15"), size("1")), devices(size("null"), size("1")),
+        devices(size("null"), size("1")),
         devices(#""fields": [{"size": 3, "array_len": -1}]"#, size("1")),
         devices(#""fields": [{"size": 9223372036854775807, "array_len": 2}]"#, size("1")),
         devices(
@@ -61,12 +62,19 @@ struct DescriptionTests {
         devices(size("3"), size("1") + #"}, {"name": "c", "instance_id": 0"#),
     ]
 
-    private static let readable = senseless + wrongLengths
+    /// A description of other devices than are there, with something beside them that is nested.
+    private static func nested(_ depth: Int) -> String {
+        let left = String(repeating: "[", count: depth - 1)
+        let right = String(repeating: "]", count: depth - 1)
+        return #"{"x": \#(left)\#(right), "devices": []}"#
+    }
 
-    @Test("whatever is wrong with it, footers tell the devices apart", arguments: readable.indices)
-    func wrong(index: Int) throws {
+    @Test(
+        "text that is none leaves it to the footers to tell the devices apart",
+        arguments: senseless.indices)
+    func noDescription(index: Int) throws {
         // By number, because a text of 100,000 brackets is no name for a test.
-        let json = Self.readable[index]
+        let json = Self.senseless[index]
         let made = Self.stream { _ in Array(json.utf8) }
         let scratch = try Scratch()
         try ReadStream(made.bytes, in: scratch).check(made, json.prefix(80).description)
@@ -74,7 +82,26 @@ struct DescriptionTests {
             .check(made, stagesRAM: false, json.prefix(80).description)
     }
 
-    @Test("one that names other devices is refused", arguments: others)
+    /// One that is read and wrong is refused, one that is not read is not missed.
+    @Test("it may be nested so deeply, and is not read if it is nested more")
+    func depth() throws {
+        let subsections =
+            String(repeating: #"{"vmsd_name": "x", "subsections": ["#, count: 250)
+            + String(repeating: "]}", count: 250)
+        let texts = [
+            Self.nested(32), Self.nested(33),
+            Self.devices(#""subsections": [\#(subsections)]"#, Self.size("1")),
+        ]
+        let codes = try texts.map { text in
+            let made = Self.stream { _ in Array(text.utf8) }
+            return try ReadOutcome(made.bytes, in: try Scratch()).error?.code
+        }
+        #expect(codes == [.inputDamaged, nil, nil])
+    }
+
+    @Test(
+        "one that names other devices, or other lengths, is refused",
+        arguments: others + wrongLengths)
     func otherDevices(json: String) throws {
         let made = Self.stream { _ in Array(json.utf8) }
         for stagesRAM in [true, false] {

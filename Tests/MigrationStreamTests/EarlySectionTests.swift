@@ -90,33 +90,77 @@ struct EarlySectionTests {
         }
     }
 
-    /// Descriptions of QEMU before 9.2 are wrong about arrays with empty places.
-    @Test("of a wrong length are accepted where only one division fits")
+    @Test("of another length than the description says are refused")
     func wrongLength() throws {
         let scratch = try Scratch()
-        var early = MadeUpDevice("mem", sectionID: 5, state: [1, 2, 3])
-        early.fields = #""fields": [{"name": "x", "size": 77, "type": "buffer"}]"#
-        for isBehindList in [false, true] {
-            let made = Self.stream(early, isBehindList: isBehindList)
-            for isPiped in [false, true] {
-                try ReadStream(made.bytes, in: scratch, isPiped: isPiped).check(made, "one")
+        for state in [[1, 2, 3], Self.trap(footerOf: 5, to: 40)] {
+            for byteCount in [0, state.count - 1, state.count + 1, 77] {
+                var early = MadeUpDevice("mem", sectionID: 5, state: state)
+                early.fields = #""fields": [{"name": "x", "size": \#(byteCount)}]"#
+                for isBehindList in [false, true] {
+                    let made = Self.stream(early, isBehindList: isBehindList)
+                    for isPiped in [false, true] {
+                        let outcome = try ReadOutcome(made.bytes, in: scratch, isPiped: isPiped)
+                        #expect(outcome.error?.code == .inputDamaged, "\(byteCount): \(outcome)")
+                    }
+                }
             }
         }
-        // A second division hides the device behind it, and the stream fits both.
-        let timer = MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3])
-        var inner = MadeUpStream()
-        let first = inner.bytes.count
-        inner.ramStart([("r", MadeUpImage(pageCount: 2))])
-        inner.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page.reversed()) }
-        inner.device(timer)
-        early.state =
-            [1] <+> [0x7e] <+> MadeUpStream.integer(5 as UInt32)
-            <+> Array(inner.bytes.dropFirst(first).dropLast(8))
-        let made = Self.stream(early, isBehindList: false)
+    }
+
+    /// A device as a description has it.
+    private static func described(_ name: String, _ byteCount: Int) -> String {
+        #"{"name": "\#(name)", "instance_id": 0, "fields": [{"size": \#(byteCount)}]}"#
+    }
+
+    @Test("and all others are exactly those that the description names")
+    func disagreeing() throws {
+        let scratch = try Scratch()
+        for state in [[1, 2], Self.trap(footerOf: 5, to: 40), Self.trap(footerOf: 5, to: 41)] {
+            let mem = Self.described("mem", state.count)
+            let (timer, other) = (Self.described("timer", 3), Self.described("other", 1))
+            // What the false RAM would need, and what would follow it.
+            let hidden = Self.described("z", state.count), short = Self.described("mem", 0)
+            let lists = [
+                [], [mem], [timer, other], [mem, timer], [mem, other], [mem, timer, other, other],
+                [mem, other, timer], [timer, mem, other], [mem, timer, Self.described("other", 2)],
+                [mem, timer, Self.described("other", 0)], [short, timer, other],
+                [Self.described("ram", 0), mem, timer, other], [mem, timer, other, hidden],
+                [mem, Self.described("ram", 8), timer, other], [short, hidden], [short, other],
+            ]
+            for isBehindList in [false, true] {
+                for (index, list) in ([[mem, timer, other]] + lists).enumerated() {
+                    var made = MadeUpStream()
+                    let early = MadeUpDevice("mem", sectionID: 5, state: state)
+                    if !isBehindList { made.device(early) }
+                    made.ramStart([("r", MadeUpImage(pageCount: 2))])
+                    if isBehindList { made.device(early) }
+                    made.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page) }
+                    made.device(MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3]))
+                    made.device(MadeUpDevice("other", sectionID: 41, state: [4]))
+                    made.finish(
+                        description: Array(
+                            #"{"devices": [\#(list.joined(separator: ", "))]}"#.utf8))
+                    for (isPiped, stagesRAM) in [(false, true), (true, true), (false, false)] {
+                        let outcome = try ReadOutcome(
+                            made.bytes, stagesRAM: stagesRAM, in: scratch, isPiped: isPiped)
+                        let code = outcome.error?.code
+                        #expect(code == (index == 0 ? nil : .inputDamaged), "\(list): \(outcome)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("leave no part of the RAM unread")
+    func unendedRAM() throws {
+        var made = MadeUpStream()
+        made.ramStart([("r", MadeUpImage(pageCount: 2))])
+        made.device(MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3]))
+        made.finish()
         for isPiped in [false, true] {
-            let outcome = try ReadOutcome(made.bytes, in: scratch, isPiped: isPiped)
+            let outcome = try ReadOutcome(made.bytes, in: try Scratch(), isPiped: isPiped)
             #expect(outcome.error?.code == .inputDamaged, "\(outcome)")
-            #expect(outcome.error?.message.contains("mem") == true, "\(outcome)")
         }
     }
 

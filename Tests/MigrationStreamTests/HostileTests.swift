@@ -151,7 +151,7 @@ struct HostileTests {
         HostileStream(
             "RAM of version 3", .unsupported, at: head.count,
             head <+> [0x01] <+> u32(2) <+> text("ram") <+> u32(0) <+> u32(3)),
-        HostileStream("RAM section twice", .unsupported, head <+> list <+> list),
+        HostileStream("RAM section twice", head <+> list <+> list),
         HostileStream(
             "RAM without a list", head <+> ramHead <+> u64(0x10) <+> [0x7e] <+> u32(2) <+> [0]),
         HostileStream(

@@ -81,11 +81,11 @@ struct RAMReader: ~Copyable {
         guard head.type == .start else {
             throw input.damage("RAM is in one section, expected one that begins it")
         }
-        guard head.versionID == StreamFormat.ramVersion, blocks.isEmpty else {
+        guard head.versionID == StreamFormat.ramVersion else {
             throw input.unsupported(
-                "RAM section has version \(head.versionID) or comes twice, expected version "
-                    + "\(StreamFormat.ramVersion) once")
+                "RAM section has version \(head.versionID), expected \(StreamFormat.ramVersion)")
         }
+        guard blocks.isEmpty else { throw input.damage("RAM begins twice") }
     }
 
     /// Checks that the list of blocks has come with the RAM's first section.

@@ -3,11 +3,11 @@ import SnapSystem
 
 /// Finds the one way in which the kept bytes of a stream divide into elements.
 ///
-/// A section ends where the description or its own format says, if its footer is there.
-/// Descriptions of QEMU before 9.2 are wrong about arrays with empty places, and some devices have
-/// a format that is not known here. Then every footer of the section may be its end, false ones
-/// that a guest has put into its devices' state among them. All ways are followed that fit headers,
-/// footers and description, to the stream's end; unless exactly one does, the stream is refused.
+/// A section ends where the description or its own format says. Some devices that are sent in
+/// several sections have a format that is not known here, and the description leaves them out. Then
+/// every footer of the section may be its end, false ones that a guest has put into its devices'
+/// state among them. All ways are followed that fit headers, footers and description, to the
+/// stream's end; unless exactly one does, the stream is refused.
 ///
 /// Ways that differ only in how the sections of one device follow one another count as one: what is
 /// RAM and what is each device's is the same in them.
@@ -165,18 +165,7 @@ struct SplitSearch: ~Copyable {
         guard first < ends.count else {
             throw stepper.input.damage("section \(head.name) has no footer", at: state.offset)
         }
-        var next = state
-        if head.type == .full {
-            next.deviceCount += 1
-            var result = Outcome.none
-            for end in ends[first...] {
-                next.offset = end
-                let rest = try outcome(next, depth: depth + 1)
-                result = merge(result, prefixed(rest, by: head, at: state.offset..<end))
-            }
-            return result
-        }
-        let result = try runs(of: head, in: ends, from: first, next, depth: depth)
+        let result = try runs(of: head, in: ends, from: first, state, depth: depth)
         guard case .one(let node) = result else { return result }
         let piece = nodes[node].piece
         return .one(
@@ -242,15 +231,6 @@ struct SplitSearch: ~Copyable {
             next = nodes[node].next
         }
         return .one(number(piece, next))
-    }
-
-    private mutating func prefixed(
-        _ rest: Outcome, by head: SectionHead, at range: Range<Int>
-    ) -> Outcome {
-        guard case .one(let node) = rest else { return rest }
-        let piece = StreamPiece(
-            kind: .device(head.type), range: range, sectionID: head.sectionID)
-        return .one(number(piece, node))
     }
 
     private func merge(_ left: Outcome, _ right: Outcome) -> Outcome {

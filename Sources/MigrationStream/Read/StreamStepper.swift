@@ -2,6 +2,9 @@ import SnapSystem
 
 /// Goes through the kept bytes of a stream from one element to the next, as long as each one's end
 /// is known.
+///
+/// A description that is there is believed, and must be right: the devices that have one section
+/// are those that it names, in its order, each as long as it says.
 struct StreamStepper: ~Copyable {
     /// What decides how the rest of the stream can be divided.
     struct State: Hashable {
@@ -131,7 +134,14 @@ struct StreamStepper: ~Copyable {
             try input.skip(StreamFormat.footerByteCount)
             return step(.device(head.type), head.sectionID, at: state)
         }
-        guard configuration.hasFooters else { return .last(try allDevices(from: state)) }
+        guard configuration.hasFooters else {
+            // What the description names could not be told from what it does not.
+            guard placed == nil else {
+                throw input.damage(
+                    "nothing says where section \(head.name) ends", at: state.offset)
+            }
+            return .last(try allDevices(from: state))
+        }
         if placed != nil { return .openEnd(head) }
         // Where fewer bytes are left than the longest field has, the stream was cut.
         guard try input.peek(8).count == 8 else {
@@ -188,27 +198,37 @@ struct StreamStepper: ~Copyable {
         }
         guard state.deviceCount < devices.count, devices[state.deviceCount].isOwner(of: head)
         else {
-            guard configuration.hasFooters else { return .last(try allDevices(from: state)) }
             throw input.damage(
                 "section \(head.name) of instance \(head.instanceID) is not the one that the "
                     + "stream's description names here", at: state.offset)
         }
-        var next = state
-        next.deviceCount += 1
-        if let byteCount = devices[state.deviceCount].byteCount,
+        guard let byteCount = devices[state.deviceCount].byteCount,
             try input.hasFooter(
                 of: head.sectionID, isThere: configuration.hasFooters, behind: head.byteCount,
                 byteCount)
-        {
-            let footer = configuration.hasFooters ? StreamFormat.footerByteCount : 0
-            next.offset = first + byteCount + footer
-            return .piece(
-                StreamPiece(
-                    kind: .device(.full), range: state.offset..<next.offset,
-                    sectionID: head.sectionID), next)
+        else {
+            throw isOtherLength(head, devices[state.deviceCount].byteCount, at: state)
         }
-        guard configuration.hasFooters else { return .last(try allDevices(from: state)) }
-        return .openEnd(head)
+        var next = state
+        next.deviceCount += 1
+        next.offset = first + byteCount
+        if configuration.hasFooters { next.offset += StreamFormat.footerByteCount }
+        return .piece(
+            StreamPiece(
+                kind: .device(.full), range: state.offset..<next.offset,
+                sectionID: head.sectionID), next)
+    }
+
+    /// The error of a section whose footer is not where the description says.
+    private func isOtherLength(
+        _ head: SectionHead, _ byteCount: Int?, at state: State
+    ) -> SnapError {
+        let length = byteCount.map { "is not \($0) bytes long" } ?? "has no length"
+        return input.damage(
+            "section \(head.name) \(length), as the stream's description says", at: state.offset
+        ).with(
+            hint: "QEMU before 9.2 describes some devices wrongly, and leaves the description "
+                + "out with -machine suppress-vmdesc=on")
     }
 
     private mutating func stepToFooter(
@@ -246,8 +266,7 @@ struct StreamStepper: ~Copyable {
                 at: state.offset)
         }
         input.move(to: end - 1)
-        let last = try input.peek(1)
-        guard placed != nil || last == [0] else {
+        guard try input.peek(1) == [0] else {
             throw input.damage("stream ends without its end mark", at: end)
         }
         return StreamPiece(kind: .allDevices, range: state.offset..<end)
@@ -256,6 +275,9 @@ struct StreamStepper: ~Copyable {
     /// The end mark, and the description where there is one.
     private mutating func endPiece(at state: State) throws(SnapError) -> StreamPiece {
         if let placed {
+            guard state.ramID == nil || state.hasRAMEnd || state.hasRAMParts else {
+                throw input.damage("stream ends before its RAM", at: state.offset)
+            }
             guard state.offset + 1 == placed.offset,
                 state.deviceCount == placed.description.devices.count
             else {
