@@ -36,12 +36,22 @@ package struct PausableGuest: ~Copyable {
     /// Why the guest could not be resumed, or QEMU's settings could not be put back.
     package private(set) var resumeFailure: SnapError?
 
-    /// How long QEMU may send nothing of its device state.
-    private static let streamTimeout = Duration.seconds(60)
-    /// How long to try to resume the guest and to put QEMU's settings back.
-    private static let undoTimeout = Duration.seconds(30)
-    /// How long QEMU may refuse to resume the guest, being busy with a migration's end.
-    private static let resumeTimeout = Duration.seconds(30)
+    /// How long a pause may take.
+    package struct Timeouts: Sendable {
+        /// Until all RAM has been read.
+        package var pause = Duration.seconds(3600)
+        /// Of that for QEMU, until all of its device state has come.
+        package var deviceState = Duration.seconds(120)
+        /// For QEMU's settings to be put back, afterwards.
+        package var settings = Duration.seconds(5)
+        /// For the guest to be resumed then.
+        package var resume = Duration.seconds(20)
+
+        /// The usual ones.
+        package init() {}
+    }
+
+    private let timeouts: Timeouts
 
     /// Connects to the guest, recovers from a save that was killed, and opens the RAM.
     ///
@@ -50,24 +60,26 @@ package struct PausableGuest: ~Copyable {
     ///   - directory: The guest's directory in the store.
     ///   - resumesInterrupted: Whether a guest that a killed save has left paused is resumed.
     ///   - context: How to run; the lock timeout is also that for another QMP client to leave.
+    ///   - timeouts: How long a pause may take.
     /// - Throws: `.notFound`, `.permission`; `.busy` if another client or a migration is in the
     ///   way, or a killed save has left the guest paused; `.mismatch` if a file is not the RAM that
     ///   QEMU has; `.unsupported`; `.inputOutput`, `.interrupted`.
     package static func connect(
         to socket: FilePath, in directory: Directory, resumesInterrupted: Bool,
-        _ context: WorkContext
+        _ context: WorkContext, timeouts: Timeouts = Timeouts()
     ) throws(SnapError) -> PausableGuest {
         var guest = try QEMUGuest(socket, timeout: context.lockTimeout, context.calls)
         try InterruptedSaveRecovery(
             socket: socket, directory: directory, resumes: resumesInterrupted, warn: context.warn
         ).run(on: &guest)
-        return try PausableGuest(guest, at: socket, in: directory, context)
+        return try PausableGuest(guest, at: socket, in: directory, context, timeouts: timeouts)
     }
 
     private init(
         _ guest: consuming QEMUGuest, at socket: FilePath, in directory: Directory,
-        _ context: WorkContext
+        _ context: WorkContext, timeouts: Timeouts
     ) throws(SnapError) {
+        self.timeouts = timeouts
         guard try !guest.isMigrating() else {
             throw SnapError(.busy, "a migration of this guest is under way", path: socket)
         }
@@ -119,18 +131,20 @@ package struct PausableGuest: ~Copyable {
     /// and QEMU's settings are put back; if that fails, `resumeFailure` says why.
     ///
     /// - Parameter body: What reads the memory; it takes the device state and whatever RAM is in no
-    ///   file.
+    ///   file, and when it has to have read the rest.
     /// - Returns: What `body` returns.
     /// - Throws: `.busy` if the guest is neither running nor paused; `.inputOutput` if QEMU fails;
     ///   what reading a stream throws, and what `body` throws.
     package mutating func whilePaused<Result: ~Copyable>(
-        _ body: (StreamContent) throws(SnapError) -> Result
+        _ body: (StreamContent, _ deadline: ContinuousClock.Instant) throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
         do throws(SnapError) {
             return try Interruption.deferring { () throws(SnapError) in
                 defer { endPause() }
+                let deadline = ContinuousClock.now + timeouts.pause
+                guest.deadline = .now + timeouts.deviceState
                 try pause()
-                return try body(try readDeviceState())
+                return try body(try readDeviceState(), deadline)
             }
         } catch {
             throw error.with(failureToResume: resumeFailure)
@@ -160,7 +174,7 @@ package struct PausableGuest: ~Copyable {
         try guest.apply(settingsBefore.forDeviceState)
         let pipe = try startDeviceState()
         let (stream, _) = try StreamReader(
-            pipe, scratch: directory, stagesRAM: false, timeout: Self.streamTimeout
+            pipe, scratch: directory, stagesRAM: false, deadline: guest.deadline
         ).read()
         try guest.finishDeviceState()
         // If this process is killed from now on, the next knows whose migration it was.
@@ -193,7 +207,7 @@ package struct PausableGuest: ~Copyable {
 
     private mutating func resumeAndPutSettingsBack() throws(SnapError) {
         guard let marker else { return }
-        guest.undoDeadline = .now + Self.undoTimeout
+        guest.beginUndoing(within: timeouts.settings)
         var failure: SnapError?
         if areSettingsChanged {
             do throws(SnapError) {
@@ -202,6 +216,8 @@ package struct PausableGuest: ~Copyable {
             } catch { failure = error }
         }
         if marker.wasRunning {
+            // Whatever QEMU has done with its time so far.
+            guest.beginUndoing(within: timeouts.resume)
             do throws(SnapError) { try Self.resume(&guest) } catch {
                 throw SnapError(
                     error.code, "guest cannot be let go: \(error.message)", path: socket,
@@ -219,19 +235,24 @@ package struct PausableGuest: ~Copyable {
         try PauseMarker.remove(in: directory)
     }
 
-    /// Resumes a guest, as soon as QEMU lets it.
+    /// Resumes a guest, as soon as QEMU lets it: it may be busy with a migration's end.
     ///
     /// - Parameter guest: The guest.
     /// - Throws: What QEMU says if it refuses for long.
     static func resume(_ guest: inout QEMUGuest) throws(SnapError) {
-        let deadline = ContinuousClock.now + resumeTimeout
-        while true {
-            do throws(SnapError) { return try guest.resume() } catch {
-                guard error.code == .inputOutput, ContinuousClock.now < deadline,
-                    try !guest.status().isRunning
-                else { throw error }
+        var refusal: SnapError?
+        do throws(SnapError) {
+            while true {
+                do throws(SnapError) { return try guest.resume() } catch {
+                    guard error.code == .inputOutput, try !guest.status().isRunning
+                    else { throw error }
+                    refusal = error
+                }
                 try guest.waitBriefly()
             }
+        } catch {
+            // Why QEMU refuses says more than that the time is over.
+            throw error.code == .busy ? refusal ?? error : error
         }
     }
 }

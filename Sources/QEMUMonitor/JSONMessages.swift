@@ -17,6 +17,8 @@ package struct JSONMessages: Sendable {
     private var isEscaped = false
 
     private static let shownByteCount = 100
+    /// How deep objects and arrays may lie in one another: what reads them calls itself for each.
+    private static let depthMax = 32
 
     /// Begins without a byte.
     package init() {}
@@ -31,7 +33,7 @@ package struct JSONMessages: Sendable {
 
     /// The next whole object; nil if more bytes are needed.
     ///
-    /// - Throws: `Foreign` if something else than an object comes.
+    /// - Throws: `Foreign` if something else than an object comes, or one that is nested too deep.
     package mutating func next() throws(Foreign) -> [UInt8]? {
         while position < bytes.count {
             let byte = bytes[position]
@@ -44,21 +46,28 @@ package struct JSONMessages: Sendable {
             switch byte {
             case UInt8(ascii: "\""): isInString = true
             case UInt8(ascii: "{"): depth += 1
-            case UInt8(ascii: "}"): depth -= 1
+            case UInt8(ascii: "[") where depth > 0: depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
             case 0...UInt8(ascii: " ") where depth == 0: continue
             default: break
             }
             // Between objects only white space may come.
-            guard depth > 0 || byte == UInt8(ascii: "}") && depth == 0 else {
+            let hasEnded = depth == 0 && [UInt8(ascii: "}"), UInt8(ascii: "]")].contains(byte)
+            guard hasEnded || (1...Self.depthMax).contains(depth) else {
                 let shown = bytes.drop { $0 <= UInt8(ascii: " ") }.prefix(Self.shownByteCount)
                 throw Foreign(bytes: Array(shown))
             }
-            if depth == 0 {
+            if hasEnded {
                 let object = Array(bytes[..<position].drop { $0 <= UInt8(ascii: " ") })
                 bytes.removeFirst(position)
                 position = 0
                 return object
             }
+        }
+        if depth == 0 {
+            // White space alone is no beginning of an object.
+            bytes.removeAll(keepingCapacity: true)
+            position = 0
         }
         return nil
     }

@@ -75,11 +75,11 @@ package struct QEMUGuest: ~Copyable {
     /// The name of the descriptor that QEMU is given.
     private static let descriptorName = "snap-device-state"
     private static let fileBackend = "child<memory-backend-file>"
+    private static let backendPrefix = "child<memory-backend-"
     /// The most bytes of a path, with a 0 behind them (PATH_MAX).
     private static let pathByteCountMax = 4095
-    private static let backendPrefix = "child<memory-backend-"
-    /// How long QEMU may take to end a migration that has nothing left to send.
-    private static let migrationTimeout = Duration.seconds(60)
+    /// The most bytes of a RAM block's name, in QEMU's stream.
+    private static let nameByteCountMax = 255
 
     /// Connects to QEMU.
     ///
@@ -97,10 +97,18 @@ package struct QEMUGuest: ~Copyable {
     /// Who listens at the socket: QEMU, or who says so.
     package var peer: MonitorPeer { client.peer }
 
-    /// Until when what has been changed is undone, whatever signals come; nil before that.
-    package var undoDeadline: ContinuousClock.Instant? {
-        get { client.undoDeadline }
-        set { client.undoDeadline = newValue }
+    /// When QEMU has to have done what is under way; some minutes after the connection at first.
+    package var deadline: ContinuousClock.Instant {
+        get { client.deadline }
+        set { client.deadline = newValue }
+    }
+
+    /// Undoes something: signals change nothing from now on.
+    ///
+    /// - Parameter timeout: How long QEMU may take.
+    package mutating func beginUndoing(within timeout: Duration) {
+        client.deadline = .now + timeout
+        client.ignoresInterruption = true
     }
 
     /// The guest's state as QEMU names it.
@@ -108,7 +116,7 @@ package struct QEMUGuest: ~Copyable {
     /// - Throws: As `QMPClient.ask`.
     package mutating func status() throws(SnapError) -> (name: String, isRunning: Bool) {
         let status: Status = try client.ask("query-status")
-        return (status.status, status.running)
+        return (status.status.shortened(), status.running)
     }
 
     /// Pauses the guest.
@@ -132,6 +140,12 @@ package struct QEMUGuest: ~Copyable {
         let children: [Child] = try client.ask("qom-list", Place(path: "/objects"))
         var backends: [Backend] = []
         for child in children where child.type.hasPrefix(Self.backendPrefix) {
+            guard child.name.utf8.count <= Self.nameByteCountMax else {
+                throw SnapError(
+                    .unsupported,
+                    "name of RAM \(child.name.shortened()) has more than "
+                        + "\(Self.nameByteCountMax) bytes", path: client.path)
+            }
             let object = "/objects/\(child.name)"
             let isShared: Bool = try client.ask(
                 "qom-get", Property(path: object, property: "share"))
@@ -214,8 +228,8 @@ package struct QEMUGuest: ~Copyable {
         guard migration.status == "completed" else {
             throw SnapError(
                 .inputOutput,
-                "QEMU's migration ended as \(migration.status ?? "nothing"): "
-                    + (migration.reason ?? "no reason is given"), path: client.path)
+                "QEMU's migration ended as \((migration.status ?? "nothing").shortened()): "
+                    + (migration.reason ?? "no reason is given").shortened(), path: client.path)
         }
     }
 
@@ -238,9 +252,8 @@ package struct QEMUGuest: ~Copyable {
     }
 
     private mutating func waitForMigration() throws(SnapError) {
-        let deadline = ContinuousClock.now + Self.migrationTimeout
         while try isMigrating() {
-            guard ContinuousClock.now < min(deadline, undoDeadline ?? deadline) else {
+            guard ContinuousClock.now < deadline else {
                 throw SnapError(.busy, "QEMU's migration does not end", path: client.path)
             }
             try client.waitBriefly()

@@ -41,25 +41,23 @@ package struct QMPClient: ~Copyable {
     private let socket: LocalSocket
     private var received = JSONMessages()
     private var lastID = 0
-    /// Until when what has been changed is undone, whatever signals come; nil before that.
-    ///
-    /// No wait lasts longer.
-    package var undoDeadline: ContinuousClock.Instant?
+    /// When all that is under way has to be done: no wait lasts longer, whatever comes meanwhile.
+    package var deadline: ContinuousClock.Instant
+    /// Whether signals change nothing, because something is undone that must not stay.
+    package var ignoresInterruption = false
 
     /// A message is never longer than this, in bytes.
     private static let messageByteCountMax = 1 << 22
     /// How long QEMU may take.
     package struct Timeouts: Sendable {
-        /// For one command, which waits for the guest's disks.
-        package var reply = Duration.seconds(300)
         /// Until it says that it is there.
         package var greeting = Duration.seconds(5)
+        /// For everything after that, until `deadline` is set anew.
+        package var commands = Duration.seconds(120)
 
         /// The usual ones.
         package init() {}
     }
-
-    private let timeouts: Timeouts
 
     /// Connects and says hello.
     ///
@@ -76,24 +74,27 @@ package struct QMPClient: ~Copyable {
     ) throws(SnapError) -> QMPClient {
         let deadline = ContinuousClock.now + max(timeout, timeouts.greeting)
         var client = try QMPClient(
-            LocalSocket(connectingTo: path, until: deadline, calls), timeouts: timeouts, calls)
-        try client.greet(until: deadline)
+            LocalSocket(connectingTo: path, until: deadline, calls), until: deadline, calls)
+        try client.awaitGreeting()
+        client.deadline = .now + timeouts.commands
+        try client.execute("qmp_capabilities", Nothing())
         return client
     }
 
     private init(
-        _ socket: consuming LocalSocket, timeouts: Timeouts, _ calls: SystemCalls
+        _ socket: consuming LocalSocket, until deadline: ContinuousClock.Instant,
+        _ calls: SystemCalls
     ) throws(SnapError) {
-        self.timeouts = timeouts
         let (process, userID) = try socket.peer()
         peer = MonitorPeer(process: ProcessIdentity(process, calls), userID: userID)
+        self.deadline = deadline
         self.socket = socket
     }
 
-    private mutating func greet(until deadline: ContinuousClock.Instant) throws(SnapError) {
+    private mutating func awaitGreeting() throws(SnapError) {
         let greeting: [UInt8]
         do throws(SnapError) {
-            greeting = try nextMessage(until: deadline)
+            greeting = try nextMessage()
         } catch let error where error.code == .busy {
             throw SnapError(
                 .busy, "QEMU sends no greeting: another client is connected, or it hangs",
@@ -102,7 +103,6 @@ package struct QMPClient: ~Copyable {
         guard (try? JSONDecoder().decode(Greeting.self, from: Data(greeting))) != nil else {
             throw SnapError(.unsupported, "is no QMP socket", path: path)
         }
-        try execute("qmp_capabilities", Nothing())
     }
 
     /// The socket's path, for messages.
@@ -134,8 +134,7 @@ package struct QMPClient: ~Copyable {
     ) throws(SnapError) {
         let line = try line(command, arguments)
         try socket.send(
-            line, passing: file, until: deadline(after: timeouts.reply),
-            ignoresInterruption: ignoresInterruption)
+            line, passing: file, until: deadline, ignoresInterruption: ignoresInterruption)
         _ = try reply(to: command)
     }
 
@@ -164,7 +163,7 @@ package struct QMPClient: ~Copyable {
         do throws(SnapError) {
             received.append(
                 try socket.receive(
-                    until: deadline(after: .milliseconds(2)),
+                    until: min(deadline, .now + .milliseconds(2)),
                     ignoresInterruption: ignoresInterruption))
         } catch let error where error.code == .busy {
             // Nothing came, and nothing had to.
@@ -185,24 +184,15 @@ package struct QMPClient: ~Copyable {
         _ command: String, _ arguments: some Encodable
     ) throws(SnapError) {
         let line = try line(command, arguments)
-        try socket.send(
-            line, until: deadline(after: timeouts.reply), ignoresInterruption: ignoresInterruption)
-    }
-
-    private var ignoresInterruption: Bool { undoDeadline != nil }
-
-    private func deadline(after timeout: Duration) -> ContinuousClock.Instant {
-        min(ContinuousClock.now + timeout, undoDeadline ?? ContinuousClock.now + timeout)
+        try socket.send(line, until: deadline, ignoresInterruption: ignoresInterruption)
     }
 
     /// Waits for the reply to the last command; events, and replies to commands that were given
     /// up, are passed by.
     private mutating func reply(to command: String) throws(SnapError) -> [UInt8] {
-        // One deadline for all that comes: events alone are no answer.
-        let deadline = deadline(after: timeouts.reply)
         while true {
             let message: [UInt8]
-            do throws(SnapError) { message = try nextMessage(until: deadline) } catch {
+            do throws(SnapError) { message = try nextMessage() } catch {
                 guard error.code == .busy else { throw error }
                 throw SnapError(.busy, "QEMU does not answer \(command)", path: path)
             }
@@ -211,15 +201,14 @@ package struct QMPClient: ~Copyable {
             }
             guard head.id == lastID else { continue }
             if let error = head.error {
-                throw SnapError(.inputOutput, "QEMU refuses \(command): \(error.desc)", path: path)
+                throw SnapError(
+                    .inputOutput, "QEMU refuses \(command): \(error.desc.shortened())", path: path)
             }
             return message
         }
     }
 
-    private mutating func nextMessage(
-        until deadline: ContinuousClock.Instant
-    ) throws(SnapError) -> [UInt8] {
+    private mutating func nextMessage() throws(SnapError) -> [UInt8] {
         while true {
             do throws(JSONMessages.Foreign) {
                 if let message = try received.next() { return message }

@@ -1,3 +1,4 @@
+import Glibc
 import QEMUMonitor
 import SnapSystem
 import SystemPackage
@@ -12,14 +13,16 @@ struct QMPClientTests {
 
     private static func quick() -> QMPClient.Timeouts {
         var timeouts = QMPClient.Timeouts()
-        timeouts.reply = .milliseconds(300)
+        timeouts.commands = .milliseconds(300)
         timeouts.greeting = .milliseconds(300)
         return timeouts
     }
 
-    private static func ask(_ monitor: FakeMonitor) throws -> Status {
+    private static func ask(
+        _ monitor: FakeMonitor, _ timeouts: QMPClient.Timeouts = QMPClient.Timeouts()
+    ) throws -> Status {
         var client = try QMPClient.connect(
-            to: monitor.path, timeout: .zero, .kernel, timeouts: quick())
+            to: monitor.path, timeout: .zero, .kernel, timeouts: timeouts)
         return try client.ask("query-status")
     }
 
@@ -45,26 +48,72 @@ struct QMPClientTests {
             try FakeMonitor(accepts: false) { _, _ in nil },
             try FakeMonitor(greeting: "") { _, _ in nil },
             try FakeMonitor { _, _ in nil },
-            // Events are no answer.
-            try FakeMonitor { command, id in
-                command == "query-status"
-                    ? String(repeating: "{\"event\": \"X\"}\n", count: 200)
-                    : "{\"return\": {}, \"id\": \(id)}\n"
-            },
         ]
         for monitor in silent {
             let start = ContinuousClock.now
-            let error = #expect(throws: SnapError.self) { _ = try Self.ask(monitor) }
+            let error = #expect(throws: SnapError.self) {
+                _ = try Self.ask(monitor, Self.quick())
+            }
             #expect(error?.code == .busy, "\(error as Any)")
             #expect(ContinuousClock.now - start < .seconds(20))
         }
+    }
+
+    @Test(
+        "ends in time, however much comes that is no answer",
+        arguments: [
+            .init(after: nil, "\n", times: 1 << 16, every: 0),
+            .init(after: nil, "{\"event\": \"X\"", every: 1000),
+            .init(after: nil, "{\"event\": \"", every: 1000),
+            .init(after: "qmp_capabilities", "{\"event\": \"X\"}\n", every: 0),
+            .init(after: "query-status", "{\"event\": \"X\"}\n", every: 10_000),
+            .init(after: "query-status", "{\"id\": 1, \"return\": {}}", every: 10_000),
+            .init(after: "query-status", " ", every: 10_000),
+        ] as [FakeMonitor.Flood])
+    func floods(flood: FakeMonitor.Flood) throws {
+        let greeting = flood.isGreeting ? "" : #"{"QMP": {}}"#
+        let monitor = try FakeMonitor(greeting: greeting, flood: flood) { _, id in
+            "{\"return\": {}, \"id\": \(id)}\n"
+        }
+        let start = ContinuousClock.now
+        #expect(throws: SnapError.self) { _ = try Self.ask(monitor, Self.quick()) }
+        #expect(ContinuousClock.now - start < .seconds(20))
+    }
+
+    @Test("has one deadline for however many commands")
+    func deadline() throws {
+        let monitor = try FakeMonitor { _, id in
+            usleep(50_000)
+            return "{\"return\": {}, \"id\": \(id)}\n"
+        }
+        var client = try QMPClient.connect(
+            to: monitor.path, timeout: .zero, .kernel, timeouts: Self.quick())
+        var count = 0
+        let error = #expect(throws: SnapError.self) {
+            while count < 1000 {
+                try client.execute("cont", QMPClient.Nothing())
+                count += 1
+            }
+        }
+        #expect(error?.code == .busy && count < 10)
+        client.deadline = .now + .seconds(20)
+        try client.execute("cont", QMPClient.Nothing())
+    }
+
+    @Test("names the user who listens")
+    func peer() throws {
+        let monitor = try FakeMonitor { _, id in "{\"return\": {}, \"id\": \(id)}\n" }
+        let client = try QMPClient.connect(to: monitor.path, timeout: .zero, .kernel)
+        #expect(client.peer.process == .current(.kernel))
+        #expect(client.peer.userID == geteuid())
     }
 
     @Test("with something else is told")
     func foreign() throws {
         for greeting in [
             "QEMU 7.2.0 monitor - type 'help' for more information\n", "[]\n", "}\n", "\"x\"\n",
-            "{\"error\": 1}\n", "HTTP/1.1 400 Bad Request\r\n",
+            "{\"error\": 1}\n",
+            "{\"QMP\": \(String(repeating: "[", count: 32))", "HTTP/1.1 400 Bad Request\r\n",
         ] {
             let monitor = try FakeMonitor(greeting: greeting) { _, _ in nil }
             let error = #expect(throws: SnapError.self) { _ = try Self.ask(monitor) }
@@ -81,6 +130,19 @@ struct QMPClientTests {
         }
         let error = #expect(throws: SnapError.self) { _ = try Self.ask(monitor) }
         #expect(error?.code == .inputOutput && error?.message.contains("not now") == true)
+    }
+
+    @Test("long refusals are cut")
+    func longRefusals() throws {
+        let words = "not now: " + String(repeating: "x\u{301}", count: 10_000)
+        let monitor = try FakeMonitor { command, id in
+            command == "query-status"
+                ? "{\"error\": {\"desc\": \"\(words)\"}, \"id\": \(id)}"
+                : "{\"return\": {}, \"id\": \(id)}"
+        }
+        let error = #expect(throws: SnapError.self) { _ = try Self.ask(monitor) }
+        #expect(error?.message.contains("not now") == true)
+        #expect(error?.message.utf8.count ?? .max < 1000)
     }
 }
 

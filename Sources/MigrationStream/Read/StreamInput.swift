@@ -29,8 +29,8 @@ struct StreamInput: ~Copyable {
     var progress: WorkProgress?
     /// Whether bytes are kept as they are taken.
     var isKeeping = false
-    /// How long to wait for bytes from a pipe; nil to wait without a limit.
-    var timeout: Duration?
+    /// Until when bytes come from a pipe; nil for no limit.
+    var deadline: ContinuousClock.Instant?
 
     private static let bufferByteCount = 1 << 20
     /// The most that can be looked at at once.
@@ -140,7 +140,7 @@ struct StreamInput: ~Copyable {
                 (target) throws(SnapError) in
                 isSeekable
                     ? try source.file.read(into: &target, at: place)
-                    : try source.file.readNext(into: &target, within: timeout)
+                    : try source.file.readNext(into: &target, until: deadline)
             }
             if readByteCount == 0 { break }
             unread = 0..<end + readByteCount

@@ -39,16 +39,16 @@ package struct StreamReader: ~Copyable {
     ///   - source: The stream: a file or a pipe.
     ///   - scratch: The directory in whose file system scratch files are.
     ///   - stagesRAM: Whether pages are staged; if not, RAM sections are kept like all else.
-    ///   - timeout: How long to wait for each part of it from a pipe; nil to wait without a limit.
+    ///   - deadline: Until when all of it has to come from a pipe; nil for no limit.
     ///   - progress: Where it tells how far it has come.
     /// - Throws: `.unsupported` for what is no such stream, `.inputDamaged`, `.inputOutput`.
     package init(
-        _ source: SharedFile, scratch: Directory, stagesRAM: Bool, timeout: Duration? = nil,
-        progress: WorkProgress = WorkProgress()
+        _ source: SharedFile, scratch: Directory, stagesRAM: Bool,
+        deadline: ContinuousClock.Instant? = nil, progress: WorkProgress = WorkProgress()
     ) throws(SnapError) {
         var input = try StreamInput(source, keeping: try KeptBytes(in: scratch))
         input.progress = progress
-        input.timeout = timeout
+        input.deadline = deadline
         input.isKeeping = true
         var configuration = try StreamConfiguration(&input)
         if configuration.isMapped && configuration.ignoresShared {

@@ -37,9 +37,14 @@ struct SavePipeline: Sendable {
     /// Reads all RAM and stores its pages in a file without a name; the images are not needed
     /// afterwards.
     ///
-    /// - Parameter context: How to run.
-    /// - Throws: What reading the images and the parent, and writing the file, throw.
-    func run(_ context: WorkContext) throws(SnapError) -> UncommittedCheckpoint {
+    /// - Parameters:
+    ///   - context: How to run.
+    ///   - deadline: When all units have to be read; nil for no limit.
+    /// - Throws: `.busy` at the deadline; what reading the images and the parent, and writing the
+    ///   file, throw.
+    func run(
+        _ context: WorkContext, until deadline: ContinuousClock.Instant?
+    ) throws(SnapError) -> UncommittedCheckpoint {
         let finder = Mutex(DuplicateFinder())
         let byteCount = blocks.reduce(0) { $0 + $1.image.ram.byteCount }
         let progress = context.progress
@@ -49,7 +54,8 @@ struct SavePipeline: Sendable {
         let options = options
         progress.begin(.saving, of: byteCount)
         let savevm = try OrderedPipeline.run(
-            over: ImageUnitCursor(blocks, comparedWith: parent, context.calls),
+            over: ImageUnitCursor(
+                blocks, comparedWith: parent, until: deadline, context.calls),
             into: try SavevmAssembler(
                 of: blocks, to: target, parent: parent, compression: options.compression),
             jobs: context.jobs,

@@ -171,9 +171,9 @@ struct SaveRun {
         var running = running
         // Signals wait until the checkpoint is committed, too.
         return try Interruption.deferring { () throws(SnapError) in
-            let uncommitted = try running.whilePaused { (stream) throws(SnapError) in
+            let uncommitted = try running.whilePaused { (stream, deadline) throws(SnapError) in
                 let content = try SaveContent(runningGuest: images, stream, at: socket)
-                return try storePages(of: content, to: target, parent)
+                return try storePages(of: content, to: target, parent, until: deadline)
             }
             // The guest runs again: writing device state and flushing need not keep it paused.
             let indexed: IndexedCheckpoint
@@ -187,7 +187,8 @@ struct SaveRun {
     }
 
     private func storePages(
-        of content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?
+        of content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?,
+        until deadline: ContinuousClock.Instant? = nil
     ) throws(SnapError) -> UncommittedCheckpoint {
         try Self.checkLimits(of: content.images.map(\.ram))
         let blocks = try PairedBlock.pair(
@@ -196,7 +197,7 @@ struct SaveRun {
         return try SavePipeline(
             of: blocks, and: content.deviceStates, to: target, parent: parent,
             options: save.pageOptions
-        ).run(context)
+        ).run(context, until: deadline)
     }
 
     /// Refuses memory that no savevm file can describe.

@@ -117,26 +117,27 @@ package struct File: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - target: Where the bytes go.
-    ///   - timeout: How long to wait for the first of them; nil to wait without a limit.
+    ///   - deadline: How long to wait, and when to read no more; nil for no limit.
     /// - Returns: How many bytes were read; 0 only at the end.
-    /// - Throws: `.inputOutput`, also if nothing comes in time; `.interrupted`.
+    /// - Throws: `.inputOutput`, also at the deadline; `.interrupted`.
     ///
     /// The corresponding C function is `read`.
     package func readNext(
-        into target: inout MutableRawSpan, within timeout: Duration? = nil
+        into target: inout MutableRawSpan, until deadline: ContinuousClock.Instant? = nil
     ) throws(SnapError) -> Int {
-        let deadline = timeout.map { ContinuousClock.now + $0 }
-        do throws(Errno) {
-            // A signal may wake another thread than the one that waits here.
-            while !Interruption.isRequested {
+        while true {
+            if let deadline, ContinuousClock.now >= deadline {
+                throw SnapError(.inputOutput, "the end does not come in time", path: path)
+            }
+            do throws(Errno) {
+                // A signal may wake another thread than the one that waits here.
+                if Interruption.isRequested { throw Errno.interrupted }
                 if try calls.waitToRead(descriptor, milliseconds: 200) {
                     return try calls.read(descriptor, into: &target)
                 }
-                if let deadline, ContinuousClock.now >= deadline { throw Errno.timedOut }
+            } catch {
+                throw SnapError(error, action: "read", path: path)
             }
-            throw Errno.interrupted
-        } catch {
-            throw SnapError(error, action: "read", path: path)
         }
     }
 

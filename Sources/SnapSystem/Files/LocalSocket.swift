@@ -160,22 +160,23 @@ package struct LocalSocket: ~Copyable, Sendable {
     }
 
     /// Waits until `isReady` says so, looking for the deadline and for signals meanwhile.
+    ///
+    /// After the deadline nothing is ready: a peer that never stops sending gains no time by it.
     private func wait(
         until deadline: ContinuousClock.Instant, ignoresInterruption: Bool,
         _ isReady: (_ milliseconds: Int32) throws(Errno) -> Bool
     ) throws(SnapError) {
         while true {
-            let left = max(0, (deadline - ContinuousClock.now) / .milliseconds(1))
+            let left = (deadline - ContinuousClock.now) / .milliseconds(1)
+            guard left > 0 else { throw SnapError(.busy, "no answer in time", path: path) }
             if !ignoresInterruption { try Interruption.check() }
             do throws(Errno) {
-                if try isReady(Int32(min(left.rounded(.up), 1000))) { return }
+                // A signal may wake another thread than the one that waits here.
+                if try isReady(Int32(min(left.rounded(.up), 200))) { return }
             } catch {
                 guard error == .interrupted && ignoresInterruption else {
                     throw SnapError(error, action: "wait", path: path)
                 }
-            }
-            guard ContinuousClock.now < deadline else {
-                throw SnapError(.busy, "no answer in time", path: path)
             }
         }
     }

@@ -9,6 +9,7 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
     private let blocks: [PairedBlock]
     private let parentFiles: SavevmFiles?
     private let skipsCleanUnits: Bool
+    private let deadline: ContinuousClock.Instant?
     private let calls: SystemCalls
     private var blockIndex = -1
     private var index = 0
@@ -23,20 +24,30 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
     /// - Parameters:
     ///   - blocks: The RAM blocks.
     ///   - parent: What they are compared with.
+    ///   - deadline: When there are no more units; nil for no limit.
     ///   - calls: The system calls.
     init(
-        _ blocks: [PairedBlock], comparedWith parent: ParentCheckpoint?, _ calls: SystemCalls
+        _ blocks: [PairedBlock], comparedWith parent: ParentCheckpoint?,
+        until deadline: ContinuousClock.Instant?, _ calls: SystemCalls
     ) {
         self.blocks = blocks
         parentFiles = parent?.files
         parentTables = nil
         // Clean pages of evicted files are moved.
         skipsCleanUnits = parent?.evicted.isEmpty ?? true
+        self.deadline = deadline
         self.calls = calls
     }
 
     /// The next unit; nil after the last.
+    ///
+    /// - Throws: `.busy` after the deadline; what reading a bitmap throws.
     mutating func next() throws(SnapError) -> ImageUnit? {
+        if let deadline, ContinuousClock.now >= deadline {
+            throw SnapError(
+                .busy, "the guest has been paused for as long as it may be",
+                path: blocks[max(blockIndex, 0)].image.path)
+        }
         while true {
             if blockIndex >= 0, let unit = try nextOfBlock() { return unit }
             guard blockIndex + 1 < blocks.count else { return nil }

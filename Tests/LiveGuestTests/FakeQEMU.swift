@@ -1,0 +1,110 @@
+import Foundation
+import LiveGuest
+import SnapSystem
+import Synchronization
+import SystemPackage
+import TestSupport
+import WorkPipeline
+
+/// A QEMU of few words, in this process, with a memory file of two pages.
+final class FakeQEMU: Sendable {
+    /// What it says and does that QEMU would not.
+    struct Manners: Sendable {
+        /// The commands that it refuses.
+        var refuses: Set<String> = []
+        /// Whether the guest is paused at first.
+        var isPaused = false
+        /// What it writes, byte by byte, where its device state is wanted, again and again.
+        var drips: [UInt8]?
+    }
+
+    let scratch: Scratch
+    let directory: Directory
+    private let monitor: FakeMonitor
+    private let memory: FileHandle
+    private let state: State
+
+    private final class State: Sendable {
+        let warnings = Mutex<[String]>([])
+        let isRunning: Mutex<Bool>
+        /// The command that it does not answer any more.
+        let silence = Mutex<String?>(nil)
+
+        init(isRunning: Bool) { self.isRunning = Mutex(isRunning) }
+    }
+
+    init(_ manners: Manners = Manners()) throws {
+        scratch = try Scratch()
+        let path = try scratch.write([UInt8](repeating: 1, count: 8192), to: "mem")
+        memory = try FileHandle(forReadingFrom: URL(fileURLWithPath: path.string))
+        directory = Directory(scratch.path, .kernel)
+        let state = State(isRunning: !manners.isPaused)
+        self.state = state
+        let receive: @Sendable (FileDescriptor) -> Void = { pipe in
+            Thread.detachNewThread {
+                while let drips = manners.drips {
+                    for byte in drips where (try? pipe.writeAll([byte])) == nil { return }
+                    usleep(20_000)
+                }
+                try? pipe.close()
+            }
+        }
+        monitor = try FakeMonitor(receive: receive) { command, id in
+            if state.silence.withLock({ $0 == command }) { return nil }
+            if manners.refuses.contains(command) {
+                return "{\"error\": {\"desc\": \"no\"}, \"id\": \(id)}"
+            }
+            if command == "stop" || command == "cont" {
+                state.isRunning.withLock { $0 = command == "cont" }
+            }
+            let isRunning = state.isRunning.withLock { $0 }
+            let answer =
+                switch command {
+                case "query-status":
+                    """
+                    {"status": "\(isRunning ? "running" : "paused")", "running": \(isRunning)}
+                    """
+                case "query-migrate-capabilities":
+                    """
+                    [{"capability": "x-ignore-shared", "state": false},
+                     {"capability": "xbzrle", "state": false}, {"capability": "x", "state": false}]
+                    """
+                case "query-migrate-parameters": #"{"max-bandwidth": 1099511627776}"#
+                case "qom-get share": "true"
+                case "qom-get size": "8192"
+                case "qom-get mem-path": "\"\(path)\""
+                case "qom-list": #"[{"name": "ram", "type": "child<memory-backend-file>"}]"#
+                default: "{}"
+                }
+            return "{\"return\": \(answer), \"id\": \(id)}\n"
+        }
+    }
+
+    /// The commands that have come.
+    var lines: [String] { monitor.lines }
+
+    /// How often a command has come.
+    func count(_ command: String) -> Int {
+        lines.count { $0.contains("\"\(command)\"") }
+    }
+
+    /// What snap has warned of.
+    var warnings: [String] { state.warnings.withLock { $0 } }
+
+    /// Answers a command no more.
+    func beSilent(after command: String) { state.silence.withLock { $0 = command } }
+
+    /// Connects to the guest, with short limits.
+    func connect(resumes: Bool = false) throws(SnapError) -> PausableGuest {
+        var context = WorkContext(.kernel)
+        let state = state
+        context.warn = { warning in state.warnings.withLock { $0.append(warning.message) } }
+        var timeouts = PausableGuest.Timeouts()
+        timeouts.deviceState = .milliseconds(500)
+        timeouts.settings = .milliseconds(500)
+        timeouts.resume = .milliseconds(500)
+        return try PausableGuest.connect(
+            to: monitor.path, in: directory, resumesInterrupted: resumes, context,
+            timeouts: timeouts)
+    }
+}
