@@ -27,21 +27,35 @@ struct InterruptedSaveRecovery {
     func run(on guest: inout QEMUGuest) throws(SnapError) {
         switch try PauseMarker.find(in: directory) {
         case .none: return
+        case .foreign(let reason):
+            warn(
+                SnapError(
+                    .permission, "\(reason): what it says of an interrupted save is ignored",
+                    path: directory.file(PauseMarker.name)))
         case .unreadable:
-            let status = try guest.status()
-            guard status.isRunning else {
-                throw SnapError(
-                    .busy,
-                    "guest is \(status.name), and what a save has left of it cannot be read",
-                    path: socket, hint: InterruptedSave.contHint)
-            }
+            try checkRunning(&guest, otherwise: "what a save has left of it cannot be read")
         case .marker(let marker):
+            switch marker.isFor(guest) {
+            case true?: try undo(marker, on: &guest)
             // Another QEMU has not been paused by that save.
-            if marker.process == guest.peer.process {
-                try undo(marker, on: &guest)
+            case false?: break
+            case nil:
+                try checkRunning(
+                    &guest, otherwise: "whether by a save that did not end cannot be seen")
             }
         }
         try PauseMarker.remove(in: directory)
+    }
+
+    private func checkRunning(
+        _ guest: inout QEMUGuest, otherwise reason: String
+    ) throws(SnapError) {
+        let status = try guest.status()
+        guard status.isRunning else {
+            throw SnapError(
+                .busy, "guest is \(status.name), and \(reason)", path: socket,
+                hint: InterruptedSave.contHint)
+        }
     }
 
     private func undo(

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import QEMUMonitor
 import SnapSystem
 
@@ -6,6 +7,9 @@ import SnapSystem
 ///
 /// A save that is killed leaves it behind, and the guest paused; so does one whose QEMU dies. The
 /// next save finds it.
+///
+/// What it says is done to that QEMU, so it counts only if nobody can have made or changed it who
+/// could not have saved the guest.
 struct PauseMarker: Codable, Sendable {
     /// QEMU's process: a socket may be another one's meanwhile.
     let process: ProcessIdentity
@@ -23,6 +27,8 @@ struct PauseMarker: Codable, Sendable {
     /// What is found where a marker may be.
     enum Found {
         case none
+        /// Something that does not count, and why.
+        case foreign(String)
         /// A marker that cannot be understood.
         case unreadable
         case marker(PauseMarker)
@@ -31,18 +37,55 @@ struct PauseMarker: Codable, Sendable {
     /// Version 0.1 looks for this name too.
     static let name = "standstill"
     private static let byteCountMax = 1 << 16
+    /// The most bytes of a time.
+    private static let sinceByteCountMax = 40
 
     /// Looks for the marker that a save has left.
     ///
     /// - Parameter directory: The guest's directory.
     /// - Throws: `.permission` or `.inputOutput`.
     static func find(in directory: Directory) throws(SnapError) -> Found {
-        guard let status = try directory.status(of: name) else { return .none }
-        let bytes = try File(reading: name, in: directory)
-            .read(byteCount: min(status.byteCount, byteCountMax), at: 0)
-        guard let marker = try? JSONDecoder().decode(PauseMarker.self, from: Data(bytes))
+        guard let link = try directory.status(of: name) else { return .none }
+        guard link.kind == .regular else {
+            return .foreign("is \(link.kind.rawValue), expected a regular file")
+        }
+        let file = try File(reading: name, in: directory)
+        let status = try file.status()
+        if let reason = try fault(of: status, in: directory) { return .foreign(reason) }
+        var messages = JSONMessages()
+        messages.append(try file.read(byteCount: status.byteCount, at: 0))
+        guard let object = try? messages.next(),
+            let marker = try? JSONDecoder().decode(PauseMarker.self, from: Data(object)),
+            marker.since.utf8.count <= sinceByteCountMax
         else { return .unreadable }
         return .marker(marker)
+    }
+
+    /// Why a file does not count; nil if it does.
+    private static func fault(
+        of status: FileStatus, in directory: Directory
+    ) throws(SnapError) -> String? {
+        guard status.byteCount <= byteCountMax else {
+            return "length is \(status.byteCount) bytes, expected at most \(byteCountMax)"
+        }
+        guard status.permissions & (S_IWGRP | S_IWOTH) == 0 else {
+            return "may be written by others than its owner"
+        }
+        let user = geteuid()
+        // Root saves into other users' stores, too.
+        let owner = user == 0 ? try directory.status()?.userID : nil
+        guard status.userID == user || status.userID == owner else {
+            return "belongs to user \(status.userID), expected \(owner ?? user)"
+        }
+        return nil
+    }
+
+    /// Whether this is the QEMU that the marker was written for; nil if that cannot be told.
+    ///
+    /// - Parameter guest: What is at the QMP socket now.
+    func isFor(_ guest: borrowing QEMUGuest) -> Bool? {
+        let other = guest.peer.process
+        return process.start == nil && other.start == nil ? nil : process == other
     }
 
     /// Writes the marker.

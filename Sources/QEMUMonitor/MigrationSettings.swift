@@ -36,23 +36,47 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
         let capabilities: [Capability]
     }
 
-    /// All capabilities, or those that are to be changed.
+    /// All capabilities that a save may change, or those that are to be changed.
     package let capabilities: [Capability]
     /// What else is to be set.
     package let parameters: Parameters
 
     /// The capability that leaves RAM out which others share.
     private static let ignoreShared = "x-ignore-shared"
-    /// Those that change nothing in the stream of a guest that is stopped, or that must be the
-    /// same in the destination.
-    private static let harmless: Set<String> = ["events", "validate-uuid", "late-block-activate"]
+    /// Those that a save turns off: they change what is sent, or when.
+    ///
+    /// No other is ever set, whatever a peer or a marker names. Not here is what changes nothing
+    /// in the stream of a guest that is stopped, or must be the same in the destination: events,
+    /// validate-uuid, late-block-activate.
+    private static let turnedOff: Set<String> = [
+        "auto-converge", "background-snapshot", "block", "compress", "dirty-bitmaps",
+        "dirty-limit", "mapped-ram", "multifd", "pause-before-switchover", "postcopy-blocktime",
+        "postcopy-preempt", "postcopy-ram", "rdma-pin-all", "release-ram", "return-path",
+        "switchover-ack", "x-colo", "xbzrle", "zero-blocks", "zero-copy-send",
+    ]
     /// In bytes a second; QEMU takes it for no limit.
     private static let bandwidthMax: UInt64 = 1 << 40
 
-    /// Describes how QEMU migrates; the parameters are the properties.
+    /// Describes how QEMU migrates: of the capabilities, those that a save may change.
+    ///
+    /// - Parameters:
+    ///   - capabilities: All, or those that are to be changed.
+    ///   - parameters: What else is to be set.
     package init(_ capabilities: [Capability], _ parameters: Parameters) {
-        self.capabilities = capabilities
+        var names = Set<String>()
+        self.capabilities = capabilities.filter {
+            ($0.capability == Self.ignoreShared || Self.turnedOff.contains($0.capability))
+                && names.insert($0.capability).inserted
+        }
         self.parameters = parameters
+    }
+
+    /// Reads what a marker holds.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            try container.decode([Capability].self, forKey: .capabilities),
+            try container.decode(Parameters.self, forKey: .parameters))
     }
 
     var request: Request { Request(capabilities: capabilities) }
@@ -60,8 +84,7 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     /// What has to be set so that only device state is sent, at once and in one stream.
     package var forDeviceState: MigrationSettings {
         let changed = capabilities.filter {
-            !Self.harmless.contains($0.capability)
-                && $0.state != ($0.capability == Self.ignoreShared)
+            $0.state != ($0.capability == Self.ignoreShared)
         }
         return MigrationSettings(
             changed.map { Capability(capability: $0.capability, state: !$0.state) },
