@@ -67,7 +67,8 @@ package struct IndexRebuild {
     ) throws(SnapError) {
         let listing: GuestListing
         do throws(SnapError) { listing = try guest.listing() } catch {
-            guard skipsUnreadable, error.code != .interrupted else { throw error }
+            let isSkipped = skipsUnreadable && error.code != .interrupted
+            guard error.isBadContent || isSkipped else { throw error }
             outcome.damagedFileCount += 1
             return context.warn(error)
         }

@@ -48,7 +48,8 @@ extension ProcessIdentity {
             // The link's own mode is the descriptor's (proc_pid_fd(5)): one that is open for
             // writing only, or only as a place (O_PATH), gives its process nothing to read.
             guard let link = try? directory.status(of: name), link.permissions & S_IRUSR != 0,
-                let file = try? FileStatus(of: directory.file(name), calls)?.identity, files.contains(file)
+                let file = try? FileStatus(of: directory.file(name), calls)?.identity,
+                files.contains(file)
             else { continue }
             found[file] = directory.file(name)
         }

@@ -239,6 +239,46 @@ struct ReconciliationTests {
         #expect(before.map(\.checkpoint.parentNumber) == [nil, 1, 2, 2, 4])
     }
 
+    @Test("a parent that a killed save has left without a row is found")
+    func parentWithoutRow() throws {
+        let (store, images) = try Self.history(2)
+        let path = store.path.appending("index.sqlite")
+        let before = try bytes(of: path)
+        try store.save(images[1])
+        // The index as it was before the third checkpoint.
+        try write(before, to: path)
+        let third = CheckpointSpecifier.number(store.guest, 3)
+        let fourth = try store.save(images[1]) { $0.parent = .checkpoint(third) }
+        #expect(fourth.number == 4 && fourth.parentNumber == 3)
+        let error = #expect(throws: SnapError.self) {
+            try store.save(images[1]) { $0.parent = .checkpoint(.number(store.guest, 9)) }
+        }
+        #expect(error?.code == .notFound)
+    }
+
+    @Test("a guest's directory that is a link hides no other guest")
+    func linkedGuest() throws {
+        let (store, images) = try Self.history(1)
+        let other = try TestStore(in: store, guest: "other")
+        try other.save(images[0])
+        let directory = store.scratch.guest("other")
+        try FileManager.default.moveItem(
+            atPath: directory.string, toPath: store.scratch.file("outside").string)
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.string, withDestinationPath: store.scratch.file("outside").string)
+        let before = try names(in: store.scratch.file("outside"))
+        let ignoring = WorkContext.testing(warn: { _ in })
+        let verified = try Verify().run(in: store.path, ignoring)
+        #expect(verified.damage.map(\.path) == [directory])
+        #expect(verified.verdicts.contains { $0.name.guest == store.guest && $0.isWhole })
+        let rebuilt = try Reindex().run(in: store.path, ignoring)
+        #expect(rebuilt.damagedFileCount == 1 && rebuilt.checkpointCount == 1)
+        let error = #expect(throws: SnapError.self) { try other.save(images[0], in: ignoring) }
+        #expect(error?.code == .damaged && error?.path == directory)
+        #expect(try store.save(images[0], in: ignoring).number == 2)
+        #expect(try names(in: store.scratch.file("outside")) == before)
+    }
+
     @Test("one writer at a time, and a store in use is not reindexed")
     func locks() throws {
         let (store, images) = try Self.history(1)

@@ -85,6 +85,34 @@ struct StyleTests {
         }
     }
 
+    /// The files that may open or look at what a path of the user's, or of /proc, names; all others
+    /// open names in a `Directory`.
+    private static let pathFiles: Set<String> = [
+        "GuestMemory/Images/DirtyBitmap.swift", "GuestMemory/Images/MemoryImage.swift",
+        "LiveGuest/MemoryFileAccess.swift", "SnapEngine/Restore/DeviceStateOutput.swift",
+        "SnapEngine/Save/Input/InputFiles.swift", "SnapSystem/Files/Directory.swift",
+        "SnapSystem/Files/LockHolders.swift", "SnapSystem/Files/PendingFile.swift",
+        "SnapSystem/ProcessIdentity.swift", "SnapSystem/ProcessIdentity+OpenFiles.swift",
+    ]
+
+    @Test("paths are opened in the files that are listed here, and system calls in two")
+    func paths() throws {
+        let files = try SourceFile.all()
+        let paths = files.filter { file in
+            file.code.contains { $0.contains("File(input:") || $0.contains("FileStatus(of:") }
+        }
+        #expect(Set(paths.map(\.name)) == Self.pathFiles)
+        // What would open a path behind the back of both.
+        let calls = [
+            "Glibc.open", "fopen(", "opendir(", "FileManager", "contentsOfFile", "unlink(",
+        ]
+        for file in files where !file.name.hasPrefix("SnapSystem/Calls/") {
+            for call in calls {
+                #expect(!file.code.contains { $0.contains(call) }, "\(file.name): \(call)")
+            }
+        }
+    }
+
     @Test("unsafe code is in the files that are listed here")
     func unsafeCode() throws {
         let found = try SourceFile.all().filter { file in

@@ -61,11 +61,23 @@ package struct Summarize: Sendable {
             let own = Array(rest.prefix { $0.guest == name })
             rest = rest.dropFirst(own.count)
             var guest = Guest(
-                name: name, checkpoints: own, storedByteCount: try store.byteCount(of: name))
+                name: name, checkpoints: own,
+                storedByteCount: try byteCount(of: name, in: store, context))
             try map(&guest, in: store, context)
             guests.append(guest)
         }
         return guests
+    }
+
+    /// The length of a guest's files; one whose directory is none takes nothing from the rest.
+    private func byteCount(
+        of guest: GuestName, in store: borrowing Store, _ context: WorkContext
+    ) throws(SnapError) -> Int {
+        do throws(SnapError) { return try store.byteCount(of: guest) } catch {
+            guard error.code == .damaged else { throw error }
+            context.warn(error)
+            return 0
+        }
     }
 
     /// Maps the memory of a guest's newest checkpoints; one that is damaged takes nothing from

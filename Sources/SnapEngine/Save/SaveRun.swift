@@ -113,12 +113,24 @@ struct SaveRun {
     /// - Parameter subject: What is saved; nil if it is to be found under the lock. It is taken.
     private func lockAndSave(_ subject: inout Subject?) throws(SnapError) -> Saved {
         let store = try Store(writing: storeDirectory.path, context)
-        // A wrong parent is refused before the lock is waited for; it may be deleted meanwhile.
         if case .checkpoint(let specifier) = save.parent {
-            try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
+            try refuseWrongParent(specifier, in: store)
         }
         return try guestDirectory.withWriterLock(context) { () throws(SnapError) in
             try saveLocked(&subject, to: store)
+        }
+    }
+
+    /// Refuses a wrong parent before the lock is waited for; it may be deleted meanwhile.
+    private func refuseWrongParent(
+        _ specifier: CheckpointSpecifier, in store: borrowing Store
+    ) throws(SnapError) {
+        do throws(SnapError) {
+            try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
+        } catch let error where error.code == .notFound {
+            // A save that was killed may have left it without a row, which is found under the lock.
+            let known = try store.index.numbers(of: save.guest).live
+            if try guestDirectory.listing().savevm.isSubset(of: known) { throw error }
         }
     }
 

@@ -127,6 +127,13 @@ package struct Verify: Sendable {
         _ guest: GuestDirectory, in index: CheckpointIndex?, only numbers: Set<Int>?,
         context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
+        do throws(SnapError) {
+            // What stands in the place of a guest's directory hides no other guest.
+            _ = try guest.directory.status()
+        } catch let error where error.code == .damaged {
+            outcome.damage.append(error)
+            return
+        }
         // Held while the guest's files are read: nothing that is live is freed meanwhile.
         try guest.withReaderLock(context) { () throws(SnapError) in
             var verification = try GuestVerification(of: guest, in: index, only: numbers)

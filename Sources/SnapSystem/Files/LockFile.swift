@@ -52,7 +52,8 @@ package struct LockFile: ~Copyable, Sendable {
             let status = try file.status()
             // It may have been removed with a new guest or store whose first save failed, or
             // replaced.
-            guard let named = try directory.status(of: name), named.identity == status.identity else {
+            guard let named = try directory.status(of: name), named.identity == status.identity
+            else {
                 continue
             }
             if status.permissions & ~Self.ownerOnly != 0 {
@@ -78,7 +79,8 @@ package struct LockFile: ~Copyable, Sendable {
         // may, and only while the file is still the same.
         let claim = "\(name).\(status.identity.inode)"
         let isClaimed = try claiming(claim, in: directory) { () throws(SnapError) in
-            guard let named = try directory.status(of: name), named.identity == status.identity else {
+            guard let named = try directory.status(of: name), named.identity == status.identity
+            else {
                 return
             }
             try directory.replace(name, with: [], isDurable: false)
