@@ -86,6 +86,41 @@ struct HostileSectionTests {
     @Test("are refused with a status and a place", arguments: sections + commands + early)
     func refused(hostile: HostileStream) throws { try HostileTests.check(hostile) }
 
+    /// What a description says of a device "d".
+    private static let described = #"{"name": "d", "instance_id": 0, "fields": [{"size": 1}]}"#
+
+    @Test("that hold many descriptions are refused where the stream ends with none")
+    func manyDescriptions() throws {
+        let text = Array(#"{"devices": []}"#.utf8)
+        let description = [0, 6] <+> Self.u32(UInt32(text.count)) <+> text
+        for (count, code) in [(16, nil), (17, .inputDamaged)] as [(Int, SnapError.Code?)] {
+            let state = [7] <+> Array(repeatElement(description, count: count).joined())
+            let outcome = try ReadOutcome(
+                Self.ram.bytes <+> Self.device(5, state) <+> [0, 9], in: try Scratch())
+            // With a description that does not fit the stream is refused, however many there are.
+            #expect(outcome.error?.code == .inputDamaged, "\(outcome)")
+            if code != nil { #expect(outcome.error?.message.contains("16 others") == true) }
+        }
+    }
+
+    @Test("that can follow one another in very many ways are refused")
+    func manyWays() throws {
+        let count = 3000
+        // Each footer may be the section's end, and a device and the section's next part follow.
+        let part = [0x02] <+> Self.u32(6) <+> [1, 0x7e] <+> Self.u32(6)
+        let unit = part <+> Self.device(5)
+        let start =
+            [0x01] <+> Self.u32(6) <+> MadeUpStream.text("vendor/state") <+> Self.u32(0)
+            <+> Self.u32(1) <+> [1, 0x7e] <+> Self.u32(6)
+        let units = Array(repeatElement(unit, count: count).joined())
+        let devices = repeatElement(Self.described, count: count / 2).joined(separator: ", ")
+        let text = Array("{\"devices\": [\(devices)]}".utf8)
+        let outcome = try ReadOutcome(
+            Self.ram.bytes <+> start <+> units <+> [0, 6] <+> Self.u32(UInt32(text.count)) <+> text,
+            in: try Scratch())
+        #expect(outcome.error?.code == .inputDamaged, "\(outcome)")
+    }
+
     // MARK: Mapped RAM
 
     private static let mapped: (head: [UInt8], header: Int) = {

@@ -11,6 +11,10 @@ enum StreamLimits {
     static let elementCountMax = 1 << 16
     /// Sections whose end is searched for, one inside the other.
     static let searchDepthMax = 64
+    /// Places in a stream from which that search follows all ways.
+    static let searchPlaceCountMax = 1 << 18
+    /// Descriptions that are tried where the last one does not fit.
+    static let descriptionCountMax = 16
     static let descriptionByteCountMax = 1 << 20
     /// Objects and arrays of a description, one inside the other.
     static let descriptionDepthMax = 32

@@ -68,15 +68,15 @@ struct PlacedDescription {
     /// - Parameters:
     ///   - file: The file.
     ///   - start: Where to look from, in bytes from the file's start.
-    ///   - budget: How many bytes of text may be read in all.
-    /// - Returns: The descriptions in order; nil if reading them would go over the budget.
+    /// - Returns: The descriptions in order; nil if there are more than a limit allows, or longer
+    ///   ones together than the file is.
     /// - Throws: `.inputOutput` or `.interrupted`.
     static func all(
-        in file: borrowing File, from start: Int, budget: Int
+        in file: borrowing File, from start: Int
     ) throws(SnapError) -> [PlacedDescription]? {
         let end = try file.status().byteCount
         var found: [PlacedDescription] = []
-        var budget = budget
+        var budget = end + StreamLimits.descriptionByteCountMax
         let window = 1 << 16
         var place = start
         while place < end {
@@ -92,6 +92,7 @@ struct PlacedDescription {
                 let offset = place + index + 1
                 let text = try file.read(byteCount: length, at: offset + headByteCount)
                 if let placed = PlacedDescription(text, at: offset) { found.append(placed) }
+                if found.count > StreamLimits.descriptionCountMax { return nil }
             }
             place += window
         }

@@ -162,12 +162,12 @@ extension StreamInput {
     ) throws(SnapError) -> Bool {
         let footer = [ElementType.footer.rawValue] + sectionID.bigEndianBytes
         while try skip(to: ElementType.footer.rawValue) {
-            let bytes = try peek(footer.count + SectionHead.byteCountMax)
-            if bytes.starts(with: footer),
-                Self.isElement(Array(bytes.dropFirst(footer.count)), known: names)
-                    || allowsStrayBytes && bytes[footer.count...].first == 0
-            {
-                return true
+            if try peek(footer.count) == footer {
+                let next = Array(
+                    try peek(footer.count + SectionHead.byteCountMax).dropFirst(footer.count))
+                if Self.isElement(next, known: names) || allowsStrayBytes && next.first == 0 {
+                    return true
+                }
             }
             try skip(1)
         }

@@ -13,6 +13,8 @@ struct SectionSplitter: ~Copyable {
     /// The sections of RAM that has been staged, and how many bytes they have.
     private var removed: [Range<Int>] = []
     private var removedByteCount = 0
+    /// How many more bytes may be looked at to find out how the stream divides.
+    private var workLeft = 0
 
     /// - Parameters:
     ///   - input: The kept bytes, to be read in order.
@@ -89,26 +91,30 @@ struct SectionSplitter: ~Copyable {
     private mutating func findPieces(
         _ byteCount: Int
     ) throws(SnapError) -> (pieces: [StreamPiece], placed: PlacedDescription?) {
+        workLeft = SplitSearch.work(for: byteCount)
         let last = try PlacedDescription.last(in: kept.file, from: start)
         // RAM of pages of another size makes no sense.
         try configuration.check(last?.description.pageByteCount, input)
         var failure: SnapError?
         if let last {
             do throws(SnapError) { return (try pieces(last, byteCount), last) } catch {
-                guard error.code == .inputDamaged else { throw error }
+                guard error.code == .inputDamaged, workLeft >= 0 else { throw error }
                 failure = error
             }
         }
-        let all = try PlacedDescription.all(
-            in: kept.file, from: start, budget: byteCount.addingClamped(1 << 24))
+        guard let all = try PlacedDescription.all(in: kept.file, from: start) else {
+            throw input.damage(
+                "stream does not end with its description, and has more than "
+                    + "\(StreamLimits.descriptionCountMax) others", at: start)
+        }
         var found: [(pieces: [StreamPiece], placed: PlacedDescription)] = []
-        for placed in all ?? [] where placed.offset != last?.offset {
+        for placed in all where placed.offset != last?.offset {
             do throws(SnapError) {
                 let pieces = try pieces(placed, byteCount)
                 try checkRAM(pieces, placed)
                 found.append((pieces, placed))
             } catch {
-                guard error.code == .inputDamaged else { throw error }
+                guard error.code == .inputDamaged, workLeft >= 0 else { throw error }
                 failure = failure ?? error
             }
         }
@@ -120,7 +126,7 @@ struct SectionSplitter: ~Copyable {
         }
         if let failure { throw failure }
         do throws(SnapError) { return (try pieces(nil, byteCount), nil) } catch {
-            guard error.code == .inputDamaged else { throw error }
+            guard error.code == .inputDamaged, workLeft >= 0 else { throw error }
             failure = error
         }
         do throws(SnapError) {
@@ -140,14 +146,15 @@ struct SectionSplitter: ~Copyable {
                 + "\(placed.offset) that could say how long it is", at: ram.range.lowerBound)
     }
 
-    private func pieces(
+    private mutating func pieces(
         _ placed: PlacedDescription?, _ byteCount: Int, allowsStrayBytes: Bool = false
     ) throws(SnapError) -> [StreamPiece] {
         let stepper = StreamStepper(
             input.copy(), byteCount: byteCount, configuration: configuration, by: placed,
             begun: elements.begun,
             allowsStrayBytes: allowsStrayBytes)
-        var search = SplitSearch(stepper, start..<byteCount)
+        var search = SplitSearch(stepper, start..<byteCount, work: workLeft)
+        defer { workLeft = search.workLeft }
         return try search.pieces(
             from: StreamStepper.State(
                 offset: start, deviceCount: deviceCount, ramID: elements.ramID,

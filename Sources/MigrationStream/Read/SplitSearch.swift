@@ -49,18 +49,22 @@ struct SplitSearch: ~Copyable {
     private var farthestOffset = -1
     /// A section that may end in several places.
     private var ambiguous: (name: String, offset: Int)?
-    /// How many bytes have been looked at, and may be.
-    private var work = 0
-    private let workMax: Int
-    private var isExhausted = false
+    /// How many more bytes may be looked at; below 0, not all ways have been followed.
+    private(set) var workLeft: Int
 
     /// - Parameters:
     ///   - stepper: What finds the elements whose end is known.
     ///   - bytes: Where the bytes begin that are divided, and where they end.
-    init(_ stepper: consuming StreamStepper, _ bytes: Range<Int>) {
+    ///   - work: How many bytes may be looked at, those that are looked at again counted again.
+    init(_ stepper: consuming StreamStepper, _ bytes: Range<Int>, work: Int) {
         self.stepper = stepper
         self.bytes = bytes
-        workMax = bytes.upperBound.multipliedClamped(by: 16).addingClamped(1 << 26)
+        workLeft = work
+    }
+
+    /// How many bytes may be looked at to divide so many, however often that is tried.
+    static func work(for byteCount: Int) -> Int {
+        byteCount.multipliedClamped(by: 16).addingClamped(1 << 24)
     }
 
     /// Divides.
@@ -71,7 +75,7 @@ struct SplitSearch: ~Copyable {
     ///   description for a section before the RAM's end; `.inputOutput` or `.interrupted`.
     mutating func pieces(from start: State) throws(SnapError) -> [StreamPiece] {
         let outcome = try outcome(start, depth: 0)
-        guard !isExhausted else {
+        guard workLeft >= 0 else {
             throw stepper.input.damage(
                 "stream can be divided into sections in too many ways", at: start.offset)
         }
@@ -98,6 +102,8 @@ struct SplitSearch: ~Copyable {
 
     private mutating func outcome(_ start: State, depth: Int) throws(SnapError) -> Outcome {
         if let outcome = known[start] { return outcome }
+        if known.count >= StreamLimits.searchPlaceCountMax { workLeft = -1 }
+        try spend(0)
         var state = start
         var taken: [StreamPiece] = []
         var result = Outcome.none
@@ -135,10 +141,9 @@ struct SplitSearch: ~Copyable {
 
     private mutating func spend(_ byteCount: Int) throws(SnapError) {
         try Interruption.check()
-        work += byteCount
-        guard work <= workMax else {
-            // Not an error of this way alone: others must not be taken for the only one.
-            isExhausted = true
+        if workLeft >= 0 { workLeft -= byteCount }
+        // Not an error of this way alone: others must not be taken for the only one.
+        guard workLeft >= 0 else {
             throw stepper.input.damage("too many ways to divide the stream into sections")
         }
     }
@@ -160,8 +165,8 @@ struct SplitSearch: ~Copyable {
         if ambiguous == nil { ambiguous = (head.name, state.offset) }
         guard depth < StreamLimits.searchDepthMax else { return .many }
         let ends = try ends(of: head.sectionID)
-        let first = Self.index(
-            in: ends, notBefore: state.offset + head.byteCount + StreamFormat.footerByteCount)
+        let start = state.offset + head.byteCount + StreamFormat.footerByteCount
+        let first = ends.firstIndexOfRest { $0 >= start }
         guard first < ends.count else {
             throw stepper.input.damage("section \(head.name) has no footer", at: state.offset)
         }
@@ -201,16 +206,6 @@ struct SplitSearch: ~Copyable {
             runs[key(state)] = result
         }
         return result
-    }
-
-    /// The first of some ascending offsets that is not before a place.
-    private static func index(in ends: [Int], notBefore place: Int) -> Int {
-        var (low, high) = (0, ends.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if ends[middle] < place { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 
     /// The ways on from a section's end, with the sections of the same device that follow at once
