@@ -12,8 +12,17 @@ package struct MemoryImage: Sendable {
     private let start: Int
     /// How long the file is meant to be.
     private let fileByteCount: Int
-    /// Whether what the file system calls a hole is zero for sure.
-    private let trustsHoles: Bool
+    private let knownData: KnownData
+
+    /// What is known of where in a file data is, outside of which it is zero.
+    package enum KnownData: Sendable {
+        /// Nothing: it may be anywhere.
+        case nothing
+        /// The file system tells it.
+        case fileSystems
+        /// In these runs of bytes, from the file's start and ascending.
+        case runs([Range<Int>])
+    }
 
     /// Opens a raw memory image: a file that is one RAM block.
     ///
@@ -56,7 +65,8 @@ package struct MemoryImage: Sendable {
         ram = RAMBlock(
             name: name, byteCount: status.byteCount, guestPhysicalAddress: guestPhysicalAddress)
         // Elsewhere a hole may hide what a guest has written, and everything is read.
-        trustsHoles = try file.fileSystem()?.reportsDirtyPagesAsData ?? false
+        let trustsHoles = try file.fileSystem()?.reportsDirtyPagesAsData ?? false
+        knownData = trustsHoles ? .fileSystems : .nothing
         shared = SharedFile(file)
         start = 0
         fileByteCount = status.byteCount
@@ -69,13 +79,13 @@ package struct MemoryImage: Sendable {
     ///   - shared: The file.
     ///   - start: Where in the file it begins, in bytes, a multiple of a page.
     ///   - fileByteCount: The file's length in bytes.
-    ///   - trustsHoles: Whether what the file system calls a hole is zero for sure.
+    ///   - knownData: What is known of where its data is.
     package init(
         _ ram: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int,
-        trustsHoles: Bool
+        knownData: KnownData
     ) {
         self.ram = ram
-        self.trustsHoles = trustsHoles
+        self.knownData = knownData
         self.shared = shared
         self.start = start
         self.fileByteCount = fileByteCount
@@ -89,7 +99,7 @@ package struct MemoryImage: Sendable {
             RAMBlock(
                 name: name, byteCount: ram.byteCount,
                 guestPhysicalAddress: ram.guestPhysicalAddress), in: shared, at: start,
-            fileByteCount: fileByteCount, trustsHoles: trustsHoles)
+            fileByteCount: fileByteCount, knownData: knownData)
     }
 
     /// The file system that holds the file; nil if snap has no rule for it.
@@ -184,21 +194,21 @@ package struct MemoryImage: Sendable {
     }
 
     private func findData(_ cursor: inout DataCursor) {
-        guard trustsHoles else {
-            cursor.data = 0..<ram.byteCount
-            return
+        let found: Range<Int>?
+        switch knownData {
+        case .nothing: found = start..<start + ram.byteCount
+        case .fileSystems: found = shared.file.data(from: start + cursor.offset)
+        case .runs(let runs):
+            let place = start + cursor.offset
+            let index = runs.firstIndexOfRest { $0.upperBound > place }
+            found = index < runs.count ? runs[index] : nil
         }
-        guard let first = shared.file.nextData(from: start + cursor.offset),
-            first < start + ram.byteCount
-        else {
+        guard let found, found.lowerBound < start + ram.byteCount else {
             cursor.data = ram.byteCount..<Int.max
             return
         }
-        // Where the search for a hole fails, all is data.
-        let hole = shared.file.nextHole(from: first) ?? Int.max
-        let end = hole > first ? min(hole - start, ram.byteCount) : ram.byteCount
-        let pages =
-            (first - start) / Page.byteCount..<(end + Page.byteCount - 1) / Page.byteCount
-        cursor.data = pages.lowerBound * Page.byteCount..<pages.upperBound * Page.byteCount
+        let first = max(found.lowerBound - start, cursor.offset) / Page.byteCount
+        let end = min(found.upperBound - start, ram.byteCount) + Page.byteCount - 1
+        cursor.data = first * Page.byteCount..<end / Page.byteCount * Page.byteCount
     }
 }

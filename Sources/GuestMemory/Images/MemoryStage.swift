@@ -107,11 +107,24 @@ package struct MemoryStage: ~Copyable {
     /// - Throws: `.inputOutput` or `.interrupted`.
     package consuming func finish() throws(SnapError) -> [MemoryImage] {
         try settle()
-        let trustsHoles = try shared.file.fileSystem()?.reportsDirtyPagesAsData ?? false
+        let data = MemoryImage.KnownData.runs(writtenRuns)
         return zip(blocks, starts).map { block, start in
-            MemoryImage(
-                block, in: shared, at: start, fileByteCount: byteCount, trustsHoles: trustsHoles)
+            MemoryImage(block, in: shared, at: start, fileByteCount: byteCount, knownData: data)
         }
+    }
+
+    /// What has been written of the file, whatever its file system knows of holes.
+    private var writtenRuns: [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for unit in written.keys.sorted() {
+            for pages in written[unit]?.runs ?? [] {
+                let start = unit * Unit.byteCount
+                runs.append(
+                    merging: start + pages.lowerBound * Page.byteCount..<start
+                        + pages.upperBound * Page.byteCount)
+            }
+        }
+        return runs
     }
 
     private func place(_ byteCount: Int, in block: Int, at offset: Int) -> Range<Int> {

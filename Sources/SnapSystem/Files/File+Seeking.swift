@@ -29,6 +29,17 @@ extension File {
         }
     }
 
+    /// The next run of data, with the same reservation.
+    ///
+    /// - Parameter offset: Where to start looking.
+    /// - Returns: What begins with the first offset not before it that lies in data; nil if only a
+    ///   hole follows. Where the file system cannot say, all is data.
+    package func data(from offset: Int) -> Range<Int>? {
+        guard let start = nextData(from: offset) else { return nil }
+        guard let end = nextHole(from: start), end > start else { return start..<Int.max }
+        return start..<end
+    }
+
     /// Where the next hole begins; the file's end counts as one.
     ///
     /// - Parameter offset: Where to start looking.

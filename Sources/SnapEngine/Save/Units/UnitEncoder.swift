@@ -221,9 +221,7 @@ struct UnitEncoder: ~Copyable {
                 buffer.withBytes(Page.bytes(original.page)) { page.isEqual(to: $0) }
             }
         }
-        guard let block = blocks.last(where: { $0.firstUnit <= original.unit }) else {
-            return false
-        }
+        let block = blocks[blocks.firstIndexOfRest { $0.firstUnit > original.unit } - 1]
         let offset =
             (original.unit - block.firstUnit) * Unit.byteCount + original.page * Page.byteCount
         try other.withMutableBytes(Page.bytes(0)) { (bytes) throws(SnapError) in
