@@ -10,6 +10,12 @@ package struct RAMBlock: Sendable, Equatable {
     /// The longest block in bytes: 1 PiB.
     package static let byteCountMax = 1 << 50
 
+    /// How many blocks a guest may have.
+    package static let countMax = 4096
+
+    /// How long all of them may be together, in bytes: 256 PiB.
+    package static let totalByteCountMax = 1 << 58
+
     /// The longest name in bytes: QEMU gives its length in one byte.
     package static let nameByteCountMax = 255
 

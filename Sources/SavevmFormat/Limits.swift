@@ -22,7 +22,7 @@ package enum Limits {
     /// Levels of tables: 512^5 pages are more than such a block has.
     package static let levelMax = 5
     /// RAM blocks of a guest.
-    package static let blockCountMax = 4096
+    package static let blockCountMax = RAMBlock.countMax
     /// The memory of a guest in bytes, all its RAM blocks together.
     package static let memoryByteCountMax = Checkpoint.memoryByteCountMax
     /// Pages of a guest.

@@ -53,7 +53,7 @@ package struct Checkpoint: Sendable, Equatable {
     /// The highest number of a checkpoint: 24 bits of a location hold it.
     package static let numberMax = (1 << 24) - 1
     /// The longest memory in bytes, all RAM blocks together.
-    package static let memoryByteCountMax = 1 << 58
+    package static let memoryByteCountMax = RAMBlock.totalByteCountMax
     /// The most that a checkpoint can add to a store, in bytes.
     package static let storedByteCountMax = 1 << 58
     /// The most device sections.

@@ -12,7 +12,7 @@ package struct DirtyBitmap: ~Copyable, Sendable {
     private var piece: [UInt8] = []
     private var pieceOffset = 0
 
-    private static let pieceByteCount = 4096
+    private static let pieceByteCount = 1 << 16
 
     /// Opens a bitmap and checks that it fits.
     ///
@@ -58,7 +58,7 @@ package struct DirtyBitmap: ~Copyable, Sendable {
     ///
     /// - Parameter first: The unit to look at first; ascending units are read once.
     /// - Returns: The unit and its dirty pages; nil if there is none.
-    /// - Throws: `.inputOutput`, or `.inputDamaged` if the file has become shorter.
+    /// - Throws: `.inputOutput` or `.interrupted`; `.inputDamaged` if the file has become shorter.
     package mutating func nextDirtyUnit(
         from first: Int
     ) throws(SnapError) -> (unit: Int, pages: PageSet)? {
@@ -81,6 +81,7 @@ package struct DirtyBitmap: ~Copyable, Sendable {
 
     /// Reads a piece that begins with a unit.
     private mutating func readPiece(at offset: Int) throws(SnapError) {
+        try Interruption.check()
         let wanted = min(Self.pieceByteCount, byteCount - offset)
         let bytes = try file.read(byteCount: wanted, at: offset)
         guard bytes.count == wanted else {

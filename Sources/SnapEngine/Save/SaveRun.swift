@@ -202,7 +202,6 @@ struct SaveRun {
         of content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?,
         until deadline: ContinuousClock.Instant? = nil
     ) throws(SnapError) -> UncommittedCheckpoint {
-        try Self.checkLimits(of: content.images.map(\.ram))
         let blocks = try PairedBlock.pair(
             content.images, with: parent,
             dirtyBitmaps: try save.dirtyBitmaps(of: content.images.map(\.ram)))
@@ -210,21 +209,6 @@ struct SaveRun {
             of: blocks, and: content.deviceStates, to: target, parent: parent,
             options: save.pageOptions
         ).run(context, until: deadline)
-    }
-
-    /// Refuses memory that no savevm file can describe.
-    private static func checkLimits(of blocks: [RAMBlock]) throws(SnapError) {
-        guard blocks.count <= Limits.blockCountMax else {
-            throw SnapError(
-                .mismatch,
-                "memory has \(blocks.count) RAM blocks, expected at most \(Limits.blockCountMax)")
-        }
-        let byteCount = blocks.reduce(0) { $0.addingClamped($1.byteCount) }
-        guard byteCount <= Limits.memoryByteCountMax else {
-            throw SnapError(
-                .mismatch,
-                "memory has \(byteCount) bytes, expected at most \(Limits.memoryByteCountMax)")
-        }
     }
 
     private func insertRow(of indexed: IndexedCheckpoint, in index: CheckpointIndex) {

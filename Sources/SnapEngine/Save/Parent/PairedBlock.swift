@@ -20,10 +20,19 @@ struct PairedBlock: Sendable {
     ///   - images: The blocks.
     ///   - parent: The parent, if there is one.
     ///   - bitmaps: For each block its dirty bitmap, which needs a block of the parent.
-    /// - Throws: `.mismatch` if a bitmap's block has none.
+    /// - Throws: `.mismatch` if a bitmap's block has none, or there are more blocks or bytes than a
+    ///   checkpoint holds.
     static func pair(
         _ images: [MemoryImage], with parent: ParentCheckpoint?, dirtyBitmaps bitmaps: [FilePath?]
     ) throws(SnapError) -> [PairedBlock] {
+        let byteCount = images.reduce(0) { $0.addingClamped($1.ram.byteCount) }
+        guard images.count <= RAMBlock.countMax, byteCount <= RAMBlock.totalByteCountMax else {
+            throw SnapError(
+                .mismatch,
+                "\(images.count) RAM blocks have \(byteCount) bytes, expected at most "
+                    + "\(RAMBlock.countMax) and \(RAMBlock.totalByteCountMax)",
+                path: images.last?.path)
+        }
         let matches = parent?.blocks(matching: images.map(\.ram))
         var firstUnit = 0
         var blocks: [PairedBlock] = []
