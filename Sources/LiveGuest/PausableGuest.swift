@@ -36,6 +36,9 @@ package struct PausableGuest: ~Copyable {
     /// Why the guest could not be resumed, or QEMU's settings could not be put back.
     package private(set) var resumeFailure: SnapError?
 
+    /// How long its device state may be, in bytes.
+    package var deviceStateByteCountMax = StreamReader.usualKeptByteCountMax
+
     /// How long a pause may take.
     package struct Timeouts: Sendable {
         /// Until all RAM has been read.
@@ -174,7 +177,8 @@ package struct PausableGuest: ~Copyable {
         try guest.apply(settingsBefore.forDeviceState)
         let pipe = try startDeviceState()
         let (stream, _) = try StreamReader(
-            pipe, scratch: directory, stagesRAM: false, deadline: guest.deadline
+            pipe, scratch: directory, stagesRAM: false, deadline: guest.deadline,
+            keptByteCountMax: deviceStateByteCountMax
         ).read()
         try guest.finishDeviceState()
         // If this process is killed from now on, the next knows whose migration it was.

@@ -150,6 +150,15 @@ struct CommandTests {
                     "odd",
                 ]
             ),
+            (64, ["save", "image", "--guest", "web1", "--device-state-limit", "1X"]),
+            (64, ["save", "image", "--guest", "web1", "--device-state-limit", "8388608T"]),
+            (
+                65,
+                [
+                    "save", "image", "--guest", "web1", "--device-state", "odd",
+                    "--device-state-limit", "1",
+                ]
+            ),
             (64, ["restore", "web1:x", "out"]), (64, ["list", "--wait", "-1"]),
             (66, ["save", "missing", "--guest", "web1"]), (66, ["save", ".", "--guest", "web1"]),
             (66, ["restore", "web1:7", "out"]), (66, ["show", "web2"]),

@@ -21,14 +21,16 @@ struct ReadStream {
     ///   - scratch: Where its file and scratch files are.
     ///   - isPiped: Whether it comes through a pipe.
     init(
-        _ bytes: [UInt8], stagesRAM: Bool = true, in scratch: Scratch, isPiped: Bool = false
+        _ bytes: [UInt8], stagesRAM: Bool = true, in scratch: Scratch, isPiped: Bool = false,
+        keptByteCountMax: Int = StreamReader.usualKeptByteCountMax
     ) throws {
         let source =
             isPiped
             ? try Self.pipe(bytes)
             : SharedFile(try File(input: try scratch.write(bytes, to: "s"), .kernel))
         (content, images) = try StreamReader(
-            source, scratch: Directory(scratch.path, .kernel), stagesRAM: stagesRAM
+            source, scratch: Directory(scratch.path, .kernel), stagesRAM: stagesRAM,
+            keptByteCountMax: keptByteCountMax
         ).read()
         let file = content.bytes
         kept = try file.file.read(byteCount: try file.file.status().byteCount, at: 0)

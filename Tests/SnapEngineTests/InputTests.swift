@@ -21,6 +21,51 @@ struct InputTests {
         #expect(!exists(store.path), "a save that cannot work makes no store")
     }
 
+    @Test("device state beyond its limit, all of it together")
+    func deviceStateLimit() throws {
+        var image = MadeUpImage(pageCount: 1)
+        image.pages[0] = MadeUpImage.text(1)
+        let store = try TestStore()
+        let files = try ["x", "y"].map { name in
+            Save.DeviceState(
+                name: try GuestName(checking: name, as: "section"),
+                path: try store.scratch.write([UInt8](repeating: 1, count: 100), to: name))
+        }
+        let error = #expect(throws: SnapError.self) {
+            try store.save(image) { save in
+                save.deviceStates = files
+                save.deviceStateByteCountMax = 199
+            }
+        }
+        #expect(error?.code == .inputDamaged && error?.path == files[1].path)
+        #expect(error?.offset == 99 && error?.hint != nil)
+        try store.save(image) { save in
+            save.deviceStates = files
+            save.deviceStateByteCountMax = 200
+        }
+    }
+
+    @Test("more RAM than a checkpoint holds")
+    func total() throws {
+        let store = try TestStore()
+        let path = try store.scratch.write([], to: "image")
+        try File(updating: "image", in: Directory(store.scratch.path, .kernel))
+            .setLength(RAMBlock.byteCountMax)
+        let count = RAMBlock.totalByteCountMax / RAMBlock.byteCountMax
+        let files = (0...count).map { number in
+            Save.RAMBlockFile(name: "b\(number)", path: path, guestPhysicalAddress: nil)
+        }
+        let error = #expect(throws: SnapError.self) {
+            try Save(.blocks(files), guest: store.guest).run(in: store.path, store.context())
+        }
+        #expect(error?.code == .mismatch)
+        // That many are saved at once: they are holes.
+        let saved = try Save(.blocks(files.dropLast()), guest: store.guest)
+            .run(in: store.path, store.context()).checkpoint
+        #expect(saved.pages.zero == RAMBlock.totalByteCountMax / Page.byteCount)
+        #expect(saved.pages.total == saved.pages.zero)
+    }
+
     @Test("inputs that are not there or are no files")
     func missing() throws {
         let store = try TestStore()

@@ -23,8 +23,9 @@ struct StreamInput: ~Copyable {
     private(set) var offset = 0
     /// What takes the bytes that are kept.
     private var kept: KeptBytes?
-    /// How many bytes have been kept.
+    /// How many bytes have been kept, and may be.
     private(set) var keptByteCount = 0
+    var keptByteCountMax = Int.max
     /// Where it tells how far it has come.
     var progress: WorkProgress?
     /// Whether bytes are kept as they are taken.
@@ -174,9 +175,7 @@ struct StreamInput: ~Copyable {
     ///   all is that follows if there is none.
     func data(from place: Int) -> Range<Int>? {
         guard let source, trustsHoles else { return place..<Int.max }
-        guard let start = source.file.nextData(from: place) else { return nil }
-        // Where the search for a hole fails, all is data.
-        return start..<max(start + 1, source.file.nextHole(from: start) ?? Int.max)
+        return source.file.data(from: place)
     }
 
     /// Takes all that is left, without keeping it.
@@ -206,6 +205,12 @@ struct StreamInput: ~Copyable {
 
     private mutating func advance(_ count: Int) throws(SnapError) {
         if isKeeping {
+            guard count <= keptByteCountMax - keptByteCount else {
+                throw damage(
+                    "device state has at least \(keptByteCount + count) bytes, expected at most "
+                        + "\(keptByteCountMax)", at: offset + keptByteCountMax - keptByteCount
+                ).with(hint: "--device-state-limit allows more")
+            }
             let bytes = unread.lowerBound..<unread.lowerBound + count
             try buffer.withBytes(bytes) { (bytes) throws(SnapError) in try kept?.append(bytes) }
             keptByteCount += count

@@ -18,6 +18,9 @@ package import WorkPipeline
 /// pipe, or the description says too little, everything from the first section of unknown length
 /// on is kept, RAM too, and divided when all of it is there.
 package struct StreamReader: ~Copyable {
+    /// How many bytes of a stream are kept unless more are allowed: 1 GiB.
+    package static let usualKeptByteCountMax = 1 << 30
+
     private let keepsRAM: Bool
     private let scratch: Directory
     private var input: StreamInput
@@ -40,15 +43,19 @@ package struct StreamReader: ~Copyable {
     ///   - scratch: The directory in whose file system scratch files are.
     ///   - stagesRAM: Whether pages are staged; if not, RAM sections are kept like all else.
     ///   - deadline: Until when all of it has to come from a pipe; nil for no limit.
+    ///   - keptByteCountMax: How many bytes may be kept: device state, and RAM that is not staged,
+    ///     or has to be divided from it when all is there.
     ///   - progress: Where it tells how far it has come.
     /// - Throws: `.unsupported` for what is no such stream, `.inputDamaged`, `.inputOutput`.
     package init(
         _ source: SharedFile, scratch: Directory, stagesRAM: Bool,
-        deadline: ContinuousClock.Instant? = nil, progress: WorkProgress = WorkProgress()
+        deadline: ContinuousClock.Instant? = nil, keptByteCountMax: Int = usualKeptByteCountMax,
+        progress: WorkProgress = WorkProgress()
     ) throws(SnapError) {
         var input = try StreamInput(source, keeping: try KeptBytes(in: scratch))
         input.progress = progress
         input.deadline = deadline
+        input.keptByteCountMax = keptByteCountMax
         input.isKeeping = true
         var configuration = try StreamConfiguration(&input)
         if configuration.isMapped && configuration.ignoresShared {

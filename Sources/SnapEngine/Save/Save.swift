@@ -121,6 +121,8 @@ package struct Save: Sendable {
     package var dirtyBitmaps: [DirtyBitmapFile] = []
     /// How to compare and store pages.
     package var pageOptions = PageOptions()
+    /// How long all device state may be, in bytes.
+    package var deviceStateByteCountMax = StreamReader.usualKeptByteCountMax
     /// The user's words for it.
     package var label: String?
     /// Whether a guest that a killed save has left paused is resumed first.

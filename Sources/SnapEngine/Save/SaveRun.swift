@@ -89,10 +89,10 @@ struct SaveRun {
     private func findSubject() throws(SnapError) -> Subject {
         let directory = guestDirectory.directory
         if case .runningGuest(let socket) = save.input {
-            return .running(
-                try PausableGuest.connect(
-                    to: socket, in: directory, resumesInterrupted: save.resumesInterrupted,
-                    context))
+            var guest = try PausableGuest.connect(
+                to: socket, in: directory, resumesInterrupted: save.resumesInterrupted, context)
+            guest.deviceStateByteCountMax = save.deviceStateByteCountMax
+            return .running(guest)
         }
         return .atRest(try inputs.content(scratch: try directory.nearestExisting(), context))
     }

@@ -73,6 +73,11 @@ struct SaveCommand: ParsableCommand {
     var deviceState: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "How long the device state may be, with K, M, G or T behind it.", valueName: "size"))
+    var deviceStateLimit = ByteCount(StreamReader.usualKeptByteCountMax)
+
+    @Option(
         help: ArgumentHelp("Share with this checkpoint, not the newest.", valueName: "ref"),
         completion: .checkpoints)
     var parent: String?
@@ -167,6 +172,7 @@ struct SaveCommand: ParsableCommand {
         save.dirtyBitmaps = dirtyBitmap.map(Self.dirtyBitmapFile)
         save.pageOptions.comparesBytes = compareBytes
         save.pageOptions.compression = CompressionLevel(level) ?? .usual
+        save.deviceStateByteCountMax = deviceStateLimit.value
         save.label = label
         save.resumesInterrupted = resumeStale
         return save

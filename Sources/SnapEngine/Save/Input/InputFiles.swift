@@ -14,6 +14,7 @@ struct InputFiles: Sendable {
     }
 
     private let memory: Memory
+    private let deviceStateByteCountMax: Int
     private let deviceStates: [(name: GuestName, file: SharedFile)]
 
     /// Opens the files.
@@ -25,6 +26,7 @@ struct InputFiles: Sendable {
     ///   `.inputOutput`.
     init(of save: Save, _ calls: SystemCalls) throws(SnapError) {
         memory = try Self.open(save.input, calls)
+        deviceStateByteCountMax = save.deviceStateByteCountMax
         var deviceStates: [(name: GuestName, file: SharedFile)] = []
         for state in save.deviceStates {
             deviceStates.append((state.name, SharedFile(try File(input: state.path, calls))))
@@ -104,7 +106,7 @@ struct InputFiles: Sendable {
     func content(
         scratch: Directory, _ context: WorkContext
     ) throws(SnapError) -> SaveContent {
-        var content = SaveContent(images: [], deviceStates: [])
+        var content = SaveContent(images: [], deviceStateByteCountMax: deviceStateByteCountMax)
         switch memory {
         case .inRunningGuest: break
         case .images(let images): content.images = images
@@ -112,7 +114,8 @@ struct InputFiles: Sendable {
             let status = try file.file.status()
             context.progress.begin(.reading, of: status.kind == .regular ? status.byteCount : nil)
             let (stream, images) = try StreamReader(
-                file, scratch: scratch, stagesRAM: true, progress: context.progress
+                file, scratch: scratch, stagesRAM: true,
+                keptByteCountMax: deviceStateByteCountMax, progress: context.progress
             ).read()
             guard !images.isEmpty else {
                 throw SnapError(
@@ -127,10 +130,10 @@ struct InputFiles: Sendable {
             }
             stream.warnOfStrayBytes(in: file.file.path, context)
             content.images = images
-            content.deviceStates.append(
-                SaveContent.DeviceState(
-                    name: try GuestName(checking: SaveContent.ownDeviceState, as: "device state"),
-                    file: stream.bytes, stream: stream))
+            try content.append(
+                stream,
+                named: try GuestName(
+                    checking: SaveContent.ownDeviceState, as: "device state"))
         }
         for state in deviceStates {
             try content.add(state.file, name: state.name, scratch: scratch, context)

@@ -14,6 +14,8 @@ struct SaveContent: Sendable {
         let file: SharedFile
         /// What it holds, if it is a stream.
         let stream: StreamContent?
+        /// How long the file is, in bytes.
+        let byteCount: Int
     }
 
     /// The name of the device state that comes with a memory image.
@@ -22,7 +24,19 @@ struct SaveContent: Sendable {
     /// The RAM blocks.
     var images: [MemoryImage]
     /// The device-state files, in order.
-    var deviceStates: [DeviceState]
+    private(set) var deviceStates: [DeviceState] = []
+    /// How much longer they may be, in bytes, all together.
+    private var deviceStateByteCountLeft: Int
+
+    /// Begins with RAM alone.
+    ///
+    /// - Parameters:
+    ///   - images: The RAM blocks.
+    ///   - deviceStateByteCountMax: How long all device state may be, in bytes.
+    init(images: [MemoryImage], deviceStateByteCountMax: Int) {
+        self.images = images
+        deviceStateByteCountLeft = deviceStateByteCountMax
+    }
 }
 
 extension SaveContent {
@@ -43,14 +57,16 @@ extension SaveContent {
                 hint: "--device-state NAME=PATH names it otherwise")
         }
         guard try ImageFormat.isStream(file.file) else {
-            deviceStates.append(DeviceState(name: name, file: file, stream: nil))
-            return
+            return try append(file, name: name, stream: nil)
         }
         guard deviceStates.allSatisfy({ $0.stream == nil }) else {
             throw SnapError(
                 .usage, "is a second QEMU stream: a checkpoint has one", path: file.file.path)
         }
-        let (stream, _) = try StreamReader(file, scratch: scratch, stagesRAM: false).read()
+        let (stream, _) = try StreamReader(
+            file, scratch: scratch, stagesRAM: false,
+            keptByteCountMax: deviceStateByteCountLeft
+        ).read()
         guard stream.blocks.isEmpty || !stream.ignoredBlocks.isEmpty else {
             throw SnapError(
                 .mismatch, "holds the RAM itself, expected a stream that leaves it out",
@@ -59,7 +75,30 @@ extension SaveContent {
         stream.warnOfStrayBytes(in: file.file.path, context)
         try nameImages(
             by: stream, path: file.file.path, hint: "--ram-block gives each of several blocks")
-        deviceStates.append(DeviceState(name: name, file: stream.bytes, stream: stream))
+        try append(stream, named: name)
+    }
+
+    /// Adds what is kept of a stream.
+    mutating func append(
+        _ stream: StreamContent, named name: GuestName
+    ) throws(SnapError) {
+        try append(stream.bytes, name: name, stream: stream)
+    }
+
+    private mutating func append(
+        _ file: SharedFile, name: GuestName, stream: StreamContent?
+    ) throws(SnapError) {
+        let byteCount = try file.file.status().byteCount
+        guard byteCount <= deviceStateByteCountLeft else {
+            throw SnapError(
+                .inputDamaged,
+                "device state has \(byteCount) bytes, expected at most \(deviceStateByteCountLeft)",
+                path: file.file.path, offset: deviceStateByteCountLeft,
+                hint: "--device-state-limit allows more")
+        }
+        deviceStateByteCountLeft -= byteCount
+        deviceStates.append(
+            DeviceState(name: name, file: file, stream: stream, byteCount: byteCount))
     }
 
     /// Describes a running guest.
@@ -73,22 +112,19 @@ extension SaveContent {
     init(
         runningGuest images: [MemoryImage], _ stream: StreamContent, at socket: FilePath
     ) throws(SnapError) {
-        self.images = stream.ignoredBlocks.compactMap { block in
-            images.first { Self.matches($0.ram, block) }
-        }
+        // What is kept of the stream has been compared with the limit as it came.
+        self.init(
+            images: stream.ignoredBlocks.compactMap { block in
+                images.first { Self.matches($0.ram, block) }
+            }, deviceStateByteCountMax: .max)
         // A backend need not be the guest's RAM.
         guard !self.images.isEmpty else {
             throw SnapError(
                 .unsupported, "no RAM of this guest is in a shared file, whatever QEMU has open",
                 path: socket)
         }
-        deviceStates = []
         try nameImages(by: stream, path: socket, hint: nil)
-        deviceStates = [
-            DeviceState(
-                name: try GuestName(checking: Self.ownDeviceState, as: "device state"),
-                file: stream.bytes, stream: stream)
-        ]
+        try append(stream, named: try GuestName(checking: Self.ownDeviceState, as: "device state"))
     }
 
     /// Gives the images the names of the RAM blocks that a device-only stream lists and leaves out.

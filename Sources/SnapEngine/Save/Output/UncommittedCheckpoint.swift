@@ -59,7 +59,7 @@ struct UncommittedCheckpoint: ~Copyable {
                 writer.begin(.opaque, name: state.name)
                 try writer.append(
                     StoredSection.Identity(.opaque, name: state.name.description),
-                    from: state.file.file, 0..<Int.max)
+                    from: state.file.file, 0..<state.byteCount)
                 continue
             }
             writer.begin(.stream, name: state.name)

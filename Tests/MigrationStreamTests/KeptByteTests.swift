@@ -1,0 +1,63 @@
+import SnapSystem
+import TestSupport
+import Testing
+
+@Suite("How much of a stream is kept")
+struct KeptByteTests {
+    private static func stream(isEarly: Bool = false) -> MadeUpStream {
+        var made = MadeUpStream()
+        if isEarly { made.device(MadeUpDevice("mem", sectionID: 5, state: [1, 2])) }
+        made.ramStart([("r", MadeUpImage(pageCount: 40))])
+        made.ramSection(isLast: true) { stream in
+            for page in 0..<40 { stream.record(.page, "r", page, MadeUpImage.text(page)) }
+        }
+        made.device(
+            MadeUpDevice("timer", sectionID: 40, state: [UInt8](repeating: 9, count: 9000)))
+        made.finish()
+        return made
+    }
+
+    private static func error(
+        _ made: MadeUpStream, _ limit: Int, stagesRAM: Bool = true, isPiped: Bool
+    ) throws -> SnapError? {
+        do {
+            _ = try ReadStream(
+                made.bytes, stagesRAM: stagesRAM, in: try Scratch(), isPiped: isPiped,
+                keptByteCountMax: limit)
+            return nil
+        } catch let error as SnapError { return error }
+    }
+
+    @Test("has a limit, which RAM in a file of its own does not count for")
+    func limit() throws {
+        let made = Self.stream()
+        for (stagesRAM, count) in [(true, made.bytesWithoutRAM.count), (false, made.bytes.count)] {
+            for isPiped in [false, true] {
+                let fits = try Self.error(made, count, stagesRAM: stagesRAM, isPiped: isPiped)
+                #expect(fits == nil)
+                let found = try Self.error(made, count - 1, stagesRAM: stagesRAM, isPiped: isPiped)
+                let error = try #require(found)
+                #expect(error.code == .inputDamaged)
+                #expect(error.offset == made.bytes.count - 1)
+                #expect(error.message.contains("expected at most \(count - 1)"), "\(error)")
+                #expect(error.hint != nil)
+            }
+        }
+    }
+
+    @Test("counts all of a stream from a pipe that has a device before the RAM")
+    func early() throws {
+        let made = Self.stream(isEarly: true)
+        #expect(try Self.error(made, made.bytesWithoutRAM.count, isPiped: false) == nil)
+        #expect(try Self.error(made, made.bytes.count, isPiped: true) == nil)
+        let error = try Self.error(made, made.bytes.count - 1, isPiped: true)
+        #expect(error?.code == .inputDamaged)
+    }
+
+    @Test("ends a device that a description makes too long before it is copied")
+    func described() throws {
+        let made = Self.stream()
+        let error = try Self.error(made, 5000, isPiped: false)
+        #expect(error?.code == .inputDamaged)
+    }
+}
