@@ -54,6 +54,27 @@ struct KeptByteTests {
         #expect(error?.code == .inputDamaged)
     }
 
+    @Test("takes no space where it is zero", arguments: [0, 5, 100_000])
+    func zeros(tail: Int) throws {
+        let state = [UInt8](repeating: 0, count: 4 << 20) + [UInt8](repeating: 1, count: tail)
+        var made = MadeUpStream()
+        made.ramStart([("r", MadeUpImage(pageCount: 1))])
+        made.ramSection(isLast: true) { $0.record(.page, "r", 0, MadeUpImage.text(1)) }
+        made.device(MadeUpDevice("timer", sectionID: 40, state: state))
+        made.finish(isDescribed: false)
+        for isPiped in [false, true] {
+            let read = try ReadStream(made.bytes, in: try Scratch(), isPiped: isPiped)
+            try read.check(made, "\(tail)")
+            var byteCount = 0
+            var place = 0
+            while let data = read.content.bytes.file.data(from: place) {
+                byteCount += data.count
+                place = data.upperBound
+            }
+            #expect(byteCount < 3 << 20, "\(byteCount)")
+        }
+    }
+
     @Test("ends a device that a description makes too long before it is copied")
     func described() throws {
         let made = Self.stream()

@@ -1,6 +1,7 @@
 import SnapSystem
 
-/// Bytes of a stream that are kept as they are, in a scratch file.
+/// Bytes of a stream that are kept as they are, in a scratch file, in which long runs of zeros are
+/// holes.
 struct KeptBytes: ~Copyable {
     private let file: File
     private var waiting: [UInt8] = []
@@ -18,7 +19,7 @@ struct KeptBytes: ~Copyable {
     }
 
     private mutating func flush() throws(SnapError) {
-        try file.write(waiting, at: writtenByteCount)
+        if waiting.contains(where: { $0 != 0 }) { try file.write(waiting, at: writtenByteCount) }
         writtenByteCount += waiting.count
         waiting.removeAll(keepingCapacity: true)
     }
@@ -26,6 +27,8 @@ struct KeptBytes: ~Copyable {
     /// The file, to be read.
     consuming func finish() throws(SnapError) -> SharedFile {
         try flush()
+        // A hole at the end has no bytes that make the file as long.
+        try file.setLength(writtenByteCount)
         return SharedFile(file)
     }
 }
