@@ -72,7 +72,11 @@ extension CheckpointIndex {
     ) throws(SnapError) -> IndexedCheckpoint? {
         let file = try rows(
             of: checkpoint, "generation, byte_count", from: "file", orderedBy: "number"
-        ) { try IndexedFile(generation: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1)) }
+        ) {
+            let file = try IndexedFile(
+                generation: $0.decode(atIndex: 0), byteCount: $0.decode(atIndex: 1))
+            return file.isWithinLimits ? file : nil
+        }
         let runs = try rows(
             of: checkpoint, "first_number, last_number", from: "reference",
             orderedBy: "first_number"
@@ -86,7 +90,7 @@ extension CheckpointIndex {
 
     /// A run of numbers; empty if no checkpoint can have them.
     private static func run(first: Int, last: Int) -> Range<Int> {
-        guard first >= 0, first <= last, last <= Checkpoint.numberMax else { return 0..<0 }
+        guard first >= 1, first <= last, last <= Checkpoint.numberMax else { return 0..<0 }
         return first..<last + 1
     }
 

@@ -151,7 +151,7 @@ package final class CheckpointIndex {
     /// - Throws: `.damaged` or `.inputOutput`.
     package func latest(of guest: GuestName, back: Int = 0) throws(SnapError) -> Checkpoint? {
         try fetch(
-            "WHERE name = ? ORDER BY number DESC LIMIT 1 OFFSET ?", [guest.description, back]
+            "WHERE name = ? ORDER BY number DESC", [guest.description], skipping: back, atMost: 1
         ).first
     }
 
@@ -165,8 +165,8 @@ package final class CheckpointIndex {
         of guest: GuestName, at time: Timestamp
     ) throws(SnapError) -> Checkpoint? {
         try fetch(
-            "WHERE name = ? AND created_at <= ? ORDER BY created_at DESC, number DESC LIMIT 1",
-            [guest.description, time.secondsSinceEpoch]
+            "WHERE name = ? AND created_at <= ? ORDER BY created_at DESC, number DESC",
+            [guest.description, time.secondsSinceEpoch], atMost: 1
         ).first
     }
 
@@ -175,7 +175,8 @@ package final class CheckpointIndex {
     /// - Parameter prefix: Lower-case hex digits.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func checkpoints(idPrefix prefix: String) throws(SnapError) -> [Checkpoint] {
-        try fetch("WHERE id >= ? AND id < ? || 'g' ORDER BY id LIMIT 2", [prefix, prefix])
+        try fetch(
+            "WHERE id >= ? AND id < ? || 'g' ORDER BY id", [prefix, prefix], atMost: 2)
     }
 
     /// Whether a guest has ever had a file.
@@ -190,7 +191,8 @@ package final class CheckpointIndex {
         }
     }
 
-    /// The numbers of a guest's checkpoints, and of its retired files.
+    /// The numbers of a guest's checkpoints, and of its retired files; those that no checkpoint
+    /// can have are left out.
     ///
     /// - Parameter guest: Its name.
     /// - Throws: `.damaged` or `.inputOutput`.
@@ -200,11 +202,13 @@ package final class CheckpointIndex {
         try read { database in
             let sql = """
                 SELECT number FROM file JOIN guest USING (guest_id)
-                WHERE name = ? AND retired = ?
+                WHERE name = ? AND retired = ? AND number BETWEEN 1 AND ?
                 """
             let numbers = { retired in
                 try Set(
-                    Int.fetchAll(database, sql: sql, arguments: [guest.description, retired]))
+                    Int.fetchAll(
+                        database, sql: sql,
+                        arguments: [guest.description, retired, Checkpoint.numberMax]))
             }
             return (try numbers(false), try numbers(true))
         }
@@ -224,10 +228,14 @@ package final class CheckpointIndex {
     }
 
     /// Reads checkpoints; a row that is wrong costs its own checkpoint, and a warning.
+    ///
+    /// Rows are counted here and not by LIMIT in SQL, so that a wrong one hides no other.
     private func fetch(
-        _ condition: String, _ arguments: [any DatabaseValueConvertible]
+        _ condition: String, _ arguments: [any DatabaseValueConvertible],
+        skipping skippedCount: Int = 0, atMost count: Int = .max
     ) throws(SnapError) -> [Checkpoint] {
         var malformedCount = 0
+        var leftToSkip = skippedCount
         var bytesLeft = try byteCount()
         let checkpoints = try read { database in
             let rows = try Row.fetchCursor(
@@ -237,9 +245,13 @@ package final class CheckpointIndex {
                     FROM checkpoint JOIN guest USING (guest_id) \(condition)
                     """, arguments: StatementArguments(arguments))
             var checkpoints: [Checkpoint] = []
-            while let row = try rows.next() {
+            while checkpoints.count < count, let row = try rows.next() {
                 guard let checkpoint = CheckpointColumns.checkpoint(row) else {
                     malformedCount += 1
+                    continue
+                }
+                if leftToSkip > 0 {
+                    leftToSkip -= 1
                     continue
                 }
                 bytesLeft -=

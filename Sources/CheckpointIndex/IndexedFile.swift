@@ -10,4 +10,9 @@ package struct IndexedFile: Sendable, Equatable {
         self.generation = generation
         self.byteCount = byteCount
     }
+
+    /// Whether it is one that a savevm file can be, wherever it has been read.
+    var isWithinLimits: Bool {
+        (0...Int(UInt32.max)).contains(generation) && byteCount >= 0
+    }
 }

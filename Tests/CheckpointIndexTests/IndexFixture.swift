@@ -1,0 +1,100 @@
+import CheckpointIndex
+import Foundation
+import GRDB
+import GuestMemory
+import SnapSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A good index of three guests, and what can be done to its file behind its back.
+struct IndexFixture {
+    static let name = "index.sqlite"
+
+    let scratch: Scratch
+    /// What was inserted, by guest and number.
+    let checkpoints: [IndexedCheckpoint]
+
+    var path: FilePath { scratch.file(Self.name) }
+
+    /// Makes an index.
+    ///
+    /// - Parameter count: How many checkpoints each guest has.
+    init(checkpointsPerGuest count: Int = 3) throws {
+        scratch = try Scratch()
+        var checkpoints: [IndexedCheckpoint] = []
+        for guest in ["a", "b", "c"] {
+            for number in 1...count { checkpoints.append(try Self.checkpoint(guest, number)) }
+        }
+        self.checkpoints = checkpoints
+        try scratch.write([], to: Self.name)
+        let index = try open(isWritable: true)
+        try index.migrate()
+        try index.insert(checkpoints)
+    }
+
+    /// A copy of an index in a directory of its own.
+    ///
+    /// - Parameters:
+    ///   - bytes: The database.
+    ///   - other: The fixture that it was made by.
+    init(_ bytes: [UInt8], of other: IndexFixture) throws {
+        scratch = try Scratch()
+        checkpoints = other.checkpoints
+        try scratch.write(bytes, to: Self.name)
+    }
+
+    static func checkpoint(_ guest: String, _ number: Int) throws -> IndexedCheckpoint {
+        var pages = PageCounts()
+        pages.literal = number
+        pages.zero = 10
+        let letter = UInt64(guest.utf8.first ?? 0)
+        return IndexedCheckpoint(
+            checkpoint: Checkpoint(
+                guest: try GuestName(checking: guest, as: "guest"), number: number,
+                id: Identifier(high: letter << 56, low: UInt64(number)),
+                parentNumber: number > 1 ? number - 1 : nil,
+                createdAt: Timestamp(secondsSinceEpoch: 1_800_000_000 + number), label: "label",
+                memoryByteCount: 40960, pages: pages, storedByteCount: 1000,
+                deviceSectionCount: 1, deviceStateByteCount: 5),
+            ramBlocks: [
+                RAMBlock(name: "ram", byteCount: 36864, guestPhysicalAddress: 1 << 32),
+                RAMBlock(name: "rom", byteCount: 4096),
+            ],
+            deviceSections: [
+                DeviceSection(name: "dev", instanceID: 1, versionID: 2, byteCount: 5)
+            ],
+            references: .runs(of: Array(Set([1, number])).sorted()),
+            file: IndexedFile(generation: 0, byteCount: 999))
+    }
+
+    func open(
+        isWritable: Bool = false, warn: @escaping (SnapError) -> Void = { _ in }
+    ) throws -> CheckpointIndex {
+        try CheckpointIndex(
+            Self.name, in: Directory(scratch.path, .kernel), isWritable: isWritable, warn: warn)
+    }
+
+    /// Runs SQL on the file, as anybody may who can write to it: on the schema, too.
+    func edit(_ body: (Database) throws -> Void) throws {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        let queue = try DatabaseQueue(path: path.string, configuration: configuration)
+        try queue.inDatabase { database in
+            try database.execute(sql: "PRAGMA writable_schema = ON")
+            try body(database)
+        }
+        try queue.close()
+    }
+
+    /// Expects that the index is refused as damaged.
+    func expectRefusal(_ what: String) throws {
+        for isWritable in [false, true] {
+            let error = #expect(throws: SnapError.self, "\(what)") {
+                _ = try open(isWritable: isWritable).checkpoints()
+            }
+            #expect(error?.code == .damaged, "\(what): \(error.map(\.description) ?? "")")
+            #expect(error?.path?.lastComponent?.string.hasPrefix(Self.name) == true, "\(what)")
+        }
+    }
+}
