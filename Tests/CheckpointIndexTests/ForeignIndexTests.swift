@@ -1,0 +1,219 @@
+import CheckpointIndex
+import Foundation
+import GRDB
+import GuestMemory
+import SnapSystem
+import TestSupport
+import Testing
+
+/// A database that somebody else has made, or has laid something beside.
+@Suite("A foreign index", .timeLimit(.minutes(2)))
+struct ForeignIndexTests {
+    private let fixture: IndexFixture
+
+    init() throws { fixture = try IndexFixture() }
+
+    // MARK: Schema
+
+    @Test(
+        "whose schema is another one is refused, at once",
+        arguments: [
+            // Views in a table's place: one that is endless, one that is only large.
+            """
+            DROP TABLE reference; CREATE VIEW reference AS
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+            SELECT i AS guest_id, i AS number, 1 AS first_number, i AS last_number FROM n
+            """,
+            """
+            PRAGMA foreign_keys = OFF; DROP TABLE guest; CREATE VIEW guest AS
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+            SELECT i AS guest_id, 'g' || i AS name FROM n
+            """,
+            """
+            ALTER TABLE checkpoint RENAME TO other; CREATE VIEW checkpoint AS SELECT * FROM other
+            """,
+            "CREATE VIEW bait AS SELECT zeroblob(1000000000)",
+            """
+            CREATE TRIGGER bait AFTER INSERT ON guest
+            BEGIN UPDATE checkpoint SET label = 'bait'; END
+            """,
+            "CREATE TABLE more (a)", "ANALYZE",
+            "CREATE INDEX bait ON checkpoint (hex(zeroblob(length(label))))",
+            "CREATE INDEX bait ON checkpoint (number) WHERE length(hex(label)) > 1",
+            "DROP INDEX checkpoint_by_time", "DROP TABLE reference",
+            "ALTER TABLE guest ADD COLUMN more TEXT",
+            "ALTER TABLE checkpoint RENAME COLUMN label TO words",
+            "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = 'guest'",
+            """
+            UPDATE sqlite_schema SET sql = replace(sql, 'length(id) = 32', 'length(id) > 0')
+            WHERE name = 'checkpoint'
+            """,
+            """
+            UPDATE sqlite_schema SET sql = replace(sql, 'TEXT,',
+                'TEXT DEFAULT (abs(-9223372036854775807 - 1)),')
+            WHERE name = 'checkpoint'
+            """,
+            "UPDATE sqlite_schema SET sql = sql || ' ' WHERE name = 'file'",
+            "PRAGMA user_version = 0", "PRAGMA user_version = -1",
+            """
+            INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql)
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+            SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE VIEW v' || i || ' AS SELECT 1' FROM n
+            """,
+        ])
+    func schema(sql: String) throws {
+        try fixture.edit { try $0.execute(sql: sql) }
+        if sql == "PRAGMA user_version = 0" {
+            // A reader has nothing to read, and a writer makes no tables over others.
+            let error = #expect(throws: SnapError.self) { _ = try fixture.open() }
+            #expect(error?.code == .damaged && error?.hint == CheckpointIndex.hint)
+            let made = #expect(throws: SnapError.self) {
+                try fixture.open(isWritable: true).migrate()
+            }
+            #expect(made?.code == .damaged)
+            return
+        }
+        try fixture.expectRefusal(sql)
+    }
+
+    // MARK: Files beside it
+
+    @Test("in write-ahead mode is refused, and no log is made", arguments: [18, 19])
+    func writeAheadMode(offset: Int) throws {
+        var database = try bytes(of: fixture.path)
+        database[offset] = 2
+        try write(database, to: fixture.path)
+        try fixture.expectRefusal("byte \(offset)")
+        #expect(try names(in: fixture.scratch.path) == [IndexFixture.name])
+        #expect(try bytes(of: fixture.path) == database)
+    }
+
+    @Test("with a log beside it is refused, and the log stays", arguments: ["-wal", "-shm"])
+    func log(suffix: String) throws {
+        for content: [UInt8] in [[], [UInt8](repeating: 7, count: 5000)] {
+            try fixture.scratch.write(content, to: IndexFixture.name + suffix)
+            try fixture.expectRefusal("\(suffix) of \(content.count) bytes")
+            let left = try bytes(of: fixture.scratch.file(IndexFixture.name + suffix))
+            #expect(left == content)
+        }
+    }
+
+    /// A hot journal that names a super-journal: the SQLite file format, "The Rollback Journal".
+    private func journal(naming victim: [UInt8]) throws -> [UInt8] {
+        let database = try bytes(of: fixture.path)
+        let pageSize = Int(database[16]) << 8 | Int(database[17])
+        let magic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
+        let word = { (value: Int) in (0..<4).map { UInt8(value >> (24 - 8 * $0) & 0xff) } }
+        var journal = magic
+        for value in [0, 0x1234, database.count / pageSize, 512, pageSize] {
+            journal += word(value)
+        }
+        journal += [UInt8](repeating: 0, count: 512 - journal.count)
+        journal += word(0x4000_0000 / pageSize + 1) + victim + word(victim.count)
+        return journal + word(victim.reduce(0) { $0 + Int(Int8(bitPattern: $1)) }) + magic
+    }
+
+    @Test("whose journal names another file is refused, and that file stays")
+    func superJournal() throws {
+        let victim = try Scratch()
+        let path = try victim.write([1, 2, 3], to: "victim")
+        let journal = try journal(naming: Array(path.string.utf8))
+        try fixture.scratch.write(journal, to: IndexFixture.name + "-journal")
+        try fixture.expectRefusal("a super-journal")
+        #expect(try bytes(of: path) == [1, 2, 3])
+        #expect(try bytes(of: fixture.scratch.file(IndexFixture.name + "-journal")) == journal)
+        // SQLite itself, without the look before, deletes it: the journal is one.
+        try fixture.edit { database in
+            _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM checkpoint")
+        }
+        #expect(!exists(path))
+    }
+
+    @Test("a journal of no bytes, or a stray one, is none")
+    func strayJournal() throws {
+        for content: [UInt8] in [[], [1, 2, 3], [UInt8](repeating: 0, count: 600)] {
+            try fixture.scratch.write(content, to: IndexFixture.name + "-journal")
+            let listed = try fixture.open().checkpoints()
+            #expect(listed == fixture.checkpoints.map(\.checkpoint))
+        }
+    }
+
+    // MARK: Pages
+
+    @Test("whose bytes are others is refused, or read within the limits")
+    func bytesOfOthers() throws {
+        let good = try bytes(of: fixture.path)
+        for content: [UInt8] in [
+            [0], Array("SQLite format 3\u{0}".utf8), Array("no database".utf8),
+            [UInt8](repeating: 0, count: 4096), Array(good.prefix(good.count / 2)),
+            Array(good.prefix(100)), Array(good.prefix(4096)),
+        ] {
+            let copy = try IndexFixture(content, of: fixture)
+            for isWritable in [false, true] {
+                let error = #expect(throws: SnapError.self, "\(content.count) bytes") {
+                    let index = try copy.open(isWritable: isWritable)
+                    try index.checkIntegrity()
+                    _ = try index.checkpoints()
+                }
+                #expect(error?.code == .damaged, "\(content.count): \(error?.message ?? "")")
+            }
+        }
+    }
+
+    @Test(
+        "whose pages share their children claims more rows than bytes, and that is damage",
+        arguments: ["checkpoint", "file", "ram_block", "device_section", "reference", "guest"])
+    func sharedChildren(table: String) throws {
+        // So many that no table's root is a leaf.
+        let large = try IndexFixture(checkpointsPerGuest: 500)
+        let guest = try GuestName(checking: "a", as: "guest")
+        var root = 0
+        try large.edit { database in
+            try database.execute(
+                sql: """
+                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                    INSERT INTO guest (name) SELECT 'guest-' || i FROM n
+                    """)
+            let sql = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?"
+            root = try Int.fetchOne(database, sql: sql, arguments: [table]) ?? 0
+        }
+        var pages = DatabasePages(try bytes(of: large.path))
+        let childCount = pages.makeChain(from: root, depth: 14)
+        #expect(childCount > 1)
+        try write(pages.bytes, to: large.path)
+
+        let checkpoint = try #require(
+            large.checkpoints.first { $0.checkpoint.guest == guest }?.checkpoint)
+        var readers: [String: () throws -> Int] = [:]
+        let index = try large.open()
+        readers["checkpoints"] = { try index.checkpoints().count }
+        readers["of one"] = { try index.checkpoints(of: guest).count }
+        readers["latest"] = {
+            try index.latest(of: guest, back: Int.max) == nil ? 0 : 1
+        }
+        readers["numbers"] = { try index.numbers(of: guest).live.count }
+        readers["referenced"] = {
+            try index.referenced(among: [1, 2], of: guest).count
+        }
+        readers["indexed"] = {
+            try index.indexed(checkpoint) == nil ? 0 : 1
+        }
+        readers["integrity"] = {
+            try index.checkIntegrity()
+            return 0
+        }
+        var refusalCount = 0
+        for (name, reader) in readers {
+            do {
+                let count = try reader()
+                #expect(count < pages.bytes.count / 32, "\(name): \(count) values")
+            } catch let error as SnapError {
+                #expect(error.code == .damaged, "\(name): \(error)")
+                #expect(error.hint == CheckpointIndex.hint, "\(name): \(error)")
+                if name != "integrity" { refusalCount += 1 }
+            }
+        }
+        // Only this table is ever read as a whole; in the others a key leads to the rows.
+        if table == "checkpoint" { #expect(refusalCount > 0) }
+    }
+}
