@@ -119,11 +119,39 @@ package struct Directory: Sendable {
     func open(
         _ name: String?, _ flags: Int32, action: String, shownAs shown: FilePath? = nil
     ) throws(SnapError) -> File {
+        try checkOwnersAbove()
         var path = name.map { steps.appending($0) } ?? steps
         if path.isEmpty { path = "." }
         return try File(
             opening: path, of: self, flags, action: action,
             path: shown ?? name.map(file) ?? self.path)
+    }
+
+    /// Checks this directory, and those between it and the anchor.
+    ///
+    /// Who may write there can rename what is inside.
+    private func checkOwnersAbove() throws(SnapError) {
+        guard let ownership = anchor.ownership, !ownership.isTrusted, !steps.isEmpty else { return }
+        let opened = try anchor.open()
+        var above: FilePath = ""
+        // From the anchor on: what has been checked cannot be replaced by others.
+        for step in steps.components {
+            above.append(step)
+            let shown = anchor.path.appending(above.components)
+            let status: FileStatus
+            do throws(Errno) {
+                status = FileStatus(
+                    try withExtendedLifetime(anchor) { () throws(Errno) in
+                        try calls.status(of: above.string, in: opened.descriptor)
+                    })
+            } catch {
+                if error == .noSuchFileOrDirectory { return }
+                throw SnapError(error, action: "look at", path: shown)
+            }
+            // Another kind is refused when it is opened.
+            guard status.kind == .directory else { return }
+            try ownership.check(status, owner: opened.owner, path: shown)
+        }
     }
 
     /// Checks that this process may write here.

@@ -13,7 +13,7 @@ final class DirectoryAnchor: Sendable {
         let owner: UInt32
     }
 
-    private let path: FilePath
+    let path: FilePath
     private let calls: SystemCalls
     /// Who must own what is inside, and who may write there; nil if anybody may.
     let ownership: StoreOwnership?
