@@ -43,7 +43,29 @@ struct Command {
 
     /// Runs the command to its end.
     func run(_ arguments: String...) throws -> Outcome {
+        try run(process(arguments))
+    }
+
+    /// Runs the command, and kills it after a time: the status is 124 then.
+    func run(_ arguments: [String], secondsAtMost seconds: Int) throws -> Outcome {
+        try run(["-k", "1", "\(seconds)", Self.path] + arguments, of: "/usr/bin/timeout")
+    }
+
+    /// Runs a tool that runs the command.
+    func run(_ arguments: [String], of tool: String) throws -> Outcome {
         let process = process(arguments)
+        process.executableURL = URL(fileURLWithPath: tool)
+        return try run(process)
+    }
+
+    /// The permission bits of a file.
+    func mode(of path: FilePath) throws -> mode_t {
+        var status = stat()
+        guard lstat(path.string, &status) == 0 else { throw Errno(rawValue: errno) }
+        return status.st_mode & 0o7777
+    }
+
+    private func run(_ process: Process) throws -> Outcome {
         // Files, not pipes: neither can fill up while the other is being read.
         let names = ["out", "err"].map { scratch.file("\($0)-\(UUID().uuidString)").string }
         for name in names { try write([], to: FilePath(name)) }

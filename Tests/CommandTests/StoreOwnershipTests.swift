@@ -1,0 +1,215 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Who owns what is in a store, who may write to it, and who may only read it.
+@Suite("Owners, modes and readers of a store")
+struct StoreOwnershipTests {
+    private static let stranger: uid_t = 65534
+    private static let group: gid_t = 54321
+    private static let setpriv = "/usr/bin/setpriv"
+
+    /// Whether another user can run the command, with no more rights than such a user has.
+    private static let hasStrangers =
+        geteuid() == 0
+        && ((try? Mount.tool(setpriv, "--reuid", "65534", "--clear-groups", Command.path, "-h"))
+            ?? false)
+    private static let needsStrangers: Comment =
+        "needs root, setpriv and a build that other users may run"
+
+    private let command: Command
+    private let image: MadeUpImage
+    private var store: FilePath { command.scratch.store }
+    private var guest: FilePath { command.scratch.guest("g") }
+
+    init() throws {
+        command = try Command()
+        var image = MadeUpImage(pageCount: 16)
+        image.fillWithText(0..<16)
+        self.image = image
+        try image.write(to: command.scratch.file("image"))
+        try #require(try command.run("save", "image", "--guest", "g").status == 0)
+        try #require(try command.run("save", "image", "--guest", "g").status == 0)
+    }
+
+    /// Runs the command as another user in a group.
+    private func runAsStranger(_ arguments: [String]) throws -> Command.Outcome {
+        let user = ["--reuid", "\(Self.stranger)", "--regid", "\(Self.group)", "--clear-groups"]
+        return try command.run(user + [Command.path] + arguments, of: Self.setpriv)
+    }
+
+    private func restores(_ arguments: String...) throws -> Bool {
+        let outcome = try command.run(
+            ["restore", "g:1", "out", "--force"] + arguments, secondsAtMost: 10)
+        #expect(outcome.status == 0, "\(outcome)")
+        return try image.equals(command.scratch.file("out"))
+    }
+
+    private func setMode(_ mode: mode_t, of path: FilePath) throws {
+        guard chmod(path.string, mode) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    private func setOwner(_ user: uid_t, of path: FilePath) throws {
+        guard lchown(path.string, user, gid_t.max) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    // MARK: The rule
+
+    private static let files = [
+        "", "store.json", "index.sqlite", "guests", "guests/g", "guests/g/0000000001.savevm",
+    ]
+
+    /// Expects that what needs a file is refused, and that trust helps.
+    private func expectRefusal(of name: String, _ what: String) throws {
+        let path = store.appending(name)
+        let arguments = ["restore", "g:1", "out", "--force"]
+        let refused = try command.run(arguments, secondsAtMost: 10)
+        #expect(refused.status == 77, "\(name) \(what): \(refused)")
+        #expect(refused.errors.contains("\(path): "), "\(name) \(what): \(refused)")
+        #expect(refused.errors.contains(what), "\(name): \(refused)")
+        #expect(refused.errors.contains("--trust-store"), "\(name): \(refused)")
+        #expect(try restores("--trust-store"), "\(name) \(what)")
+        var trusting = command
+        trusting.environment["SNAP_TRUST_STORE"] = "1"
+        let outcome = try trusting.run(arguments, secondsAtMost: 10)
+        #expect(outcome.status == 0, "\(name) \(what): \(outcome)")
+        trusting.environment["SNAP_TRUST_STORE"] = "0"
+        #expect(try trusting.run(arguments, secondsAtMost: 10).status == 77)
+    }
+
+    @Test("what others may write to is refused unless it is trusted", arguments: files)
+    func modes(name: String) throws {
+        let path = store.appending(name)
+        let mode = try command.mode(of: path)
+        for bit: mode_t in [0o020, 0o002] {
+            try setMode(mode | bit, of: path)
+            try expectRefusal(of: name, "others than its owner may write")
+        }
+        try setMode(mode | 0o055, of: path)
+        #expect(try restores())
+    }
+
+    @Test(
+        "what belongs to somebody else is refused unless it is trusted",
+        .enabled(if: geteuid() == 0, "needs root"), arguments: files)
+    func owners(name: String) throws {
+        // The store's own directory may belong to anybody; then all else must.
+        try setOwner(Self.stranger, of: store.appending(name))
+        if name.isEmpty {
+            #expect(try restores(), "what is root's is as good as the owner's")
+            for arguments in [["save", "image", "--guest", "g"], ["delete", "g:1"], ["reindex"]] {
+                let refused = try command.run(arguments, secondsAtMost: 10)
+                #expect(refused.status == 77, "\(refused)")
+                #expect(refused.errors.contains("belongs to user 65534"), "\(refused)")
+            }
+            #expect(try command.run("save", "image", "--guest", "g", "--trust-store").status == 0)
+        } else {
+            try expectRefusal(of: name, "belongs to user 65534, expected root")
+        }
+    }
+
+    @Test("links and kinds are refused, trusted or not")
+    func trustedKinds() throws {
+        let file = guest.appending("0000000001.savevm")
+        let target = command.scratch.file("target")
+        try FileManager.default.moveItem(atPath: file.string, toPath: target.string)
+        try FileManager.default.createSymbolicLink(
+            atPath: file.string, withDestinationPath: target.string)
+        let arguments = ["restore", "g:1", "out", "--trust-store"]
+        let link = try command.run(arguments, secondsAtMost: 10)
+        #expect(link.status == 1 && link.errors.contains("symbolic link"), "\(link)")
+        try FileManager.default.removeItem(atPath: file.string)
+        try #require(mkfifo(file.string, 0o600) == 0)
+        let fifo = try command.run(arguments, secondsAtMost: 10)
+        #expect(fifo.status == 1 && fifo.errors.contains("FIFO"), "\(fifo)")
+    }
+
+    @Test("the store itself may be a link of the caller's, and not of another user's")
+    func storeLink() throws {
+        let link = command.scratch.file("link")
+        try FileManager.default.createSymbolicLink(
+            atPath: link.string, withDestinationPath: store.string)
+        #expect(try restores("--store", link.string))
+        #expect(try command.run("save", "image", "--guest", "g", "--store", "link").status == 0)
+        guard geteuid() == 0 else { return print("not run: giving a link away needs root") }
+        try setOwner(Self.stranger, of: link)
+        for arguments in [["list"], ["save", "image", "--guest", "g"], ["verify"]] {
+            let refused = try command.run(
+                arguments + ["--store", link.string], secondsAtMost: 10)
+            #expect(refused.status == 77, "\(refused)")
+            #expect(refused.errors.contains("symbolic link of user 65534"), "\(refused)")
+        }
+        #expect(try restores("--store", link.string, "--trust-store"))
+    }
+
+    // MARK: Readers
+
+    @Test(
+        "a member of a group that may read lists and restores, and writes nothing",
+        .enabled(if: hasStrangers, needsStrangers))
+    func groupReaders() throws {
+        try #require(try Mount.tool("/bin/chgrp", "-R", "\(Self.group)", store.string))
+        try #require(try Mount.tool("/bin/chmod", "-R", "g+rX", store.string))
+        let list = try runAsStranger(["list", "-q"])
+        #expect(list.status == 0 && list.text == "g:1\ng:2\n", "\(list)")
+        let restore = try runAsStranger(["restore", "g:1", "-"])
+        #expect(restore.status == 0, "\(restore.errors)")
+        try write(restore.output, to: command.scratch.file("out"))
+        #expect(try image.equals(command.scratch.file("out")))
+        #expect(try runAsStranger(["verify"]).status == 0)
+        for arguments in [["save", "image", "--guest", "g"], ["delete", "g:1"], ["reindex"]] {
+            #expect(try runAsStranger(arguments).status == 77, "\(arguments)")
+        }
+        // The owner goes on as before, and what is new is the owner's alone.
+        #expect(try command.run("save", "image", "--guest", "g").status == 0)
+        #expect(try command.mode(of: guest.appending("0000000003.savevm")) == 0o600)
+        #expect(try runAsStranger(["restore", "g:3", "-"]).status == 77)
+        #expect(try runAsStranger(["list", "-q"]).text == "g:1\ng:2\ng:3\n")
+    }
+
+    /// Takes each kind of lock that a file open for reading gives, says so, and keeps them.
+    private static let holder = """
+        import fcntl, os, sys
+        for name in sys.argv[1:]:
+            fd = os.open(name, os.O_RDONLY)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            fcntl.lockf(fd, fcntl.LOCK_SH)
+        print("held", end="", flush=True)
+        sys.stdin.read()
+        """
+
+    @Test(
+        "the locks of who may only read stop nobody",
+        .enabled(if: hasStrangers && exists("/usr/bin/python3"), needsStrangers))
+    func readersLocks() throws {
+        let locks = [
+            store.appending("lock"), guest.appending("writer.lock"),
+            guest.appending("reader.lock"),
+        ].map(\.string)
+        try #require(try Mount.tool("/bin/chmod", "-R", "go+rX", store.string))
+        let holder = Process()
+        holder.executableURL = URL(fileURLWithPath: Self.setpriv)
+        holder.arguments =
+            ["--reuid", "\(Self.stranger)", "--clear-groups", "/usr/bin/python3", "-c"]
+            + [Self.holder] + locks
+        let (input, output) = (Pipe(), Pipe())
+        holder.standardInput = input
+        holder.standardOutput = output
+        try holder.run()
+        defer {
+            try? input.fileHandleForWriting.close()
+            holder.waitUntilExit()
+        }
+        try #require(output.fileHandleForReading.readData(ofLength: 4) == Data("held".utf8))
+        for arguments in [
+            ["list"], ["save", "image", "--guest", "g"], ["restore", "g:1", "out", "--force"],
+            ["verify"], ["delete", "g:1"], ["save", "image", "--guest", "new"],
+            ["delete", "g:2", "--wait", "1"], ["save", "image", "--guest", "g"],
+        ] {
+            let outcome = try command.run(arguments, secondsAtMost: 10)
+            #expect(outcome.status == 0, "\(arguments): \(outcome)")
+        }
+        #expect(holder.isRunning)
+    }
+}
