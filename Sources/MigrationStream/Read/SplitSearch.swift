@@ -239,7 +239,13 @@ struct SplitSearch: ~Copyable {
     private mutating func ends(of sectionID: UInt32) throws(SnapError) -> [Int] {
         if let found = ends[sectionID] { return found }
         try spend(bytes.count)
-        let found = try stepper.ends(of: sectionID, from: bytes.lowerBound)
+        let countMax = StreamLimits.searchPlaceCountMax
+        let found = try stepper.ends(
+            of: sectionID, from: bytes.lowerBound, countMax: countMax)
+        if found.count == countMax {
+            workLeft = -1
+            try spend(0)
+        }
         ends[sectionID] = found
         return found
     }

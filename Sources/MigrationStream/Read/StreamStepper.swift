@@ -58,10 +58,13 @@ struct StreamStepper: ~Copyable {
     /// - Parameters:
     ///   - sectionID: The section's number.
     ///   - start: Where to look from.
-    mutating func ends(of sectionID: UInt32, from start: Int) throws(SnapError) -> [Int] {
+    ///   - countMax: How many are wanted.
+    mutating func ends(
+        of sectionID: UInt32, from start: Int, countMax: Int
+    ) throws(SnapError) -> [Int] {
         var found: [Int] = []
         input.move(to: start)
-        while try input.skipToFooter(of: sectionID, known: nil) {
+        while found.count < countMax, try input.skipToFooter(of: sectionID, known: nil) {
             try input.skip(StreamFormat.footerByteCount)
             found.append(input.offset)
             try Interruption.check()
