@@ -32,9 +32,9 @@ struct OutputTests {
     }
 
     @Test(
-        "for root, a file in a directory of others is bait: the new one is root's alone",
+        "for root, what a file in a directory of others says does not count",
         .enabled(if: geteuid() == 0, "needs root"))
-    func bait() throws {
+    func plantedFiles() throws {
         let scratch = try Scratch()
         for (directoryMode, directoryOwner) in [(0o1777, 0), (0o755, 12345), (0o775, 0)]
             as [(mode_t, uid_t)]
