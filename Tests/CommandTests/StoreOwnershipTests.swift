@@ -84,7 +84,7 @@ struct StoreOwnershipTests {
         let mode = try command.mode(of: path)
         for bit: mode_t in [0o020, 0o002] {
             try setMode(mode | bit, of: path)
-            try expectRefusal(of: name, "others than its owner may write")
+            try expectRefusal(of: name, "users other than its owner may write")
         }
         try setMode(mode | 0o055, of: path)
         #expect(try restores())

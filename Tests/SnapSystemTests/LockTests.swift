@@ -40,6 +40,19 @@ struct LockTests {
         #expect(try names(in: scratch.path) == ["lock"])
     }
 
+    @Test("where all files have one mode, the lock is taken all the same")
+    func fixedModes() throws {
+        let scratch = try Scratch()
+        try scratch.write([], to: "lock")
+        chmod(scratch.file("lock").string, 0o755)
+        let calls = SystemCalls(faults: FaultPlan(refusing: .modes))
+        let directory = Directory(scratch.path, calls)
+        let lock = try LockFile(.exclusive, "lock", in: directory, timeout: .zero)
+        #expect(try directory.status(of: "lock")?.permissions == 0o755)
+        Self.busy { _ = try LockFile(.shared, "lock", in: directory, timeout: .zero) }
+        _ = consume lock
+    }
+
     @Test("a lock that was removed under its holder's hands is none")
     func removed() throws {
         let scratch = try Scratch()

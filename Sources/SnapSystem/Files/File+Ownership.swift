@@ -35,7 +35,7 @@ extension File {
             let inherits = try calls.hasAccessList(descriptor)
             if hasAccessList || inherits { permissions &= ~Self.groupPermissions }
             // FAT and its like have one mode for all files, and refuse another.
-            if own.permissions != permissions {
+            if own.permissions != permissions && own.permissions != status.permissions {
                 try calls.setPermissions(descriptor, permissions)
             }
         } catch {

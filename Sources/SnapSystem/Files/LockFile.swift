@@ -57,7 +57,8 @@ package struct LockFile: ~Copyable, Sendable {
                 continue
             }
             if status.permissions & ~Self.ownerOnly != 0 {
-                try file.setPermissions(Self.ownerOnly)
+                // FAT and its like have one mode for all files, and refuse another.
+                try? file.setPermissions(Self.ownerOnly)
             }
             self.file = file
             return
@@ -71,6 +72,8 @@ package struct LockFile: ~Copyable, Sendable {
     private static func replaceIfHeldByStranger(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> Bool {
+        // Where owners and modes are not what they seem, nobody is known to be a stranger.
+        if directory.anchor.ownership?.isTrusted ?? false { return false }
         guard let status = try directory.status(of: name) else { return true }
         guard status.permissions & ~ownerOnly != 0,
             !LockHolders.include(userWhoMayWrite: status, directory.calls)

@@ -6,8 +6,8 @@ enum LockHolders {
     private static let byteCountMax = 1 << 22
     private static let root: UInt32 = 0
 
-    /// Whether a process of a file's owner, or of root, holds a lock on it; also if that cannot be
-    /// known.
+    /// Whether a process of a file's owner, of root, or of this user holds a lock on it; also if
+    /// that cannot be known.
     ///
     /// - Parameters:
     ///   - file: What the file is.
@@ -22,7 +22,7 @@ enum LockHolders {
                 fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == file.identity.inode,
                 let user = effectiveUser(of: process, calls)
             else { return false }
-            return user == file.userID || user == root
+            return [file.userID, root, geteuid()].contains(user)
         }
     }
 

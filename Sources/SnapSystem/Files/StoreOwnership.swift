@@ -35,7 +35,7 @@ package struct StoreOwnership: Sendable {
         }
         guard status.permissions & Self.groupAndOtherWrite == 0 else {
             let mode = String(status.permissions, radix: 8).padded(to: 4)
-            throw Self.refusal("has mode \(mode): others than its owner may write to it", path)
+            throw Self.refusal("has mode \(mode): users other than its owner may write to it", path)
         }
     }
 
