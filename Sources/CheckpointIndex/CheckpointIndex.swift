@@ -2,8 +2,8 @@
 //
 // The SQLite database of checkpoints: it finds, and is derived from the files. One connection, one
 // owner. It imports GuestMemory, and GRDB, which no other part does: rows never leave it, what goes
-// in and out are plain values. Start here; changes are in CheckpointIndex+Writing.swift. What
-// protects from a database that somebody else has made: IndexFiles, UntrustedDatabase, Schema,
+// in and out are plain values. Start here; changes are in CheckpointIndex+Writing.swift. These
+// protect from a database of another program or user: IndexFiles, UntrustedDatabase, Schema,
 // Watchdog, and CheckpointColumns for a row.
 
 import GRDB

@@ -3,8 +3,8 @@ package import SnapSystem
 /// The files of an index: the database, and what SQLite leaves beside it.
 ///
 /// SQLite does what it finds in them, at once when it opens the database. A journal that names a
-/// super-journal has it delete the file of that name, wherever it is. A store keeps one database
-/// and no write-ahead log: snap itself never leaves either.
+/// super-journal makes it delete the file of that name, in any directory. A store keeps one
+/// database and no write-ahead log: snap itself never leaves either.
 package enum IndexFiles {
     private static let journalSuffix = "-journal"
     private static let logSuffixes = ["-wal", "-shm"]

@@ -15,8 +15,8 @@ final class Watchdog: Sendable {
     /// A row has more than 20 bytes and is read in fewer than 100 steps.
     private static let stepsPerByte = 16
 
-    /// For how many steps a transaction that writes goes on though a signal has come: rows of a
-    /// checkpoint that is safe take fewer.
+    /// How many steps a transaction that writes may take after a signal has come: the rows of a
+    /// committed checkpoint take fewer.
     private static let stepCountOfWrites = 1_000_000
 
     private let stepsLeft = Atomic<Int>(0)

@@ -1,9 +1,9 @@
 package import SnapSystem
 package import WorkPipeline
 
-// A guest has two locks. One writer at a time changes its checkpoints, and only who may write to
-// the store can take that lock; readers keep the files that they read in place, and keep nobody
-// out. Both are held for the length of a closure.
+// A guest has two locks. One writer at a time changes its checkpoints; only a process that may
+// write to the store can take that lock. Readers keep the files that they read in place, and block
+// no other reader. Both locks are held for the length of a closure.
 extension GuestDirectory {
     private static let writerLockName = "writer.lock"
     private static let readerLockName = "reader.lock"

@@ -41,8 +41,8 @@ package struct StoreDirectory: Sendable {
 
     /// The guests that have a directory, by name.
     ///
-    /// A file is no guest. A symbolic link, or what else has a guest's name, is an error for
-    /// whoever looks into it.
+    /// A file is no guest. A symbolic link or another special file that has a guest's name is
+    /// listed; opening it is an error.
     ///
     /// - Throws: `.damaged`, `.permission` or `.inputOutput`.
     package func guests() throws(SnapError) -> [GuestName] {

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// A directory that names are resolved against: opened by its path once, and then kept open.
 ///
-/// Whoever renames it, or puts another directory in its place, does not change what it is.
+/// It stays the same directory if it is renamed, or another one gets its name.
 final class DirectoryAnchor: Sendable {
     /// An open directory.
     struct Opened {

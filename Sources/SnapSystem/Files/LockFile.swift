@@ -4,9 +4,9 @@ import SystemPackage
 /// A lock of those who may write in a directory, on a file that stays there; the kernel drops it
 /// when its process dies.
 ///
-/// flock(2) asks for no right to write. Whoever may open the file could keep writers out for as
-/// long as they like, so the file's mode is 0600, and set back to that if it has been widened.
-/// A stranger who has opened it in between, and holds the lock, loses it: the file is replaced.
+/// flock(2) asks for no right to write: any process that may open the file could block writers
+/// without limit. So the file's mode is 0600, and is set back to that if it has been widened. If a
+/// process that may not write here holds the lock meanwhile, the file is replaced.
 package struct LockFile: ~Copyable, Sendable {
     /// How much a lock keeps others out.
     package enum Mode: Sendable {
@@ -72,7 +72,7 @@ package struct LockFile: ~Copyable, Sendable {
     private static func replaceIfHeldByStranger(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> Bool {
-        // Where owners and modes are not what they seem, nobody is known to be a stranger.
+        // The owners that such a file system shows do not tell who may write.
         if directory.anchor.ownership?.isTrusted ?? false { return false }
         guard let status = try directory.status(of: name) else { return true }
         guard status.permissions & ~ownerOnly != 0,

@@ -4,7 +4,7 @@ import SystemPackage
 /// Who must own what is in a store, and who may write there.
 ///
 /// Everything belongs to the owner of the store's directory, or to root, and nobody else may write
-/// to it. What another user can change could become a link, or a checkpoint of his.
+/// to it. Another user could replace a file by a link, or by a forged checkpoint.
 package struct StoreOwnership: Sendable {
     /// Whether owners and modes are taken as they are: on CIFS, or NFS that squashes root, they are
     /// not the users that the machine knows.
