@@ -14,9 +14,9 @@ struct Snap: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "snap",
         abstract:
-            "Keeps the memory of virtual machines: compact checkpoints, restored byte for byte.",
+            "Save, list and restore checkpoints of the memory of virtual machines.",
         discussion: """
-            A guest must be paused while its memory image is saved; --qmp sees to that itself.
+            A guest must be paused while its memory is saved. --qmp pauses and resumes it.
 
             EXAMPLES
               snap save --qmp /run/web1.qmp --guest web1
@@ -27,21 +27,21 @@ struct Snap: ParsableCommand {
               snap restore web1@latest /dev/shm/web1.mem
 
             A checkpoint (REF) is GUEST, GUEST:NUMBER, GUEST@latest, GUEST@latest~2,
-            GUEST@2026-11-20T10:00[:00][Z], or the beginning of its id.
+            GUEST@2026-11-20T10:00[:00][Z], or the first digits of its id.
 
             EXIT STATUS
               0    done
               1    the store is damaged
-              64   usage
+              64   the command line is wrong
               65   the input is damaged
-              66   input, guest or checkpoint not found
+              66   the input, guest or checkpoint does not exist
               70   internal error
-              73   output exists or can't be made
-              74   I/O error, no space included; QEMU refuses
-              75   locked by another snap, or the QMP socket is in use
-              76   unsupported version or format
-              77   permission
-              78   the image does not fit: its length, or its bitmap's
+              73   the output exists or cannot be created
+              74   I/O error, such as a full disk, or QEMU refused a command
+              75   the store is locked by another snap, or the QMP socket is in use
+              76   the version or format is not supported
+              77   permission denied
+              78   the length of the image, or of its bitmap, does not match
               130  interrupted
             """,
         version: "0.1.0",

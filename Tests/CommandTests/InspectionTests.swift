@@ -102,7 +102,7 @@ struct InspectionTests {
         #expect(damaged.status == 1)
         #expect(damaged.text.hasPrefix("web1  2 checkpoints  1 damaged\n  web1:2  "))
         #expect(damaged.errors.contains("0000000002.savevm: offset "))
-        #expect(damaged.errors.contains("1 of 2 checkpoints cannot be restored whole"))
+        #expect(damaged.errors.contains("1 of 2 checkpoints cannot be restored completely"))
         #expect(try command.run("verify", "--quiet").text == "web1:2\n")
         let json = try command.run("verify", "--json")
         #expect(json.status == 1 && json.json["isWhole"] as? Bool == false)

@@ -6,19 +6,21 @@ import WorkPipeline
 
 /// The options of every command.
 struct CommonOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The store.", valueName: "dir"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("The store; see snap(1) for the default.", valueName: "dir"),
+        completion: .directory)
     var store: String?
 
-    @Option(help: ArgumentHelp("How long to wait for a lock.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Time to wait for a lock.", valueName: "seconds"))
     var wait = 0
 
-    @Flag(help: "Do not check owners and modes in the store.")
+    @Flag(help: "Do not check the owners and modes of files in the store.")
     var trustStore = false
 
-    @Flag(help: "Print JSON, and errors as JSON.")
+    @Flag(help: "Print results and errors as JSON.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "Print less: nothing, or references alone.")
+    @Flag(name: .shortAndLong, help: "Print only names, or nothing; still print errors.")
     var quiet = false
 
     func validate() throws {
@@ -41,7 +43,8 @@ struct CommonOptions: ParsableArguments {
         if let home = try EnvironmentVariable.value("HOME") {
             return FilePath(home).appending(".local/state/snap")
         }
-        throw SnapError(.usage, "no store: neither --store nor $SNAP_STORE nor $HOME is set")
+        throw SnapError(
+            .usage, "cannot find the store: $SNAP_STORE and $HOME are not set", hint: "use --store")
     }
 
     /// Whether owners and modes in the store are taken as they are: as is given, or as

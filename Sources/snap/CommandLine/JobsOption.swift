@@ -5,7 +5,7 @@ import Foundation
 struct JobsOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How many workers; default: the processors this process may use.", valueName: "n"))
+            "Number of worker threads; default: one per available processor.", valueName: "n"))
     var jobs: Int?
 
     private static let countMax = 256

@@ -2,15 +2,15 @@ import ArgumentParser
 import GuestMemory
 import SnapEngine
 
-/// `snap delete`: give checkpoints up.
+/// `snap delete`: delete checkpoints.
 struct DeleteCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
-        abstract: "Give checkpoints up.",
+        abstract: "Delete checkpoints.",
         discussion: """
-            No other checkpoint is harmed: files whose pages others need stay until the last of \
-            these is gone. REF is GUEST:NUMBER or a whole id, nothing that may name another \
-            checkpoint tomorrow.
+            Other checkpoints stay intact: snap keeps a file as long as another checkpoint uses \
+            pages in it. REF is GUEST:NUMBER or a complete id; a name such as GUEST@latest is \
+            refused, because it names a different checkpoint later.
 
             EXAMPLES
               snap delete web1:3 web1:4
@@ -19,18 +19,19 @@ struct DeleteCommand: ParsableCommand {
             EXIT STATUS
               0    deleted
               64   the guest would have no checkpoint left
-              66   no such checkpoint: nothing was deleted
+              66   there is no such checkpoint; nothing was deleted
               75   another snap is saving or deleting
             """)
 
     @Argument(
-        help: ArgumentHelp("The checkpoints.", valueName: "ref"), completion: .exactCheckpoints)
+        help: ArgumentHelp("The checkpoints to delete.", valueName: "ref"),
+        completion: .exactCheckpoints)
     var checkpoints: [String]
 
-    @Flag(help: "Show what would go and how many bytes come back; change nothing.")
+    @Flag(help: "Show what would be deleted and how many bytes freed; change nothing.")
     var dryRun = false
 
-    @Flag(help: "Delete a guest's last checkpoint too.")
+    @Flag(help: "Allow deleting the last checkpoint of a guest.")
     var allowLast = false
 
     @OptionGroup var common: CommonOptions

@@ -9,10 +9,10 @@ struct DiffCommand: ParsableCommand {
         commandName: "diff",
         abstract: "Show what changed between two checkpoints: pages, or device sections.",
         discussion: """
-            The pages that differ are shown by RAM block and range of addresses in it; ranges that \
-            lie close together are shown as one unless --all is given. Only page tables that \
-            differ are read. --devices compares device state instead, section by section. With \
-            --quiet the ranges alone are printed, or the names of the sections.
+            Pages that differ are listed by RAM block, as ranges of addresses in the block. Ranges \
+            close to each other are joined into one line, unless --all is given. Only page tables \
+            that differ are read. --devices compares device state instead, section by section. \
+            --quiet prints only the ranges, or only the names of the sections.
 
             EXAMPLES
               snap diff web1:3 web1:4
@@ -20,9 +20,9 @@ struct DiffCommand: ParsableCommand {
               snap diff --devices web1:3 web1:4
 
             EXIT STATUS
-              0    compared, whether they differ or not
+              0    compared, with or without differences
               1    the store is damaged
-              66   no such checkpoint, or it has no device state
+              66   there is no such checkpoint, or it has no device state
             """)
 
     @Argument(
@@ -33,17 +33,19 @@ struct DiffCommand: ParsableCommand {
         help: ArgumentHelp("The second checkpoint.", valueName: "ref"), completion: .checkpoints)
     var to: String
 
-    @Flag(help: "Compare device state, section by section.")
+    @Flag(help: "Compare the device state, section by section, instead of pages.")
     var devices = false
 
-    @Flag(help: "Show every range, however many there are.")
+    @Flag(help: "Show every range on its own line.")
     var all = false
 
     @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if devices && all { throw ValidationError("--all is for pages, --devices shows all") }
+        if devices && all {
+            throw ValidationError("--all cannot be used with --devices, which shows all sections")
+        }
     }
 
     func run() throws {

@@ -8,8 +8,8 @@ struct ListCommand: ParsableCommand {
         commandName: "list",
         abstract: "List checkpoints, the newest last.",
         discussion: """
-            CHANGED is the pages that differ from the parent's, STORED what the checkpoint added \
-            to the store. With --quiet only references are printed.
+            CHANGED is the number of pages that differ from the parent. STORED is the space that \
+            the checkpoint added to the store. --quiet prints only the names.
 
             EXAMPLES
               snap list
@@ -17,11 +17,11 @@ struct ListCommand: ParsableCommand {
 
             EXIT STATUS
               0    listed
-              1    the index is damaged: snap reindex rebuilds it
+              1    the index is damaged; run snap reindex to rebuild it
               66   there is no store, or no such guest
             """)
 
-    @Option(help: ArgumentHelp("Only this guest's.", valueName: "name"), completion: .guests)
+    @Option(help: ArgumentHelp("List only this guest.", valueName: "name"), completion: .guests)
     var guest: String?
 
     @OptionGroup var common: CommonOptions

@@ -7,11 +7,10 @@ import SnapSystem
 struct MapCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map",
-        abstract: "Draw a checkpoint's memory: what is zero, unchanged, changed.",
+        abstract: "Draw a map of a checkpoint's zero, unchanged and changed memory.",
         discussion: """
-            Each cell stands for a stretch of memory and shows the most that happened in it: a \
-            page stored whole, or else one stored as a delta, or else one unchanged, or else zero \
-            pages alone.
+            Each cell is a range of memory. It shows the first of these that applies to any page \
+            in the range: stored in full, stored as a delta, unchanged, zero.
 
             EXAMPLES
               snap map web1
@@ -20,7 +19,7 @@ struct MapCommand: ParsableCommand {
             EXIT STATUS
               0    drawn
               1    the store is damaged
-              66   no such checkpoint
+              66   there is no such checkpoint
             """)
 
     @Argument(

@@ -10,16 +10,16 @@ struct ReindexCommand: ParsableCommand {
         commandName: "reindex",
         abstract: "Rebuild the index from the files.",
         discussion: """
-            The index is derived from the files and can be lost without loss: this rebuilds it, \
-            and store.json too if that is gone. Files that are damaged or cannot be read are \
-            reported and left alone.
+            The index contains nothing that the checkpoints' files do not contain. This command \
+            rebuilds it from them, and store.json as well if it is missing. It reports files that \
+            are damaged or cannot be read, and does not change them.
 
             EXAMPLES
               snap reindex --store /srv/snap
 
             EXIT STATUS
               0    rebuilt
-              1    rebuilt, and some files are damaged or cannot be read
+              1    rebuilt, but some files are damaged or cannot be read
               66   there is no store
               75   the store is in use
             """)

@@ -4,15 +4,15 @@ import SnapEngine
 import SnapSystem
 import SystemPackage
 
-/// `snap report`: a page to look at.
+/// `snap report`: an HTML report on the store.
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Write a page to look at: checkpoints over time, sizes, maps of memory.",
+        abstract: "Write an HTML report: checkpoints over time, sizes, maps of memory.",
         discussion: """
-            OUTPUT is one HTML file that needs no network and no script: totals, and for each \
-            guest its checkpoints over time and a map of the memory of the newest. - is standard \
-            output.
+            The report is one HTML file without scripts that loads nothing from a network. It \
+            shows the store's totals and, for each guest, its checkpoints over time and a map of \
+            the memory of the newest one. If OUTPUT is -, it is written to standard output.
 
             EXAMPLES
               snap report checkpoints.html
@@ -21,27 +21,27 @@ struct ReportCommand: ParsableCommand {
 
             EXIT STATUS
               0    written
-              1    the index is damaged: snap reindex rebuilds it
+              1    the index is damaged; run snap reindex to rebuild it
               66   there is no store, or no such guest
-              73   the output exists or can't be made
+              73   the output exists or cannot be created
             """)
 
     @Argument(
-        help: ArgumentHelp("The page to write.", valueName: "output"),
+        help: ArgumentHelp("The HTML file to write.", valueName: "output"),
         completion: .file(extensions: ["html"]))
     var output: String
 
     @Option(
-        help: ArgumentHelp("Only this guest's checkpoints.", valueName: "name"),
+        help: ArgumentHelp("Report only on this guest.", valueName: "name"),
         completion: .guests)
     var guest: String?
 
     @Option(
         help: ArgumentHelp(
-            "Of how many of a guest's newest checkpoints the memory is drawn.", valueName: "n"))
+            "Number of newest checkpoints per guest to draw memory maps for.", valueName: "n"))
     var maps = 1
 
-    @Flag(help: "Replace an existing regular file, keeping owner and mode.")
+    @Flag(help: "Replace an existing regular file and keep its owner and mode.")
     var force = false
 
     @OptionGroup var jobs: JobsOption
@@ -55,7 +55,7 @@ struct ReportCommand: ParsableCommand {
             throw ValidationError("--maps is \(maps), expected 0 to \(Self.mapCountMax)")
         }
         if output == "-" && common.json {
-            throw ValidationError("--json and the page cannot share standard output")
+            throw ValidationError("--json cannot be used when OUTPUT is -")
         }
     }
 

@@ -8,13 +8,14 @@ import SystemPackage
 struct RestoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",
-        abstract: "Write a checkpoint's memory image back, byte for byte.",
+        abstract: "Restore a checkpoint's memory image, byte for byte.",
         discussion: """
-            OUTPUT appears under its name only when it is whole; zero pages are holes. - is \
-            standard output. With --in-place OUTPUT is there already, and only pages that differ \
-            are written. Several RAM blocks are written one after the other, unless --ram-block \
-            names one. --format qemu writes one stream that QEMU resumes with -incoming, if the \
-            checkpoint has QEMU's device state. Every page's digest is checked on the way.
+            OUTPUT appears under its name only when it is complete. Zero pages become holes. If \
+            OUTPUT is -, the memory is written to standard output. --in-place updates an existing \
+            file and writes only the pages that differ. Several RAM blocks are written one after \
+            another; --ram-block selects one. --format qemu writes one stream that QEMU loads with \
+            -incoming; the checkpoint must have QEMU's device state. The digest of every page is \
+            checked before the page is written.
 
             EXAMPLES
               snap restore web1@latest /dev/shm/web1.mem
@@ -26,10 +27,10 @@ struct RestoreCommand: ParsableCommand {
             EXIT STATUS
               0    restored
               1    the store is damaged
-              66   no such checkpoint or RAM block, or it has no device state
-              73   the output exists or can't be made
-              74   I/O error, no space included
-              78   the output of --in-place is not there, or of another length
+              66   there is no such checkpoint, RAM block or device state
+              73   the output exists or cannot be created
+              74   I/O error, such as a full disk
+              78   the output for --in-place is missing or has the wrong length
             """)
 
     @Argument(
@@ -43,29 +44,29 @@ struct RestoreCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What OUTPUT becomes: raw memory, or one QEMU stream.", valueName: "form"))
+            "Format of OUTPUT: raw memory or a QEMU stream.", valueName: "format"))
     var format = Format.raw
 
-    @Option(help: ArgumentHelp("Only this RAM block.", valueName: "name"))
+    @Option(help: ArgumentHelp("Restore only this RAM block.", valueName: "name"))
     var ramBlock: String?
 
     @Option(
         help: ArgumentHelp(
-            "Also write the device state: a file, or a directory for several.",
+            "Write the device state too: to a file, or to a directory for several.",
             valueName: "path"), completion: .file())
     var deviceState: String?
 
-    @Flag(help: "Update an existing memory file: write only the pages that differ.")
+    @Flag(help: "Update an existing memory file; write only the pages that differ.")
     var inPlace = false
 
     @Flag(
         help: """
-            Replace existing regular files, keeping owner and mode; in place, those of the device \
-            state.
+            Replace existing regular files and keep their owner and mode; with --in-place, only \
+            device-state files.
             """)
     var force = false
 
-    @Flag(help: "Have the output on the disk before it gets its name.")
+    @Flag(help: "Flush the output to disk before renaming it into place.")
     var sync = false
 
     @OptionGroup var jobs: JobsOption
@@ -73,21 +74,21 @@ struct RestoreCommand: ParsableCommand {
 
     func validate() throws {
         if output.isEmpty || deviceState?.isEmpty ?? false {
-            throw ValidationError("an output's name is empty")
+            throw ValidationError("the name of an output is empty")
         }
         if format == .qemu && (inPlace || ramBlock != nil) {
             throw ValidationError(
-                "--format qemu writes a whole stream, --in-place and --ram-block do not"
-            )
+                "--format qemu writes all RAM blocks as one stream; it cannot be used with "
+                    + "--in-place or --ram-block")
         }
         if inPlace && output == "-" {
-            throw ValidationError("--in-place updates a file, - is standard output")
+            throw ValidationError("--in-place cannot be used when OUTPUT is -")
         }
         if inPlace && force && deviceState == nil {
-            throw ValidationError("--force replaces a file, --in-place updates it")
+            throw ValidationError("--in-place with --force needs --device-state")
         }
         if output == "-" && common.json {
-            throw ValidationError("--json and the memory cannot share standard output")
+            throw ValidationError("--json cannot be used when OUTPUT is -")
         }
     }
 

@@ -12,94 +12,98 @@ struct SaveCommand: ParsableCommand {
         commandName: "save",
         abstract: "Take a checkpoint of a guest's memory image.",
         discussion: """
-            IMAGE is the raw memory of a guest that is paused, the file behind a QEMU \
-            memory-backend-file, say; or a QEMU migration stream, which is told by its first \
-            bytes; or -, such a stream on standard input. Several RAM blocks, each in a file of \
-            its own, are given by --ram-block instead; --qmp does all of it for a running guest: \
-            stop, device state, RAM, and on. The first checkpoint is full; each later \
-            one stores what has changed since the newest, or since --parent. Zero pages cost \
-            nothing, and holes of the image are not even read.
+            IMAGE is the raw memory of a paused guest, such as the file of a QEMU \
+            memory-backend-file, or a file with a QEMU migration stream; snap detects which. If \
+            IMAGE is -, snap reads a stream from standard input. --ram-block takes a guest whose \
+            RAM is in several files. --qmp saves a running guest: snap pauses it, saves its device \
+            state and RAM, and resumes it.
+
+            The first checkpoint of a guest is full. Each later one stores only what changed since \
+            the newest checkpoint, or since --parent. Zero pages take no space, and holes in the \
+            image are not read.
 
             EXAMPLES
               snap save /dev/shm/web1.mem --guest web1
               snap save web1.mem --guest web1 --device-state web1.vmstate --label nightly
               snap save web1.mig --guest web1
               snap save --qmp /run/web1.qmp --guest web1
-              in QEMU's monitor: migrate "exec:snap save - --guest web1"
+              migrate "exec:snap save - --guest web1"    (in QEMU's monitor)
               snap save web1.mem --guest web1 --parent web1:3
               snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
 
             EXIT STATUS
               0    saved
-              1    the parent is damaged: --full shares nothing with it
-              64   --dirty-bitmap without the --parent that it counts from
-              65   the image shrank while it was read, a stream is damaged or cut short
-              66   an input or the parent is not there
-              74   I/O error, no space included
-              75   another snap is saving this guest, or one that died has left it paused
-              76   a form that cannot be read: a multifd channel, a disk image, a core
-              78   the image's length does not fit, or the bitmap's
+              1    the parent is damaged; use --full to save without it
+              64   --dirty-bitmap is given without --parent
+              65   the image shrank while it was read, or the stream is damaged
+              66   an input or the parent does not exist
+              74   I/O error, such as a full disk
+              75   another snap is saving this guest, or a killed save left it paused
+              76   the format is not supported: a multifd channel, a disk image, a core
+              78   the length of the image or of the bitmap does not match
             """)
 
     @Argument(
-        help: ArgumentHelp("The memory image.", valueName: "image"), completion: .file())
+        help: ArgumentHelp("The memory image or QEMU stream.", valueName: "image"),
+        completion: .file())
     var image: String?
 
-    @Option(help: ArgumentHelp("Whose memory it is.", valueName: "name"), completion: .guests)
+    @Option(help: ArgumentHelp("Name of the guest.", valueName: "name"), completion: .guests)
     var guest: String
 
     @Option(
         help: ArgumentHelp(
-            "A raw file that is one of several RAM blocks, and where the guest sees it.",
+            "A raw file with one of several RAM blocks, and its guest-physical address.",
             valueName: "name=path[@address]"))
     var ramBlock: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Save a running guest, which stands still meanwhile: the QMP socket of its QEMU.",
+            "Save a running guest through its QMP socket, pausing it briefly.",
             valueName: "socket"), completion: .file())
     var qmp: String?
 
-    @Flag(help: "First let a guest go on that a killed save has left paused.")
+    @Flag(help: "First resume a guest that a killed save left paused.")
     var resumeStale = false
 
-    @Option(help: ArgumentHelp("What IMAGE is, whatever its first bytes say.", valueName: "form"))
+    @Option(help: ArgumentHelp("Format of IMAGE; default: detect it.", valueName: "format"))
     var format: Format?
 
     @Option(
         help: ArgumentHelp(
-            "A device-state file to keep with it, or the device-only stream of a raw image.",
+            "A device-state file, or QEMU's device-only stream, to keep with the checkpoint.",
             valueName: "[name=]path"), completion: .file())
     var deviceState: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "How long the device state may be, with K, M, G or T behind it.", valueName: "size"))
+            "Maximum size of the device state: a number, and K, M, G or T.", valueName: "size"))
     var deviceStateLimit = ByteCount(StreamReader.usualKeptByteCountMax)
 
     @Option(
-        help: ArgumentHelp("Share with this checkpoint, not the newest.", valueName: "ref"),
+        help: ArgumentHelp(
+            "Store changes since this checkpoint instead of the newest.", valueName: "ref"),
         completion: .checkpoints)
     var parent: String?
 
-    @Flag(help: "Share nothing.")
+    @Flag(help: "Store all pages; share none with an earlier checkpoint.")
     var full = false
 
     @Option(
         help: ArgumentHelp(
-            "The pages changed since --parent, one bit each; clean ones are not read.",
+            "The pages changed since --parent, one bit per page; clean pages are not read.",
             valueName: "[name=]path"), completion: .file())
     var dirtyBitmap: [String] = []
 
-    @Flag(help: "Believe no digest: compare with the parent's bytes.")
+    @Flag(help: "Compare bytes with the parent's instead of trusting digests.")
     var compareBytes = false
 
     @Option(
         help: ArgumentHelp(
-            "0 stores, 1 to 3 are fast, 4 to 9 make it smaller.", valueName: "0-9"))
+            "Compression: 0 none, 1 to 3 fast, 4 to 9 smaller.", valueName: "0-9"))
     var level = 1
 
-    @Option(help: ArgumentHelp("Free text, shown by list.", valueName: "text"))
+    @Option(help: ArgumentHelp("Free text that snap list shows.", valueName: "text"))
     var label: String?
 
     @OptionGroup var jobs: JobsOption
@@ -112,27 +116,27 @@ struct SaveCommand: ParsableCommand {
             throw ValidationError("--level is \(level), expected 0 to 9")
         }
         if full && parent != nil {
-            throw ValidationError("--full shares nothing, --parent names what to share with")
+            throw ValidationError("--full cannot be used with --parent")
         }
         guard [image != nil, !ramBlock.isEmpty, qmp != nil].count(where: \.self) == 1 else {
             throw ValidationError("give one of IMAGE, --ram-block and --qmp")
         }
         if qmp != nil && !(dirtyBitmap.isEmpty && deviceState.isEmpty) {
             throw ValidationError(
-                "--qmp asks QEMU for all it needs: no --device-state, no --dirty-bitmap")
+                "--qmp cannot be used with --device-state or --dirty-bitmap")
         }
         if resumeStale && qmp == nil {
-            throw ValidationError("--resume-stale is for --qmp")
+            throw ValidationError("--resume-stale needs --qmp")
         }
         if format == .raw && image == "-" {
-            throw ValidationError("IMAGE is -: only a QEMU stream is read from a pipe")
+            throw ValidationError("--format raw cannot be used when IMAGE is -")
         }
         if format != nil && image == nil {
-            throw ValidationError("--format says what IMAGE is, and there is none")
+            throw ValidationError("--format needs an IMAGE")
         }
         if !dirtyBitmap.isEmpty && parent == nil {
             throw ValidationError(
-                "--dirty-bitmap needs --parent: the checkpoint since which its bits are known")
+                "--dirty-bitmap needs --parent, the checkpoint that its bits count from")
         }
         if dirtyBitmap.contains("") { throw ValidationError("--dirty-bitmap is empty") }
         if let label, label.utf8.count > Self.labelByteCountMax {
@@ -241,7 +245,7 @@ struct SaveCommand: ParsableCommand {
             guard !states.contains(where: { $0.name == state.name }) else {
                 throw SnapError(
                     .usage, "device section \(state.name) is given twice",
-                    hint: "--device-state NAME=PATH names each")
+                    hint: "use --device-state NAME=PATH to name each")
             }
             states.append(state)
         }

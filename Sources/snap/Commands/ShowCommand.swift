@@ -14,9 +14,9 @@ struct ShowCommand: ParsableCommand {
 
             EXIT STATUS
               0    shown
-              1    the index is damaged: snap reindex rebuilds it
-              64   the beginning of an id fits two checkpoints
-              66   no such checkpoint
+              1    the index is damaged; run snap reindex to rebuild it
+              64   the digits match the ids of two checkpoints
+              66   there is no such checkpoint
             """)
 
     @Argument(

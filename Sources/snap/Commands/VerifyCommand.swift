@@ -8,14 +8,14 @@ import SystemPackage
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Prove that what is stored can be restored.",
+        abstract: "Check that checkpoints can be restored.",
         discussion: """
-            The index is compared with the files, and every checksum, every page and all device \
-            state of the checkpoints is read; pages that several share are read once. Without a \
-            REF all checkpoints of the store are checked. What is damaged is told with its place \
-            on standard error; then which checkpoints are whole, and which pages of which are \
-            lost. With --quick pages are not decoded: structure and checksums alone are checked. \
-            With --quiet only the references of damaged checkpoints are printed.
+            Without a REF, all checkpoints of the store are checked. snap compares the index with \
+            the files and reads every checksum, every page and all device state; pages that \
+            several checkpoints share are read once. It reports each damaged place on standard \
+            error, then prints which checkpoints are intact and which pages of the others are \
+            lost. --quick checks structure and checksums and decodes no page. --quiet prints only \
+            the names of damaged checkpoints.
 
             EXAMPLES
               snap verify
@@ -23,17 +23,17 @@ struct VerifyCommand: ParsableCommand {
               snap verify --quick --quiet
 
             EXIT STATUS
-              0    all is whole
+              0    everything is intact
               1    damage was found
               66   there is no store, or no such checkpoint
             """)
 
     @Argument(
-        help: ArgumentHelp("The checkpoints; none for all.", valueName: "ref"),
+        help: ArgumentHelp("The checkpoints to check; default: all.", valueName: "ref"),
         completion: .checkpoints)
     var checkpoints: [String] = []
 
-    @Flag(help: "Check structure and checksums, and decode no page.")
+    @Flag(help: "Check structure and checksums only; decode no pages.")
     var quick = false
 
     @OptionGroup var jobs: JobsOption
@@ -55,7 +55,7 @@ struct VerifyCommand: ParsableCommand {
                 .damaged,
                 "\(outcome.damage.count.counted("damaged place")): "
                     + "\(count.grouped) of \(outcome.verdicts.count.counted("checkpoint")) "
-                    + "cannot be restored whole", path: store)
+                    + "cannot be restored completely", path: store)
         }
     }
 }
