@@ -1,8 +1,8 @@
-/// The C entry point.
+/// The entry point of the process: runs the command and returns its exit status.
 ///
-/// SwiftPM calls an executable's `main` after its module, and makes it `main` when it links. The
-/// arguments are taken from here because Swift's own `CommandLine` reads them from /proc, which a
-/// chroot or a container need not have.
+/// SwiftPM names an executable's entry point after its module and links it as `main`. The arguments
+/// come from the parameters because Swift's own `CommandLine` reads them from /proc, which a chroot
+/// or a container may not have.
 @c(snap_main) @safe
 func entryPoint(
     _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>

@@ -1,9 +1,10 @@
 // snap
 //
-// The command: it reads arguments (CommandLine, Commands), lets SnapEngine do the work, and shows
-// what came of it (Rendering, Report, through Console). It cannot import CheckpointStore, so that
-// nothing here touches a store. The process begins in
-// EntryPoint.swift, and `Command.run` parses. Start here, then read a command and what it shows.
+// The command-line tool. It parses arguments (CommandLine, Commands), runs an operation of
+// SnapEngine, and prints the result (Rendering and Report, through Console). It cannot import
+// CheckpointStore, so this target never accesses a store directly. The process starts in
+// EntryPoint.swift, which calls `Command.run`. Start reading here, then read a command and the type
+// that renders its result.
 
 import ArgumentParser
 import Foundation

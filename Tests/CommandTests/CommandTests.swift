@@ -267,7 +267,7 @@ struct CommandTests {
             #expect(outcome.status == 64)
             #expect(
                 outcome.errors
-                    == "snap: there is no command \"\(word)\"\nhint: did you mean snap \(meant)?\n")
+                    == "snap: unknown command \"\(word)\"\nhint: did you mean snap \(meant)?\n")
         }
         let other = try command.run("frobnicate")
         #expect(other.status == 64 && other.errors.hasSuffix("hint: see snap --help\n"))

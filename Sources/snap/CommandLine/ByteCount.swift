@@ -2,20 +2,20 @@ import ArgumentParser
 
 /// A number of bytes on the command line: digits, and K, M, G or T for a power of 1024.
 struct ByteCount: ExpressibleByArgument, CustomStringConvertible {
-    /// How many bytes.
+    /// The number of bytes.
     let value: Int
 
     private static let units: [Character] = ["K", "M", "G", "T"]
 
-    /// Takes a number.
+    /// Creates a byte count, such as an option's default.
     ///
-    /// - Parameter value: How many bytes.
+    /// - Parameter value: The number of bytes.
     init(_ value: Int) { self.value = value }
 
-    /// Reads it.
+    /// Parses an argument.
     ///
-    /// - Parameter argument: What the user has typed.
-    /// - Returns: nil if it is no such number, or too large.
+    /// - Parameter argument: The text that the user typed.
+    /// - Returns: nil if the text is not such a number, or the number is too large.
     init?(argument: String) {
         let power = argument.last.flatMap(Self.units.firstIndex).map { $0 + 1 } ?? 0
         let digits = power == 0 ? argument[...] : argument.dropLast()
@@ -26,7 +26,7 @@ struct ByteCount: ExpressibleByArgument, CustomStringConvertible {
         self.value = value
     }
 
-    /// With the largest unit that it is a multiple of.
+    /// The number in the largest unit that divides it: `1536K`, `2G`.
     var description: String {
         let power = min(value == 0 ? 0 : value.trailingZeroBitCount / 10, Self.units.count)
         let unit = power == 0 ? "" : String(Self.units[power - 1])

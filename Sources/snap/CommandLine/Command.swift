@@ -4,10 +4,10 @@ import SystemPackage
 
 /// One run of the command.
 enum Command {
-    /// Runs the command.
+    /// Parses the arguments, runs the command that they name, and prints its errors.
     ///
-    /// - Parameter given: The arguments; nil for one that is not UTF-8.
-    /// - Returns: The exit status, as snap(1) lists them.
+    /// - Parameter given: The arguments without the program's name; nil for one that is not UTF-8.
+    /// - Returns: The exit status; snap(1) lists them.
     static func run(_ given: [String?]) -> Int32 {
         ProcessSecrecy.ensure()
         StandardStreams.ensure()
@@ -15,7 +15,7 @@ enum Command {
         let arguments = given.compactMap(\.self)
         let isJSON = arguments.contains("--json")
         do {
-            // A name that is repaired is the name of another file.
+            // Repairing invalid UTF-8 in a file name would name a different file.
             guard arguments.count == given.count else {
                 let place = (given.firstIndex(of: nil) ?? 0) + 1
                 throw SnapError(.usage, "argument \(place) is not UTF-8")
@@ -36,7 +36,7 @@ enum Command {
             if !error.isClosedOutput { Console.failure(error, isJSON: isJSON) }
             return error.code.rawValue
         } catch {
-            // Help and version come as errors too, and are none.
+            // ArgumentParser also throws to print help or the version, which are not failures.
             guard Snap.exitCode(for: error) == .validationFailure else {
                 Snap.exit(withError: error)
             }
@@ -51,7 +51,7 @@ enum Command {
         guard word.isEmpty || word.hasPrefix("-") || names.contains(word) else {
             let nearest = Misspelling.nearest(to: word, among: names)
             return SnapError(
-                .usage, "there is no command \"\(word)\"",
+                .usage, "unknown command \"\(word)\"",
                 hint: nearest.map { "did you mean snap \($0)?" } ?? "see snap --help")
         }
         let message = Snap.message(for: error)
@@ -62,6 +62,6 @@ enum Command {
 }
 
 extension SnapError {
-    /// Whether whoever read standard output has enough: `snap restore … - | head`.
+    /// Whether the reader of standard output closed it, as in `snap restore … - | head`.
     var isClosedOutput: Bool { errno == .brokenPipe && path == File.standardOutputName }
 }

@@ -4,7 +4,7 @@ import SnapSystem
 import SystemPackage
 import WorkPipeline
 
-/// The options of every command.
+/// The options that every command has.
 struct CommonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("The store; see snap(1) for the default.", valueName: "dir"),
@@ -30,9 +30,11 @@ struct CommonOptions: ParsableArguments {
         if store?.isEmpty ?? false { throw ValidationError("--store is empty") }
     }
 
-    /// The store: what is given, else `$SNAP_STORE`, else a place for root or for the user.
+    /// Finds the store's directory: --store, else `$SNAP_STORE`, else root's or the user's default.
     ///
-    /// - Throws: `.usage` if a user without a home gave none, or it is not UTF-8.
+    /// - Returns: The directory, which may not exist.
+    /// - Throws: `.usage` if none of --store, `$SNAP_STORE`, `$XDG_STATE_HOME` and `$HOME` is set
+    ///   and the user is not root, or if a variable is not UTF-8.
     func storePath() throws(SnapError) -> FilePath {
         if let store { return FilePath(store) }
         if let path = try EnvironmentVariable.value("SNAP_STORE") { return FilePath(path) }
@@ -47,17 +49,18 @@ struct CommonOptions: ParsableArguments {
             .usage, "cannot find the store: $SNAP_STORE and $HOME are not set", hint: "use --store")
     }
 
-    /// Whether owners and modes in the store are taken as they are: as is given, or as
-    /// `$SNAP_TRUST_STORE` says.
+    /// Whether snap skips the checks of owners and modes in the store: --trust-store is given, or
+    /// `$SNAP_TRUST_STORE` is 1.
     var trustsStore: Bool {
         trustStore || (try? EnvironmentVariable.value("SNAP_TRUST_STORE")) == "1"
     }
 
     // MARK: Running
 
-    /// How operations run for this command.
+    /// Creates the context that this command's operation runs in.
     ///
-    /// - Parameter jobs: How many workers.
+    /// - Parameter jobs: The number of workers, at least 1.
+    /// - Returns: A context with the options of this command, which prints warnings.
     func context(jobs: Int = 1) -> WorkContext {
         var context = WorkContext(.kernel)
         context.lockTimeout = .seconds(wait)
@@ -67,13 +70,14 @@ struct CommonOptions: ParsableArguments {
         return context
     }
 
-    /// Runs something that may take long, and shows its progress where that is wanted.
+    /// Runs a long operation and shows its progress, unless --quiet or --json is given.
     ///
     /// - Parameters:
-    ///   - subject: What it is about: a guest, a checkpoint.
-    ///   - jobs: How many workers.
-    ///   - body: What runs.
-    /// - Throws: What `body` throws.
+    ///   - subject: The guest, checkpoint or store that the progress line names.
+    ///   - jobs: The number of workers, at least 1.
+    ///   - body: The operation.
+    /// - Returns: The result of `body`.
+    /// - Throws: The error that `body` throws.
     func showingProgress<Result>(
         of subject: String, jobs: Int = 1, _ body: (WorkContext) throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
@@ -85,9 +89,9 @@ struct CommonOptions: ParsableArguments {
 
     // MARK: Showing
 
-    /// Prints a result in the form that was asked for; that it cannot be printed is a failure.
+    /// Prints a command's result as text or JSON; the command fails if it cannot be printed.
     ///
-    /// - Parameter result: The result.
+    /// - Parameter result: The result, which is all that the command produces.
     /// - Throws: `.inputOutput` if standard output cannot be written.
     func show(_ result: some Rendered) throws(SnapError) {
         if json {
@@ -101,8 +105,9 @@ struct CommonOptions: ParsableArguments {
         }
     }
 
-    /// Prints what came of a command that has done its work; that it cannot be printed is a
-    /// warning.
+    /// Prints the result of a command that has already changed something.
+    ///
+    /// If the result cannot be printed, snap only warns: the change is made.
     ///
     /// - Parameter result: The result.
     func confirm(_ result: some Rendered) {

@@ -5,19 +5,19 @@ import SnapEngine
 import SnapSystem
 import WorkPipeline
 
-/// What a shell offers behind the cursor: guests and checkpoints, out of the index.
+/// Completions of guests and checkpoints, which snap reads from the index.
 ///
-/// A shell that waits must never see an error: where there is no store there is nothing to offer.
+/// A shell that waits for completions must never see an error, so on failure the list is empty.
 extension CompletionKind {
-    /// Names of guests.
+    /// The names of the store's guests.
     static var guests: CompletionKind { offer { $0.guests } }
 
-    /// All ways to name a checkpoint: of each guest the name, and the numbers.
+    /// All specifiers of checkpoints: GUEST, GUEST@latest, GUEST:NUMBER, and ids.
     static var checkpoints: CompletionKind {
         offer { $0.guests + $0.guests.map { "\($0)@latest" } + $0.numbers + $0.ids }
     }
 
-    /// The ways that always name the same checkpoint.
+    /// The specifiers that always name the same checkpoint: GUEST:NUMBER and ids.
     static var exactCheckpoints: CompletionKind { offer { $0.numbers + $0.ids } }
 
     private static func offer(
@@ -29,13 +29,13 @@ extension CompletionKind {
             let value = typed.hasPrefix("--") ? typed.drop { $0 != "=" }.dropFirst() : typed[...]
             let names = names(
                 CompletionCandidates(checkpoints: stored(arguments), typed: String(value)))
-            // To zsh, what follows a plain colon describes what stands before it.
+            // zsh takes the text after an unescaped colon for a description of the completion.
             let isZsh = CompletionShell.requesting == .zsh
             return isZsh ? names.map { $0.replacingOccurrences(of: ":", with: "\\:") } : names
         }
     }
 
-    /// The checkpoints of the store that the command line so far names.
+    /// Reads the checkpoints of the store that the command line names so far.
     private static func stored(_ arguments: [String]) -> [Checkpoint] {
         var common = CommonOptions()
         common.store = store(in: arguments)
@@ -60,10 +60,10 @@ extension CompletionKind {
 }
 
 extension String {
-    /// A word of the command line, which the shell gives as it was typed, without its quoting.
+    /// The word without quotes and backslashes; the shell passes words as the user typed them.
     fileprivate var unquoted: String { filter { !"\"'\\".contains($0) } }
 
-    /// A path, with the home that the shell would put there.
+    /// The path with a leading `~/` replaced by the home directory, as the shell would do.
     fileprivate var withHome: String {
         guard hasPrefix("~/"), let home = try? EnvironmentVariable.value("HOME") else {
             return self

@@ -1,13 +1,16 @@
 import ArgumentParser
 import Foundation
 
-/// The script that teaches a shell to complete snap's command line.
+/// The script with which a shell completes snap's command line.
 ///
-/// It is ArgumentParser's, with what that does not know of: how bash and zsh divide words.
+/// ArgumentParser generates it. snap adapts it to the way in which bash and zsh split words.
 enum CompletionScript {
     private static let option = "--generate-completion-script"
 
-    /// The script, where the arguments ask for one; nil otherwise, or for an unknown shell.
+    /// Generates the script if the arguments ask for it.
+    ///
+    /// - Parameter arguments: The command line, without the program's name.
+    /// - Returns: The script; nil if the arguments do not ask for one, or the shell is unknown.
     static func requested(by arguments: [String]) -> String? {
         let first = arguments.first ?? ""
         guard first == option || first.hasPrefix(option + "=") else { return nil }
@@ -27,10 +30,10 @@ enum CompletionScript {
         }
     }
 
-    /// Has zsh complete `--store=DIR`, too, not only `--store DIR`.
+    /// Makes zsh complete `--store=DIR` in addition to `--store DIR`.
     ///
-    /// Its `_arguments` wants a `=` behind the name of an option with a value. A flag has none, and
-    /// its line ends with the description.
+    /// zsh's `_arguments` expects a `=` after the name of an option with a value. A flag's line has
+    /// no value and ends with the description.
     private static func joiningValues(_ script: String) -> String {
         let lines = script.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             let text = line.drop { $0 == " " }
@@ -42,10 +45,10 @@ enum CompletionScript {
         return lines.joined(separator: "\n")
     }
 
-    /// What bash needs: to it `web1:7` is three words, and so are `web1@latest` and
-    /// `--guest=web1`.
+    /// The bash functions that join split words.
     ///
-    /// To take these characters out of `COMP_WORDBREAKS` would change how other commands complete.
+    /// bash splits `web1:7`, `web1@latest` and `--guest=web1` into three words each.
+    /// Removing these characters from `COMP_WORDBREAKS` would change how other commands complete.
     private static var wholeWords: String {
         String(decoding: PackageResources.snap_bash, as: UTF8.self)
             .trimmingCharacters(in: .newlines)

@@ -1,12 +1,12 @@
 import ArgumentParser
 import MigrationStream
 
-/// The forms of a memory image that can be asked for.
+/// The formats of a memory image that --format accepts.
 enum Format: String, ExpressibleByArgument, CaseIterable {
     case raw
     case qemu
 
-    /// The form, as the engine calls it.
+    /// The engine's value for the format.
     var imageFormat: ImageFormat {
         switch self {
         case .raw: .raw

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// The option of commands that work on several processors.
+/// The option of commands that can use several processors.
 struct JobsOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -15,6 +15,6 @@ struct JobsOption: ParsableArguments {
         throw ValidationError("--jobs is \(jobs), expected 1 to \(Self.countMax)")
     }
 
-    /// How many workers.
+    /// The number of workers: --jobs, or one per available processor.
     var count: Int { jobs ?? min(ProcessInfo.processInfo.activeProcessorCount, Self.countMax) }
 }

@@ -1,13 +1,14 @@
-/// What somebody may have meant who has typed a word that is not known.
+/// Finds the known word that the user probably meant by an unknown one.
 enum Misspelling {
-    /// More letters wrong are another word.
+    /// The largest distance at which a word still counts as misspelt.
     private static let distanceMax = 2
 
-    /// The known word that is nearest to a misspelt one; nil if none is near.
+    /// Finds the known word that is nearest to a misspelt one.
     ///
     /// - Parameters:
-    ///   - word: What was typed.
-    ///   - known: The words that there are.
+    ///   - word: The word that the user typed.
+    ///   - known: All valid words.
+    /// - Returns: The nearest word; nil if no word is near enough.
     static func nearest(to word: String, among known: [String]) -> String? {
         let distances = known.map { (word: $0, distance: distance(from: word, to: $0)) }
         guard let nearest = distances.min(by: { $0.distance < $1.distance }),
@@ -16,7 +17,7 @@ enum Misspelling {
         return nearest.word
     }
 
-    /// How many letters have to be put in, taken out or changed (Levenshtein's distance).
+    /// Returns the number of letters to insert, delete or replace (the Levenshtein distance).
     private static func distance(from word: String, to other: String) -> Int {
         let other = Array(other)
         var row = Array(0...other.count)

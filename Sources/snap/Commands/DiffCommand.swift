@@ -3,7 +3,7 @@ import GuestMemory
 import SnapEngine
 import SnapSystem
 
-/// `snap diff`: what changed between two checkpoints.
+/// `snap diff`: show what changed between two checkpoints.
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",

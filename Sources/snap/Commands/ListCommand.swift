@@ -2,7 +2,7 @@ import ArgumentParser
 import GuestMemory
 import SnapEngine
 
-/// `snap list`: what there is.
+/// `snap list`: list checkpoints.
 struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",

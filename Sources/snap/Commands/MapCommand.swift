@@ -3,7 +3,7 @@ import GuestMemory
 import SnapEngine
 import SnapSystem
 
-/// `snap map`: draw a checkpoint's memory.
+/// `snap map`: draw a map of a checkpoint's memory.
 struct MapCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map",

@@ -67,7 +67,7 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         let guest = try guest.map { try GuestName(checking: $0, as: "guest") }
         let store = try common.storePath()
-        // Before the work: a page that cannot be written need not be made.
+        // Opened before the work, so that snap fails early if it cannot create the output.
         let file: OutputFile? =
             if output == "-" { nil } else { try Self.open(output, isForced: force) }
         var summarize = Summarize(guest)

@@ -4,7 +4,7 @@ import SnapEngine
 import SnapSystem
 import SystemPackage
 
-/// `snap restore`: write the memory image back.
+/// `snap restore`: restore a checkpoint's memory image.
 struct RestoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore",

@@ -157,7 +157,7 @@ struct SaveCommand: ParsableCommand {
         let saved = SavedCheckpoint(
             outcome: outcome, elapsed: clock.now - start, isLive: qmp != nil)
         if image == "-" {
-            // QEMU has closed the standard output of what it executes.
+            // QEMU runs an exec: command with standard output closed, so a failure is ignored.
             try? common.show(saved)
         } else {
             common.confirm(saved)
@@ -197,7 +197,9 @@ struct SaveCommand: ParsableCommand {
         return .blocks(files)
     }
 
-    /// Reads `NAME=PATH[@ADDRESS]`; what follows the last @ is an address only if it is a number.
+    /// Parses `NAME=PATH[@ADDRESS]`.
+    ///
+    /// The text after the last @ is an address only if it is a number; if not, it is part of PATH.
     private static func ramBlockFile(_ text: String) throws(SnapError) -> Save.RAMBlockFile {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, RAMBlock.isName(parts[0]), !parts[1].isEmpty else {
@@ -218,7 +220,9 @@ struct SaveCommand: ParsableCommand {
             name: String(parts[0]), path: FilePath(String(path)), guestPhysicalAddress: address)
     }
 
-    /// Reads `[NAME=]PATH`, NAME being a RAM block's; what has a slash before the = is a path.
+    /// Parses `[NAME=]PATH`, where NAME is the name of a RAM block.
+    ///
+    /// If there is a slash before the =, the complete text is a path.
     private static func dirtyBitmapFile(_ text: String) -> Save.DirtyBitmapFile {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, !parts[0].contains("/") else {
@@ -228,7 +232,9 @@ struct SaveCommand: ParsableCommand {
             blockName: String(parts[0]), path: FilePath(String(parts[1])))
     }
 
-    /// Reads `[NAME=]PATH` of each; a path whose first part looks like a name is written `./…`.
+    /// Parses the `[NAME=]PATH` of each --device-state; the default NAME is the file's name.
+    ///
+    /// A path that contains = after a valid name must be given as `./…`.
     private func deviceStates() throws(SnapError) -> [Save.DeviceState] {
         var states: [Save.DeviceState] = []
         for text in deviceState {

@@ -2,7 +2,7 @@ import ArgumentParser
 import GuestMemory
 import SnapEngine
 
-/// `snap show`: one checkpoint.
+/// `snap show`: show one checkpoint.
 struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",

@@ -4,7 +4,7 @@ import SnapEngine
 import SnapSystem
 import SystemPackage
 
-/// `snap verify`: prove that what is stored can be restored.
+/// `snap verify`: check that checkpoints can be restored.
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
