@@ -2,16 +2,15 @@ import Foundation
 import SnapSystem
 import SystemPackage
 
-/// The process's standard output and standard error: results on the one, failures and warnings on
-/// the other.
+/// Writes results to standard output, and errors and warnings to standard error.
 ///
-/// Each write removes the progress line first.
+/// Each write first erases the progress line.
 enum Console {
-    /// Says why the command failed.
+    /// Prints the error with which the command fails.
     ///
     /// - Parameters:
-    ///   - error: What went wrong.
-    ///   - isJSON: Whether to say it as one JSON object.
+    ///   - error: The error.
+    ///   - isJSON: Whether to print it as one JSON object.
     static func failure(_ error: SnapError, isJSON: Bool) {
         guard isJSON else {
             writeError("snap: " + text(of: error))
@@ -31,30 +30,30 @@ enum Console {
         writeError(json.text + "\n")
     }
 
-    /// Says what is damaged, one place of several.
+    /// Prints one damaged place in the store; there may be several.
     ///
-    /// - Parameter error: What is wrong, and where.
+    /// - Parameter error: The damage and its place.
     static func damage(_ error: SnapError) {
         writeError("snap: damaged: " + text(of: error))
     }
 
-    /// Says what did not go well though the command succeeds.
+    /// Prints a problem that does not make the command fail.
     ///
-    /// - Parameter error: What went wrong.
+    /// - Parameter error: The problem.
     static func warning(_ error: SnapError) {
         writeError("snap: warning: " + text(of: error))
     }
 
-    /// Prints a result.
+    /// Prints a result on standard output, unchanged.
     ///
-    /// - Parameter text: Lines, each with its end.
+    /// - Parameter text: Lines, each ending with a newline.
     /// - Throws: `.inputOutput` if standard output cannot be written.
     static func result(_ text: String) throws(SnapError) { try write(Array(text.utf8)) }
 
     /// Writes bytes to standard output.
     ///
     /// - Parameter bytes: The bytes.
-    /// - Throws: `.inputOutput` if it cannot be written.
+    /// - Throws: `.inputOutput` if standard output cannot be written.
     static func write(_ bytes: [UInt8]) throws(SnapError) {
         try ProgressLine.aside { () throws(SnapError) in
             try File.standardOutput(.kernel).append(bytes)
@@ -66,14 +65,14 @@ enum Console {
         return "\(error.description.printable)\n\(hint)"
     }
 
-    /// Prints a text on standard error.
+    /// Prints text on standard error, unchanged.
     ///
-    /// - Parameter text: Lines, each with its end.
+    /// - Parameter text: Lines, each ending with a newline.
     static func text(_ text: String) { writeError(text) }
 
     private static func writeError(_ text: String) {
         ProgressLine.aside {
-            // If standard error fails there is no other place to say it.
+            // If writing to standard error fails, there is no other place to report the failure.
             try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
         }
     }

@@ -1,7 +1,11 @@
 import SnapSystem
 
 extension Duration {
-    /// The duration in seconds with so many digits after the point.
+    /// Formats the duration in seconds: `0.035`.
+    ///
+    /// - Parameter fractionDigits: The number of digits after the decimal point; further digits are
+    ///   cut off.
+    /// - Returns: The number, without a unit.
     func seconds(fractionDigits: Int) -> String {
         var scale: Int64 = 1
         for _ in 0..<fractionDigits { scale *= 10 }

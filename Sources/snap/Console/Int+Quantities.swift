@@ -1,5 +1,5 @@
 extension Int {
-    /// A number of bytes for people: `712.3 KiB`.
+    /// The number as a count of bytes, in the largest unit that fits: `712.3 KiB`.
     var asByteCount: String {
         if self < 1024 { return "\(self) B" }
         var tenths = self / 1024 * 10 + self % 1024 * 10 / 1024
@@ -10,12 +10,14 @@ extension Int {
         return "\(tenths / 10).\(tenths % 10) TiB"
     }
 
-    /// So many things: `1 guest`, `2,000 guests`.
+    /// Formats the number with a noun: `1 guest`, `2,000 guests`.
+    ///
+    /// - Parameter thing: The noun in the singular; its plural must be formed with an s.
     func counted(_ thing: String) -> String {
         "\(grouped) \(thing)\(self == 1 ? "" : "s")"
     }
 
-    /// A number for people, in groups of three digits: `1,048,576`.
+    /// The number in groups of three digits: `1,048,576`.
     var grouped: String {
         var digits = String(magnitude)
         var groups: [String] = []

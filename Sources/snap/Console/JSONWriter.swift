@@ -1,27 +1,27 @@
 import SnapSystem
 
-/// Writes JSON in the order in which the fields are given, nulls included.
+/// Writes JSON that keeps the order of the fields and includes nulls.
 ///
-/// Foundation's encoder drops both and takes several times as long for ten thousand checkpoints.
+/// Foundation's encoder does neither, and takes several times as long for ten thousand checkpoints.
 struct JSONWriter {
     private var bytes: [UInt8] = []
     private var needsComma = false
-    /// Where complete values go, if they are not kept.
+    /// The buffer that receives the JSON; nil to keep it in `bytes`.
     private var output: OutputBuffer?
 
     private static let keptByteCountMax = 1 << 16
 
-    /// Begins without a value.
+    /// Creates a writer without a value.
     ///
-    /// - Parameter output: Where they go; nil to keep them all, as `text`.
+    /// - Parameter output: The buffer that receives the JSON; nil to keep all of it in `text`.
     init(to output: OutputBuffer? = nil) {
         self.output = output
     }
 
-    /// The values that are kept.
+    /// The JSON that has not been passed to the output; all of it if there is no output.
     var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// Writes what is left, and the line's end.
+    /// Writes the remaining JSON and a newline.
     ///
     /// - Throws: `.inputOutput` if standard output could not be written.
     mutating func finish() throws(SnapError) {
@@ -33,7 +33,7 @@ struct JSONWriter {
 
     /// Writes an object.
     ///
-    /// - Parameter body: Writes its fields.
+    /// - Parameter body: Writes the object's fields.
     mutating func object(_ body: (inout JSONWriter) -> Void) {
         container(from: UInt8(ascii: "{"), to: UInt8(ascii: "}"), body)
     }
@@ -42,18 +42,18 @@ struct JSONWriter {
     ///
     /// - Parameters:
     ///   - elements: The elements.
-    ///   - body: Writes one of them.
+    ///   - body: Writes one element as one value.
     mutating func array<Element>(
         _ elements: [Element], _ body: (inout JSONWriter, Element) -> Void
     ) {
         sequence(elements, body)
     }
 
-    /// Writes an array of elements that are made one after the other.
+    /// Writes an array from a sequence, whose elements need not all be in memory.
     ///
     /// - Parameters:
     ///   - elements: The elements.
-    ///   - body: Writes one of them.
+    ///   - body: Writes one element as one value.
     mutating func sequence<Elements: Sequence>(
         _ elements: Elements, _ body: (inout JSONWriter, Elements.Element) -> Void
     ) {
@@ -62,7 +62,7 @@ struct JSONWriter {
         }
     }
 
-    /// Writes a field's name; a value must follow.
+    /// Writes a field's name; the caller must write its value next.
     mutating func key(_ name: String) {
         separate()
         quote(name)
@@ -70,28 +70,28 @@ struct JSONWriter {
         needsComma = false
     }
 
-    /// Writes a field with a whole number, or null.
+    /// Writes a field with an integer, or null.
     mutating func field(_ name: String, _ value: (some FixedWidthInteger)?) {
         key(name)
         bytes.append(contentsOf: (value.map { String($0) } ?? "null").utf8)
         needsComma = true
     }
 
-    /// Writes a field with a text, or null.
+    /// Writes a field with a string, or null.
     mutating func field(_ name: String, _ value: String?) {
         key(name)
         if let value { quote(value) } else { bytes.append(contentsOf: "null".utf8) }
         needsComma = true
     }
 
-    /// Writes a field with true or false.
+    /// Writes a field with a boolean.
     mutating func field(_ name: String, _ value: Bool) {
         key(name)
         bytes.append(contentsOf: (value ? "true" : "false").utf8)
         needsComma = true
     }
 
-    /// Writes a field with seconds, to the millisecond, or null.
+    /// Writes a field with a duration in seconds with three decimal places, or null.
     mutating func field(_ name: String, _ value: Duration?) {
         key(name)
         bytes.append(contentsOf: (value?.seconds(fractionDigits: 3) ?? "null").utf8)
@@ -120,7 +120,7 @@ struct JSONWriter {
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         defer { bytes.append(UInt8(ascii: "\"")) }
-        // Nearly every text goes out as it is, at once.
+        // Nearly every string needs no escape and is appended in one piece.
         let needsEscape = text.utf8.contains {
             !(0x20..<0x7f).contains($0) || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\")
         }
@@ -131,7 +131,7 @@ struct JSONWriter {
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"", "\\": bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
-            // A reader gets it back, and a terminal that JSON is printed on does not.
+            // A JSON parser decodes the escape; a terminal never receives the character.
             case _ where !scalar.isPrintable:
                 bytes += ("\\u" + String(scalar.value, radix: 16).padded(to: 4)).utf8
             default: bytes += Array(String(scalar).utf8)

@@ -1,6 +1,6 @@
 import SnapSystem
 
-/// Bytes on their way to standard output, written in large pieces: a result may have millions of
+/// A buffer that writes to standard output in large pieces, because a result may have millions of
 /// lines.
 struct OutputBuffer {
     private var bytes: [UInt8] = []
@@ -8,17 +8,17 @@ struct OutputBuffer {
 
     private static let pieceByteCount = 1 << 20
 
-    /// Adds bytes; from some size on all are written.
+    /// Adds bytes, and writes the buffer to standard output if it is large enough.
     ///
-    /// After a failure nothing more is written; `finish` says why.
+    /// After a failed write, bytes are dropped, and `finish` throws the error.
     ///
-    /// - Parameter more: The bytes.
+    /// - Parameter more: The bytes to add.
     mutating func append(_ more: some Sequence<UInt8>) {
         bytes.append(contentsOf: more)
         if bytes.count >= Self.pieceByteCount { flush() }
     }
 
-    /// Writes what is left.
+    /// Writes the remaining bytes.
     ///
     /// - Throws: `.inputOutput` if standard output could not be written.
     mutating func finish() throws(SnapError) {

@@ -3,10 +3,10 @@ import SnapSystem
 import Synchronization
 import WorkPipeline
 
-/// One line at the bottom of a terminal that says how far a long command has come.
+/// The last line on a terminal, which shows the progress of a long command.
 ///
-/// It is drawn by a thread of its own from half a second on, over itself and in one write, so that
-/// it does not flicker; whatever else is said takes it away first.
+/// A separate thread draws it, starting after half a second. Each update overwrites the line in one
+/// write, so that it does not flicker. Any other output erases the line first.
 final class ProgressLine: Sendable {
     private struct Drawn {
         var isShown = false
@@ -21,7 +21,7 @@ final class ProgressLine: Sendable {
 
     private static let delay = Duration.milliseconds(500)
     private static let interval = DispatchTimeInterval.milliseconds(100)
-    /// The line that is at work; there is one command and so at most one.
+    /// The active line; a process runs one command, so there is at most one.
     private static let current = Mutex<ProgressLine?>(nil)
 
     private init(_ progress: WorkProgress, _ subject: String) {
@@ -29,14 +29,17 @@ final class ProgressLine: Sendable {
         self.subject = subject
     }
 
-    /// Does something that may take long, and shows how far it has come.
+    /// Runs an operation that may take long, and shows its progress on standard error.
+    ///
+    /// Shows nothing if standard error is not a terminal.
     ///
     /// - Parameters:
-    ///   - subject: What it is about: a guest, a checkpoint.
-    ///   - isShown: Whether the user wants to see it.
-    ///   - progress: What the progress is reported to.
-    ///   - body: What runs.
-    /// - Throws: What `body` throws.
+    ///   - subject: The guest, checkpoint or store that the line names.
+    ///   - isShown: Whether the user wants to see the line.
+    ///   - progress: The progress that `body` updates.
+    ///   - body: The operation.
+    /// - Returns: The result of `body`.
+    /// - Throws: The error that `body` throws.
     static func during<Result>(
         _ subject: String, isShown: Bool, of progress: WorkProgress,
         _ body: () throws(SnapError) -> Result
@@ -49,10 +52,10 @@ final class ProgressLine: Sendable {
         return try body()
     }
 
-    /// Says something else, where the line was; it is drawn again underneath.
+    /// Erases the line while other output is written; the next update draws it again below.
     ///
-    /// - Parameter body: What says it.
-    /// - Throws: What `body` throws.
+    /// - Parameter body: Writes the other output.
+    /// - Throws: The error that `body` throws.
     static func aside<Failure>(_ body: () throws(Failure) -> Void) throws(Failure) {
         guard let line = current.withLock(\.self) else { return try body() }
         try line.drawn.withLock { drawn throws(Failure) in
@@ -105,17 +108,18 @@ final class ProgressLine: Sendable {
     }
 
     private static func write(_ text: String) {
-        // If it fails there is no reader any more.
+        // If the write fails, nothing reads standard error any longer.
         try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 
-    /// The line.
+    /// Formats the line: subject, phase, amount, percentage, rate and remaining time.
     ///
     /// - Parameters:
-    ///   - subject: What it is about.
-    ///   - state: How far it has come.
-    ///   - elapsed: How long the phase has taken so far.
-    ///   - columnCount: How many characters there is room for.
+    ///   - subject: The guest, checkpoint or store that the line names.
+    ///   - state: The operation's progress.
+    ///   - elapsed: The time since the phase started.
+    ///   - columnCount: The width of the terminal, in columns.
+    /// - Returns: The line, at least one column shorter than the terminal is wide.
     static func text(
         _ subject: String, _ state: WorkProgress.State, after elapsed: Duration, columnCount: Int
     ) -> String {
@@ -133,7 +137,7 @@ final class ProgressLine: Sendable {
         return parts.joined(separator: "  ").fitting(max(1, columnCount - 1))
     }
 
-    /// Seconds as `1:05` or `2:00:00`.
+    /// Formats a number of seconds as `1:05` or `2:00:00`.
     private static func clock(_ seconds: Int) -> String {
         let two = { (value: Int) in String(value).padded(to: 2) }
         let minutes = seconds / 60

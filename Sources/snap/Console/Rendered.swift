@@ -1,20 +1,20 @@
-/// What a command has to show, in each form that a user can ask for.
+/// A command's result, which can be printed in each form that the user can select.
 ///
-/// `CommonOptions` chooses the form: --json, --quiet, or lines for people.
+/// `CommonOptions` selects the form: JSON for --json, names for --quiet, or else text.
 protocol Rendered {
-    /// Writes it as one JSON value.
+    /// Writes the result as one JSON value.
     ///
-    /// - Parameter json: Where it goes.
+    /// - Parameter json: The writer that receives the value.
     func writeJSON(_ json: inout JSONWriter)
 
-    /// Writes what --quiet leaves of it: nothing, or names alone.
+    /// Writes the output of --quiet: only names, or nothing (the default).
     ///
-    /// - Parameter output: Where it goes.
+    /// - Parameter output: The output that receives the lines.
     func writeQuiet(_ output: inout TextOutput)
 
-    /// Writes it for people.
+    /// Writes the result as text for people.
     ///
-    /// - Parameter output: Where it goes.
+    /// - Parameter output: The output that receives the lines.
     func writeText(_ output: inout TextOutput)
 }
 

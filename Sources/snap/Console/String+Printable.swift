@@ -1,16 +1,19 @@
 extension String {
-    /// The text without what commands a terminal or hides what it says.
+    /// The text with U+FFFD in place of each character that is not printable.
     ///
-    /// Names, labels and messages may come from files.
+    /// Names, labels and messages may come from files. They must not control the terminal or change
+    /// the order in which it shows text.
     var printable: String { keeping { _ in false } }
 
-    /// Lines as they may go to a terminal: only their ends, and the styles of `Style`, command it.
+    /// Lines that are safe to print on a terminal.
+    ///
+    /// Like `printable`, but keeps newlines and the escape sequences of `Style`.
     var printableLines: String {
         if utf8.allSatisfy({ $0 == 0x0a || (0x20..<0x7f).contains($0) }) { return self }
         let parts = split(separator: Style.introducer, omittingEmptySubsequences: false)
         var lines = String(parts[0]).keeping { $0 == "\n" }
         for part in parts.dropFirst() {
-            // What is no style has an introducer like any other control character.
+            // An introducer that starts no style is replaced like any other control character.
             let isStyle = part.prefixMatch(of: /[0-9;]*m/) != nil
             lines += isStyle ? Style.introducer : "\u{fffd}["
             lines += String(part).keeping { $0 == "\n" }
@@ -27,15 +30,16 @@ extension String {
         return String(kept)
     }
 
-    /// How many columns of a terminal the text takes.
+    /// The number of terminal columns that the text occupies.
     var columnCount: Int {
         if utf8.allSatisfy({ $0 < 0x80 }) { return utf8.count }
         return reduce(0) { $0 + $1.columnCount }
     }
 
-    /// As much of the text as fits into some columns of a terminal.
+    /// Cuts the text to a number of terminal columns.
     ///
-    /// - Parameter limit: How many.
+    /// - Parameter limit: The number of columns.
+    /// - Returns: The longest prefix that fits.
     func fitting(_ limit: Int) -> String {
         var room = limit
         return String(
@@ -47,8 +51,8 @@ extension String {
 }
 
 extension Character {
-    /// How many columns of a terminal the character takes: two if it is an ideograph or the like
-    /// (Unicode, UAX #11), else one.
+    /// The number of terminal columns that the character occupies: two for ideographs and other
+    /// wide characters (Unicode, UAX #11), one for all others.
     var columnCount: Int {
         guard let first = unicodeScalars.first else { return 0 }
         let isWide: Bool =
@@ -64,9 +68,10 @@ extension Character {
 }
 
 extension Unicode.Scalar {
-    /// Whether it only shows something: no control character (C0, DEL, C1), no end of a line or a
-    /// paragraph, and nothing that turns the direction in which what follows is written (Unicode,
-    /// UAX #9).
+    /// Whether the scalar cannot control a terminal or the order of text.
+    ///
+    /// Control characters (C0, DEL, C1), line and paragraph separators, and characters that change
+    /// the direction of text (Unicode, UAX #9) are not printable.
     var isPrintable: Bool {
         switch properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: return false

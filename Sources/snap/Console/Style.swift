@@ -1,7 +1,7 @@
 import Foundation
 import SnapSystem
 
-/// How text is set off on a terminal that shows colours (ECMA-48, SGR).
+/// A style of text on a terminal with colours; the raw value is SGR's parameter (ECMA-48).
 enum Style: String {
     case strong = "1"
     case faint = "2"
@@ -10,14 +10,15 @@ enum Style: String {
     case delta = "33"
     case stored = "36"
 
-    /// What begins a command to the terminal.
+    /// The characters that start an escape sequence (ECMA-48, CSI).
     static let introducer = "\u{1b}["
 
-    /// Sets a text off.
+    /// Applies the style to text if the terminal shows colours.
     ///
     /// - Parameters:
     ///   - text: The text.
-    ///   - terminal: Where it goes; nil if that is no terminal.
+    ///   - terminal: The terminal that the text is printed on; nil if it is not printed on one.
+    /// - Returns: The text, enclosed in escape sequences or unchanged.
     func callAsFunction(_ text: String, on terminal: Terminal?) -> String {
         guard terminal?.hasColor ?? false else { return text }
         return "\(Self.introducer)\(rawValue)m\(text)\(Self.introducer)0m"
@@ -25,12 +26,12 @@ enum Style: String {
 }
 
 extension Terminal {
-    /// The terminal that results go to; nil if they go elsewhere.
+    /// The terminal on standard output; nil if standard output is not a terminal.
     static var output: Terminal? {
         Terminal(.output, environment: ProcessInfo.processInfo.environment)
     }
 
-    /// The terminal that messages go to; nil if they go elsewhere.
+    /// The terminal on standard error; nil if standard error is not a terminal.
     static var error: Terminal? {
         Terminal(.error, environment: ProcessInfo.processInfo.environment)
     }

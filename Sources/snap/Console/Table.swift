@@ -1,24 +1,24 @@
 import SnapSystem
 
-/// A table of text for people: columns as wide as they need be, the last one unpadded.
+/// A table of text whose columns are as wide as their longest cell.
 ///
-/// On a terminal it is made to fit: the column that may shrink does, then columns that can be
-/// missed are left out, then what is still too long is cut.
+/// A table too wide for the terminal is reduced until it fits: the shrinkable column gets narrower,
+/// then spare columns are left out, and finally lines are cut.
 struct Table {
-    /// A column's head, and how it is set.
+    /// A column's title, alignment and priority.
     struct Column {
-        /// What becomes of it where there is no room.
+        /// How important the column is when the table is too wide.
         enum Need: Equatable {
-            /// It stays.
+            /// The column is always shown at full width.
             case always
-            /// It is cut to what is left.
+            /// The column's cells are cut to the remaining width.
             case shrinks
-            /// It is left out, the lowest rank first.
+            /// The column is left out; the one with the lowest rank goes first.
             case spare(Int)
         }
 
         let title: String
-        /// Whether it holds numbers, which stand to the right.
+        /// Whether the column contains numbers, which are aligned to the right.
         let isNumeric: Bool
         let need: Need
 
@@ -40,9 +40,10 @@ struct Table {
         self.rows = rows
     }
 
-    /// The table as lines; control characters of a cell do not reach the terminal.
+    /// Formats the table as lines, replacing characters in cells that are not printable.
     ///
-    /// - Parameter terminal: Where it goes; nil if that is no terminal.
+    /// - Parameter terminal: The terminal to fit the table to; nil to show it at full width.
+    /// - Returns: The lines, each ending with a newline; none ends with a space.
     func text(on terminal: Terminal? = nil) -> String {
         let cells = [columns.map(\.title)] + rows.map { $0.map(\.printable) }
         let layout = layout(cells, columnCount: terminal?.columnCount)
@@ -55,7 +56,7 @@ struct Table {
                 let padding = width - cell.columnCount
                 let isNumeric = columns[column].isNumeric
                 if isNumeric { space += padding }
-                // Spaces are written when something follows them, so that no line ends in one.
+                // Spaces are added only before a cell that follows, so that no line ends with one.
                 if !cell.isEmpty {
                     line += String(repeating: " ", count: space) + cell
                     space = 0
@@ -68,7 +69,7 @@ struct Table {
         return text
     }
 
-    /// Which columns are shown, and how wide.
+    /// Chooses the columns to show and the width of each.
     private func layout(
         _ cells: [[String]], columnCount: Int?
     ) -> [(column: Int, width: Int)] {
@@ -94,7 +95,7 @@ struct Table {
             guard let first = ranks.min(by: { $0.rank < $1.rank }) else { break }
             layout.remove(at: first.place)
         }
-        // What has become free is given back to the column that was cut.
+        // The shrunk column gets the space of the columns that were left out.
         for place in layout.indices where columns[layout[place].column].need == .shrinks {
             let column = layout[place].column
             let wanted = cells.reduce(0) { max($0, $1[column].columnCount) }

@@ -1,31 +1,29 @@
 import SnapSystem
 
-/// Lines on their way to standard output.
+/// Text for standard output, buffered and made safe for a terminal.
 struct TextOutput {
-    /// The terminal that they go to; nil if they go elsewhere.
+    /// The terminal on standard output; nil if standard output is not a terminal.
     let terminal: Terminal?
     private var buffer = OutputBuffer()
 
-    /// Begins without a line.
+    /// Creates an empty output.
     ///
-    /// - Parameter terminal: The terminal that lines go to; nil if they go elsewhere.
+    /// - Parameter terminal: The terminal on standard output; nil if it is not a terminal.
     init(on terminal: Terminal?) {
         self.terminal = terminal
     }
 
-    /// Writes text.
+    /// Writes text, replacing all control characters except newlines and the sequences of `Style`.
     ///
-    /// Whatever it is, it cannot command the terminal, but for colours.
-    ///
-    /// - Parameter text: Lines, each with its end.
+    /// - Parameter text: Lines, each ending with a newline.
     mutating func write(_ text: String) { buffer.append(text.printableLines.utf8) }
 
-    /// Writes a table, as wide as the terminal allows.
+    /// Writes a table that fits the terminal's width.
     ///
     /// - Parameter table: The table.
     mutating func write(_ table: Table) { write(table.text(on: terminal)) }
 
-    /// Writes what is left.
+    /// Writes the remaining text.
     ///
     /// - Throws: `.inputOutput` if standard output could not be written.
     mutating func finish() throws(SnapError) { try buffer.finish() }

@@ -1,11 +1,12 @@
 import SnapSystem
 
 extension Timestamp {
-    /// The time for somebody who looks at it now: `5 min ago`; what is long ago by its day.
+    /// Formats the time relative to the present: `5 min ago`.
     ///
-    /// - Parameter now: When that is.
+    /// - Parameter now: The present.
+    /// - Returns: The age; the local date and time if the age is negative or at least 60 days.
     func relative(to now: Timestamp) -> String {
-        // A time out of a damaged index may be any.
+        // A damaged index may contain any time, so the subtraction may overflow.
         let (seconds, _) = now.secondsSinceEpoch.subtractingReportingOverflow(secondsSinceEpoch)
         switch seconds {
         case 0..<60: return "\(seconds) s ago"
