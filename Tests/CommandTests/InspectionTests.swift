@@ -38,8 +38,8 @@ struct InspectionTests {
         #expect(lines.count == 4)
         #expect(lines[1].hasSuffix("2") && lines[1].contains("0x00005000-0x00006fff  8.0 KiB"))
         #expect(
-            lines[3] == "web1:1 to web1:2: 3 of 1,200 pages changed, of these 1 became zero, "
-                + "1 were zero")
+            lines[3] == "web1:1 to web1:2: 3 of 1,200 pages changed, of these 1 became zero "
+                + "and 1 were zero before")
         #expect(
             try command.run("diff", "web1:1", "web1", "--quiet").text
                 == "0x00005000-0x00006fff\n0x0044c000-0x0044cfff\n")
@@ -90,7 +90,7 @@ struct InspectionTests {
     func verify() throws {
         let whole = try command.run("verify")
         #expect(whole.status == 0 && whole.errors.isEmpty)
-        #expect(whole.text == "web1  2 checkpoints  whole\n802 stored pages checked\n")
+        #expect(whole.text == "web1  2 checkpoints  intact\n802 stored pages checked\n")
         #expect(try command.run("verify", "--quiet").output.isEmpty)
         #expect(try command.run("verify", "--quick", "web1:1").status == 0)
         #expect(try command.run("verify", "--json").json["isWhole"] as? Bool == true)
@@ -118,7 +118,7 @@ struct InspectionTests {
     func report() throws {
         let outcome = try command.run("report", "page.html", "--maps", "2")
         #expect(outcome.status == 0 && outcome.errors.isEmpty)
-        #expect(outcome.text == "2 checkpoints  reported to page.html\n")
+        #expect(outcome.text == "2 checkpoints  report written to page.html\n")
         let page = try bytes(of: command.scratch.file("page.html"))
         let text = String(decoding: page, as: UTF8.self)
         #expect(XMLParser(data: Data(page)).parse(), "not well-formed")

@@ -210,7 +210,7 @@ struct SignalTests {
             "/bin/dd", "if=/dev/zero", "of=\(mount.appending("filler"))", "bs=4096")
         let deleted = try command.run("delete", "a:1")
         #expect(deleted.status == 0, "\(deleted.errors)")
-        #expect(deleted.text.hasPrefix("a:1  deleted\n1.1 MiB given back"), "\(deleted.text)")
+        #expect(deleted.text.hasPrefix("a:1  deleted\nfreed 1.1 MiB"), "\(deleted.text)")
         #expect(try command.run("list", "--quiet").text == "a:2\n")
         try FileManager.default.removeItem(atPath: mount.appending("store").string)
         // What becomes zero makes room for what becomes something.

@@ -1,9 +1,9 @@
 import GuestMemory
 import SnapSystem
 
-/// What `list` shows.
+/// The result of `snap list`.
 struct CheckpointList: Rendered {
-    /// The checkpoints, in the order in which they are shown.
+    /// The checkpoints, in the order to show them in.
     let checkpoints: [Checkpoint]
 
     func writeJSON(_ json: inout JSONWriter) {
@@ -22,7 +22,7 @@ struct CheckpointList: Rendered {
             Table(Self.columns, checkpoints.map { Self.row(of: $0, seenAt: now) }))
     }
 
-    /// The table's columns.
+    /// The columns of the table; snap(1) documents them.
     private static let columns = [
         Table.Column("GUEST:NUMBER"), Table.Column("TIME"), Table.Column("KIND", .spare(3)),
         Table.Column("PARENT", isNumeric: true, .spare(2)),
@@ -32,11 +32,11 @@ struct CheckpointList: Rendered {
         Table.Column("DEVICES", isNumeric: true, .spare(1)), Table.Column("LABEL", .shrinks),
     ]
 
-    /// A checkpoint's row.
+    /// Returns the cells of a checkpoint's row.
     ///
     /// - Parameters:
     ///   - checkpoint: The checkpoint.
-    ///   - now: The time to which it is relative on a terminal; nil to show it in full.
+    ///   - now: The present, to show the checkpoint's age; nil to show its time in full.
     private static func row(of checkpoint: Checkpoint, seenAt now: Timestamp?) -> [String] {
         [
             checkpoint.name.description,

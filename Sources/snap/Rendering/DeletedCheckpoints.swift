@@ -1,11 +1,11 @@
 import GuestMemory
 import SnapEngine
 
-/// What `delete` shows.
+/// The result of `snap delete`.
 struct DeletedCheckpoints: Rendered {
-    /// What the deletion has done, or would do.
+    /// The deleted checkpoints and freed bytes; in a dry run, those that would be.
     let outcome: Delete.Outcome
-    /// Whether nothing was changed.
+    /// Whether the deletion was a dry run, which changes nothing.
     let isDryRun: Bool
 
     func writeJSON(_ json: inout JSONWriter) {
@@ -35,7 +35,7 @@ struct DeletedCheckpoints: Rendered {
         let freed = outcome.freedByteCount.asByteCount
         let kept =
             outcome.keptFileCount == 0
-            ? "" : ", \(outcome.keptFileCount.counted("file")) kept: others refer to them"
-        output.write("\(freed) \(isDryRun ? "would come back" : "given back")\(kept)\n")
+            ? "" : ", \(outcome.keptFileCount.counted("file")) kept: in use by other checkpoints"
+        output.write("\(isDryRun ? "would free" : "freed") \(freed)\(kept)\n")
     }
 }

@@ -23,12 +23,12 @@ extension DeviceDiff.Outcome: Rendered {
         }
     }
 
-    /// Writes the names of those that changed.
+    /// Writes the names of the changed sections, one per line.
     func writeQuiet(_ output: inout TextOutput) {
         for section in changed { output.write(section.section.name.printable + "\n") }
     }
 
-    /// Writes a table of those that changed.
+    /// Writes a table of the changed sections, and how many changed.
     func writeText(_ output: inout TextOutput) {
         let table = Table(
             [

@@ -2,18 +2,19 @@ import GuestMemory
 import SnapEngine
 import SnapSystem
 
-/// What `map` shows: a line of cells for each stretch of memory.
+/// The result of `snap map`: lines of cells, each line for one range of memory.
 struct DrawnMap: Rendered {
-    /// The map.
+    /// The map to draw.
     let map: MemoryMap
-    /// How many cells a line has.
+    /// The number of cells in a line.
     let columnCount: Int
 
     private static let rowCountMax = 24
 
-    /// How many cells a line has: a power of two that leaves room for the address.
+    /// Chooses the number of cells in a line, so that the address fits in front of them.
     ///
-    /// - Parameter terminal: Where it goes; nil if that is no terminal.
+    /// - Parameter terminal: The terminal to draw on; nil to assume 80 columns.
+    /// - Returns: A power of two from 8 to 128.
     static func columnCount(on terminal: Terminal?) -> Int {
         let room = (terminal?.columnCount ?? 80) - 14
         var count = 8
@@ -21,9 +22,9 @@ struct DrawnMap: Rendered {
         return count
     }
 
-    /// How many cells a RAM block has at most.
+    /// Returns the maximum number of cells for a RAM block.
     ///
-    /// - Parameter columnCount: How many cells a line has.
+    /// - Parameter columnCount: The number of cells in a line.
     static func cellCountMax(columnCount: Int) -> Int { columnCount * rowCountMax }
 
     func writeJSON(_ json: inout JSONWriter) {
@@ -47,7 +48,7 @@ struct DrawnMap: Rendered {
         }
     }
 
-    /// Writes the cells, without what they mean.
+    /// Writes the cells without headings and legend.
     func writeQuiet(_ output: inout TextOutput) {
         for block in map.blocks { writeCells(of: block, to: &output) }
     }
@@ -57,7 +58,7 @@ struct DrawnMap: Rendered {
             let cell = (block.pagesPerCell * Page.byteCount).asByteCount
             output.write(
                 "\(map.checkpoint.name)  \(block.ram.shownName.printable)  "
-                    + "\(block.ram.byteCount.asByteCount), a cell is \(cell)\n")
+                    + "\(block.ram.byteCount.asByteCount), \(cell) per cell\n")
             writeCells(of: block, to: &output)
         }
         output.write(map.counts.legend(on: output.terminal))
@@ -71,7 +72,7 @@ struct DrawnMap: Rendered {
         }
     }
 
-    /// A line of cells; neighbours in a state are set off together.
+    /// Draws a line of cells, with one style sequence per run of cells in the same state.
     private static func line(
         _ cells: ArraySlice<PageStateCounts>, on terminal: Terminal?
     ) -> String {
@@ -96,7 +97,7 @@ extension PageState {
         }
     }
 
-    /// So many cells in a row.
+    /// Draws a number of adjacent cells in this state.
     fileprivate func drawn(_ count: Int, on terminal: Terminal?) -> String {
         let text = String(repeating: String(character), count: count)
         return switch self {
@@ -112,13 +113,13 @@ extension PageState {
         case .zero: "zero"
         case .unchanged: "unchanged"
         case .delta: "stored as deltas"
-        case .stored: "stored whole"
+        case .stored: "stored in full"
         }
     }
 }
 
 extension PageStateCounts {
-    /// The most that happened here: the last state, in their order, that any page has.
+    /// The greatest change of any page: the last state, in the order of the cases, that occurs.
     var most: PageState { PageState.allCases.last { self[$0] > 0 } ?? .zero }
 
     fileprivate func writeFields(_ json: inout JSONWriter) {

@@ -1,13 +1,13 @@
 import GuestMemory
 import SnapEngine
 
-/// What `restore` shows.
+/// The result of `snap restore`.
 struct RestoredCheckpoint: Rendered {
-    /// What the restore has done.
+    /// The restored checkpoint, and how many pages were written.
     let outcome: Restore.Outcome
-    /// Where the memory went.
+    /// The path of the output, as the user gave it.
     let output: String
-    /// How long it took.
+    /// The duration of the restore.
     let elapsed: Duration
 
     func writeJSON(_ json: inout JSONWriter) {

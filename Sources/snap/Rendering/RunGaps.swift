@@ -1,12 +1,12 @@
 import SnapEngine
 
-/// How far apart the runs of a diff are: counted by powers of two, for there may be millions.
+/// Counts the gaps between the runs of a diff, by powers of two, as there may be millions of runs.
 struct RunGaps {
-    /// How many runs there are.
+    /// The number of runs in all blocks.
     private(set) var runCount = 0
-    /// How many of them are the first of a block.
+    /// The number of blocks that have runs, and so the least possible number of lines.
     private var firstCount = 0
-    /// How many gaps have at most 2^n pages, and more than 2^(n-1).
+    /// At index n, the number of gaps of more than 2^(n-1) and at most 2^n pages.
     private var counts = [Int](repeating: 0, count: Int.bitWidth)
 
     init(_ blocks: [PageDiff.Block]) {
@@ -25,8 +25,10 @@ struct RunGaps {
         }
     }
 
-    /// The least power of two, in pages, so that with gaps up to that closed not more lines are
-    /// left than wanted, but one for each block; 0 if none need be closed.
+    /// Finds the gap size up to which runs must be joined to get few enough lines.
+    ///
+    /// - Parameter lineCountMax: The maximum number of lines; each block with runs needs one.
+    /// - Returns: The largest gap to join across, a power of two; 0 if no runs need be joined.
     func smallest(forLines lineCountMax: Int) -> Int {
         var lineCount = runCount
         for (power, count) in counts.enumerated() {

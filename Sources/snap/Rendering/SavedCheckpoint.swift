@@ -1,20 +1,20 @@
 import GuestMemory
 import SnapEngine
 
-/// What `save` shows.
+/// The result of `snap save`.
 struct SavedCheckpoint: Rendered {
-    /// What the save has done.
+    /// The new checkpoint, and how long the guest was paused.
     let outcome: Save.Outcome
-    /// How long it took.
+    /// The duration of the save.
     let elapsed: Duration
-    /// Whether a running guest was saved.
+    /// Whether the save was of a running guest (--qmp).
     let isLive: Bool
 
     func writeJSON(_ json: inout JSONWriter) {
         json.object { json in
             outcome.checkpoint.writeFields(&json)
             json.field("elapsedSeconds", elapsed)
-            if isLive { json.field("standstillSeconds", outcome.pauseDuration) }
+            if isLive { json.field("pausedSeconds", outcome.pauseDuration) }
         }
     }
 
@@ -29,7 +29,7 @@ struct SavedCheckpoint: Rendered {
             elapsed.seconds(fractionDigits: 2) + " s",
         ]
         if let pause = outcome.pauseDuration {
-            parts.append("guest stood still \(pause.seconds(fractionDigits: 3)) s")
+            parts.append("guest paused for \(pause.seconds(fractionDigits: 3)) s")
         }
         output.write(parts.joined(separator: "  ") + "\n")
     }

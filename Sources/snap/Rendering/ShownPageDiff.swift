@@ -2,14 +2,14 @@ import GuestMemory
 import SnapEngine
 import SnapSystem
 
-/// What `diff` shows of changed pages: by RAM block, as ranges of addresses in it.
+/// The result of `snap diff` for pages: ranges of addresses in each RAM block.
 struct ShownPageDiff: Rendered {
-    /// What was compared.
+    /// The RAM blocks of both checkpoints, with the runs of pages that differ.
     let diff: PageDiff.Outcome
-    /// Whether each range is shown, or those that are close together as one.
+    /// Whether each range is shown on its own line, instead of joining those close to each other.
     let showsAll: Bool
 
-    /// How many lines are shown, unless all are.
+    /// The number of lines above which ranges are joined.
     private static let lineCountMax = 32
 
     func writeJSON(_ json: inout JSONWriter) {
@@ -32,7 +32,7 @@ struct ShownPageDiff: Rendered {
         }
     }
 
-    /// Writes the ranges alone, one on a line, with the block's name if it has one.
+    /// Writes only the ranges, one per line, each after the block's name if it has one.
     func writeQuiet(_ output: inout TextOutput) {
         for block in diff.blocks {
             let name = block.ram.name.isEmpty ? "" : block.ram.name.printable + " "
@@ -40,7 +40,7 @@ struct ShownPageDiff: Rendered {
         }
     }
 
-    /// Writes a table of ranges, and what they come to.
+    /// Writes a table of ranges, and the total number of changed pages.
     func writeText(_ output: inout TextOutput) {
         let gaps = RunGaps(diff.blocks)
         let gap = showsAll ? 0 : gaps.smallest(forLines: Self.lineCountMax)
@@ -48,7 +48,7 @@ struct ShownPageDiff: Rendered {
         if !table.rows.isEmpty { output.write(table) }
         if gap > 0 {
             output.write(
-                "\(gaps.runCount.grouped) ranges, shown as one where at most "
+                "\(gaps.runCount.grouped) ranges, joined where they are at most "
                     + "\((gap * Page.byteCount).asByteCount) apart; --all shows each\n")
         }
         output.write(summary)
@@ -56,7 +56,7 @@ struct ShownPageDiff: Rendered {
 
     private func table(joining gap: Int) -> Table {
         var table = Table([
-            Table.Column("RAM BLOCK", .shrinks), Table.Column("ADDRESSES IN IT"),
+            Table.Column("RAM BLOCK", .shrinks), Table.Column("ADDRESSES IN BLOCK"),
             Table.Column("SIZE", isNumeric: true, .spare(1)),
             Table.Column("PAGES CHANGED", isNumeric: true),
         ])
@@ -77,7 +77,7 @@ struct ShownPageDiff: Rendered {
             let which = block.change == .added ? diff.to.name : diff.from.name
             lines +=
                 "RAM block \(block.ram.shownName.printable) of "
-                + "\(block.ram.byteCount.asByteCount) is in \(which) only\n"
+                + "\(block.ram.byteCount.asByteCount) is only in \(which)\n"
         }
         let compared = diff.blocks.filter { $0.change == .compared }
         let total = compared.reduce(0) { $0 + $1.ram.pageCount }
@@ -86,14 +86,16 @@ struct ShownPageDiff: Rendered {
         let filled = compared.reduce(0) { $0 + $1.filledCount }
         return lines
             + "\(diff.from.name) to \(diff.to.name): \(changed.grouped) of "
-            + "\(total.counted("page")) changed, of these \(cleared.grouped) became zero, "
-            + "\(filled.grouped) were zero\n"
+            + "\(total.counted("page")) changed, of these \(cleared.grouped) became zero "
+            + "and \(filled.grouped) were zero before\n"
     }
 }
 
 extension PageDiff.Block {
-    /// The runs, those with no more than so many equal pages between them as one, each with how
-    /// many of its pages differ.
+    /// Joins runs that have at most `gap` equal pages between them.
+    ///
+    /// - Parameter gap: The largest gap to join across, in pages.
+    /// - Returns: The joined runs, each with the number of its pages that differ.
     fileprivate func joined(_ gap: Int) -> [(run: Range<Int>, changedCount: Int)] {
         var joined: [(run: Range<Int>, changedCount: Int)] = []
         for run in runs {

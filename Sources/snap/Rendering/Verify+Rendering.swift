@@ -21,12 +21,12 @@ extension Verify.Outcome: Rendered {
         }
     }
 
-    /// Writes the names of damaged checkpoints, one on a line.
+    /// Writes the names of damaged checkpoints, one per line.
     func writeQuiet(_ output: inout TextOutput) {
         for verdict in verdicts where !verdict.isWhole { output.write("\(verdict.name)\n") }
     }
 
-    /// Writes a line for each guest, and one for each damaged checkpoint.
+    /// Writes one line per guest, and one per damaged checkpoint.
     func writeText(_ output: inout TextOutput) {
         let terminal = output.terminal
         var rest = verdicts[...]
@@ -36,7 +36,7 @@ extension Verify.Outcome: Rendered {
             let damaged = group.filter { !$0.isWhole }
             output.write("\(guest)  \(group.count.counted("checkpoint"))  ")
             if damaged.isEmpty {
-                output.write(Style.good("whole", on: terminal) + "\n")
+                output.write(Style.good("intact", on: terminal) + "\n")
                 continue
             }
             output.write(Style.bad("\(damaged.count.grouped) damaged", on: terminal) + "\n")
@@ -74,7 +74,7 @@ extension Verify.Verdict {
         }
     }
 
-    /// What is lost, in words.
+    /// A description of the lost parts: page ranges, device state, or the complete checkpoint.
     fileprivate var lossesInWords: String {
         if isLost { return "lost: its file cannot be read" }
         var parts = losses.map { loss in

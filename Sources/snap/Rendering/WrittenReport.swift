@@ -1,10 +1,10 @@
-/// What `report` shows when the page is in a file.
+/// The result of `snap report`, if the report is written to a file.
 struct WrittenReport: Rendered {
-    /// The file.
+    /// The path of the report, as the user gave it.
     let output: String
-    /// How many guests the page has.
+    /// The number of guests in the report.
     let guestCount: Int
-    /// How many checkpoints it has.
+    /// The number of checkpoints in the report.
     let checkpointCount: Int
 
     func writeJSON(_ json: inout JSONWriter) {
@@ -16,6 +16,6 @@ struct WrittenReport: Rendered {
     }
 
     func writeText(_ text: inout TextOutput) {
-        text.write("\(checkpointCount.counted("checkpoint"))  reported to \(output)\n")
+        text.write("\(checkpointCount.counted("checkpoint"))  report written to \(output)\n")
     }
 }
