@@ -1,5 +1,5 @@
-# Readline breaks words at : = and @, too. _snap gets them whole, and what it offers loses
-# the part that readline will not replace.
+# Readline also splits words at the characters : = @. This function joins them, passes complete
+# words to _snap, and removes from its completions the prefix that readline does not replace.
 __snap_whole_words() {
     local -a words=()
     local -i index cword=0 start=0
@@ -36,7 +36,7 @@ __snap_whole_words() {
     local -a COMP_WORDS=("${words[@]}")
     local -i COMP_CWORD=cword
     _snap "${1}" "${current}" "${words[cword - 1]}"
-    trap - RETURN  # _snap leaves it behind: options of the shell would jump back later on
+    trap - RETURN  # _snap's trap stays set and would later reset shell options
     COMPREPLY=("${COMPREPLY[@]/#/"${option}"}")
     COMPREPLY=("${COMPREPLY[@]#"${head}"}")
 }
@@ -45,8 +45,8 @@ __snap_cursor_index_in_current_word() {
     printf %s "${#cur}"
 }
 
-# Only a file is quoted as one, and gets a slash where it is a directory; a guest may be
-# called like a directory. What snap offers is in the order that it is to be shown in.
+# Only completions that are files get a file name's quoting, and a slash after a directory: a guest
+# may have the same name as a directory. snap's own completions are shown in the order it prints.
 __snap_add_completions() {
     if [[ "${1}" = -W ]]; then compopt -o nosort; else compopt -o filenames; fi 2>/dev/null
     local completion

@@ -1,19 +1,19 @@
-/// Writes HTML: elements one in the other, and text in which nothing is markup.
+/// Writes HTML: nested elements, and text that is always escaped.
 struct HTMLWriter {
-    /// What has been written.
+    /// The HTML written so far.
     private(set) var html = ""
 
-    /// Elements that have no end.
+    /// The elements without an end tag.
     private static let voidElements: Set<String> = ["meta"]
-    /// Elements inside a line, behind which a line's end would be a space.
+    /// Inline elements; a newline after one would show as a space.
     private static let inlineElements: Set<String> = ["a", "code", "span", "strong", "time"]
 
     /// Writes an element.
     ///
     /// - Parameters:
-    ///   - name: Its name.
-    ///   - attributes: Its attributes, in order.
-    ///   - body: Writes what is in it.
+    ///   - name: The element's name.
+    ///   - attributes: The attributes, in order; their values are escaped.
+    ///   - body: Writes the content.
     mutating func element(
         _ name: String, _ attributes: KeyValuePairs<String, String> = [:],
         body: (inout HTMLWriter) -> Void = { _ in }
@@ -29,32 +29,32 @@ struct HTMLWriter {
         html += Self.inlineElements.contains(name) ? "</\(name)>" : "</\(name)>\n"
     }
 
-    /// Writes an element that holds a text alone.
+    /// Writes an element that contains only text.
     ///
     /// - Parameters:
-    ///   - name: Its name.
-    ///   - text: The text.
-    ///   - attributes: Its attributes, in order.
+    ///   - name: The element's name.
+    ///   - text: The text, which is escaped.
+    ///   - attributes: The attributes, in order; their values are escaped.
     mutating func element(
         _ name: String, _ text: String, with attributes: KeyValuePairs<String, String> = [:]
     ) {
         element(name, attributes) { $0.text(text) }
     }
 
-    /// Writes a text.
+    /// Writes text, escaped.
     mutating func text(_ text: String) {
         html += Self.escaped(text)
     }
 
-    /// Writes what is HTML already.
+    /// Writes HTML unchanged; the caller ensures that it is well-formed.
     mutating func raw(_ markup: String) {
         html += markup
     }
 
-    /// A text as HTML shows it; labels come from files and must not command a browser either.
+    /// Escapes text; labels come from files and must not inject markup.
     ///
-    /// Scalar by scalar, as a browser reads: with an accent behind it, a quotation mark is another
-    /// character to Swift, and still the end of an attribute.
+    /// Works on scalars, as a browser does. To Swift, a quotation mark with a combining accent is a
+    /// different character. To a browser, it still ends an attribute.
     private static func escaped(_ text: String) -> String {
         let text = text.printable
         guard text.utf8.contains(where: { "&<>\"'".utf8.contains($0) }) else { return text }

@@ -2,25 +2,31 @@ import GuestMemory
 import SnapEngine
 import SnapSystem
 
-/// A map of memory as a figure: each cell the colour of the most that happened in it, the stronger
-/// the more of its pages it happened to.
+/// A memory map as figures in the report.
+///
+/// A cell's colour shows the greatest change of any of its pages. The more pages changed in that
+/// way, the stronger the colour.
 extension MemoryMap {
-    /// How many cells a row has, and how many rows there are at most.
+    /// The number of cells in a row.
     static let figureColumnCount = 64
+    /// The maximum number of rows of a RAM block.
     private static let figureRowCountMax = 40
+    /// The maximum number of RAM blocks to draw.
     private static let figureCountMax = 16
 
-    /// How many cells a block is to have for a figure.
+    /// The maximum number of cells of a RAM block that is mapped for a figure.
     static var figureCellCountMax: Int { figureColumnCount * figureRowCountMax }
 
-    /// Writes a figure for each RAM block, and the legend.
+    /// Writes the legend, and a figure for each RAM block that is drawn.
     func write(_ page: inout HTMLWriter) {
         page.element("section", ["class": "map"]) { section in
             section.element("h3", "Memory of \(checkpoint.name)")
             writeLegend(&section)
             section.element(
                 "p",
-                "A cell shows the most that happened in it, the stronger the more of its pages.",
+                "A cell has the colour of the first of these states that any of its pages is in: "
+                    + "stored in full, stored as a delta, unchanged, zero. The more pages are in "
+                    + "that state, the stronger the colour.",
                 with: ["class": "note"])
             for block in drawnBlocks {
                 section.element("figure") { figure in
@@ -31,13 +37,15 @@ extension MemoryMap {
             let rest = blocks.count - drawnBlocks.count
             if rest > 0 {
                 section.element(
-                    "p", "\(rest.counted("smaller RAM block")) not drawn.",
+                    "p", "Not drawn: \(rest.counted("smaller RAM block")).",
                     with: ["class": "note"])
             }
         }
     }
 
-    /// The blocks that fill a row: ROMs and the like would be many lines of nothing.
+    /// The blocks to draw: those longer than a row, or all if none is.
+    ///
+    /// A guest has many ROMs and other small blocks, whose figures would show nothing of interest.
     private var drawnBlocks: [Block] {
         let long = blocks.filter { $0.cells.count > Self.figureColumnCount }
         return Array((long.isEmpty ? blocks : long).prefix(Self.figureCountMax))
@@ -60,10 +68,11 @@ extension MemoryMap {
     }
 }
 
-/// How a cell looks; neighbours that look the same are drawn as one.
+/// A cell's appearance; adjacent cells with the same appearance are drawn as one rectangle.
 private struct CellLook: Equatable {
     let state: PageState
-    /// 1 for a few of its pages, 3 for most of them.
+    /// The strength of the colour: 1 if less than a tenth of the pages are in the state, 2 if less
+    /// than half are, else 3.
     let strength: Int
 
     init(_ counts: PageStateCounts) {
@@ -76,13 +85,13 @@ private struct CellLook: Equatable {
 }
 
 extension PageState {
-    /// What a cell of it means.
+    /// The state's name in the legend.
     fileprivate var meaning: String {
         switch self {
         case .zero: "zero"
         case .unchanged: "unchanged"
-        case .delta: "stored as a difference"
-        case .stored: "stored whole"
+        case .delta: "stored as a delta"
+        case .stored: "stored in full"
         }
     }
 }
@@ -92,8 +101,8 @@ extension MemoryMap.Block {
 
     fileprivate var caption: String {
         let row = min(MemoryMap.figureColumnCount, cells.count) * cellByteCount
-        return "RAM block \(ram.shownName), \(ram.byteCount.asByteCount): a cell is "
-            + "\(cellByteCount.asByteCount), a row \(row.asByteCount), "
+        return "RAM block \(ram.shownName), \(ram.byteCount.asByteCount): "
+            + "\(cellByteCount.asByteCount) per cell, \(row.asByteCount) per row, "
             + "address 0 at the top left."
     }
 
@@ -104,8 +113,8 @@ extension MemoryMap.Block {
         for cell in cells { sum.add(cell) }
         let label =
             "Map of \(ram.shownName): \(sum[.zero].grouped) pages zero, "
-            + "\(sum[.unchanged].grouped) unchanged, \(sum[.delta].grouped) stored as differences, "
-            + "\(sum[.stored].grouped) stored whole."
+            + "\(sum[.unchanged].grouped) unchanged, \(sum[.delta].grouped) stored as deltas, "
+            + "\(sum[.stored].grouped) stored in full."
         page.element(
             "svg",
             [

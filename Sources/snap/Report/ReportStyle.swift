@@ -1,6 +1,6 @@
-/// How the page of `snap report` looks, in light and in dark, on a phone and on paper.
+/// The appearance of the report, in light and dark mode, on small screens and paper.
 enum ReportStyle {
-    /// The style sheet.
+    /// The style sheet, as CSS.
     static let css = """
         :root {
           --paper: #fff; --card: #f4f6f8; --ink: #1b232c; --quiet: #55616e; --line: #d5dbe1;

@@ -2,13 +2,14 @@ import GuestMemory
 import SnapEngine
 import SnapSystem
 
-/// What the page tells of one guest: its checkpoints over time, its memory, a table of all.
+/// A guest's section of the page: charts of its checkpoints, memory maps, and a table.
 extension Summarize.Guest {
-    /// How many checkpoints are drawn, and how many are listed.
+    /// The maximum number of checkpoints in a chart.
     private static let drawnCountMax = 120
+    /// The maximum number of checkpoints in the table.
     private static let listedCountMax = 500
 
-    /// What the guest's section is called in links.
+    /// The section's id, which links refer to.
     var anchor: String { "guest-\(name)" }
 
     /// Writes the guest's section.
@@ -20,7 +21,7 @@ extension Summarize.Guest {
                 writeTimelines(&section)
                 for map in maps { map.write(&section) }
                 if let mapFailure {
-                    section.element("p", "Its memory cannot be drawn: \(mapFailure.description)")
+                    section.element("p", "Cannot draw the memory map: \(mapFailure.description)")
                 }
                 writeList(&section)
             }
@@ -28,17 +29,19 @@ extension Summarize.Guest {
     }
 
     private var summary: String {
-        let current = checkpoints.last?.memoryByteCount.asByteCount ?? "no memory"
-        return "\(checkpoints.count.counted("checkpoint")) of \(current) each, "
-            + "\(storedByteCount.asByteCount) stored, "
-            + "ratio \(ReportPage.ratio(checkpoints.memoryByteCount, storedByteCount))."
+        let current = checkpoints.last?.memoryByteCount.asByteCount ?? "none"
+        return "\(checkpoints.count.counted("checkpoint")). Memory of the newest: \(current). "
+            + "Stored in total: \(storedByteCount.asByteCount). "
+            + "Ratio: \(ReportPage.ratio(checkpoints.memoryByteCount, storedByteCount))."
     }
 
     private func writeTimelines(_ page: inout HTMLWriter) {
         let drawn = checkpoints.suffix(Self.drawnCountMax)
         if drawn.count < checkpoints.count {
             page.element(
-                "p", "The newest \(drawn.count) of \(checkpoints.count.grouped) are drawn.",
+                "p",
+                "The charts show the newest \(drawn.count) of "
+                    + "\(checkpoints.count.grouped) checkpoints.",
                 with: ["class": "note"])
         }
         page.element("ul", ["class": "legend"]) { list in
@@ -51,7 +54,7 @@ extension Summarize.Guest {
         }
         page.element("div", ["class": "pair"]) { pair in
             Timeline(
-                title: "Stored by each checkpoint",
+                title: "Bytes stored by each checkpoint",
                 bars: drawn.map { checkpoint in
                     let value = checkpoint.storedByteCount
                     return Timeline.Bar(checkpoint, value, text: value.asByteCount)

@@ -2,14 +2,16 @@ import Foundation
 import GuestMemory
 import SnapSystem
 
-/// Bars for checkpoints, the oldest first, on a logarithmic scale: a full save is thousands of
-/// times an incremental one, and both are to be seen.
+/// A bar chart of checkpoints, the oldest first.
+///
+/// The scale is logarithmic, because a full checkpoint can be thousands of times as large as an
+/// incremental one, and both must be visible.
 struct Timeline {
     /// A checkpoint's bar.
     struct Bar {
         let checkpoint: Checkpoint
         let value: Int
-        /// The value in words.
+        /// The value with its unit, as shown to the reader.
         let text: String
 
         init(_ checkpoint: Checkpoint, _ value: Int, text: String) {
@@ -19,33 +21,33 @@ struct Timeline {
         }
     }
 
-    /// A line across the bars.
+    /// A horizontal line across the chart, with a label.
     struct Mark {
         let value: Int
         let text: String
     }
 
-    /// What it shows.
+    /// The chart's caption.
     let title: String
     let bars: [Bar]
     let marks: [Mark]
 
-    /// Marks for bytes.
+    /// Marks for a chart of bytes.
     static let byteMarks = [
         Mark(value: 1 << 10, text: "1 KiB"), Mark(value: 1 << 20, text: "1 MiB"),
         Mark(value: 1 << 30, text: "1 GiB"), Mark(value: 1 << 40, text: "1 TiB"),
     ]
-    /// Marks for pages.
+    /// Marks for a chart of page counts.
     static let countMarks = [
         Mark(value: 1, text: "1"), Mark(value: 1000, text: "1,000"),
         Mark(value: 1_000_000, text: "1,000,000"), Mark(value: 1_000_000_000, text: "10⁹"),
     ]
 
-    /// So many bars there is room for, at least: few are not drawn as walls.
+    /// The minimum number of bars to leave room for, so that few bars are not drawn too wide.
     private static let slotCountMin = 16
     private static let height = 100.0
 
-    /// Writes the figure.
+    /// Writes the chart as a figure.
     func write(_ page: inout HTMLWriter) {
         page.element("figure", ["class": "timeline"]) { figure in
             figure.element("figcaption", title)
@@ -64,7 +66,7 @@ struct Timeline {
                     ends.text(" to ")
                     ends.time(last.checkpoint.createdAt)
                 }
-                ends.text(", on a logarithmic scale")
+                ends.text(", logarithmic scale")
             }
         }
     }
@@ -98,29 +100,29 @@ struct Timeline {
         }
     }
 
-    /// What the figure says to those who do not see it; the table has the numbers.
+    /// A summary of the chart for screen readers; the table contains all numbers.
     private var description: String {
         guard let last = bars.last, let most = bars.max(by: { $0.value < $1.value }) else {
             return title
         }
-        return "\(title): \(bars.count.counted("bar")). Most: \(most.text) in "
+        return "\(title): \(bars.count.counted("bar")). Highest: \(most.text) in "
             + "\(most.checkpoint.name). Newest: \(last.text) in \(last.checkpoint.name)."
     }
 
     // MARK: Scale
 
-    /// The value at the top: the highest bar and a little more.
+    /// The value at the top of the chart, above the highest bar.
     private var top: Int {
         let highest = bars.reduce(0) { max($0, $1.value) }
         return max(highest.multipliedClamped(by: 2), (marks.first?.value ?? 1) * 4)
     }
 
-    /// How high a value stands, 0 to 100.
+    /// The height of a value's bar, 0 to 100.
     private func scaled(_ value: Int) -> Double {
         let bottom = Double(marks.first?.value ?? 1) / 2
         guard value > 0 else { return 0 }
         let share = log(max(Double(value), bottom) / bottom) / log(Double(top) / bottom)
-        // The least is to be seen, too.
+        // Even the smallest value gets a visible bar.
         return max(1, share * Self.height)
     }
 }
