@@ -1,23 +1,23 @@
 // WorkPipeline
 //
-// How work runs: the context that every operation gets, its progress, and the pipeline on several
-// threads. It imports SnapSystem alone and knows nothing of pages. Start here: items come from a
-// source one at a time and in order, workers turn each into a result, and the results go into a
-// sink one at a time and in order.
+// How work runs: the context that every operation gets, its progress, and a pipeline that uses
+// several threads. This target imports only SnapSystem and does not know about pages. Start here:
+// items come from a source one at a time and in order, workers turn each item into a result, and
+// the results go into a sink one at a time and in order.
 
 import Dispatch
 package import SnapSystem
 import Synchronization
 
-/// Runs the items of a source through workers, and their results into a sink.
+/// A pipeline that passes the items of a source through workers, and the results into a sink.
 ///
 ///     source.next (one at a time, in order) ─ work (on all workers) ─ deliver (one at a time, in
 ///     order) ─ sink
 ///
-/// In the middle of its work an item may take its turn: that part, too, runs one at a time and in
-/// order. Results do not depend on the number of workers, and a bounded number of them exists
-/// at once. The pipeline owns source and sink while it runs, so that neither needs a lock of its
-/// own.
+/// During its work an item can take its turn: that part also runs one at a time and in order.
+/// The results do not depend on the number of workers. The number of results that exist at the
+/// same time is bounded. The pipeline owns the source and the sink while it runs, so neither needs
+/// its own lock.
 package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, Result: Sendable>:
     ~Copyable
 {
@@ -36,14 +36,15 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
     }
 
     private let state: Mutex<State>
-    /// Used by one worker at a time, the one that delivers; nil at the end, and when a delivery has
-    /// failed.
+    /// Used only by the worker that is delivering; nil after the run and after a failed delivery.
     private let sink: Mutex<Sink?>
-    /// One permit for each result that may exist; taken with an item, given back when its result
-    /// has been delivered.
+    /// One permit for each result that may exist.
     ///
-    /// Made empty and filled afterwards, because a semaphore must not end with less than it began
-    /// with.
+    /// A worker takes a permit before it claims an item. The permit is returned when the item's
+    /// result has been delivered.
+    ///
+    /// The semaphore is created with the value 0 and then signalled, because libdispatch traps if a
+    /// semaphore is destroyed with a value below its initial one.
     private let permits = DispatchSemaphore(value: 0)
     private let turnstile = Turnstile()
 
@@ -55,19 +56,19 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
         for _ in 0..<2 * jobs { permits.signal() }
     }
 
-    /// Runs all items through a pipeline.
+    /// Runs all items of a source through a pipeline.
     ///
-    /// Of several failures that of the first item is thrown, after all workers have stopped; the
-    /// sink is gone then.
+    /// If several items fail, the error of the first of them in order is thrown, after all workers
+    /// have stopped. The sink is destroyed in that case.
     ///
     /// - Parameters:
-    ///   - source: Where the items come from.
-    ///   - sink: What takes the results.
-    ///   - jobs: How many workers, at least 1.
-    ///   - makeWorker: Makes what one worker needs, once for each that has something to do.
-    ///   - work: Turns an item into a result; either every item takes its turn or none does.
+    ///   - source: The source of the items.
+    ///   - sink: The sink for the results.
+    ///   - jobs: The number of workers, at least 1.
+    ///   - makeWorker: Creates the state of one worker; called once per worker that gets an item.
+    ///   - work: Turns an item into a result. Either every item must take its turn or none.
     ///   - deliver: Puts a result into the sink; called in the order of the items.
-    /// - Returns: The sink, with all results.
+    /// - Returns: The sink, after the results of all items have been delivered.
     /// - Throws: What the source and the closures throw, and `.interrupted`.
     package static func run<Worker: ~Copyable>(
         over source: consuming sending Source, into sink: consuming sending Sink, jobs: Int,
@@ -77,7 +78,7 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
     ) throws(SnapError) -> sending Sink {
         let pipeline = OrderedPipeline(over: source, into: sink, jobs: jobs)
         DispatchQueue.concurrentPerform(iterations: jobs) { _ in
-            // Where there are fewer processors or items than jobs, some find nothing to do.
+            // With fewer processors or items than jobs, some iterations find no item.
             guard var claimed = pipeline.claim() else { return }
             do throws(SnapError) {
                 var worker = try makeWorker()
@@ -103,7 +104,7 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
         }
     }
 
-    /// Waits for a permit and claims the next item; nil if there is none or work has failed.
+    /// Waits for a permit and claims the next item; returns nil after the last item or a failure.
     private func claim() -> (index: Int, item: Source.Item)? {
         permits.wait()
         do throws(SnapError) {
@@ -117,7 +118,7 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
                 state.claimedCount += 1
                 return (state.claimedCount - 1, item)
             }
-            // Without an item the permit goes to the next worker that waits, so that all end.
+            // Without an item, the permit goes to the next waiting worker, so that all of them end.
             if claimed == nil { permits.signal() }
             return claimed
         } catch {
@@ -126,7 +127,7 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
         }
     }
 
-    /// Delivers what is ready, in order, unless another worker is at it.
+    /// Delivers the ready results in order, unless another worker is delivering.
     private func drain(_ deliver: @Sendable (inout Sink, Result) throws(SnapError) -> Void) {
         var isMine = false
         while true {

@@ -1,6 +1,6 @@
 package import SnapSystem
 
-/// An item's place in the order of a pipeline.
+/// An item's position in the order of a pipeline.
 package struct Turn: Sendable {
     private let index: Int
     private let turnstile: Turnstile
@@ -10,9 +10,11 @@ package struct Turn: Sendable {
         self.turnstile = turnstile
     }
 
-    /// Does something when all earlier items have done theirs; at most once for an item.
+    /// Waits until all earlier items have taken their turn, then runs a closure.
     ///
-    /// - Parameter body: What to do.
+    /// An item can take its turn at most once.
+    ///
+    /// - Parameter body: The work that must run in the order of the items.
     /// - Throws: What `body` throws, or `.internalFailure` if an earlier item has failed.
     package func take(_ body: () throws(SnapError) -> Void) throws(SnapError) {
         try turnstile.enter(index)

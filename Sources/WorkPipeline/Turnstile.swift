@@ -2,14 +2,14 @@ import Dispatch
 import SnapSystem
 import Synchronization
 
-/// Lets the items of a pipeline through one at a time, in their order.
+/// A gate that lets the items of a pipeline through one at a time, in their order.
 ///
-/// An item waits only for items that were claimed before it, so that the first of those under way
-/// never waits and all get on.
+/// An item waits only for items that were claimed before it. The first unfinished item therefore
+/// never waits, so the pipeline cannot deadlock.
 final class Turnstile: Sendable {
     private struct State {
         var next = 0
-        /// The first item that will not come, because it has failed.
+        /// The index of the first item that has failed and will not pass.
         var closedFrom = Int.max
         var waiting: [Int: DispatchSemaphore] = [:]
     }
@@ -18,8 +18,9 @@ final class Turnstile: Sendable {
 
     /// Waits until all earlier items have passed.
     ///
-    /// - Parameter index: Which item wants to pass.
-    /// - Throws: `.internalFailure`, which nobody gets to see, if an earlier item has failed.
+    /// - Parameter index: The index of the item that waits.
+    /// - Throws: `.internalFailure` if an earlier item has failed. The pipeline never reports this
+    ///   error, because it reports the earlier item's.
     func enter(_ index: Int) throws(SnapError) {
         while true {
             let signal: DispatchSemaphore? = try state.withLock { state throws(SnapError) in
@@ -36,7 +37,7 @@ final class Turnstile: Sendable {
         }
     }
 
-    /// Lets the next item in.
+    /// Lets the next item pass.
     func leave() {
         let signal = state.withLock { state in
             state.next += 1
@@ -45,9 +46,9 @@ final class Turnstile: Sendable {
         signal?.signal()
     }
 
-    /// Turns away all items behind one that has failed.
+    /// Makes `enter` fail for all items after one that has failed.
     ///
-    /// - Parameter index: The item that will not come.
+    /// - Parameter index: The index of the item that has failed.
     func close(from index: Int) {
         let signals = state.withLock { state in
             state.closedFrom = min(state.closedFrom, index)

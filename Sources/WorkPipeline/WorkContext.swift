@@ -1,42 +1,42 @@
 package import SnapSystem
 
-/// How an operation runs, whatever it does; it goes down from the command.
+/// The settings with which any operation runs; the command creates them and passes them down.
 package struct WorkContext: Sendable {
     /// The system calls that files, locks and sockets use.
     package var calls: SystemCalls
-    /// How long to wait for each lock, and for another QMP client to leave.
+    /// How long to wait for each lock, and for another QMP client to disconnect.
     package var lockTimeout = Duration.zero
-    /// Whether owners and modes in a store are taken as they are.
+    /// Whether to skip the checks of owners and modes in a store.
     package var trustsStore = false
-    /// How many workers, at least 1.
+    /// The number of workers, at least 1.
     package var jobs = 1
-    /// What the operation reports its progress to.
+    /// The object to which the operation reports its progress.
     package var progress = WorkProgress()
-    /// What takes a warning: something the user should know, though the operation goes on.
+    /// Receives each warning: a problem that does not stop the operation.
     package var warn: @Sendable (SnapError) -> Void = { _ in }
 
-    /// Runs with one worker, waits for no lock and drops warnings, until told otherwise.
+    /// Creates a context with one worker that waits for no lock and drops warnings.
     ///
-    /// - Parameter calls: The system calls.
+    /// - Parameter calls: The system calls that files, locks and sockets use.
     package init(_ calls: SystemCalls) {
         self.calls = calls
     }
 
-    /// The same, with warnings dropped.
+    /// A copy that drops warnings.
     package var withoutWarnings: WorkContext {
         var context = self
         context.warn = { _ in }
         return context
     }
 
-    /// The same, reporting no progress.
+    /// A copy that reports no progress.
     package var withoutProgress: WorkContext {
         var context = self
         context.progress = WorkProgress()
         return context
     }
 
-    /// The same, waiting for no lock.
+    /// A copy that waits for no lock.
     package var withoutWaiting: WorkContext {
         var context = self
         context.lockTimeout = .zero

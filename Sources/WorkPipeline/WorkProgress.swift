@@ -1,68 +1,68 @@
 import Synchronization
 
-/// The progress of an operation that may take long.
+/// The progress of an operation that may take a long time.
 ///
-/// Workers report what they have done; the command looks at it now and then.
+/// Workers report what they have done, and the command polls the state.
 package final class WorkProgress: Sendable {
-    /// What an operation is doing.
+    /// The phases of an operation.
     package enum Phase: String, Sendable {
-        /// A stream is being read.
+        /// snap reads a stream.
         case reading
-        /// Pages are being compared, encoded and stored.
+        /// snap compares, encodes and stores pages.
         case saving
-        /// Pages are being written back.
+        /// snap writes pages to an output.
         case restoring
-        /// Two memories are being compared.
+        /// snap compares two memories.
         case comparing
-        /// What is stored is being checked.
+        /// snap checks stored pages.
         case verifying
-        /// Page tables are being read.
+        /// snap reads page tables.
         case mapping
-        /// Files are being read for the index.
+        /// snap reads files to rebuild the index.
         case indexing
     }
 
-    /// How much has been done.
+    /// A phase, and how much of it is done.
     package struct State: Sendable, Equatable {
-        /// What it is doing.
+        /// The current phase.
         package var phase: Phase
-        /// How much of that is done.
+        /// The amount that is done, in bytes or in items; see `countsBytes`.
         package var doneCount = 0
-        /// How much there is; nil where it is not known.
+        /// The total amount of the phase; nil if it is not known.
         package var totalCount: Int?
-        /// Whether bytes are counted, or else things.
+        /// Whether the amounts are in bytes; false if they count items, such as files.
         package var countsBytes = true
     }
 
     private let current = Mutex<State?>(nil)
 
-    /// Begins without a phase.
+    /// Creates an object that has not started a phase.
     package init() {}
 
-    /// How far it has come; nil before the first phase.
+    /// The current state; nil before the first phase.
     package var state: State? { current.withLock(\.self) }
 
-    /// Begins a phase.
+    /// Starts a phase, with nothing done.
     ///
     /// - Parameters:
-    ///   - phase: Which.
-    ///   - totalCount: How much there is to do; nil if it is not known.
-    ///   - countsBytes: Whether that is bytes.
+    ///   - phase: The phase.
+    ///   - totalCount: The total amount to do; nil if it is not known.
+    ///   - countsBytes: Whether the amounts of this phase are in bytes.
     package func begin(_ phase: Phase, of totalCount: Int?, countsBytes: Bool = true) {
         let state = State(phase: phase, totalCount: totalCount, countsBytes: countsBytes)
         current.withLock { $0 = state }
     }
 
-    /// Says how much has been done by now.
+    /// Sets the amount that is done.
     ///
-    /// - Parameter count: How much of the phase.
+    /// - Parameter count: The amount since the start of the phase.
     package func reach(_ count: Int) {
         current.withLock { $0?.doneCount = count }
     }
 
-    /// Counts what has been done.
+    /// Adds to the amount that is done.
     ///
-    /// - Parameter count: How much more.
+    /// - Parameter count: The additional amount.
     package func advance(by count: Int) {
         current.withLock { $0?.doneCount += count }
     }

@@ -1,12 +1,13 @@
 package import SnapSystem
 
-/// Where a pipeline gets its items from: one after the other, each asked for when there is room.
+/// A source of a pipeline's items, which the pipeline requests one after another as it has room.
 package protocol WorkSource<Item>: ~Copyable, SendableMetatype {
-    /// What workers get.
+    /// The type of the items that workers get.
     associatedtype Item: Sendable
 
-    /// The next item; nil after the last.
+    /// Produces the next item.
     ///
-    /// - Throws: Why there is none; the pipeline then stops with this error.
+    /// - Returns: The item; nil after the last one.
+    /// - Throws: An error if the item cannot be produced; the pipeline then stops with this error.
     mutating func next() throws(SnapError) -> Item?
 }
