@@ -1,13 +1,14 @@
 import Glibc
 
-/// How many files the process may have open at once: RLIMIT_NOFILE of getrlimit(2).
+/// The number of files that the process can have open at the same time (RLIMIT_NOFILE).
 package enum DescriptorLimit {
-    /// What a command needs at least, besides what the caller has left open: standard streams,
-    /// locks, the index and its journal, inputs and outputs, what libdispatch opens by itself, and
-    /// some savevm files.
+    /// The number of free descriptors that a command needs.
+    ///
+    /// They are used for standard streams that the caller has closed, locks, the index and its
+    /// journal, inputs, outputs, some savevm files, and by libdispatch itself.
     private static let freeCountMin = 32
 
-    /// The limit in force.
+    /// The current soft limit, as getrlimit(2) reports it.
     package static var current: Int {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
@@ -16,19 +17,19 @@ package enum DescriptorLimit {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Raises the soft limit to the hard one, and checks that enough descriptors are free.
+    /// Raises the soft limit to the hard limit, and checks that enough descriptors are free.
     ///
-    /// The usual soft limit of 1,024 is there for programs that call select(2). A checkpoint may
-    /// refer to as many files. libdispatch ends the process where it finds no descriptor, so that
-    /// has to be checked before it is used.
+    /// The usual soft limit of 1,024 exists for programs that call select(2), but a checkpoint can
+    /// refer to that many files. libdispatch terminates the process if no descriptor is free, so
+    /// call this function before libdispatch is used.
     ///
-    /// - Throws: `.inputOutput` if too few are free.
+    /// - Throws: `.inputOutput` if too few descriptors are free.
     package static func raise() throws(SnapError) {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {
             limit.rlim_cur = limit.rlim_max
-            // Where that is refused, the old limit has to do.
+            // If the system refuses, the old limit must suffice.
             _ = unsafe setrlimit(resource, &limit)
         }
         let count = current
@@ -40,7 +41,7 @@ package enum DescriptorLimit {
             throw SnapError(
                 .inputOutput,
                 "\(freeCount) of \(count) file descriptors are free, expected at least "
-                    + "\(freeCountMin)", hint: "raise the limit: ulimit -n 1024")
+                    + "\(freeCountMin)", hint: "raise the limit with ulimit -n 1024")
         }
     }
 }

@@ -1,11 +1,12 @@
 import Glibc
 
-/// The variables of the process's environment, environ(7).
+/// Access to the variables of the process's environment, environ(7).
 package enum EnvironmentVariable {
-    /// A variable's value; nil if it is not set, or empty.
+    /// Reads a variable.
     ///
-    /// - Parameter name: Its name.
-    /// - Throws: `.usage` if it is not UTF-8: a repaired value would name something else.
+    /// - Parameter name: The variable's name.
+    /// - Returns: The variable's value; nil if it is not set or is empty.
+    /// - Throws: `.usage` if the value is not UTF-8. A repaired value could name another directory.
     package static func value(_ name: String) throws(SnapError) -> String? {
         guard let bytes = unsafe getenv(name), unsafe bytes[0] != 0 else { return nil }
         guard let value = unsafe String(validatingCString: bytes) else {

@@ -1,38 +1,41 @@
 import Glibc
 import Synchronization
 
-/// The wish of the user, told by SIGINT, SIGTERM or SIGHUP, that the command end now.
+/// The user's request to stop the command, made with SIGINT, SIGTERM or SIGHUP.
 ///
-/// A handler only raises a flag; the work looks at it between units and after calls that a signal
-/// woke, and ends with `.interrupted`, which leaves store and output as they were.
+/// The signal handler only sets a flag. The work checks the flag between units, and after each
+/// system call that a signal interrupted, and fails with `.interrupted`. Like any failure, this
+/// leaves store and output unchanged, with the exceptions that snap(1) lists.
 package enum Interruption {
     private static let requested = Atomic<Bool>(false)
-    /// How many calls of `deferring` are under way.
+    /// The number of calls of `deferring` that are running.
     private static let deferringCount = Atomic<Int>(0)
 
-    /// Whether a signal has come.
+    /// Whether a signal has arrived.
     package static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
-    /// Ends the work here if a signal has come.
+    /// Fails if a signal has arrived.
     ///
     /// - Throws: `.interrupted`.
     package static func check() throws(SnapError) {
         if isRequested { throw SnapError(.interrupted, "interrupted") }
     }
 
-    /// Catches the signals from now on, and ignores those of a closed pipe and of a file
-    /// that grows too long, so that both are errors.
+    /// Starts to catch SIGINT, SIGTERM and SIGHUP, and to ignore SIGPIPE and SIGXFSZ.
     ///
-    /// Without SA_RESTART, so that a blocked read or flock(2) wakes (sigaction(2)). A signal that
-    /// the caller has ignored, as nohup(1) does, stays ignored; one that it has blocked, as a
-    /// multi-threaded caller may without meaning us, is let through.
+    /// When SIGPIPE and SIGXFSZ are ignored, a write to a closed pipe or beyond the limit on file
+    /// size fails with an error. The handlers are installed without SA_RESTART, so that a signal
+    /// interrupts a blocked read or flock(2) (sigaction(2)).
+    ///
+    /// A signal that the caller ignores, as nohup(1) does, stays ignored. A signal that the caller
+    /// blocks is unblocked: a multi-threaded caller may block it only for its own threads.
     package static func install() {
-        _ = isRequested  // the handler must not be the first to touch the flag
+        _ = isRequested  // initializes the flag, because a signal handler must not do so
         var numbers = sigset_t()
         unsafe sigemptyset(&numbers)
         for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {
-            // A second signal ends the process where the first is not seen, as in a write to a
-            // pipe that nobody reads. What is being written has no name yet.
+            // The second signal terminates the process, in case the first one is never noticed, as
+            // in a write to a pipe that no process reads. Unfinished files have no name yet.
             catchSignal(number, onceOnly: true)
             unsafe sigaddset(&numbers, number)
         }
@@ -40,11 +43,12 @@ package enum Interruption {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
 
-    /// Runs something to its own end: however many signals come meanwhile, they only set the flag.
+    /// Runs a closure to completion: signals that arrive while it runs only set the flag.
     ///
-    /// Calls may be nested; the last one to end makes a second signal end the process again.
+    /// Calls can be nested. When the last one ends, a second signal terminates the process again.
     ///
-    /// - Parameter body: What is run.
+    /// - Parameter body: The work that signals must not end.
+    /// - Returns: The result of `body`.
     /// - Throws: What `body` throws.
     package static func deferring<Result: ~Copyable, Failure>(
         _ body: () throws(Failure) -> Result
@@ -73,7 +77,7 @@ package enum Interruption {
     private static func isIgnored(_ number: Int32) -> Bool {
         var action = sigaction()
         guard unsafe sigaction(number, nil, &action) == 0 else { return false }
-        // The handler is a union of pointers; SIG_IGN is 1, which no function is (signal(7)).
+        // The handler is a union of pointers. SIG_IGN is 1, which is no function's address.
         return unsafe withUnsafeBytes(of: action.__sigaction_handler) { bytes in
             unsafe bytes.loadUnaligned(as: Int.self) == 1
         }

@@ -2,18 +2,18 @@ import Glibc
 
 /// A fixed run of page-aligned memory with one owner.
 ///
-/// Spans of it go down into closures, never up as results, so none outlives the buffer.
+/// Spans of the buffer are passed to closures and never returned, so no span outlives the buffer.
 @safe
 package struct MemoryBuffer: ~Copyable {
-    // Owned from `init` to `deinit` and never handed out; every access goes through `part`, which
-    // checks the bounds, and the compiler checks exclusivity.
+    // The memory exists from `init` to `deinit` and is never handed out. Every access goes through
+    // `part`, which checks the bounds; the compiler checks exclusivity.
     private let memory: UnsafeMutableRawBufferPointer
     /// The buffer's length in bytes.
     package let byteCount: Int
 
-    /// Allocates a buffer of zeros.
+    /// Allocates a buffer that is filled with zeros.
     ///
-    /// - Parameter byteCount: Its length in bytes.
+    /// - Parameter byteCount: The buffer's length in bytes.
     package init(byteCount: Int) {
         unsafe memory = .allocate(byteCount: byteCount, alignment: 4096)
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
@@ -27,11 +27,13 @@ package struct MemoryBuffer: ~Copyable {
         return unsafe UnsafeMutableRawBufferPointer(rebasing: memory[range])
     }
 
-    /// Lends some of the bytes to be read.
+    /// Passes some of the buffer's bytes to a closure that reads them.
     ///
     /// - Parameters:
-    ///   - range: Which bytes, from the buffer's start.
-    ///   - body: What reads them.
+    ///   - range: The offsets of the bytes in the buffer.
+    ///   - body: Reads the bytes; the span is valid only during the call.
+    /// - Returns: The result of `body`.
+    /// - Throws: What `body` throws.
     package func withBytes<Result, Failure>(
         _ range: Range<Int>, _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -39,11 +41,13 @@ package struct MemoryBuffer: ~Copyable {
         return try body(unsafe part.bytes)
     }
 
-    /// Lends some of the bytes to be written.
+    /// Passes some of the buffer's bytes to a closure that can change them.
     ///
     /// - Parameters:
-    ///   - range: Which bytes, from the buffer's start.
-    ///   - body: What writes them.
+    ///   - range: The offsets of the bytes in the buffer.
+    ///   - body: Reads and writes the bytes; the span is valid only during the call.
+    /// - Returns: The result of `body`.
+    /// - Throws: What `body` throws.
     package mutating func withMutableBytes<Result, Failure>(
         _ range: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -55,8 +59,8 @@ package struct MemoryBuffer: ~Copyable {
     /// Copies bytes within the buffer; the ranges may overlap.
     ///
     /// - Parameters:
-    ///   - source: Which bytes to copy.
-    ///   - target: Where the first of them goes.
+    ///   - source: The offsets of the bytes to copy.
+    ///   - target: The offset to which the first of them is copied.
     package mutating func move(_ source: Range<Int>, to target: Int) {
         let bytes = unsafe UnsafeRawBufferPointer(part(source))
         unsafe part(target..<target + source.count).copyMemory(from: bytes)
@@ -65,8 +69,8 @@ package struct MemoryBuffer: ~Copyable {
     /// Copies bytes into the buffer.
     ///
     /// - Parameters:
-    ///   - source: The bytes.
-    ///   - target: Where the first of them goes.
+    ///   - source: The bytes to copy.
+    ///   - target: The offset in the buffer to which the first of them is copied.
     package mutating func copy(_ source: RawSpan, to target: Int) {
         let part = unsafe part(target..<target + source.byteCount)
         unsafe source.withUnsafeBytes { source in unsafe part.copyMemory(from: source) }
@@ -74,25 +78,29 @@ package struct MemoryBuffer: ~Copyable {
 }
 
 extension [UInt8] {
-    /// Lends the array's bytes to be read.
+    /// Passes the array's bytes to a closure that reads them.
     ///
-    /// - Parameter body: What reads them.
+    /// - Parameter body: Reads the bytes; the span is valid only during the call.
+    /// - Returns: The result of `body`.
+    /// - Throws: What `body` throws.
     package func withBytes<Result, Failure>(
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(unsafe span.bytes)
     }
 
-    /// Appends bytes.
+    /// Appends the bytes of a span to the array.
     ///
-    /// - Parameter source: The bytes.
+    /// - Parameter source: The bytes to append.
     package mutating func append(copying source: RawSpan) {
         unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) }
     }
 
-    /// Lends the array's bytes to be written.
+    /// Passes the array's bytes to a closure that can change them.
     ///
-    /// - Parameter body: What writes them.
+    /// - Parameter body: Reads and writes the bytes; the span is valid only during the call.
+    /// - Returns: The result of `body`.
+    /// - Throws: What `body` throws.
     package mutating func withMutableBytes<Result, Failure>(
         _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -106,8 +114,8 @@ extension MutableRawSpan {
     /// Copies bytes into the span.
     ///
     /// - Parameters:
-    ///   - source: The bytes.
-    ///   - offset: Where the first of them goes.
+    ///   - source: The bytes to copy.
+    ///   - offset: The offset in this span to which the first of them is copied.
     package mutating func copy(_ source: RawSpan, to offset: Int = 0) {
         precondition(offset >= 0 && source.byteCount <= byteCount - offset)
         unsafe withUnsafeMutableBytes { target in
@@ -118,9 +126,10 @@ extension MutableRawSpan {
 }
 
 extension RawSpan {
-    /// Whether two spans hold the same bytes.
+    /// Compares the bytes of two spans.
     ///
-    /// - Parameter other: The other span.
+    /// - Parameter other: The span to compare with.
+    /// - Returns: true if both spans have the same length and contain the same bytes.
     package func isEqual(to other: RawSpan) -> Bool {
         unsafe withUnsafeBytes { mine in
             unsafe other.withUnsafeBytes { other in
@@ -133,6 +142,6 @@ extension RawSpan {
         }
     }
 
-    /// The span's bytes in an array of their own.
+    /// A copy of the span's bytes.
     package var bytes: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
 }

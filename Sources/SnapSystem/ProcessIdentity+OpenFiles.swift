@@ -1,32 +1,32 @@
 import Glibc
 package import SystemPackage
 
-// What another process has open, as /proc shows it.
+// The files that another process has open, as /proc shows them.
 extension ProcessIdentity {
-    /// Checks that processes can be looked at.
+    /// Checks that /proc is mounted, so that snap can inspect other processes.
     ///
     /// - Parameter calls: The system calls.
-    /// - Throws: `.permission` where no /proc is mounted.
+    /// - Throws: `.permission` if /proc is not mounted; `.inputOutput`.
     package static func checkVisibility(_ calls: SystemCalls) throws(SnapError) {
         guard try FileStatus(of: "/proc/self", calls) == nil else { return }
         throw SnapError(
-            .permission, "is not mounted: nothing shows which files QEMU has open",
+            .permission, "is not mounted, so snap cannot find the files that QEMU has open",
             path: "/proc")
     }
 
-    /// The directory in which its relative paths begin; nil if it cannot be seen.
+    /// The process's working directory, as a path in /proc; nil if the process is not visible.
     package var workingDirectory: FilePath? {
         number > 0 ? FilePath("/proc/\(number)/cwd") : nil
     }
 
-    /// The descriptors by which the process has files open for reading.
+    /// Finds the descriptors with which the process has files open for reading.
     ///
     /// - Parameters:
-    ///   - files: The files.
+    ///   - files: The files to look for.
     ///   - calls: The system calls.
-    /// - Returns: For each file that is open, what `File(reopening:)` takes; nil if the process's
-    ///   descriptors cannot be seen from here: for want of permission (ptrace(2)), or because it
-    ///   is in another PID namespace.
+    /// - Returns: For each file that the process has open, the descriptor's path in /proc, which
+    ///   `File(reopening:)` takes. nil if the process's descriptors are not visible, because
+    ///   permission is missing (ptrace(2)) or the process is in another PID namespace.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package func descriptors(
         of files: Set<FileIdentity>, _ calls: SystemCalls
@@ -37,7 +37,7 @@ extension ProcessIdentity {
         do throws(SnapError) { names = try directory.names() } catch {
             switch error.code {
             case .permission: return nil
-            // It has ended.
+            // The process has ended, so it has no file open.
             case .notFound: return [:]
             default: throw error
             }
@@ -45,8 +45,8 @@ extension ProcessIdentity {
         var found: [FileIdentity: FilePath] = [:]
         for name in names {
             try Interruption.check()
-            // The link's own mode is the descriptor's (proc_pid_fd(5)): one that is open for
-            // writing only, or only as a place (O_PATH), gives its process nothing to read.
+            // The link's own mode is the descriptor's (proc_pid_fd(5)). A process cannot read from
+            // a descriptor that is open for writing only, or only as a path (O_PATH).
             guard let link = try? directory.status(of: name), link.permissions & S_IRUSR != 0,
                 let file = try? FileStatus(of: directory.file(name), calls)?.identity,
                 files.contains(file)
@@ -56,11 +56,15 @@ extension ProcessIdentity {
         return found
     }
 
-    /// Whether a process whose program is one of QEMU's, and root's own, has a file open or mapped.
+    /// Checks whether a QEMU process has a file open or mapped.
+    ///
+    /// A process counts as QEMU if the name of its program contains `qemu`, and the program belongs
+    /// to root and cannot be written by any other user.
     ///
     /// - Parameters:
     ///   - file: The file.
     ///   - calls: The system calls.
+    /// - Returns: false also if this process cannot see the open files of any QEMU process.
     static func isOpenInQEMU(_ file: FileIdentity, _ calls: SystemCalls) -> Bool {
         let names = (try? Directory("/proc", calls).names()) ?? []
         return names.contains { name in

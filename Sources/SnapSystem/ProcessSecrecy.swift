@@ -1,12 +1,12 @@
 import CLinux
 import Glibc
 
-/// Keeps what is in the process's memory out of files: a guest's pages hold passwords and keys.
+/// Protection of the process's memory, because a guest's pages contain passwords and keys.
 package enum ProcessSecrecy {
-    /// Forbids core dumps, and other processes of the same user to read the memory.
+    /// Disables core dumps, and denies other processes of the same user access to the memory.
     ///
-    /// The corresponding C functions are `prctl` with `PR_SET_DUMPABLE`, and `setrlimit`: a core
-    /// file is not written either by a kernel that looks at one of them alone.
+    /// The corresponding C functions are `prctl` with `PR_SET_DUMPABLE`, and `setrlimit`. Both are
+    /// called so that a kernel that checks only one of the settings writes no core file either.
     package static func ensure() {
         _ = snap_forbid_dumps()
         var none = rlimit(rlim_cur: 0, rlim_max: 0)

@@ -1,60 +1,60 @@
 package import SystemPackage
 
-/// The one error of the package: what went wrong, where, and the status the command exits with.
+/// The package's only error type: the problem, its place, and the exit status of the command.
 ///
-/// A message is lower case, without a full stop, and says what was found and what was expected,
-/// numbers with their units. The printed form is `PATH: offset N: MESSAGE`.
+/// A message is in lower case and has no full stop. It states the value that was found and the one
+/// that was expected, with units. The printed form is `PATH: offset N: MESSAGE`.
 package struct SnapError: Error, Sendable, Equatable {
-    /// The kinds of failure; each raw value is an exit status of the command (see snap(1)).
+    /// The kinds of failure; each raw value is an exit status of snap, listed in snap(1).
     package enum Code: Int32, Sendable {
-        /// The store is damaged, whichever command found it.
+        /// The store is damaged; every command reports damage with this code.
         case damaged = 1
-        /// The command line cannot be understood.
+        /// The command line or an environment variable is not valid.
         case usage = 64
-        /// The input is damaged: a memory image that shrank, a stream cut short.
+        /// The input is damaged, such as an image that shrank or a stream that is cut short.
         case inputDamaged = 65
-        /// An input, a guest or a checkpoint is not there.
+        /// An input, a guest or a checkpoint does not exist.
         case notFound = 66
-        /// A defect of snap itself.
+        /// snap itself has a defect.
         case internalFailure = 70
-        /// An output exists or cannot be made.
+        /// An output already exists or cannot be created.
         case cannotCreate = 73
-        /// The system failed to read or write; a full disk included.
+        /// The system failed to read or write, for example because the disk is full.
         case inputOutput = 74
-        /// Another snap holds the lock.
+        /// Another snap holds the lock, or a socket is in use.
         case busy = 75
-        /// A version or format that this snap does not know.
+        /// This snap does not support the version or format.
         case unsupported = 76
-        /// The system refuses access.
+        /// The system or one of snap's own checks refuses access.
         case permission = 77
-        /// An image or a bitmap has the wrong length.
+        /// An input or output does not fit, such as an image of the wrong length.
         case mismatch = 78
-        /// A signal asked the command to end.
+        /// A signal asked the command to stop.
         case interrupted = 130
     }
 
-    /// The kind of failure.
+    /// The kind of failure, which determines the exit status.
     package let code: Code
-    /// What was found and what was expected.
+    /// The text of the error: what was found and what was expected.
     package let message: String
-    /// The file or directory in which it was found.
+    /// The file or directory that the error is about; nil if there is none.
     package let path: FilePath?
-    /// Where in that file, in bytes from its start.
+    /// The offset of the problem in that file, in bytes; nil if it is not known.
     package let offset: Int?
-    /// What the user can do about it.
+    /// Advice for the user, as an imperative fragment; nil if there is none.
     package let hint: String?
-    /// What a system call returned; nil if none failed.
+    /// The error number of the failed system call; nil if no call failed.
     package let errno: Errno?
 
-    /// Makes an error.
+    /// Creates an error.
     ///
     /// - Parameters:
     ///   - code: The kind of failure.
     ///   - message: What was found and what was expected.
-    ///   - path: The file or directory in which it was found.
-    ///   - offset: Where in that file, in bytes from its start.
-    ///   - hint: What the user can do about it.
-    ///   - errno: What a system call returned.
+    ///   - path: The file or directory that the error is about.
+    ///   - offset: The offset of the problem in that file, in bytes.
+    ///   - hint: Advice for the user, as an imperative fragment.
+    ///   - errno: The error number of the failed system call.
     package init(
         _ code: Code, _ message: String, path: FilePath? = nil, offset: Int? = nil,
         hint: String? = nil, errno: Errno? = nil
@@ -67,40 +67,44 @@ package struct SnapError: Error, Sendable, Equatable {
         self.errno = errno
     }
 
-    /// Makes the error of a failed system call.
+    /// Creates the error of a failed system call.
     ///
     /// - Parameters:
-    ///   - errno: What the call returned.
-    ///   - action: What was tried, an infinitive: `open`, `write 4096 bytes`.
-    ///   - path: What it was tried on.
-    ///   - offset: Where in that file, in bytes from its start.
+    ///   - errno: The call's error number, from which the code follows.
+    ///   - action: What snap tried to do, as an infinitive: `open`, `write 4096 bytes`.
+    ///   - path: The file or directory that the call was made on.
+    ///   - offset: The offset in that file, in bytes.
     package init(_ errno: Errno, action: String, path: FilePath, offset: Int? = nil) {
         self.init(
             Code(errno), errno == .interrupted ? "interrupted" : "cannot \(action): \(errno)",
             path: path, offset: offset, errno: errno)
     }
 
-    /// The same error of another kind.
+    /// Copies the error and changes its kind.
     ///
-    /// - Parameter code: The kind of failure.
+    /// - Parameter code: The new kind of failure.
+    /// - Returns: The changed copy.
     package func with(code: Code) -> SnapError {
         SnapError(code, message, path: path, offset: offset, hint: hint, errno: errno)
     }
 
-    /// The same error with another hint.
+    /// Copies the error and changes its hint.
     ///
-    /// - Parameter hint: What the user can do about it.
+    /// - Parameter hint: The new advice for the user.
+    /// - Returns: The changed copy.
     package func with(hint: String) -> SnapError {
         SnapError(code, message, path: path, offset: offset, hint: hint, errno: errno)
     }
 }
 
 extension SnapError {
-    /// Whether a file was read and is not what it should be: damaged, or of a later version.
+    /// Whether a file was read but its content is damaged or has an unsupported version.
     package var isBadContent: Bool { code == .damaged || code == .unsupported }
 
-    /// Whether it is what is stored that is wrong, and not what this process may or can do: that
-    /// it has too many files open, say, is no damage.
+    /// Whether the stored data is damaged, missing, or of an unsupported version.
+    ///
+    /// This is false for an error of the process or the system: too many open files, for example,
+    /// are not damage.
     package var isDamage: Bool {
         switch code {
         case .damaged, .unsupported, .notFound: true
@@ -113,7 +117,7 @@ extension SnapError {
 }
 
 extension SnapError: CustomStringConvertible {
-    /// `PATH: offset N: MESSAGE`, without the parts that are not known.
+    /// The error in the form `PATH: offset N: MESSAGE`, without the parts that are not known.
     package var description: String {
         let place = [path?.string, offset.map { "offset \($0)" }]
         return (place.compactMap(\.self) + [message]).joined(separator: ": ")

@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// A terminal that somebody may be looking at.
+/// A terminal that one of the output streams is connected to.
 package struct Terminal: Sendable, Equatable {
-    /// The streams that may be one.
+    /// The streams that can be connected to a terminal.
     package enum Stream: Int32, Sendable {
         /// Standard output.
         case output = 1
@@ -11,23 +11,23 @@ package struct Terminal: Sendable, Equatable {
         case error = 2
     }
 
-    /// How many characters a line holds.
+    /// The width of a line in characters.
     package let columnCount: Int
-    /// Whether colours are welcome.
+    /// Whether the output may contain colours.
     package let hasColor: Bool
 
     private static let usualColumnCount = 80
     private static let columnCountMax = 10_000
 
-    /// Looks whether a stream is a terminal, and at its size.
+    /// Checks whether a stream is a terminal, and reads its width.
     ///
-    /// `COLUMNS` is the size where the terminal does not say; `NO_COLOR` (no-color.org), if not
-    /// empty, and `TERM=dumb` ask for no colours.
+    /// If the terminal does not report its width, `COLUMNS` is used. Colours are disabled by
+    /// `TERM=dumb`, and by `NO_COLOR` (no-color.org) if it is not empty.
     ///
     /// - Parameters:
     ///   - stream: The stream.
     ///   - environment: The environment's variables.
-    /// - Returns: nil if it is none.
+    /// - Returns: nil if the stream is not a terminal.
     package init?(_ stream: Stream, environment: [String: String]) {
         guard isatty(stream.rawValue) == 1 else { return nil }
         let given = environment["COLUMNS"].flatMap { Int($0) } ?? 0

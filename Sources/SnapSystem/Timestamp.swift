@@ -2,28 +2,33 @@ import Glibc
 
 /// A point in time, in whole seconds.
 package struct Timestamp: Sendable, Hashable, Comparable {
-    /// Seconds since 1970-01-01T00:00:00Z, without leap seconds.
+    /// The seconds since 1970-01-01T00:00:00Z, without leap seconds.
     package let secondsSinceEpoch: Int
 
-    /// Makes a point in time.
+    /// Creates a point in time.
     ///
-    /// - Parameter secondsSinceEpoch: Seconds since 1970-01-01T00:00:00Z.
+    /// - Parameter secondsSinceEpoch: The seconds since 1970-01-01T00:00:00Z.
     package init(secondsSinceEpoch: Int) {
         self.secondsSinceEpoch = secondsSinceEpoch
     }
 
-    /// The years 0 to 9999, which RFC 3339 can write.
+    /// The years 0 to 9999, which are all that RFC 3339 can represent.
     package static let range =
         Timestamp(
             secondsSinceEpoch: -62_167_219_200)...Timestamp(
             secondsSinceEpoch: 253_402_300_799)
 
-    /// The time on the system's clock.
+    /// The current time of the system's clock.
     package static var now: Timestamp {
         Timestamp(secondsSinceEpoch: time(nil))
     }
 
-    /// Orders by time.
+    /// Compares two points in time.
+    ///
+    /// - Parameters:
+    ///   - left: The first point in time.
+    ///   - right: The second point in time.
+    /// - Returns: true if `left` is earlier than `right`.
     package static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.secondsSinceEpoch < right.secondsSinceEpoch
     }
@@ -43,7 +48,8 @@ package struct Timestamp: Sendable, Hashable, Comparable {
     private func fields(inUTC isUTC: Bool) -> (date: String, time: String) {
         var seconds = time_t(secondsSinceEpoch)
         var broken = unsafe tm()
-        // Both fill `broken` and return its address, or nil for a year past 32 bits: zeros then.
+        // Both functions fill `broken` and return its address. For a year that does not fit in 32
+        // bits they return nil and leave zeros.
         _ = unsafe isUTC ? gmtime_r(&seconds, &broken) : localtime_r(&seconds, &broken)
         let two = { (value: Int32) in String(value).padded(to: 2) }
         let date = unsafe [
@@ -53,11 +59,12 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         return (date.joined(separator: "-"), time.joined(separator: ":"))
     }
 
-    /// Reads `2026-11-20T10:00`, with `:00` for seconds and `Z` for UTC where they are given;
-    /// without the `Z` it is local time.
+    /// Creates a point in time from a text such as `2026-11-20T10:00` or `2026-11-20T10:00:00Z`.
     ///
-    /// - Parameter text: The time as text.
-    /// - Returns: nil if the text is not of that form or names no time.
+    /// The seconds are optional. A text that ends in `Z` is in UTC, any other one in local time.
+    ///
+    /// - Parameter text: The date and time.
+    /// - Returns: nil if the text does not have that form or is not a valid time.
     package init?(_ text: some StringProtocol) {
         let isUTC = text.hasSuffix("Z")
         let halves = text.dropLast(isUTC ? 1 : 0).split(separator: "T", maxSplits: 1)
@@ -81,7 +88,7 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         unsafe broken.tm_isdst = -1
         let seconds = unsafe isUTC ? timegm(&broken) : mktime(&broken)
         self.init(secondsSinceEpoch: seconds)
-        // A day or an hour out of range has been carried over into another one: no such time.
+        // timegm(3) and mktime(3) normalize a day or an hour out of range, so the result differs.
         let normalized = isUTC ? rfc3339 : local
         guard normalized.prefix(10) == halves[0], normalized.dropFirst(11).prefix(2) == time[0],
             numbers[4] < 60, numbers.count < 6 || numbers[5] < 60
