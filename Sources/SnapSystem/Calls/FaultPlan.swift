@@ -1,52 +1,53 @@
 import Synchronization
 package import SystemPackage
 
-/// A test's script for the system calls: which one fails, and how.
+/// A test's plan of which system call fails, and how.
 ///
 /// One plan serves one run of a command. Calls are counted from 0 over all threads.
 package final class FaultPlan: Sendable {
-    /// What happens at the chosen call.
+    /// The behaviour of the chosen call.
     package enum Fault: Sendable, Equatable {
-        /// The call is not made and returns this error, once.
+        /// The call is not made and fails once with this error.
         case fail(Errno)
-        /// The call moves half of the bytes that it was asked to (reads and writes only).
+        /// The call transfers only half of the requested bytes (reads and writes only).
         case short
-        /// The call and all later ones are not made and fail: the process is gone. (Descriptors
-        /// are still closed, as the kernel does for a dead process.)
+        /// The call and all later ones are not made and fail, as if the process had died.
+        ///
+        /// Descriptors are still closed, as the kernel does for a dead process.
         case stop
     }
 
-    /// What a file system cannot do, or does in its own way.
+    /// The operations that a file system refuses or handles in its own way.
     package struct Refusals: OptionSet, Sendable {
         package let rawValue: Int
 
         package init(rawValue: Int) { self.rawValue = rawValue }
 
-        /// renameat2 with flags: NFS, 9p, sshfs and most of FUSE.
+        /// renameat2 with flags, which NFS, 9p, sshfs and most of FUSE do not support.
         package static let renameFlags = Refusals(rawValue: 1)
-        /// Files without a name: NFS, FUSE.
+        /// Files without a name, which NFS and FUSE do not support.
         package static let namelessFiles = Refusals(rawValue: 2)
-        /// fsync of a directory: CIFS.
+        /// fsync of a directory, which CIFS does not support.
         package static let directorySync = Refusals(rawValue: 4)
-        /// A second name for a file: FAT, exFAT, CIFS.
+        /// A second name for a file, which FAT, exFAT and CIFS do not support.
         package static let links = Refusals(rawValue: 8)
-        /// An exclusive lock by a descriptor that is open for reading only: NFS, CIFS.
+        /// An exclusive lock on a descriptor that is open for reading only, on NFS and CIFS.
         package static let readOnlyLocks = Refusals(rawValue: 16)
-        /// Any lock.
+        /// Locks of any kind.
         package static let locks = Refusals(rawValue: 32)
-        /// Another owner or mode: FAT, exFAT.
+        /// A change of owner or mode, which FAT and exFAT refuse.
         package static let modes = Refusals(rawValue: 64)
-        /// A search for data that finds what a guest has written: FUSE.
+        /// A search for data that finds everything a guest has written, which FUSE cannot do.
         package static let dataSearch = Refusals(rawValue: 128)
-        /// Holes where data was: `fallocate`.
+        /// Holes in place of data, made by fallocate(2).
         package static let holes = Refusals(rawValue: 256)
-        /// Whatever hugetlbfs refuses: write(2).
+        /// write(2), which hugetlbfs refuses.
         package static let writes = Refusals(rawValue: 512)
-        /// openat2: kernels before Linux 5.6, and filters that do not know it.
+        /// openat2, refused by kernels before Linux 5.6 and by filters that do not know the call.
         package static let openBeneath = Refusals(rawValue: 1024)
     }
 
-    /// What becomes of one call.
+    /// The decision about one call.
     enum Verdict {
         case proceed
         case fail(Errno)
@@ -63,30 +64,30 @@ package final class FaultPlan: Sendable {
     private let refusals: Refusals
     private let progress = Mutex(Progress())
 
-    /// Makes a plan.
+    /// Creates a plan in which one call fails.
     ///
     /// - Parameters:
-    ///   - chosenCall: Which call fails, counted from 0; nil only counts.
-    ///   - fault: How it fails.
+    ///   - chosenCall: The index of the call that fails, from 0; nil only counts the calls.
+    ///   - fault: The behaviour of the chosen call.
     package init(at chosenCall: Int?, _ fault: Fault) {
         self.chosenCall = chosenCall
         self.fault = fault
         refusals = []
     }
 
-    /// Makes a plan in which no call fails but those that a file system always refuses.
+    /// Creates a plan in which only those calls fail that a file system always refuses.
     ///
-    /// - Parameter refusals: What it refuses.
+    /// - Parameter refusals: The operations that the file system refuses.
     package init(refusing refusals: Refusals) {
         chosenCall = nil
         fault = .stop
         self.refusals = refusals
     }
 
-    /// Whether the file system refuses something.
+    /// Whether the file system refuses an operation.
     func refuses(_ what: Refusals) -> Bool { refusals.contains(what) }
 
-    /// How many calls have been asked for so far.
+    /// The number of calls that have been requested so far.
     package var callCount: Int { progress.withLock(\.callCount) }
 
     func nextVerdict() -> Verdict {

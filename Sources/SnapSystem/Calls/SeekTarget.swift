@@ -1,11 +1,11 @@
 import CLinux
 import Glibc
 
-/// What `SystemCalls.seek` looks for (lseek(2)).
+/// The target of `SystemCalls.seek` (lseek(2)).
 enum SeekTarget {
     case data
     case hole
-    /// So many bytes from where the descriptor stands.
+    /// An offset from the descriptor's current position, in bytes.
     case current
 
     var rawValue: Int32 {

@@ -3,11 +3,11 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-// What names stand for. But for the first two, a name is one in an open directory: it is resolved
-// there and nowhere else, and a symbolic link is never followed.
+// Calls that take names. The first two take a path that the user gave. All others take a name in an
+// open directory: the name is resolved only there, and symbolic links are never followed.
 extension SystemCalls {
-    /// Opens what a path of the user's names, symbolic links followed.
-    // Inlined into its callers it has made the optimizer of Swift 6.3.1 fail, now and then
+    /// Opens the file that a user's path names; follows symbolic links.
+    // Not inlined: inlining it into its callers sometimes made the optimizer of Swift 6.3.1 fail
     // ("Found ownership error" in CopyPropagation).
     @inline(never)
     func open(_ path: FilePath, _ flags: Int32) throws(Errno) -> Int32 {
@@ -18,7 +18,7 @@ extension SystemCalls {
         }
     }
 
-    /// What a path of the user's names, symbolic links followed.
+    /// Reads the status of the file that a user's path names; follows symbolic links.
     func status(ofPath path: FilePath) throws(Errno) -> stat {
         var status = stat()
         _ = try value {
@@ -27,15 +27,15 @@ extension SystemCalls {
         return status
     }
 
-    /// Opens what is below a directory.
+    /// Opens a file below a directory.
     ///
-    /// - Parameter path: Names without `..`.
+    /// - Parameter path: Names that are separated by slashes and do not contain `..`.
     @inline(never)
     func open(
         _ path: FilePath, in directory: Int32, _ flags: Int32, permissions: FilePermissions = []
     ) throws(Errno) -> Int32 {
         if flags & Int32(snap_o_tmpfile) != 0 { try check(.namelessFiles, .notSupported) }
-        // openat2(2) refuses a mode where nothing is made.
+        // openat2(2) refuses a mode if the flags create no file.
         let makes = flags & (O_CREAT | Int32(snap_o_tmpfile)) != 0
         let mode = makes ? permissions.rawValue : 0
         let isRefused = faults?.refuses(.openBeneath) ?? false
@@ -47,8 +47,8 @@ extension SystemCalls {
                     }
                 }
             } catch {
-                // A filter of system calls (seccomp(2)) may say EPERM for one that it does not
-                // know.
+                // A filter of system calls (seccomp(2)) may return EPERM for a call that it does
+                // not know.
                 guard error == .noFunction || error == .notPermitted else { throw error }
                 if error == .noFunction { Self.lacksOpenBeneath.store(true, ordering: .relaxed) }
             }
@@ -59,7 +59,7 @@ extension SystemCalls {
     /// Whether the kernel is older than openat2(2), Linux 5.6.
     private static let lacksOpenBeneath = Atomic<Bool>(false)
 
-    /// The same, one name after the other.
+    /// Opens a file below a directory by opening one name after another.
     private func openStepwise(
         _ path: FilePath, in directory: Int32, _ flags: Int32, mode: UInt32
     ) throws(Errno) -> Int32 {
@@ -89,13 +89,13 @@ extension SystemCalls {
         _ = try value { unsafe mkdirat(directory, name, permissions.rawValue) }
     }
 
-    /// Gives a file a second name, which must not be taken.
+    /// Gives a file a second name; fails if the name exists.
     func link(_ name: String, to newName: String, in directory: Int32) throws(Errno) {
         try check(.links, .notPermitted)
         _ = try value { unsafe linkat(directory, name, directory, newName, 0) }
     }
 
-    /// Gives an O_TMPFILE descriptor its first name, as open(2) shows it.
+    /// Gives an O_TMPFILE descriptor its first name, in the way that open(2) describes.
     func link(descriptor: Int32, to name: String, in directory: Int32) throws(Errno) {
         let source = "/proc/self/fd/\(descriptor)"
         let flags = Int32(snap_at_symlink_follow)
@@ -118,7 +118,7 @@ extension SystemCalls {
         _ = try value { unsafe renameat2(directory, name, directory, newName, flags) }
     }
 
-    /// What a name stands for, a symbolic link itself if it is one.
+    /// Reads the status of the file with a name; does not follow a symbolic link.
     func status(of name: String, in directory: Int32) throws(Errno) -> stat {
         var status = stat()
         let flags = Int32(snap_at_symlink_nofollow)
@@ -126,7 +126,7 @@ extension SystemCalls {
         return status
     }
 
-    /// What a symbolic link points to.
+    /// Reads the target of a symbolic link.
     func target(ofLink name: String, in directory: Int32) throws(Errno) -> String {
         var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = try value {
@@ -139,11 +139,11 @@ extension SystemCalls {
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
-    /// The names in a directory, without `.` and `..`, in no order.
+    /// Lists the names in a directory, without `.` and `..`, in no particular order.
     ///
-    /// - Parameter descriptor: The directory, open for reading.
+    /// - Parameter descriptor: The directory's descriptor, open for reading.
     func names(of descriptor: Int32) throws(Errno) -> [String] {
-        // The stream closes the descriptor that it is made of.
+        // closedir(3) closes the descriptor of the stream, so the stream gets a copy.
         let copy = try value { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
         guard let stream = unsafe fdopendir(copy) else {
             let error = Errno(rawValue: errno)

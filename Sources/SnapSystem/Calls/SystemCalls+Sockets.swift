@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import SystemPackage
 
-// Pipes and sockets: the same treatment as files.
+// Calls for pipes and sockets, with the same handling of faults and EINTR as those for files.
 extension SystemCalls {
     func makePipe() throws(Errno) -> (reading: Int32, writing: Int32) {
         var ends: [Int32] = [-1, -1]
@@ -12,12 +12,12 @@ extension SystemCalls {
     }
 
     func makeLocalSocket() throws(Errno) -> Int32 {
-        // Not blocking: the other side must not decide how long a connection or a send takes.
+        // Non-blocking, so that the peer cannot decide how long a connection or a send takes.
         let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         return try value { socket(AF_UNIX, Int32(type), 0) }
     }
 
-    /// Connects to a socket in the file system; the path is known to fit.
+    /// Connects to a socket in the file system; the caller has checked the path's length.
     func connect(_ descriptor: Int32, to path: FilePath) throws(Errno) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -34,7 +34,7 @@ extension SystemCalls {
         }
     }
 
-    /// The process at the other end of a local socket, and its user.
+    /// Reads the process at the other end of a local socket, and its user.
     func peer(of descriptor: Int32) throws(Errno) -> (process: Int, userID: UInt32) {
         var peer = snap_peer()
         var byteCount = socklen_t(MemoryLayout<snap_peer>.size)
@@ -45,7 +45,7 @@ extension SystemCalls {
         return (Int(peer.process), peer.user)
     }
 
-    /// Sends bytes through a local socket, and a descriptor with the first of them.
+    /// Sends bytes through a local socket, and passes a descriptor with the first of them.
     func send(
         _ descriptor: Int32, _ source: RawSpan, passing passed: Int32?
     ) throws(Errno) -> Int {
@@ -80,16 +80,16 @@ extension SystemCalls {
         }
     }
 
-    /// Waits until there is something to read.
+    /// Waits until data can be read.
     ///
-    /// - Returns: false if there is nothing after so many milliseconds.
+    /// - Returns: false if there is no data within the given number of milliseconds.
     func waitToRead(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
         try wait(descriptor, for: POLLIN, milliseconds: milliseconds)
     }
 
-    /// Waits until there is room to write.
+    /// Waits until data can be written.
     ///
-    /// - Returns: false if there is no room after so many milliseconds.
+    /// - Returns: false if there is no room within the given number of milliseconds.
     func waitToWrite(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
         try wait(descriptor, for: POLLOUT, milliseconds: milliseconds)
     }

@@ -1,40 +1,44 @@
 // SnapSystem
 //
-// What the operating system gives: files, locks, sockets, signals, time, and the one type of error.
-// It imports no other part. Start here, then read `File`, `Directory` and `PendingFile`.
+// The services of the operating system: files, locks, sockets, signals and time; and the only error
+// type. This target imports no other target. Start here, then read `File`, `Directory` and
+// `PendingFile`.
 //
-// Files are read and written through `SystemCalls`, with the same treatment of EINTR for every
-// call, and a test can make any of the calls fail. Without a plan of faults that costs one
-// comparison with nil for each call.
+// All file access goes through `SystemCalls`, which handles EINTR in the same way for every call
+// and lets a test make any call fail. Without a fault plan this costs one comparison with nil per
+// call.
 
 import CLinux
 import Glibc
 package import SystemPackage
 
-/// The kernel's file calls, or those of a test that fails one of them.
+/// The system calls for files, locks and sockets, which a test can make fail.
 ///
-/// A value is handed down to everything that opens a file, so that two runs in one process, one
-/// with faults and one without, do not know of each other.
+/// Everything that opens a file receives such a value. Two runs in one process, one with faults and
+/// one without, therefore do not affect each other.
 package struct SystemCalls: Sendable {
-    /// The kernel, without faults.
+    /// The calls of the kernel, without faults.
     package static let kernel = SystemCalls(faults: nil)
 
     let faults: FaultPlan?
 
-    /// Makes calls as a test's plan says.
+    /// Creates calls that follow a test's plan.
     ///
     /// - Parameter faults: The plan; nil makes every call.
     package init(faults: FaultPlan?) {
         self.faults = faults
     }
 
-    /// Passes a point at which work outside these calls begins (SQLite's own files): it fails when
-    /// the plan says so.
+    /// Fails if the plan chooses this point, which counts as a call.
+    ///
+    /// It stands for work outside these calls, such as SQLite's access to its own files.
+    ///
+    /// - Throws: The error of the plan.
     package func passFaultPoint() throws(Errno) {
         _ = try value { 0 as Int32 }
     }
 
-    /// Fails what the file system of a test refuses.
+    /// Fails if the file system of a test refuses an operation.
     func check(_ what: FaultPlan.Refusals, _ errno: Errno) throws(Errno) {
         if faults?.refuses(what) ?? false { throw errno }
     }
@@ -51,9 +55,9 @@ package struct SystemCalls: Sendable {
         return status
     }
 
-    /// The type of the file system that holds a file: one of statfs(2)'s numbers.
+    /// Reads the type of the file system that holds a file, a number from statfs(2).
     func fileSystemType(of descriptor: Int32) throws(Errno) -> UInt32 {
-        // FUSE_SUPER_MAGIC and HUGETLBFS_MAGIC of statfs(2).
+        // The results are FUSE_SUPER_MAGIC and HUGETLBFS_MAGIC of statfs(2).
         if faults?.refuses(.dataSearch) ?? false { return 0x6573_5546 }
         if faults?.refuses(.writes) ?? false { return FileSystemType.hugetlbfs.rawValue }
         return UInt32(truncatingIfNeeded: try value { snap_file_system_type(descriptor) })
@@ -69,7 +73,7 @@ package struct SystemCalls: Sendable {
         }
     }
 
-    /// Reads at the descriptor's own position: pipes have no other.
+    /// Reads at the descriptor's own position, as pipes require.
     func read(_ descriptor: Int32, into target: inout MutableRawSpan) throws(Errno) -> Int {
         try unsafe target.withUnsafeMutableBytes { (target) throws(Errno) in
             try transfer(target.count) { count in
@@ -87,7 +91,7 @@ package struct SystemCalls: Sendable {
         }
     }
 
-    /// Writes at the descriptor's own position: pipes and terminals have no other.
+    /// Writes at the descriptor's own position, as pipes and terminals require.
     func write(_ descriptor: Int32, _ source: RawSpan) throws(Errno) -> Int {
         try unsafe source.withUnsafeBytes { (source) throws(Errno) in
             try transfer(source.count) { count in
@@ -144,14 +148,15 @@ package struct SystemCalls: Sendable {
         _ = try value { flock(descriptor, operation) }
     }
 
-    /// Locks or unlocks an open file with fcntl_locking(2); `type` is one of `snap_lock_read` and
-    /// its like.
+    /// Locks or unlocks an open file with fcntl_locking(2).
+    ///
+    /// - Parameter type: `snap_lock_read`, `snap_lock_write` or `snap_lock_none`.
     func lockOpenFile(_ descriptor: Int32, type: Int32) throws(Errno) {
         try check(.locks, .noLocks)
         _ = try value { snap_lock_open_file(descriptor, type) }
     }
 
-    /// Whether an access list says who may use a file, beside its permission bits (acl(5)).
+    /// Whether an access list grants permissions in addition to a file's mode (acl(5)).
     func hasAccessList(_ descriptor: Int32) throws(Errno) -> Bool {
         do throws(Errno) {
             return try value {
@@ -163,7 +168,7 @@ package struct SystemCalls: Sendable {
         }
     }
 
-    // MARK: Making a call, or failing it
+    // MARK: Making a call or failing it
 
     func transfer(_ count: Int, _ call: (Int) -> Int) throws(Errno) -> Int {
         try value(count: count, call)
@@ -173,7 +178,7 @@ package struct SystemCalls: Sendable {
         try value(count: 0) { _ in call() }
     }
 
-    /// Makes a call, again after EINTR unless the command was asked to end.
+    /// Makes a call, and repeats it after EINTR unless the command was asked to stop.
     private func value<Value: SignedInteger>(
         count: Int, _ call: (Int) -> Value
     ) throws(Errno) -> Value {
