@@ -130,7 +130,7 @@ struct InspectionTests {
             #expect(text.contains(words), "\(words)")
         }
         let again = try command.run("report", "page.html")
-        #expect(again.status == 73 && again.errors.contains("hint: --force replaces it"))
+        #expect(again.status == 73 && again.errors.contains("hint: use --force to replace it"))
         #expect(try command.run("report", "page.html", "--force", "--quiet").output.isEmpty)
         #expect(try command.run("report", "-").text.hasPrefix("<!DOCTYPE html>"))
         #expect(try command.run("report", "-", "--guest", "web2").status == 66)

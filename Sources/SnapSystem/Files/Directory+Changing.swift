@@ -1,10 +1,11 @@
 import Glibc
 import SystemPackage
 
-// What changes the names in a directory.
+// The operations that change the names in a directory.
 extension Directory {
-    /// Makes the directory, and those above it, with mode 0700 where they are not there, each
-    /// durably in its parent.
+    /// Creates the directory, and each missing directory above it, with mode 0700.
+    ///
+    /// Does nothing if the directory exists. Each created name is durable when this returns.
     ///
     /// - Throws: `.permission`, `.cannotCreate` or `.inputOutput`.
     ///
@@ -18,21 +19,21 @@ extension Directory {
         guard let (parent, name) = parent else { return }
         try parent.make()
         do throws(SnapError) {
-            try parent.withDescriptor("make the directory", of: name) {
+            try parent.withDescriptor("create the directory", of: name) {
                 (descriptor) throws(Errno) in
                 try calls.makeDirectory(name, in: descriptor, permissions: .ownerReadWriteExecute)
             }
         } catch let error where error.errno == .fileExists {
-            // Another snap may have made it in the meantime.
+            // Another snap may have created it in the meantime.
             return
         }
         try parent.synchronize()
     }
 
-    /// Waits until the names inside are on the disk.
+    /// Waits until the names in the directory are on the disk.
     ///
-    /// Some file systems cannot do that for a directory (CIFS, some of FUSE) and say so. There the
-    /// names are as durable as that file system makes them.
+    /// CIFS and some FUSE file systems report that they do not support this for a directory. There,
+    /// the names are only as durable as the file system makes them, and this function succeeds.
     ///
     /// - Throws: `.inputOutput`.
     ///
@@ -47,9 +48,9 @@ extension Directory {
         }
     }
 
-    /// Removes a name, whether it is there or not; a later `synchronize` makes that last.
+    /// Removes a name, if it exists; the removal is durable after `synchronize`.
     ///
-    /// - Parameter name: The name of a file.
+    /// - Parameter name: The name of a file in the directory.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `unlinkat`.
@@ -64,7 +65,7 @@ extension Directory {
         }
     }
 
-    /// Removes the directory if nothing is in it.
+    /// Removes the directory if it is empty, and otherwise does nothing.
     ///
     /// - Throws: `.permission` or `.inputOutput`.
     ///
@@ -81,15 +82,17 @@ extension Directory {
         }
     }
 
-    /// Renames a file to a name that nothing has.
+    /// Renames a file to a name that does not exist yet.
+    ///
+    /// On failure the file keeps its old name.
     ///
     /// - Parameters:
-    ///   - name: The name it has.
-    ///   - newName: The name it gets.
-    /// - Throws: `.cannotCreate` if the new name is taken, `.permission` or `.inputOutput`.
+    ///   - name: The current name.
+    ///   - newName: The new name.
+    /// - Throws: `.cannotCreate` if the new name exists, `.permission` or `.inputOutput`.
     ///
-    /// The corresponding C function is `renameat2` with `RENAME_NOREPLACE`, or `renameat` after a
-    /// look where a file system does not know that.
+    /// The corresponding C function is `renameat2` with `RENAME_NOREPLACE`. If the file system does
+    /// not support that, it is `renameat` after a check that the name does not exist.
     package func rename(_ name: String, to newName: String) throws(SnapError) {
         do throws(SnapError) {
             try withDescriptor("rename to \(newName)", of: name) { (descriptor) throws(Errno) in
@@ -97,21 +100,23 @@ extension Directory {
                     try calls.rename(name, to: newName, in: descriptor, replacing: false)
                 } catch {
                     guard Self.meansNoFlags(error) else { throw error }
-                    // A process that renames in a store holds the guest's lock.
+                    // The check suffices, because any process that renames a file in a store holds
+                    // the guest's lock.
                     if try isTaken(newName, in: descriptor) { throw Errno.fileExists }
                     try calls.rename(name, to: newName, in: descriptor, replacing: true)
                 }
             }
         } catch let error where error.errno == .fileExists {
-            throw SnapError(.cannotCreate, "exists", path: file(newName), errno: .fileExists)
+            throw SnapError(
+                .cannotCreate, "already exists", path: file(newName), errno: .fileExists)
         }
     }
 
-    /// Renames a file over another.
+    /// Renames a file, and replaces an existing file of the new name.
     ///
     /// - Parameters:
-    ///   - name: The name it has.
-    ///   - newName: The name it gets; a file of that name is replaced.
+    ///   - name: The current name.
+    ///   - newName: The new name.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `renameat`.
@@ -121,20 +126,21 @@ extension Directory {
         }
     }
 
-    /// Gives a file that has a temporary name the one it is meant to have, which nothing has.
+    /// Renames a file from its temporary name to its final name, which must not exist yet.
     ///
-    /// Where renameat2(2) takes no flags (NFS, 9p, sshfs and most of FUSE, ZFS before 2.2), a
-    /// second name does the same. Where files have only one (FAT, exFAT, CIFS), a look before the
-    /// rename has to do: another program that makes the same name in between loses its file.
+    /// If renameat2(2) supports no flags (NFS, 9p, sshfs, most of FUSE, ZFS before 2.2), the file
+    /// gets a second name and loses the first. If a file can have only one name (FAT, exFAT, CIFS),
+    /// snap checks that the name does not exist before it renames the file. If another program
+    /// creates a file of that name in between, the rename replaces that file.
     ///
     /// - Parameters:
-    ///   - temporaryName: The name it has.
-    ///   - name: The name it gets.
-    /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
+    ///   - temporaryName: The current name.
+    ///   - name: The final name.
+    /// - Throws: `.cannotCreate` if the final name exists, `.permission` or `.inputOutput`.
     func renameWithoutReplacing(
         _ temporaryName: String, as name: String
     ) throws(SnapError) {
-        try withDescriptor("name", of: name) { (descriptor) throws(Errno) in
+        try withDescriptor("create", of: name) { (descriptor) throws(Errno) in
             do throws(Errno) {
                 return try calls.rename(temporaryName, to: name, in: descriptor, replacing: false)
             } catch {
@@ -147,12 +153,12 @@ extension Directory {
                 if try isTaken(name, in: descriptor) { throw Errno.fileExists }
                 return try calls.rename(temporaryName, to: name, in: descriptor, replacing: true)
             }
-            // It has its name; another one that stays is a leftover.
+            // The file has its final name, so a temporary name that remains does no harm.
             try? calls.remove(temporaryName, in: descriptor)
         }
     }
 
-    /// Whether an error says that renameat2(2) takes no flags here.
+    /// Whether an error means that renameat2(2) supports no flags here.
     private static func meansNoFlags(_ error: Errno) -> Bool {
         [.invalidArgument, .noFunction, .notSupported].contains(error)
     }

@@ -1,12 +1,12 @@
 extension Directory {
-    /// Writes a small file, in place of one that has its name.
+    /// Writes a small file, and replaces an existing file of the same name.
     ///
-    /// On failure the old file is still there.
+    /// On failure the old file is unchanged.
     ///
     /// - Parameters:
     ///   - name: The file's name.
-    ///   - bytes: Its content.
-    ///   - isDurable: Whether it survives a power cut when this returns.
+    ///   - bytes: The file's content.
+    ///   - isDurable: Whether the file survives a power failure when this returns.
     /// - Throws: `.permission` or `.inputOutput`.
     package func replace(
         _ name: String, with bytes: [UInt8], isDurable: Bool

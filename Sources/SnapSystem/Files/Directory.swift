@@ -2,25 +2,25 @@ import CLinux
 import Glibc
 package import SystemPackage
 
-/// A directory: what is in it, and the durable changes of that.
+/// A directory, with the operations on the names in it.
 ///
-/// It is opened by its path when it is first used, and kept open; a directory inside another is
-/// reached from that one. Names in it are resolved there and nowhere else, and no symbolic link is
-/// followed.
+/// The directory is opened by its path at the first use, and stays open. A subdirectory is opened
+/// relative to that open directory. Names are resolved only inside the directory, and symbolic
+/// links are not followed.
 package struct Directory: Sendable {
-    /// Where the directory is, for messages.
+    /// The directory's path, for messages.
     package let path: FilePath
-    /// The system calls through which it is used.
+    /// The system calls with which the directory is accessed.
     package let calls: SystemCalls
     let anchor: DirectoryAnchor
-    /// The names that lead from the anchor to it; none for the anchor itself.
+    /// The names that lead from the anchor to the directory; empty for the anchor itself.
     private let steps: FilePath
 
-    /// Names a directory by a path of the user's; nothing is looked at or made.
+    /// Creates a directory value from a user's path; does not access the file system.
     ///
     /// - Parameters:
-    ///   - path: Where it is; symbolic links in it are followed.
-    ///   - ownership: Who must own what is inside; nil if that does not matter.
+    ///   - path: The directory's path; symbolic links in it are followed.
+    ///   - ownership: The rule for the owners of the files inside; nil if any owner is accepted.
     ///   - calls: The system calls.
     package init(
         _ path: FilePath, ownership: StoreOwnership? = nil, _ calls: SystemCalls
@@ -38,44 +38,47 @@ package struct Directory: Sendable {
         anchor = directory.anchor
     }
 
-    /// The directory that holds a file, and the file's name in it.
+    /// Splits a path into the directory that contains a file and the file's name.
     ///
     /// - Parameters:
-    ///   - path: The file.
+    ///   - path: The file's path.
     ///   - calls: The system calls.
-    /// - Throws: `.cannotCreate` if the path ends in no name.
+    /// - Returns: The directory, which is not opened yet, and the name.
+    /// - Throws: `.cannotCreate` if the path does not end in a name.
     package static func holding(
         _ path: FilePath, _ calls: SystemCalls
     ) throws(SnapError) -> (directory: Directory, name: String) {
         guard let name = path.lastComponent, name.kind == .regular else {
-            throw SnapError(.cannotCreate, "the path does not end in a file's name", path: path)
+            throw SnapError(.cannotCreate, "path does not end in a file name", path: path)
         }
         let parent = path.removingLastComponent()
         return (Directory(parent.isEmpty ? "." : parent, calls), name.string)
     }
 
-    /// A directory inside this one.
+    /// Creates the value of a subdirectory; does not access the file system.
     ///
-    /// - Parameter name: Its name.
+    /// - Parameter name: The subdirectory's name.
+    /// - Returns: The subdirectory.
     package func directory(_ name: String) -> Directory {
         Directory(file(name), steps: steps.appending(name), of: self)
     }
 
-    /// The path of a file inside, for messages.
+    /// Builds the path of a file in the directory, for messages.
     ///
-    /// - Parameter name: Its name.
+    /// - Parameter name: The file's name.
+    /// - Returns: The directory's path, followed by the name.
     package func file(_ name: String) -> FilePath {
         path.appending(name)
     }
 
-    /// The path of a file inside as a user would write it: without `./`.
+    /// Builds the path of a file in the directory as a user would write it, without `./`.
     ///
-    /// - Parameter name: Its name, or a path that begins here.
+    /// - Parameter name: The file's name, or a path relative to the directory.
     func shown(_ name: String) -> FilePath {
         path == "." || FilePath(name).isAbsolute ? FilePath(name) : path.appending(name)
     }
 
-    /// The directory that holds this one, and the name there; nil for `/`, `.` and `..`.
+    /// The parent directory, and this directory's name in it; nil for `/`, `.` and `..`.
     var parent: (directory: Directory, name: String)? {
         guard let name = path.lastComponent, name.kind == .regular else { return nil }
         let above = path.removingLastComponent()
@@ -87,11 +90,13 @@ package struct Directory: Sendable {
 
     // MARK: Opening
 
-    /// Runs something on the directory's descriptor, which can neither be read nor written
-    /// (O_PATH in open(2)).
+    /// Passes the directory's descriptor to a closure.
     ///
-    /// - Throws: `.notFound`; `.damaged` if it is no directory of the store's own; `.permission`
-    ///   or `.inputOutput`; and what `body` throws, as the failure of `action` on `name`.
+    /// The descriptor is open with O_PATH (open(2)), so it can neither be read nor written.
+    ///
+    /// - Throws: `.notFound`; `.damaged` if a store's directory is not a directory or is reached
+    ///   through a symbolic link; `.permission` or `.inputOutput`; and what `body` throws, as the
+    ///   failure of `action` on `name`.
     func withDescriptor<Result>(
         _ action: String, of name: String? = nil, body: (Int32) throws(Errno) -> Result
     ) throws(SnapError) -> Result {
@@ -109,13 +114,13 @@ package struct Directory: Sendable {
         }
     }
 
-    /// Opens something inside, or the directory itself.
+    /// Opens a file in the directory, or the directory itself.
     ///
     /// - Parameters:
-    ///   - name: A name inside; nil for the directory itself.
-    ///   - flags: As of open(2).
-    ///   - action: What is tried, for the message.
-    ///   - shown: The path that messages give it; nil for its own.
+    ///   - name: A name in the directory; nil for the directory itself.
+    ///   - flags: The flags of open(2).
+    ///   - action: What snap tries to do, as an infinitive, for the message.
+    ///   - shown: The path in messages; nil for the file's own path.
     func open(
         _ name: String?, _ flags: Int32, action: String, shownAs shown: FilePath? = nil
     ) throws(SnapError) -> File {
@@ -127,14 +132,14 @@ package struct Directory: Sendable {
             path: shown ?? name.map(file) ?? self.path)
     }
 
-    /// Checks this directory, and those between it and the anchor.
+    /// Checks the owners and modes of this directory and of those between it and the anchor.
     ///
-    /// Who may write there can rename what is inside.
+    /// A user who can write to one of them can rename the files in it.
     private func checkOwnersAbove() throws(SnapError) {
         guard let ownership = anchor.ownership, !ownership.isTrusted, !steps.isEmpty else { return }
         let opened = try anchor.open()
         var above: FilePath = ""
-        // From the anchor on: what has been checked cannot be replaced by others.
+        // Start at the anchor, so that other users cannot replace a directory already checked.
         for step in steps.components {
             above.append(step)
             let shown = anchor.path.appending(above.components)
@@ -146,15 +151,15 @@ package struct Directory: Sendable {
                     })
             } catch {
                 if error == .noSuchFileOrDirectory { return }
-                throw SnapError(error, action: "look at", path: shown)
+                throw SnapError(error, action: "stat", path: shown)
             }
-            // Another kind is refused when it is opened.
+            // The open that follows refuses any other kind of file.
             guard status.kind == .directory else { return }
             try ownership.check(status, owner: opened.owner, path: shown)
         }
     }
 
-    /// Checks that this process may write here.
+    /// Checks that this process may write to the directory.
     ///
     /// - Throws: `.permission` if a store belongs neither to the effective user nor to root;
     ///   `.notFound` or `.inputOutput`.
@@ -162,29 +167,32 @@ package struct Directory: Sendable {
         try anchor.ownership?.checkWritable(owner: try anchor.open().owner, path: path)
     }
 
-    /// A path that leads into this directory for as long as this value is in use, whatever becomes
-    /// of its name: for a library that opens files by their paths.
+    /// Finds a path that leads to this directory even after it is renamed or replaced.
     ///
-    /// Without /proc it is the path that it was named by.
+    /// The path serves libraries that open files by path. It is valid while this value is in use.
+    /// Without /proc, it is the directory's own path. The directory must not be a subdirectory of
+    /// another `Directory`.
     ///
+    /// - Returns: The path.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     package func stablePath() throws(SnapError) -> FilePath {
         precondition(steps.isEmpty)
         let stable = FilePath("/proc/self/fd/\(try anchor.open().descriptor)")
         if try FileStatus(of: stable, calls) != nil { return stable }
-        // Never a URI: SQLite takes what begins with file: for one.
+        // SQLite would take a relative path that starts with `file:` for a URI.
         return path.isAbsolute ? path : FilePath(".").appending(path.string)
     }
 
-    // MARK: Looking
+    // MARK: Reading
 
-    /// What the directory is; nil if nothing has its name.
+    /// Reads the directory's status.
     ///
-    /// - Throws: `.damaged` if a symbolic link or another file has its name in a store;
-    ///   `.permission` or `.inputOutput`.
+    /// - Returns: The status; nil if the directory does not exist.
+    /// - Throws: `.damaged` if a store contains a symbolic link or another file under the
+    ///   directory's name; `.permission` or `.inputOutput`.
     package func status() throws(SnapError) -> FileStatus? {
         do throws(SnapError) {
-            return try withDescriptor("look at") { (descriptor) throws(Errno) in
+            return try withDescriptor("stat") { (descriptor) throws(Errno) in
                 FileStatus(try calls.status(of: descriptor))
             }
         } catch {
@@ -193,15 +201,17 @@ package struct Directory: Sendable {
         }
     }
 
-    /// What a name stands for, a symbolic link itself if it is one; nil if there is nothing.
+    /// Reads the status of a file in the directory; does not follow a symbolic link.
     ///
-    /// - Parameter name: A name inside.
+    /// - Parameter name: A name in the directory.
+    /// - Returns: The status of the file or of the symbolic link itself; nil if the name does not
+    ///   exist.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `fstatat`.
     package func status(of name: String) throws(SnapError) -> FileStatus? {
         do throws(SnapError) {
-            return try withDescriptor("look at", of: name) { (descriptor) throws(Errno) in
+            return try withDescriptor("stat", of: name) { (descriptor) throws(Errno) in
                 FileStatus(try calls.status(of: name, in: descriptor))
             }
         } catch {
@@ -210,9 +220,10 @@ package struct Directory: Sendable {
         }
     }
 
-    /// Where a symbolic link points to, as it stands in the link.
+    /// Reads the target of a symbolic link.
     ///
-    /// - Parameter name: The name of a symbolic link inside.
+    /// - Parameter name: The name of a symbolic link in the directory.
+    /// - Returns: The target, verbatim.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `readlinkat`.
@@ -222,8 +233,9 @@ package struct Directory: Sendable {
         }
     }
 
-    /// All names inside, in ascending order.
+    /// Lists the names in the directory.
     ///
+    /// - Returns: The names in ascending order, without `.` and `..`.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `readdir`.
@@ -234,8 +246,9 @@ package struct Directory: Sendable {
         }
     }
 
-    /// This directory, or the nearest one above it that is there.
+    /// Finds the nearest existing directory, from this one upward.
     ///
+    /// - Returns: This directory if it exists, or else its nearest existing ancestor.
     /// - Throws: `.permission` or `.inputOutput`.
     package func nearestExisting() throws(SnapError) -> Directory {
         var directory = self
@@ -247,9 +260,10 @@ package struct Directory: Sendable {
         return directory
     }
 
-    /// Whether nobody but the effective user and root may put files here.
+    /// Checks whether only the effective user and root can create files in the directory.
     ///
-    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    /// - Returns: false also if the directory does not exist.
+    /// - Throws: `.permission` or `.inputOutput`.
     package func isClosedToOthers() throws(SnapError) -> Bool {
         guard let status = try status() else { return false }
         return status.permissions & 0o022 == 0

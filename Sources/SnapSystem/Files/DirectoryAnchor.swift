@@ -3,11 +3,11 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// A directory that names are resolved against: opened by its path once, and then kept open.
+/// A directory in which names are resolved: opened once by its path, and then kept open.
 ///
-/// It stays the same directory if it is renamed, or another one gets its name.
+/// The value refers to the same directory even if it is renamed or another one gets its name.
 final class DirectoryAnchor: Sendable {
-    /// An open directory.
+    /// An open directory: its descriptor, and the user ID of its owner.
     struct Opened {
         let descriptor: Int32
         let owner: UInt32
@@ -15,7 +15,7 @@ final class DirectoryAnchor: Sendable {
 
     let path: FilePath
     private let calls: SystemCalls
-    /// Who must own what is inside, and who may write there; nil if anybody may.
+    /// The rule for owners and modes of the files inside; nil if any are accepted.
     let ownership: StoreOwnership?
     private let opened = Mutex<Opened?>(nil)
 
@@ -31,14 +31,15 @@ final class DirectoryAnchor: Sendable {
         }
     }
 
-    /// Opens the directory, or finds it open; it stays open for as long as this value is in use.
+    /// Opens the directory, unless it is open already.
     ///
+    /// - Returns: The open directory, which stays open while this value is in use.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     func open() throws(SnapError) -> Opened {
         if let opened = opened.withLock({ $0 }) { return opened }
         let opened = try openAnew()
         return self.opened.withLock { known in
-            // Another thread may have been faster.
+            // Another thread may have opened the directory first.
             if let known {
                 calls.close(opened.descriptor)
                 return known
@@ -76,7 +77,7 @@ final class DirectoryAnchor: Sendable {
 
     private func linkStatus() throws(SnapError) -> FileStatus {
         do { return FileStatus(try calls.status(of: path.string, in: AT_FDCWD)) } catch {
-            throw SnapError(error, action: "look at", path: path)
+            throw SnapError(error, action: "stat", path: path)
         }
     }
 }

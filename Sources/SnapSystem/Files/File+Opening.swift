@@ -1,14 +1,14 @@
 import Glibc
 package import SystemPackage
 
-// How files are opened: by a path of the user's, or by a name in a directory.
+// Opens files by a path that the user gave, or by a name in a directory.
 //
-// Nothing waits: a FIFO would wait for its other end (open(2), O_NONBLOCK).
+// No open waits: without O_NONBLOCK, the open of a FIFO waits for its other end (open(2)).
 extension File {
-    /// Opens a file that the user names, for reading.
+    /// Opens a file for reading, by a path that the user gave.
     ///
     /// - Parameters:
-    ///   - path: The file; symbolic links are followed.
+    ///   - path: The file's path; symbolic links are followed.
     ///   - calls: The system calls.
     /// - Throws: `.notFound`, also if it is not a regular file; `.permission` or `.inputOutput`.
     ///
@@ -29,13 +29,13 @@ extension File {
         self = file
     }
 
-    /// Opens for reading a file that another process has open.
+    /// Opens a file for reading that another process has open.
     ///
     /// - Parameters:
-    ///   - descriptor: Where /proc shows the process's descriptor.
+    ///   - descriptor: The path of the process's descriptor in /proc.
     ///   - path: The file's path, for messages.
     ///   - calls: The system calls.
-    /// - Throws: As for a file that the user names.
+    /// - Throws: The same errors as for a path that the user gave.
     package init(
         reopening descriptor: FilePath, shownAs path: FilePath, _ calls: SystemCalls
     ) throws(SnapError) {
@@ -48,7 +48,7 @@ extension File {
     ///   - name: The file's name.
     ///   - directory: The directory.
     /// - Throws: `.notFound`; `.damaged` if it is not a regular file; `.permission`, also if a
-    ///   store must not hold a file of that owner or mode; `.inputOutput`.
+    ///   store must not contain a file of that owner or mode; `.inputOutput`.
     ///
     /// The corresponding C function is `openat2`.
     package init(reading name: String, in directory: Directory) throws(SnapError) {
@@ -60,20 +60,22 @@ extension File {
     /// - Parameters:
     ///   - name: The file's name.
     ///   - directory: The directory.
-    /// - Throws: As for reading.
+    /// - Throws: The same errors as for reading.
     package init(updating name: String, in directory: Directory) throws(SnapError) {
         try self.init(regular: name, in: directory, O_RDWR, action: "open")
     }
 
-    /// Opens a file in a directory for reading and writing, and makes it, empty and with mode 0600,
-    /// if it is not there.
+    /// Opens a file in a directory for reading and writing; creates it if it does not exist.
+    ///
+    /// A new file is empty and has mode 0600.
     ///
     /// - Parameters:
     ///   - name: The file's name.
     ///   - directory: The directory.
-    /// - Throws: `.permission`, also where only making it is refused; else as for reading.
+    /// - Throws: `.permission`, also if only the creation is refused; otherwise the same errors as
+    ///   for reading.
     package init(makingIfAbsent name: String, in directory: Directory) throws(SnapError) {
-        try self.init(regular: name, in: directory, O_RDWR | O_CREAT, action: "make")
+        try self.init(regular: name, in: directory, O_RDWR | O_CREAT, action: "create")
     }
 
     private init(
@@ -84,14 +86,14 @@ extension File {
         self = file
     }
 
-    /// Opens anything below a directory's anchor.
+    /// Opens a file of any kind below a directory's anchor.
     ///
     /// - Parameters:
-    ///   - steps: The names that lead there.
-    ///   - directory: A directory of the anchor.
-    ///   - flags: As of open(2).
-    ///   - action: What is tried, for the message.
-    ///   - path: What messages call it.
+    ///   - steps: The names that lead from the anchor to the file.
+    ///   - directory: A directory with that anchor.
+    ///   - flags: The flags of open(2).
+    ///   - action: What snap tries to do, as an infinitive, for the message.
+    ///   - path: The file's path, for messages.
     init(
         opening steps: FilePath, of directory: Directory, _ flags: Int32, action: String,
         path: FilePath
@@ -123,7 +125,7 @@ extension File {
         }
     }
 
-    /// The error of something that is not what is to be opened; `code` where the kind is wrong.
+    /// Creates the error of a failed open, with `code` if the file is of the wrong kind.
     private static func refusal(
         of path: FilePath, _ code: SnapError.Code, _ error: Errno, action: String
     ) -> SnapError {
@@ -133,8 +135,8 @@ extension File {
                 "is a socket or a device, expected a regular file"
             case .isDirectory: "is a directory, expected a regular file"
             case .tooManySymbolicLinkLevels where code == .damaged:
-                "is a symbolic link, or is reached through one"
-            case .notDirectory where code == .damaged: "is not a directory, or is not in one"
+                "is a symbolic link or is reached through one"
+            case .notDirectory where code == .damaged: "is not a directory or is not in one"
             default: nil
             }
         guard let message else { return SnapError(error, action: action, path: path) }

@@ -1,24 +1,25 @@
 import Glibc
 import SystemPackage
 
-// Whose a file is, and who may use it.
+// The owner of a file, and the users who may access it.
 extension File {
-    /// What a file that takes another's place may keep of its mode: no setuid, setgid or sticky
-    /// bit, and no right to execute.
+    /// The permission bits that an output keeps from the file that it replaces.
+    ///
+    /// They include no setuid, setgid, sticky or execute bit.
     private static let keptPermissions: UInt32 = 0o666
-    /// What a file in a store may keep: nobody but its owner writes to it.
+    /// The permission bits that a file in a store keeps: only the owner can write to it.
     private static let readerPermissions: UInt32 = 0o644
     private static let groupPermissions: UInt32 = 0o070
 
-    /// Gives the file the owner, the group and the permission bits of the one that it replaces.
+    /// Copies the owner, the group and the permission bits from the file that this one replaces.
     ///
-    /// Never a setuid, setgid or sticky bit. What an access list grants is not kept: the group's
-    /// bits, which limit that list, are 0 where there is one (acl(5)).
+    /// setuid, setgid and sticky bits are never copied. Permissions from an access list are not
+    /// kept: if either file has a list, the group bits, which limit the list, become 0 (acl(5)).
     ///
     /// - Parameters:
-    ///   - status: The other file's.
-    ///   - hasAccessList: Whether the other file has an access list.
-    ///   - kept: The permission bits that may be kept.
+    ///   - status: The status of the replaced file.
+    ///   - hasAccessList: Whether the replaced file has an access list.
+    ///   - kept: The permission bits that may be copied.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C functions are `fchown` and `fchmod`.
@@ -31,21 +32,21 @@ extension File {
                 try calls.setOwner(descriptor, user: status.userID, group: status.groupID)
             }
             var permissions = status.permissions & kept
-            // A directory may give its own list to what is made in it.
+            // A new file may inherit an access list from its directory.
             let inherits = try calls.hasAccessList(descriptor)
             if hasAccessList || inherits { permissions &= ~Self.groupPermissions }
-            // FAT and its like have one mode for all files, and refuse another.
+            // FAT and exFAT give all files the same mode and refuse to change it.
             if own.permissions != permissions && own.permissions != status.permissions {
                 try calls.setPermissions(descriptor, permissions)
             }
         } catch {
-            throw SnapError(error, action: "keep owner and mode", path: path)
+            throw SnapError(error, action: "keep the owner and mode", path: path)
         }
     }
 
-    /// Lets those read the file who may read the one that it replaces.
+    /// Gives the users who can read the replaced file the right to read this one.
     ///
-    /// - Parameter status: The other file's.
+    /// - Parameter status: The status of the replaced file.
     /// - Throws: `.permission` or `.inputOutput`.
     package func takeReaders(of status: FileStatus) throws(SnapError) {
         try takeOwnerAndMode(of: status, hasAccessList: false, keeping: Self.readerPermissions)
@@ -53,7 +54,7 @@ extension File {
 
     /// Sets the file's permission bits.
     ///
-    /// - Parameter permissions: The bits.
+    /// - Parameter permissions: The new permission bits.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `fchmod`.
@@ -63,12 +64,12 @@ extension File {
         }
     }
 
-    /// Whether an access list says who may use the file, beside its permission bits.
+    /// Checks whether an access list grants permissions in addition to the file's mode.
     ///
     /// - Throws: `.inputOutput`.
     func hasAccessList() throws(SnapError) -> Bool {
         do { return try calls.hasAccessList(descriptor) } catch {
-            throw SnapError(error, action: "look at the access list of", path: path)
+            throw SnapError(error, action: "read the access list", path: path)
         }
     }
 }

@@ -1,26 +1,29 @@
 import SystemPackage
 
-// Where data, holes and the descriptor itself are: lseek(2).
+// The positions of data, of holes and of the descriptor itself: lseek(2).
 extension File {
-    /// Where the descriptor stands: not at the start if a standard stream was used before.
+    /// Reads the descriptor's own position.
     ///
-    /// - Throws: `.inputOutput`, for a pipe, too.
+    /// A standard stream may not be at its start, because another process can have used it before.
+    ///
+    /// - Returns: The offset in bytes.
+    /// - Throws: `.inputOutput`, also if the file is a pipe.
     ///
     /// The corresponding C function is `lseek`.
     package func position() throws(SnapError) -> Int {
         do { return try calls.seek(descriptor, from: 0, to: .current) } catch {
-            throw SnapError(error, action: "find the position of", path: path)
+            throw SnapError(error, action: "determine the position", path: path)
         }
     }
 
-    /// Where the next run of data begins.
+    /// Finds the start of the next run of data.
     ///
-    /// What is not data is a hole only on a file system that is known to report all data; see
-    /// `FileSystemType.reportsDirtyPagesAsData`.
+    /// The bytes outside the runs of data are certain to be zeros only on a file system that
+    /// reports all data; see `FileSystemType.reportsDirtyPagesAsData`.
     ///
-    /// - Parameter offset: Where to start looking.
-    /// - Returns: The first offset not before it that lies in data; nil if only a hole follows.
-    ///   Where the file system cannot say, all is data.
+    /// - Parameter offset: The offset at which the search starts, in bytes.
+    /// - Returns: The first offset at or after `offset` that contains data; nil if only a hole
+    ///   follows; `offset` itself if the file system does not support the search.
     ///
     /// The corresponding C call is `lseek` with `SEEK_DATA`.
     package func nextData(from offset: Int) -> Int? {
@@ -29,21 +32,21 @@ extension File {
         }
     }
 
-    /// The next run of data, with the same reservation.
+    /// Finds the next run of data, with the same limitation as `nextData(from:)`.
     ///
-    /// - Parameter offset: Where to start looking.
-    /// - Returns: What begins with the first offset not before it that lies in data; nil if only a
-    ///   hole follows. Where the file system cannot say, all is data.
+    /// - Parameter offset: The offset at which the search starts, in bytes.
+    /// - Returns: The run from the first offset at or after `offset` that contains data; nil if
+    ///   only a hole follows. If the file system does not support the search, the run is unbounded.
     package func data(from offset: Int) -> Range<Int>? {
         guard let start = nextData(from: offset) else { return nil }
         guard let end = nextHole(from: start), end > start else { return start..<Int.max }
         return start..<end
     }
 
-    /// Where the next hole begins; the file's end counts as one.
+    /// Finds the start of the next hole; the end of the file counts as a hole.
     ///
-    /// - Parameter offset: Where to start looking.
-    /// - Returns: The offset; nil where the file system cannot say.
+    /// - Parameter offset: The offset at which the search starts, in bytes.
+    /// - Returns: The offset; nil if the file system does not support the search.
     ///
     /// The corresponding C call is `lseek` with `SEEK_HOLE`.
     package func nextHole(from offset: Int) -> Int? {

@@ -1,10 +1,10 @@
 import SystemPackage
 
-// Zeros: as holes, which take no space, or as bytes.
+// Writes zeros, either as holes, which take no space, or as bytes.
 extension File {
-    /// Makes a part of the file read as zeros: a hole where the file system can, else bytes.
+    /// Makes a part of the file read as zeros: as a hole if the file system supports that.
     ///
-    /// - Parameter range: Which bytes, inside the file.
+    /// - Parameter range: The offsets of the bytes, which must be inside the file.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package func clear(_ range: Range<Int>) throws(SnapError) {
         if try !punchHole(range) { try writeZeros(range) }
@@ -12,8 +12,8 @@ extension File {
 
     /// Frees the space of a part of the file, which then reads as zeros.
     ///
-    /// - Parameter range: Which bytes, inside the file.
-    /// - Returns: false if the file system has no holes: nothing has changed then.
+    /// - Parameter range: The offsets of the bytes, which must be inside the file.
+    /// - Returns: false, and the file is unchanged, if the file system does not support holes.
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C call is `fallocate` with `FALLOC_FL_PUNCH_HOLE`.
@@ -28,9 +28,9 @@ extension File {
         }
     }
 
-    /// Writes zeros, which take as much space as other bytes.
+    /// Writes zeros as bytes, which take space.
     ///
-    /// - Parameter range: Which bytes, inside the file.
+    /// - Parameter range: The offsets of the bytes, which must be inside the file.
     /// - Throws: `.inputOutput` or `.interrupted`.
     private func writeZeros(_ range: Range<Int>) throws(SnapError) {
         if range.isEmpty { return }

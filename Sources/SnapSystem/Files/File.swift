@@ -1,14 +1,14 @@
 import Glibc
 package import SystemPackage
 
-/// An open file with one owner: positioned reads and writes, closed when the owner ends.
+/// An open file with one owner, which is closed when the value is destroyed.
 ///
-/// Positioned I/O on an immutable descriptor may be done from several threads at once. Every
-/// error names the file and where in it.
+/// Several threads can read and write at given offsets at the same time, because the descriptor
+/// does not change. Every error contains the file's path, and the offset if there is one.
 package struct File: ~Copyable, Sendable {
-    /// The path the file was opened by, for messages.
+    /// The path with which the file was opened, for messages.
     package let path: FilePath
-    /// The system calls through which the file is used.
+    /// The system calls with which the file is accessed.
     let calls: SystemCalls
     let descriptor: Int32
     private let isOwner: Bool
@@ -20,7 +20,7 @@ package struct File: ~Copyable, Sendable {
         isOwner = false
     }
 
-    /// Takes over a descriptor that is open.
+    /// Takes ownership of an open descriptor.
     init(owning descriptor: Int32, _ path: FilePath, _ calls: SystemCalls) {
         self.path = path
         self.calls = calls
@@ -28,53 +28,57 @@ package struct File: ~Copyable, Sendable {
         isOwner = true
     }
 
-    /// The process's standard input, which is not closed.
+    /// Creates a file for the process's standard input, which is never closed.
     ///
     /// - Parameter calls: The system calls.
+    /// - Returns: The file for standard input.
     package static func standardInput(_ calls: SystemCalls) -> File {
         File(standard: STDIN_FILENO, "standard input", calls)
     }
 
-    /// The process's standard output, which is not closed.
+    /// Creates a file for the process's standard output, which is never closed.
     ///
     /// - Parameter calls: The system calls.
+    /// - Returns: The file for standard output.
     package static func standardOutput(_ calls: SystemCalls) -> File {
         File(standard: STDOUT_FILENO, standardOutputName, calls)
     }
 
-    /// What messages call standard output.
+    /// The path of standard output in messages.
     package static let standardOutputName: FilePath = "standard output"
 
     deinit { if isOwner { calls.close(descriptor) } }
 
-    /// What the file is, how long, and whose.
+    /// Reads the file's status, such as its kind, length and owner.
     ///
+    /// - Returns: The status.
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `fstat`.
     package func status() throws(SnapError) -> FileStatus {
         do { return FileStatus(try calls.status(of: descriptor)) } catch {
-            throw SnapError(error, action: "look at", path: path)
+            throw SnapError(error, action: "stat", path: path)
         }
     }
 
-    /// The file system that holds the file; nil if snap has no rule for it.
+    /// Determines the type of the file system that contains the file.
     ///
+    /// - Returns: The type; nil if snap does not treat it specially.
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `fstatfs`.
     package func fileSystem() throws(SnapError) -> FileSystemType? {
         do { return FileSystemType(rawValue: try calls.fileSystemType(of: descriptor)) } catch {
-            throw SnapError(error, action: "look at the file system of", path: path)
+            throw SnapError(error, action: "determine the file system", path: path)
         }
     }
 
     /// Reads until the target is full or the file ends.
     ///
     /// - Parameters:
-    ///   - target: Where the bytes go.
-    ///   - offset: Where they are, in bytes from the file's start.
-    /// - Returns: How many bytes were read; fewer than the target holds only at the file's end.
+    ///   - target: The memory for the bytes.
+    ///   - offset: The offset of the first byte in the file, in bytes.
+    /// - Returns: The number of bytes read; less than requested only at the end of the file.
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C function is `pread`.
@@ -97,12 +101,12 @@ package struct File: ~Copyable, Sendable {
         return count
     }
 
-    /// Reads some bytes into an array of their own.
+    /// Reads bytes into a new array.
     ///
     /// - Parameters:
-    ///   - byteCount: How many; already compared with a limit by the caller.
-    ///   - offset: Where they are, in bytes from the file's start.
-    /// - Returns: The bytes; fewer only at the file's end.
+    ///   - byteCount: The number of bytes, which the caller must have checked against a limit.
+    ///   - offset: The offset of the first byte in the file, in bytes.
+    /// - Returns: The bytes; fewer than requested only at the end of the file.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package func read(byteCount: Int, at offset: Int) throws(SnapError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteCount)
@@ -113,12 +117,12 @@ package struct File: ~Copyable, Sendable {
         return bytes
     }
 
-    /// Reads at the descriptor's own position, as much as there is: for pipes.
+    /// Waits for data and reads it at the descriptor's own position, as pipes require.
     ///
     /// - Parameters:
-    ///   - target: Where the bytes go.
-    ///   - deadline: How long to wait, and when to read no more; nil for no limit.
-    /// - Returns: How many bytes were read; 0 only at the end.
+    ///   - target: The memory for the bytes.
+    ///   - deadline: The time from which nothing more is read; nil for no limit.
+    /// - Returns: The number of bytes read; 0 only at the end.
     /// - Throws: `.inputOutput`, also at the deadline; `.interrupted`.
     ///
     /// The corresponding C function is `read`.
@@ -127,10 +131,11 @@ package struct File: ~Copyable, Sendable {
     ) throws(SnapError) -> Int {
         while true {
             if let deadline, ContinuousClock.now >= deadline {
-                throw SnapError(.inputOutput, "the end does not come in time", path: path)
+                throw SnapError(
+                    .inputOutput, "the data did not end within its timeout", path: path)
             }
             do throws(Errno) {
-                // A signal may wake another thread than the one that waits here.
+                // The signal may have interrupted another thread instead of this one.
                 if Interruption.isRequested { throw Errno.interrupted }
                 if try calls.waitToRead(descriptor, milliseconds: 200) {
                     return try calls.read(descriptor, into: &target)
@@ -141,11 +146,11 @@ package struct File: ~Copyable, Sendable {
         }
     }
 
-    /// Writes all bytes at a place.
+    /// Writes all bytes of a span at an offset.
     ///
     /// - Parameters:
-    ///   - source: The bytes.
-    ///   - offset: Where they go, in bytes from the file's start.
+    ///   - source: The bytes to write.
+    ///   - offset: The offset of the first of them in the file, in bytes.
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C function is `pwrite`.
@@ -155,9 +160,9 @@ package struct File: ~Copyable, Sendable {
         }
     }
 
-    /// Writes all bytes at the descriptor's own position: for pipes.
+    /// Writes all bytes of a span at the descriptor's own position, as pipes require.
     ///
-    /// - Parameter source: The bytes.
+    /// - Parameter source: The bytes to write.
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C function is `write`.
@@ -183,7 +188,7 @@ package struct File: ~Copyable, Sendable {
         }
     }
 
-    /// Sets the file's length; what is added reads as zeros.
+    /// Sets the file's length; bytes that are added read as zeros.
     ///
     /// - Parameter byteCount: The new length in bytes.
     /// - Throws: `.inputOutput`.
@@ -206,15 +211,14 @@ package struct File: ~Copyable, Sendable {
         }
     }
 
-    /// Asks the kernel to begin writing bytes to the disk, so that a later `synchronize` waits
-    /// less.
+    /// Asks the kernel to start writing bytes to the disk, which shortens a later `synchronize`.
     ///
-    /// A file system that cannot is left alone.
+    /// Does nothing if the file system does not support this.
     ///
     /// - Parameters:
-    ///   - offset: Where the bytes begin.
-    ///   - byteCount: How many they are.
-    /// - Throws: `.inputOutput`: an earlier write was lost.
+    ///   - offset: The offset of the first byte, in bytes.
+    ///   - byteCount: The number of bytes.
+    /// - Throws: `.inputOutput` if an earlier write was lost.
     ///
     /// The corresponding C function is `sync_file_range`.
     package func startWriteBack(from offset: Int, byteCount: Int) throws(SnapError) {
@@ -222,7 +226,7 @@ package struct File: ~Copyable, Sendable {
             if error == .invalidArgument || error == .illegalSeek || error == .noFunction {
                 return
             }
-            throw SnapError(error, action: "begin write-back", path: path, offset: offset)
+            throw SnapError(error, action: "start write-back", path: path, offset: offset)
         }
     }
 }

@@ -1,7 +1,7 @@
-/// Which file it is, whatever its names: two that are the same have the same identity.
+/// The identity of a file, regardless of its names: equal for two names of the same file.
 package struct FileIdentity: Sendable, Hashable {
-    /// The number of its file system.
+    /// The number of the file system's device, st_dev in stat(3type).
     package let device: UInt64
-    /// Its number in that file system.
+    /// The file's inode number, which is unique in its file system.
     package let inode: UInt64
 }

@@ -1,9 +1,9 @@
 import Glibc
 package import SystemPackage
 
-/// What stat(2) says about a file.
+/// The status of a file, as stat(2) reports it.
 package struct FileStatus: Sendable {
-    /// The kinds of file, inode(7).
+    /// The kinds of file that inode(7) lists, with their names in messages.
     package enum Kind: String, Sendable {
         /// An ordinary file.
         case regular = "a regular file"
@@ -13,27 +13,27 @@ package struct FileStatus: Sendable {
         case fifo = "a FIFO"
         /// A socket.
         case socket = "a socket"
-        /// A terminal, `/dev/null`, …
+        /// A character device, such as a terminal or `/dev/null`.
         case characterDevice = "a character device"
-        /// A disk.
+        /// A block device, such as a disk.
         case blockDevice = "a block device"
         /// A symbolic link that was not followed.
         case symbolicLink = "a symbolic link"
-        /// Something else.
+        /// A file of any other kind.
         case other = "a special file"
     }
 
-    /// What the file is.
+    /// The kind of file.
     package let kind: Kind
-    /// Its length in bytes.
+    /// The file's length in bytes.
     package let byteCount: Int
-    /// Which file it is.
+    /// The file's device and inode numbers.
     package let identity: FileIdentity
-    /// Its owner.
+    /// The user ID of the file's owner.
     package let userID: UInt32
-    /// Its group.
+    /// The group ID of the file's group.
     package let groupID: UInt32
-    /// Its mode without the kind.
+    /// The permission, setuid, setgid and sticky bits of the file's mode.
     package let permissions: UInt32
 
     init(_ status: stat) {
@@ -56,18 +56,19 @@ package struct FileStatus: Sendable {
         permissions = status.st_mode & 0o7777
     }
 
-    /// Looks at what a path of the user's names, symbolic links followed; nil if there is nothing.
+    /// Reads the status of the file that a path names; follows symbolic links.
     ///
     /// - Parameters:
-    ///   - path: The path.
+    ///   - path: A path that the user gave, or one in /proc.
     ///   - calls: The system calls.
+    /// - Returns: nil if the file does not exist.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C function is `stat`.
     package init?(of path: FilePath, _ calls: SystemCalls) throws(SnapError) {
         do { self.init(try calls.status(ofPath: path)) } catch {
             if error == .noSuchFileOrDirectory { return nil }
-            throw SnapError(error, action: "look at", path: path)
+            throw SnapError(error, action: "stat", path: path)
         }
     }
 }

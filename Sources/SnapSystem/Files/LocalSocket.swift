@@ -1,26 +1,26 @@
 import Glibc
 package import SystemPackage
 
-/// A connection to a UNIX socket, closed when its owner ends (unix(7)).
+/// A connection to a UNIX socket, which is closed when the value is destroyed (unix(7)).
 package struct LocalSocket: ~Copyable, Sendable {
     private let file: File
 
-    /// Where the socket is.
+    /// The path of the socket.
     package var path: FilePath { file.path }
 
     private var calls: SystemCalls { file.calls }
 
-    /// sockaddr_un has room for so many bytes and a 0 behind them.
+    /// The longest path that fits into sockaddr_un with its final 0 byte.
     private static let pathByteCountMax = 107
 
     /// Connects to a socket.
     ///
     /// - Parameters:
-    ///   - path: The socket.
-    ///   - deadline: How long to wait for the listener to accept.
+    ///   - path: The socket's path.
+    ///   - deadline: The time until which to wait for the listener to accept.
     ///   - calls: The system calls.
-    /// - Throws: `.notFound` if no process listens there; `.busy` at the deadline; `.permission`,
-    ///   `.inputOutput` or `.interrupted`.
+    /// - Throws: `.notFound` if no process listens on the socket or the path is too long; `.busy`
+    ///   at the deadline; `.permission`, `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C functions are `socket` and `connect`.
     package init(
@@ -29,24 +29,25 @@ package struct LocalSocket: ~Copyable, Sendable {
         guard path.string.utf8.count <= Self.pathByteCountMax else {
             throw SnapError(
                 .notFound,
-                "path of a socket has more than \(Self.pathByteCountMax) bytes", path: path)
+                "socket path is longer than \(Self.pathByteCountMax) bytes", path: path)
         }
         let descriptor: Int32
         do { descriptor = try calls.makeLocalSocket() } catch {
-            throw SnapError(error, action: "make a socket for", path: path)
+            throw SnapError(error, action: "create a socket", path: path)
         }
         let file = File(owning: descriptor, path, calls)
         while true {
             do { try calls.connect(descriptor, to: path) } catch {
                 if error == .connectionRefused {
-                    throw SnapError(.notFound, "no process listens at this socket", path: path)
+                    throw SnapError(.notFound, "no process listens on this socket", path: path)
                 }
-                // Too many wait already (connect(2), EAGAIN).
+                // The listener's queue of connections is full (connect(2), EAGAIN).
                 guard error == .resourceTemporarilyUnavailable else {
                     throw SnapError(error, action: "connect", path: path)
                 }
                 guard ContinuousClock.now < deadline else {
-                    throw SnapError(.busy, "accepts no connection", path: path)
+                    throw SnapError(
+                        .busy, "did not accept the connection within the timeout", path: path)
                 }
                 usleep(20_000)
                 try Interruption.check()
@@ -57,25 +58,26 @@ package struct LocalSocket: ~Copyable, Sendable {
         self.file = file
     }
 
-    /// The process that listens, 0 if it is not to be seen from here, and its user: as they were
-    /// when it began to listen.
+    /// Reads the process that listens on the socket, and its user.
     ///
+    /// - Returns: The number and the effective user of the process when it started to listen. The
+    ///   number is 0 if the process is not visible, as in another PID namespace.
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C call is `getsockopt` with `SO_PEERCRED`.
     package func peer() throws(SnapError) -> (process: Int, userID: UInt32) {
         do { return try calls.peer(of: file.descriptor) } catch {
-            throw SnapError(error, action: "ask for the peer", path: path)
+            throw SnapError(error, action: "identify the peer", path: path)
         }
     }
 
-    /// Sends all bytes.
+    /// Sends all bytes, and passes a file's descriptor with the first of them.
     ///
     /// - Parameters:
-    ///   - bytes: The bytes, at least one.
-    ///   - passed: A file whose descriptor goes along.
-    ///   - deadline: How long to wait for room.
-    ///   - ignoresInterruption: Whether to wait on though the command was asked to end.
+    ///   - bytes: The bytes to send, at least one.
+    ///   - passed: The file whose descriptor is passed.
+    ///   - deadline: The time until which to wait for room.
+    ///   - ignoresInterruption: Whether to continue after the command was asked to stop.
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `sendmsg`, with `SCM_RIGHTS`.
@@ -91,9 +93,9 @@ package struct LocalSocket: ~Copyable, Sendable {
     /// Sends all bytes.
     ///
     /// - Parameters:
-    ///   - bytes: The bytes.
-    ///   - deadline: How long to wait for room.
-    ///   - ignoresInterruption: Whether to wait on though the command was asked to end.
+    ///   - bytes: The bytes to send.
+    ///   - deadline: The time until which to wait for room.
+    ///   - ignoresInterruption: Whether to continue after the command was asked to stop.
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C function is `send`.
@@ -127,12 +129,12 @@ package struct LocalSocket: ~Copyable, Sendable {
         }
     }
 
-    /// Receives what there is, when there is something.
+    /// Waits for data and receives what has arrived.
     ///
     /// - Parameters:
-    ///   - deadline: How long to wait.
-    ///   - ignoresInterruption: Whether to wait on though the command was asked to end.
-    /// - Returns: At least a byte; none if the other end has closed.
+    ///   - deadline: The time until which to wait.
+    ///   - ignoresInterruption: Whether to continue after the command was asked to stop.
+    /// - Returns: At least one byte; an empty array if the peer has closed the connection.
     /// - Throws: `.busy` at the deadline, `.interrupted`, or `.inputOutput`.
     ///
     /// The corresponding C functions are `poll` and `read`.
@@ -159,19 +161,21 @@ package struct LocalSocket: ~Copyable, Sendable {
         }
     }
 
-    /// Waits until `isReady` says so, looking for the deadline and for signals meanwhile.
+    /// Waits until `isReady` returns true, and checks the deadline and for signals while it waits.
     ///
-    /// After the deadline nothing is ready: a peer that never stops sending gains no time by it.
+    /// The deadline is checked first, so a peer that never stops sending cannot extend it.
     private func wait(
         until deadline: ContinuousClock.Instant, ignoresInterruption: Bool,
         _ isReady: (_ milliseconds: Int32) throws(Errno) -> Bool
     ) throws(SnapError) {
         while true {
             let left = (deadline - ContinuousClock.now) / .milliseconds(1)
-            guard left > 0 else { throw SnapError(.busy, "no answer in time", path: path) }
+            guard left > 0 else {
+                throw SnapError(.busy, "did not answer within the timeout", path: path)
+            }
             if !ignoresInterruption { try Interruption.check() }
             do throws(Errno) {
-                // A signal may wake another thread than the one that waits here.
+                // The signal may have interrupted another thread instead of this one.
                 if try isReady(Int32(min(left.rounded(.up), 200))) { return }
             } catch {
                 guard error == .interrupted && ignoresInterruption else {

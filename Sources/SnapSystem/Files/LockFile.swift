@@ -1,14 +1,14 @@
 import Glibc
 import SystemPackage
 
-/// A lock of those who may write in a directory, on a file that stays there; the kernel drops it
-/// when its process dies.
+/// A flock(2) lock for the processes that write to a directory, on a file that stays there.
 ///
-/// flock(2) asks for no right to write: any process that may open the file could block writers
-/// without limit. So the file's mode is 0600, and is set back to that if it has been widened. If a
-/// process that may not write here holds the lock meanwhile, the file is replaced.
+/// The kernel releases the lock when the process dies. flock(2) requires no write permission, so
+/// any process that can open the file could block writers without limit. The file's mode is
+/// therefore 0600; a writer that finds another mode sets it to 0600 again. If a process that may
+/// not write to the directory holds the lock in the meantime, the file is replaced.
 package struct LockFile: ~Copyable, Sendable {
-    /// How much a lock keeps others out.
+    /// The kinds of lock.
     package enum Mode: Sendable {
         /// Other shared locks may be held at the same time.
         case shared
@@ -20,15 +20,15 @@ package struct LockFile: ~Copyable, Sendable {
 
     private static let ownerOnly: UInt32 = 0o600
 
-    /// Takes a lock; makes the file if need be.
+    /// Acquires a lock, and creates the lock file if it does not exist.
     ///
     /// - Parameters:
-    ///   - mode: Shared or exclusive.
+    ///   - mode: Whether the lock is shared or exclusive.
     ///   - name: The lock file's name.
-    ///   - directory: The directory that holds it.
-    ///   - timeout: How long to wait for those who hold it.
-    /// - Throws: `.busy` if it is still held then; `.unsupported` if the file system has no locks;
-    ///   `.notFound` if there is no such directory; `.permission`, `.interrupted` or
+    ///   - directory: The directory that contains the lock file.
+    ///   - timeout: How long to wait for other processes to release their locks.
+    /// - Throws: `.busy` at the timeout; `.unsupported` if the file system does not support locks;
+    ///   `.notFound` if the directory does not exist; `.permission`, `.interrupted` or
     ///   `.inputOutput`.
     ///
     /// The corresponding C function is `flock`.
@@ -38,7 +38,7 @@ package struct LockFile: ~Copyable, Sendable {
         let operation = (mode == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB
         let deadline = ContinuousClock.now + timeout
         while true {
-            // The lock needs a descriptor that may be written where it is the server's: NFS, CIFS.
+            // The file is opened for writing, which an exclusive lock on NFS and CIFS requires.
             let file = try File(makingIfAbsent: name, in: directory)
             do throws(SnapError) {
                 let left = max(.zero, deadline - ContinuousClock.now)
@@ -50,14 +50,14 @@ package struct LockFile: ~Copyable, Sendable {
                 throw error
             }
             let status = try file.status()
-            // It may have been removed with a new guest or store whose first save failed, or
-            // replaced.
+            // Another process may have replaced the file, or removed it with a new guest or store
+            // whose first save failed.
             guard let named = try directory.status(of: name), named.identity == status.identity
             else {
                 continue
             }
             if status.permissions & ~Self.ownerOnly != 0 {
-                // FAT and its like have one mode for all files, and refuse another.
+                // FAT and exFAT give all files the same mode and refuse to change it.
                 try? file.setPermissions(Self.ownerOnly)
             }
             self.file = file
@@ -65,21 +65,21 @@ package struct LockFile: ~Copyable, Sendable {
         }
     }
 
-    /// Puts a new file in the place of one that others can open, and that none of those holds who
-    /// may write here.
+    /// Replaces a lock file that other users can open, unless a process that may write to the
+    /// directory holds the lock.
     ///
-    /// - Returns: Whether the name stands for another file now.
+    /// - Returns: Whether the name now belongs to another file or to none.
     private static func replaceIfHeldByStranger(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> Bool {
-        // The owners that such a file system shows do not tell who may write.
+        // On such a file system, the reported owners do not show which users may write.
         if directory.anchor.ownership?.isTrusted ?? false { return false }
         guard let status = try directory.status(of: name) else { return true }
         guard status.permissions & ~ownerOnly != 0,
             !LockHolders.include(userWhoMayWrite: status, directory.calls)
         else { return false }
-        // Two processes must not replace it one after the other: only the one that makes this name
-        // may, and only while the file is still the same.
+        // Two processes must not both replace the file. Only the process that creates the claim may
+        // replace it, and only while it is still the same file.
         let claim = "\(name).\(status.identity.inode)"
         let isClaimed = try claiming(claim, in: directory) { () throws(SnapError) in
             guard let named = try directory.status(of: name), named.identity == status.identity
@@ -95,7 +95,7 @@ package struct LockFile: ~Copyable, Sendable {
         _ claim: String, in directory: Directory, _ body: () throws(SnapError) -> Void
     ) throws(SnapError) -> Bool {
         do throws(SnapError) {
-            _ = try directory.open(claim, O_RDWR | O_CREAT | O_EXCL, action: "make")
+            _ = try directory.open(claim, O_RDWR | O_CREAT | O_EXCL, action: "create")
         } catch let error where error.errno == .fileExists {
             return false
         }
@@ -104,7 +104,7 @@ package struct LockFile: ~Copyable, Sendable {
         return true
     }
 
-    // Closing alone would leave the lock to a child process that another thread has just begun and
-    // that still has a copy of the descriptor.
+    // Closing the file is not enough: a child process that another thread has just started may
+    // still have a copy of the descriptor and so keep the lock.
     deinit { try? file.calls.lock(file.descriptor, LOCK_UN) }
 }

@@ -1,22 +1,22 @@
 import Glibc
 import SystemPackage
 
-/// Who holds flock(2) locks, as far as /proc shows it (proc_locks(5)).
+/// The processes that hold flock(2) locks, as far as /proc shows them (proc_locks(5)).
 enum LockHolders {
     private static let byteCountMax = 1 << 22
     private static let root: UInt32 = 0
 
-    /// Whether a process of a file's owner, of root, or of this user holds a lock on it; also if
-    /// that cannot be known.
+    /// Checks whether a process of a file's owner, of root or of this user holds a lock on it.
     ///
     /// - Parameters:
-    ///   - file: What the file is.
+    ///   - file: The status of the file.
     ///   - calls: The system calls.
+    /// - Returns: true also if the locks cannot be read.
     static func include(userWhoMayWrite file: FileStatus, _ calls: SystemCalls) -> Bool {
         guard let locks = read("/proc/locks", calls) else { return true }
         return locks.split(separator: "\n").contains { line in
-            // `1: FLOCK ADVISORY WRITE PROCESS MAJOR:MINOR:INODE FIRST LAST`. A file on another
-            // file system may have the same number; it counts, too.
+            // `1: FLOCK ADVISORY WRITE PROCESS MAJOR:MINOR:INODE FIRST LAST`. A file with the same
+            // inode number on another file system counts too.
             let fields = line.split(separator: " ")
             guard fields.count > 5, fields[1] == "FLOCK", let process = Int(fields[4]),
                 fields[5].split(separator: ":").last.flatMap({ UInt64($0) }) == file.identity.inode,
@@ -26,7 +26,7 @@ enum LockHolders {
         }
     }
 
-    /// The effective user of a process; nil if there is none.
+    /// Reads the effective user of a process; returns nil if the process does not exist.
     private static func effectiveUser(of process: Int, _ calls: SystemCalls) -> UInt32? {
         let status = read(FilePath("/proc/\(process)/status"), calls) ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("Uid:") }

@@ -1,15 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// Waits for a lock by trying again and again, so that a signal always ends the wait.
+/// Waiting for a lock by repeated attempts, so that a signal always ends the wait.
 enum LockWait {
-    /// Tries until a lock is held.
+    /// Repeats an attempt to acquire a lock until it succeeds or the timeout expires.
     ///
     /// - Parameters:
-    ///   - path: The file that is locked, for messages.
-    ///   - timeout: How long to wait for those who hold it.
-    ///   - attempt: Takes the lock, or fails.
-    /// - Throws: `.busy` if it is still held then; `.unsupported` if the file system has no locks;
+    ///   - path: The path of the locked file, for messages.
+    ///   - timeout: How long to wait for other processes to release their locks.
+    ///   - attempt: Acquires the lock, or fails without waiting.
+    /// - Throws: `.busy` at the timeout; `.unsupported` if the file system does not support locks;
     ///   `.interrupted` or `.inputOutput`.
     static func run(
         _ path: FilePath, timeout: Duration, attempt: () throws(Errno) -> Void
@@ -19,19 +19,20 @@ enum LockWait {
             do { return try attempt() } catch {
                 if meansNoLocks(error) {
                     throw SnapError(
-                        .unsupported, "cannot lock: \(error); the file system has no locks",
+                        .unsupported,
+                        "cannot lock: \(error); the file system does not support locks",
                         path: path,
-                        hint: "keep the store on a file system with locks; see FILE SYSTEMS in "
-                            + "snap(1)")
+                        hint: "keep the store on a file system that supports locks; see FILE "
+                            + "SYSTEMS in snap(1)")
                 }
-                // fcntl_locking(2) may say either.
+                // fcntl_locking(2) can return either error for a lock that is held.
                 guard error == .wouldBlock || error == .permissionDenied else {
                     throw SnapError(error, action: "lock", path: path)
                 }
                 guard ContinuousClock.now < deadline else {
                     throw SnapError(
-                        .busy, "locked by another snap, waited \(timeout.components.seconds) s",
-                        path: path, hint: "--wait SECONDS waits for it to finish")
+                        .busy, "is locked by another snap, waited \(timeout.components.seconds) s",
+                        path: path, hint: "use --wait SECONDS to wait for it")
                 }
             }
             usleep(20_000)
@@ -39,7 +40,7 @@ enum LockWait {
         }
     }
 
-    /// Whether an error says that there are no locks here: FUSE, 9p, NFS without a lock service.
+    /// Whether an error means that locks are not supported: FUSE, 9p, NFS without a lock service.
     private static func meansNoLocks(_ error: Errno) -> Bool {
         [.noFunction, .notSupported, .noLocks, .invalidArgument].contains(error)
     }

@@ -1,26 +1,28 @@
 import Glibc
 package import SystemPackage
 
-/// A file that a command makes for its user: it has its name only when it is whole.
+/// A file that a command writes for its user and that gets its name only when it is complete.
 package struct OutputFile: ~Copyable, Sendable {
     private let directory: Directory
     private let name: String
     private let pending: PendingFile
     private let isForced: Bool
-    /// Whether nothing had its name when it was begun.
+    /// Whether no file had the name when the output was started.
     package let isNew: Bool
 
-    /// Begins a file, after a look at what has its name.
+    /// Creates an output that does not have its name yet, after a check of any existing file.
     ///
-    /// A file that is replaced leaves its owner, group and permission bits to the new one if it
-    /// belongs to the effective user; to root, only where nobody else can have put it there. Else
-    /// the new file is the caller's, with mode 0600.
+    /// The output gets the owner, group and permission bits of the file that it replaces if that
+    /// file belongs to the effective user. If the effective user is root, it gets them only if no
+    /// other user can create files in the directory. Otherwise it belongs to the effective user and
+    /// has mode 0600.
     ///
     /// - Parameters:
-    ///   - name: The name that it will have.
-    ///   - directory: Where it will be.
-    ///   - isForced: Whether an existing regular file is replaced.
-    /// - Throws: `.cannotCreate` if the name is taken, `.permission` or `.inputOutput`.
+    ///   - name: The name that the output will have.
+    ///   - directory: The directory that will contain the output.
+    ///   - isForced: Whether to replace an existing regular file.
+    /// - Throws: `.cannotCreate` if the name exists or the directory does not; `.unsupported` on
+    ///   hugetlbfs; `.permission` or `.inputOutput`.
     package init(
         _ name: String, in directory: Directory, isForced: Bool
     ) throws(SnapError) {
@@ -48,7 +50,7 @@ package struct OutputFile: ~Copyable, Sendable {
         isNew = existing == nil
     }
 
-    /// Whether the owner and the mode of a file that is there are the caller's own choice.
+    /// Whether the output may take over an existing file's owner and mode.
     private static func isTrusted(
         _ existing: FileStatus, in directory: Directory
     ) throws(SnapError) -> Bool {
@@ -56,7 +58,7 @@ package struct OutputFile: ~Copyable, Sendable {
         return try directory.isClosedToOthers()
     }
 
-    /// Whether a file has an access list; also if that cannot be known.
+    /// Whether a file has an access list; true also if that cannot be determined.
     private static func mayHaveAccessList(_ name: String, in directory: Directory) -> Bool {
         do throws(SnapError) {
             return try File(reading: name, in: directory).hasAccessList()
@@ -65,15 +67,15 @@ package struct OutputFile: ~Copyable, Sendable {
         }
     }
 
-    /// Looks at what has a name that is to be an output's.
+    /// Checks the existing file that has the name of an output.
     ///
     /// - Parameters:
-    ///   - name: The name.
-    ///   - directory: Where it is.
-    ///   - isForced: Whether an existing regular file is replaced. A symbolic link is not: the
-    ///     file that it points to would keep the old content.
-    /// - Returns: The file that will be replaced; nil if nothing has the name.
-    /// - Throws: `.cannotCreate` if the name is taken or cannot be one, `.permission` or
+    ///   - name: The name of the output.
+    ///   - directory: The directory that will contain the output.
+    ///   - isForced: Whether to replace an existing regular file. A symbolic link is never
+    ///     replaced, because the file that it points to would keep the old content.
+    /// - Returns: The status of the file that will be replaced; nil if the name does not exist.
+    /// - Throws: `.cannotCreate` if the name exists or is not possible, `.permission` or
     ///   `.inputOutput`.
     package static func check(
         _ name: String, in directory: Directory, isForced: Bool
@@ -88,24 +90,27 @@ package struct OutputFile: ~Copyable, Sendable {
         case .regular: break
         case .symbolicLink: throw try isLink(name, in: directory)
         default:
-            throw SnapError(.cannotCreate, "exists and is \(found.kind.rawValue)", path: path)
+            throw SnapError(
+                .cannotCreate, "already exists and is \(found.kind.rawValue)", path: path)
         }
         guard isForced else {
-            throw SnapError(.cannotCreate, "exists", path: path, hint: "--force replaces it")
+            throw SnapError(
+                .cannotCreate, "already exists", path: path, hint: "use --force to replace it")
         }
         return found
     }
 
-    /// Opens a file that is there, to be updated in place.
+    /// Opens an existing file for an update in place.
     ///
-    /// Where others than the caller can have put it there, it must be the caller's own, or one that
-    /// a process of QEMU has open.
+    /// If other users can create files in the directory, the file must belong to the effective user
+    /// or be open in a QEMU process.
     ///
     /// - Parameters:
     ///   - name: The file's name.
-    ///   - directory: Where it is.
+    ///   - directory: The directory that contains the file.
+    /// - Returns: The file, open for reading and writing.
     /// - Throws: `.mismatch` if no regular file has the name; `.cannotCreate` for a symbolic link;
-    ///   `.permission` for a file of somebody else's; `.inputOutput`.
+    ///   `.permission` for another user's file; `.inputOutput`.
     package static func openExisting(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> File {
@@ -116,7 +121,7 @@ package struct OutputFile: ~Copyable, Sendable {
         }
         guard let found, found.kind == .regular || found.kind == .symbolicLink else {
             throw SnapError(
-                .mismatch, "is no file that is there, expected a regular file", path: path)
+                .mismatch, "is not an existing regular file", path: path)
         }
         if found.kind == .symbolicLink { throw try isLink(name, in: directory) }
         let file = try File(updating: name, in: directory)
@@ -128,7 +133,7 @@ package struct OutputFile: ~Copyable, Sendable {
         else {
             throw SnapError(
                 .permission,
-                "belongs to user \(status.userID), in a directory that others can write to",
+                "belongs to user \(status.userID) and is in a directory that others can write to",
                 path: path, hint: "restore to a new file")
         }
         return file
@@ -139,29 +144,30 @@ package struct OutputFile: ~Copyable, Sendable {
     ) throws(SnapError) -> SnapError {
         let target = try directory.target(ofLink: name)
         return SnapError(
-            .cannotCreate, "exists and is a symbolic link", path: directory.shown(name),
+            .cannotCreate, "already exists and is a symbolic link", path: directory.shown(name),
             hint: "name the file itself: \(directory.shown(target))")
     }
 
-    /// The error of a path that no file can have.
+    /// Changes the code of an error that means that no file can have the path.
     ///
-    /// - Parameter error: What the system says of it.
-    /// - Returns: `.cannotCreate` if that is about the path, else the error itself.
+    /// - Parameter error: The error of a system call.
+    /// - Returns: The error with `.cannotCreate` if the path is not possible; otherwise `error`.
     package static func cannotBeMade(_ error: SnapError) -> SnapError {
         let refusals: [Errno?] = [.notDirectory, .fileNameTooLong, .tooManySymbolicLinkLevels]
         return refusals.contains(error.errno) ? error.with(code: .cannotCreate) : error
     }
 
-    /// The error of a file that can only be written through a mapping.
+    /// Creates the error for a file that can only be written through a mapping.
     ///
-    /// - Parameter path: The file.
+    /// - Parameter path: The file's path.
+    /// - Returns: The error, with the code `.unsupported`.
     package static func isOnHugePages(_ path: FilePath) -> SnapError {
         SnapError(
             .unsupported, "is on hugetlbfs, whose files cannot be written with write(2)",
-            path: path, hint: "restore to another file system and copy through a mapping")
+            path: path, hint: "restore to another file system and copy the file through a mapping")
     }
 
-    /// Sets the length; what is not written is a hole.
+    /// Sets the length; parts that are not written are holes.
     ///
     /// - Parameter byteCount: The length in bytes.
     /// - Throws: `.inputOutput`.
@@ -169,19 +175,19 @@ package struct OutputFile: ~Copyable, Sendable {
         try pending.file.setLength(byteCount)
     }
 
-    /// Writes bytes at a place.
+    /// Writes all bytes of a span at an offset.
     ///
     /// - Parameters:
-    ///   - bytes: The bytes.
-    ///   - offset: Where, in bytes from the file's start.
-    /// - Throws: `.inputOutput`.
+    ///   - bytes: The bytes to write.
+    ///   - offset: The offset of the first of them in the file, in bytes.
+    /// - Throws: `.inputOutput` or `.interrupted`.
     package func write(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
         try pending.file.write(bytes, at: offset)
     }
 
-    /// Lends the file, to be written from its start to its end.
+    /// Passes the file to a closure that writes it from start to end.
     ///
-    /// - Parameter body: What writes it.
+    /// - Parameter body: Writes the file.
     /// - Throws: What `body` throws.
     package func withFile(
         _ body: (borrowing File) throws(SnapError) -> Void
@@ -191,10 +197,12 @@ package struct OutputFile: ~Copyable, Sendable {
 
     /// Gives the file its name.
     ///
-    /// - Parameter isSynchronized: Whether its bytes must be on the disk before, and its name
-    ///   after.
-    /// - Throws: `.cannotCreate` if the name has been taken meanwhile, `.permission` or
-    ///   `.inputOutput`; the file is then gone.
+    /// On failure the output is deleted.
+    ///
+    /// - Parameter isSynchronized: Whether to wait until the file's bytes are on the disk before it
+    ///   gets its name, and until the name is on the disk afterwards.
+    /// - Throws: `.cannotCreate` if another process has created the name in the meantime and
+    ///   `isForced` was false; `.permission` or `.inputOutput`.
     package consuming func publish(isSynchronized: Bool) throws(SnapError) {
         if isSynchronized { try pending.file.synchronize() }
         let directory = directory

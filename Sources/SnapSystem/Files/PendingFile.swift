@@ -2,21 +2,22 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// A file that is being written and that nobody sees under its name until it is whole.
+/// A file that is being written and that gets its name only when it is complete.
 ///
-/// It has no name at all where the file system allows that (O_TMPFILE), so that even SIGKILL
-/// leaves nothing behind; elsewhere a temporary one. Unless published it vanishes with its owner.
+/// If the file system supports it (O_TMPFILE), the file has no name at all, so that even SIGKILL
+/// leaves nothing behind. Otherwise it has a temporary name. A file that is not published is
+/// deleted when the value is destroyed.
 package struct PendingFile: ~Copyable, Sendable {
-    /// The file, to be written.
+    /// The file, open for reading and writing.
     package let file: File
     private let directory: Directory
     private var temporaryName: String?
 
-    /// Begins a file in a directory, with mode 0600.
+    /// Creates a file in a directory, with mode 0600.
     ///
     /// - Parameters:
-    ///   - directory: Where it will appear.
-    ///   - name: The name it is meant to get, for messages.
+    ///   - directory: The directory that will contain the file.
+    ///   - name: The intended name, for messages and for a temporary name.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     package init(in directory: Directory, for name: String) throws(SnapError) {
         self.directory = directory
@@ -30,24 +31,24 @@ package struct PendingFile: ~Copyable, Sendable {
         }
     }
 
-    /// Begins a file like any other, and removes what a command that was killed has left of one of
-    /// that name.
+    /// Creates a file, and removes temporary files that killed commands left for the same name.
     ///
     /// - Parameters:
-    ///   - directory: Where it will appear.
-    ///   - name: The name it is meant to get.
+    ///   - directory: The directory that will contain the file.
+    ///   - name: The intended name.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     package init(
         replacingLeftoversIn directory: Directory, for name: String
     ) throws(SnapError) {
         try self.init(in: directory, for: name)
-        // Tells it from what a killed process has left; nothing else depends on it.
+        // The lock only shows other commands that this file is not a leftover.
         try? directory.calls.lock(file.descriptor, LOCK_EX | LOCK_NB)
         Self.removeLeftovers(of: name, in: directory)
     }
 
-    /// Removes files of the effective user that have a temporary name for `name`, and that no
-    /// process is writing: those are locked.
+    /// Removes the effective user's temporary files for `name` that no process is writing.
+    ///
+    /// A process locks the file that it is writing.
     private static func removeLeftovers(of name: String, in directory: Directory) {
         let prefix = temporaryPrefix(for: name)
         for other in (try? directory.names()) ?? [] where other.hasPrefix(prefix) {
@@ -59,11 +60,12 @@ package struct PendingFile: ~Copyable, Sendable {
         }
     }
 
-    /// A file for the time of a command, which never gets a name and is gone when it is closed.
+    /// Creates a file that never gets a name and is deleted when it is closed.
     ///
     /// - Parameters:
-    ///   - directory: The directory in whose file system it is.
-    ///   - purpose: What it is for, for messages.
+    ///   - directory: A directory in the file system that will contain the file.
+    ///   - purpose: A description of the file for messages: `a scratch file for guest memory`.
+    /// - Returns: The file, open for reading and writing.
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     package static func scratch(
         in directory: Directory, for purpose: String
@@ -80,19 +82,20 @@ package struct PendingFile: ~Copyable, Sendable {
     private static func make(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> File {
-        try directory.open(name, O_RDWR | O_CREAT | O_EXCL, action: "make")
+        try directory.open(name, O_RDWR | O_CREAT | O_EXCL, action: "create")
     }
 
-    /// A file without a name; nil where there can be none.
+    /// Creates a file without a name; returns nil if the system does not support that.
     ///
-    /// Not every file system knows such files, and they get a name through /proc only (open(2)).
+    /// Not every file system supports such files, and they can get a name only through /proc
+    /// (open(2)).
     private static func nameless(
         in directory: Directory, for name: String, shownAs shown: FilePath? = nil
     ) throws(SnapError) -> File? {
         guard try FileStatus(of: "/proc/self/fd", directory.calls) != nil else { return nil }
         do {
             return try directory.open(
-                nil, O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile), action: "make \(name) in",
+                nil, O_RDWR | O_DIRECTORY | Int32(snap_o_tmpfile), action: "create \(name)",
                 shownAs: shown ?? directory.file(name))
         } catch let error where error.code == .inputOutput {
             return nil
@@ -103,12 +106,12 @@ package struct PendingFile: ~Copyable, Sendable {
         if let temporaryName { try? directory.remove(temporaryName) }
     }
 
-    /// Gives the file its name, which must not be taken.
+    /// Gives the file its name, which must not exist yet.
     ///
-    /// The name is durable after `Directory.synchronize`. On failure the file is gone.
+    /// The name is durable after `Directory.synchronize`. On failure the file is deleted.
     ///
-    /// - Parameter name: The name.
-    /// - Throws: `.cannotCreate` if the name is taken, else `.permission` or `.inputOutput`.
+    /// - Parameter name: The final name.
+    /// - Throws: `.cannotCreate` if the name exists; `.permission` or `.inputOutput`.
     ///
     /// The corresponding C functions are `linkat`, or `renameat2` with `RENAME_NOREPLACE`.
     package consuming func publish(as name: String) throws(SnapError) {
@@ -118,21 +121,21 @@ package struct PendingFile: ~Copyable, Sendable {
                 try directory.renameWithoutReplacing(temporaryName, as: name)
                 self.temporaryName = nil
             } else {
-                try directory.withDescriptor("name", of: name) { (target) throws(Errno) in
+                try directory.withDescriptor("create", of: name) { (target) throws(Errno) in
                     try directory.calls.link(descriptor: descriptor, to: name, in: target)
                 }
             }
         } catch let error where error.errno == .fileExists {
-            throw SnapError(.cannotCreate, "exists", path: directory.file(name))
+            throw SnapError(.cannotCreate, "already exists", path: directory.file(name))
         }
     }
 
-    /// Makes the file durable and gives it its name, durably.
+    /// Makes the file durable, and then gives it its name, durably.
     ///
-    /// On failure the file is gone, unless taking its name back fails too.
+    /// On failure the file is deleted, unless the removal of its name fails too.
     ///
-    /// - Parameter name: The name.
-    /// - Throws: `.cannotCreate` if the name is taken, else `.permission` or `.inputOutput`.
+    /// - Parameter name: The final name, which must not exist yet.
+    /// - Throws: `.cannotCreate` if the name exists; `.permission` or `.inputOutput`.
     package consuming func publish(durablyAs name: String) throws(SnapError) {
         let directory = directory
         try file.synchronize()
@@ -143,12 +146,12 @@ package struct PendingFile: ~Copyable, Sendable {
         }
     }
 
-    /// Gives the file its name and lets go of a file that had it before.
+    /// Gives the file its name, and replaces an existing file of that name.
     ///
-    /// The name is durable after `Directory.synchronize`. On failure this file is gone and the
-    /// other one still there.
+    /// The name is durable after `Directory.synchronize`. On failure this file is deleted and the
+    /// existing one is unchanged.
     ///
-    /// - Parameter name: The name.
+    /// - Parameter name: The final name.
     /// - Throws: `.permission` or `.inputOutput`.
     ///
     /// The corresponding C functions are `linkat` and `rename`.
@@ -156,28 +159,29 @@ package struct PendingFile: ~Copyable, Sendable {
         let (directory, descriptor) = (directory, file.descriptor)
         if temporaryName == nil {
             let temporary = Self.temporaryName(for: name)
-            try directory.withDescriptor("name", of: name) { (target) throws(Errno) in
+            try directory.withDescriptor("create", of: name) { (target) throws(Errno) in
                 try directory.calls.link(descriptor: descriptor, to: temporary, in: target)
             }
             temporaryName = temporary
         }
         if let temporaryName {
-            try directory.withDescriptor("name", of: name) { (target) throws(Errno) in
+            try directory.withDescriptor("create", of: name) { (target) throws(Errno) in
                 try directory.calls.rename(temporaryName, to: name, in: target, replacing: true)
             }
             self.temporaryName = nil
         }
     }
 
-    /// Whether a name is that of a file that was being written when its process died.
+    /// Checks whether a name is temporary, so that its file was not completed.
     ///
     /// - Parameter name: A name in a directory that only snap writes to.
+    /// - Returns: Whether it is the temporary name of a `PendingFile`.
     package static func isTemporary(_ name: String) -> Bool {
         name.hasPrefix(temporaryPrefix)
     }
 
     private static let temporaryPrefix = ".snap-"
-    /// A name has at most 255 bytes; it is not there to be read.
+    /// The part of the intended name that a temporary name keeps: a name has at most 255 bytes.
     private static let keptNameByteCountMax = 200
 
     private static func temporaryPrefix(for name: String) -> String {

@@ -1,12 +1,13 @@
 package import SystemPackage
 
-/// Pipes: what is written to one end is read from the other.
+/// A pipe: bytes that are written to one end can be read from the other.
 package enum Pipe {
-    /// Makes a pipe; each end is closed when the last of its users ends.
+    /// Creates a pipe; each end is closed when its last reference is released.
     ///
     /// - Parameters:
-    ///   - name: What it is for, for messages.
+    ///   - name: The path that messages give both ends.
     ///   - calls: The system calls.
+    /// - Returns: The two ends.
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `pipe`.
@@ -20,7 +21,7 @@ package enum Pipe {
                 SharedFile(File(owning: ends.writing, name, calls))
             )
         } catch {
-            throw SnapError(error, action: "make a pipe", path: name)
+            throw SnapError(error, action: "create a pipe", path: name)
         }
     }
 }

@@ -1,30 +1,30 @@
 import CLinux
 import SystemPackage
 
-/// A lock on an open file that keeps readers and one writer apart, held until its owner ends.
+/// A lock on an open file for several readers or one writer, held until the value is destroyed.
 ///
-/// An exclusive lock needs a file that may be written, so that who may only read cannot keep other
-/// readers out (fcntl_locking(2), open file description locks).
+/// An exclusive lock requires a file that is open for writing. A process that can only read the
+/// file therefore cannot lock out other readers (fcntl_locking(2), open file description locks).
 package struct RecordLock: ~Copyable, Sendable {
     private let file: File
 
-    /// Takes a lock that other readers may hold at the same time.
+    /// Acquires a shared lock, which other readers can hold at the same time.
     ///
     /// - Parameters:
     ///   - file: The file to lock.
-    ///   - timeout: How long to wait for who holds it exclusively.
-    /// - Throws: `.busy` if it is still held then; `.unsupported` if the file system has no locks;
+    ///   - timeout: How long to wait for another process to release an exclusive lock.
+    /// - Throws: `.busy` at the timeout; `.unsupported` if the file system does not support locks;
     ///   `.interrupted` or `.inputOutput`.
     package init(sharing file: consuming File, timeout: Duration) throws(SnapError) {
         try self.init(file, Int32(snap_lock_read), timeout: timeout)
     }
 
-    /// Takes a lock that nobody else may hold at the same time.
+    /// Acquires an exclusive lock, which excludes all other locks.
     ///
     /// - Parameters:
     ///   - file: The file to lock, open for writing.
-    ///   - timeout: How long to wait for those who hold it.
-    /// - Throws: As for a shared lock.
+    ///   - timeout: How long to wait for other processes to release their locks.
+    /// - Throws: The same errors as for a shared lock.
     package init(excluding file: consuming File, timeout: Duration) throws(SnapError) {
         try self.init(file, Int32(snap_lock_write), timeout: timeout)
     }
@@ -40,7 +40,7 @@ package struct RecordLock: ~Copyable, Sendable {
         self.file = file
     }
 
-    // Closing alone would leave the lock to a child process that another thread has just begun and
-    // that still has a copy of the descriptor.
+    // Closing the file is not enough: a child process that another thread has just started may
+    // still have a copy of the descriptor and so keep the lock.
     deinit { try? file.calls.lockOpenFile(file.descriptor, type: Int32(snap_lock_none)) }
 }

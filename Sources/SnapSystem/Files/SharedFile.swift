@@ -1,11 +1,11 @@
-/// An open file that several values use, closed when the last of them ends.
+/// A reference to an open file, which is closed when the last reference is released.
 package final class SharedFile: Sendable {
-    /// The file.
+    /// The open file.
     package let file: File
 
-    /// Takes an open file over.
+    /// Creates a reference that takes ownership of an open file.
     ///
-    /// - Parameter file: The file.
+    /// - Parameter file: The open file.
     package init(_ file: consuming File) {
         self.file = file
     }
