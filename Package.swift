@@ -120,9 +120,20 @@ let package = Package(
             dependencies: ["WorkPipeline", "SnapSystem", "TestSupport"],
             swiftSettings: tests),
         .testTarget(
+            name: "GuestMemoryTests",
+            dependencies: [
+                "GuestMemory", "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "CodecsTests",
+            dependencies: ["Codecs", "GuestMemory", "SnapSystem", "TestSupport", "CZlib"],
+            swiftSettings: tests),
+        .testTarget(
             name: "SavevmFormatTests",
             dependencies: [
-                "SavevmFormat", "Codecs", "GuestMemory", "SnapSystem", "TestSupport", "CZlib",
+                "SavevmFormat", "Codecs", "GuestMemory", "SnapSystem", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),

@@ -121,18 +121,6 @@ struct FileSystemTests {
         }
     }
 
-    @Test("only those that report dirty pages as data are trusted with holes")
-    func trusted() {
-        let trusted: [FileSystemType] = [.ext4, .xfs, .btrfs, .tmpfs]
-        for type in trusted { #expect(type.reportsDirtyPagesAsData) }
-        #expect(!FileSystemType.hugetlbfs.reportsDirtyPagesAsData)
-        // FUSE, NFS, 9p, CIFS, ZFS, overlayfs, f2fs.
-        let others: [UInt32] = [
-            0x6573_5546, 0x6969, 0x0102_1997, 0xfe53_4d42, 0x2fc1_2fc1, 0x794c_7630, 0xf2f5_2010,
-        ]
-        for number in others { #expect(FileSystemType(rawValue: number) == nil) }
-    }
-
     @Test("huge pages are refused before anything changes")
     func hugePages() throws {
         var store = try TestStore()

@@ -1,6 +1,5 @@
 import CZlib
 import Codecs
-import SavevmFormat
 import SnapSystem
 import TestSupport
 import Testing

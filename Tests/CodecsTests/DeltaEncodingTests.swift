@@ -1,6 +1,5 @@
 import Codecs
 import GuestMemory
-import SavevmFormat
 import SnapSystem
 import TestSupport
 import Testing
