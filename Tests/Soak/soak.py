@@ -35,7 +35,8 @@ def digest(data):
 def stage(name):
     """A folder in memory that is removed at the end, unless something is not as it must be."""
     folder = Path(tempfile.mkdtemp(
-        prefix=f"snap-{name}-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+        prefix=f"snap-{name}-",
+        dir=MEMORY if os.access(MEMORY, os.W_OK) and "TMPDIR" not in os.environ else None))
     try:
         yield folder
     except Failed as error:

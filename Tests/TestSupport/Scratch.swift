@@ -1,17 +1,22 @@
 import Foundation
+import Synchronization
 import SystemPackage
 
-/// A directory for one test, in memory where there is such a file system, gone when it ends.
+/// A directory for one test, in memory where possible; deleted when the test releases it, or when
+/// the test process ends.
 package final class Scratch: Sendable {
     package let path: FilePath
 
+    private static let count = Mutex(0)
+
     package init() throws {
-        let memory = "/dev/shm"
-        let root =
-            FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
-        path = FilePath(root).appending("snap-tests-\(UUID().uuidString)")
+        let number = Self.count.withLock { count in
+            count += 1
+            return count
+        }
+        path = ScratchRoot.path.appending("\(number)")
         try FileManager.default.createDirectory(
-            atPath: path.string, withIntermediateDirectories: true)
+            atPath: path.string, withIntermediateDirectories: false)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path.string) }
