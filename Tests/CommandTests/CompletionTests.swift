@@ -3,10 +3,14 @@ import Testing
 /// What TAB does in the shells that are installed.
 @Suite("Completion")
 struct CompletionTests {
-    @Test("bash, zsh and fish complete guests, checkpoints and files")
-    func shells() throws {
-        try expectScriptPasses("Shells/complete")
-    }
+    @Test("bash completes guests, checkpoints and files", .slow, .needs("bash", "python3"))
+    func bash() throws { try expectScriptPasses("Shells/complete", ["bash"]) }
+
+    @Test("zsh completes guests, checkpoints and files", .slow, .needs("zsh", "python3"))
+    func zsh() throws { try expectScriptPasses("Shells/complete", ["zsh"]) }
+
+    @Test("fish completes guests, checkpoints and files", .slow, .needs("fish", "python3"))
+    func fish() throws { try expectScriptPasses("Shells/complete", ["fish"]) }
 
     @Test("the script can be asked for in each way")
     func script() throws {

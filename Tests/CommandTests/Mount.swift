@@ -1,33 +1,40 @@
 import Foundation
 import SystemPackage
 import TestSupport
+import Testing
 
-/// A file system of a test's own, in memory.
+/// A file system in memory, for one test.
 struct Mount {
     let path: FilePath
+
+    /// Whether file systems can be mounted here: root in a container often cannot.
+    static let isPossible =
+        geteuid() == 0
+        && ((try? tool(
+            "/usr/bin/unshare", "-m", "mount", "-t", "tmpfs", "none", NSTemporaryDirectory()))
+            ?? false)
 
     /// Mounts a tmpfs.
     ///
     /// - Parameters:
     ///   - size: How large, as mount(8) takes it.
     ///   - scratch: Where to mount it.
-    /// - Returns: nil, after saying so, where mounting is not allowed.
-    init?(size: String, in scratch: Scratch) throws {
+    /// - Throws: `EPERM` if mounting is not permitted.
+    init(size: String, in scratch: Scratch) throws {
         path = scratch.file("mount")
         try FileManager.default.createDirectory(
             atPath: path.string, withIntermediateDirectories: true)
-        guard geteuid() == 0,
+        guard
             try Self.tool("/bin/mount", "-t", "tmpfs", "-o", "size=\(size)", "none", path.string)
-        else {
-            print("not run: a file system of its own needs the right to mount one")
-            return nil
-        }
+        else { throw Errno.notPermitted }
     }
 
-    /// Takes the file system away again.
+    /// Unmounts the file system.
     func unmount() { _ = try? Self.tool("/bin/umount", path.string) }
 
-    /// Runs a tool; whether it succeeded.
+    /// Runs a tool.
+    ///
+    /// - Returns: Whether it succeeded.
     static func tool(_ path: String, _ arguments: String...) throws -> Bool {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
@@ -36,5 +43,12 @@ struct Mount {
         try process.run()
         process.waitUntilExit()
         return process.terminationStatus == 0
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Requires the right to mount a file system.
+    static var needsMounts: Self {
+        .enabled(if: Mount.isPossible, "needs the right to mount a file system")
     }
 }

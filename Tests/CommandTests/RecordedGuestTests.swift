@@ -3,24 +3,23 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Four phases of a real 128 MiB guest, from the archive that `SNAP_CORPUS` names.
-@Suite("A real guest", .serialized)
-struct RecordedGuestTests {
-    private static let archive = ProcessInfo.processInfo.environment["SNAP_CORPUS"]
+private let archive = ProcessInfo.processInfo.environment["SNAP_CORPUS"]
 
-    /// Unpacks the images of one form; nil, and a word of it, if there is no archive.
+/// Four phases of a real 128 MiB guest, from the archive that `SNAP_CORPUS` names.
+@Suite(
+    "A real guest", .serialized, .slow, .needs("zstd", "tar"),
+    .enabled(if: archive != nil, "SNAP_CORPUS does not name an archive of recorded guests"))
+struct RecordedGuestTests {
+    /// Unpacks the images of one form.
     private static func unpack(
         _ form: String = "mem", into scratch: Scratch
-    ) throws -> [FilePath]? {
-        guard let archive else {
-            print("not run: SNAP_CORPUS names no archive of recorded guests")
-            return nil
-        }
+    ) throws -> [FilePath] {
+        let path = try #require(archive)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = [
             "-c", "zstd -q -d --long=30 -c \"$0\" | tar -x --sparse -C \"$1\" --wildcards \"*.$2\"",
-            archive, scratch.path.string, form,
+            path, scratch.path.string, form,
         ]
         try process.run()
         process.waitUntilExit()
@@ -35,7 +34,7 @@ struct RecordedGuestTests {
     @Test("four phases, and the first again: counts, sizes, and every byte back")
     func phases() throws {
         let command = try Command()
-        guard let images = try Self.unpack(into: command.scratch) else { return }
+        let images = try Self.unpack(into: command.scratch)
         let expected = [(22_150, 0), (6_236, 2), (311, 4), (2_823, 16)]
         for (level, jobs) in [(1, 2), (0, 8), (6, 1)] {
             let guest = "level\(level)"
@@ -70,9 +69,8 @@ struct RecordedGuestTests {
     func streams() throws {
         let command = try Command()
         let scratch = command.scratch
-        guard let streams = try Self.unpack("mig", into: scratch),
-            let images = try Self.unpack(into: scratch)
-        else { return }
+        let streams = try Self.unpack("mig", into: scratch)
+        let images = try Self.unpack(into: scratch)
         for (index, (stream, image)) in zip(streams, images).enumerated() {
             let number = 2 * index + 1
             let saved = try command.run("save", stream.string, "--guest", "file", "--json")
@@ -127,9 +125,8 @@ struct RecordedGuestTests {
     @Test("a stream stores what its RAM stores as an image, and its ROMs")
     func streamAfterImage() throws {
         let command = try Command()
-        guard let images = try Self.unpack(into: command.scratch),
-            let streams = try Self.unpack("mig", into: command.scratch)
-        else { return }
+        let images = try Self.unpack(into: command.scratch)
+        let streams = try Self.unpack("mig", into: command.scratch)
         let scan = StreamScan(try Data(contentsOf: URL(fileURLWithPath: streams[1].string)))
         let others = scan.blocks.filter { $0.name != "ram" }.reduce(0) { $0 + $1.byteCount }
         #expect(scan.blocks.contains { $0.name == "ram" && $0.byteCount == 128 << 20 })
@@ -158,7 +155,7 @@ struct RecordedGuestTests {
     @Test("an ELF core is named and refused")
     func cores() throws {
         let command = try Command()
-        guard let cores = try Self.unpack("elf", into: command.scratch) else { return }
+        let cores = try Self.unpack("elf", into: command.scratch)
         for core in cores {
             let saved = try command.run("save", core.string, "--guest", "a")
             #expect(saved.status == 76 && saved.errors.contains("ELF"), "\(saved.errors)")

@@ -164,10 +164,12 @@ struct SignalTests {
         #expect(try bytes(of: command.scratch.file("status")) == Array("74\n".utf8))
     }
 
-    @Test("a full file system: an error, and everything before it still there")
+    @Test(
+        "a full file system: an error, and everything before it still there",
+        .slow, .needsMounts)
     func fullDisk() throws {
         var command = try Command()
-        guard let mounted = try Mount(size: "3m", in: command.scratch) else { return }
+        let mounted = try Mount(size: "3m", in: command.scratch)
         defer { mounted.unmount() }
         let mount = mounted.path
         var image = MadeUpImage(pageCount: 2000)
@@ -191,10 +193,12 @@ struct SignalTests {
         #expect(output.status == 0, "a sparse output of 100 pages fits")
     }
 
-    @Test("on a full file system a deletion makes room, and memory is updated in place")
+    @Test(
+        "on a full file system a deletion makes room, and memory is updated in place",
+        .slow, .needsMounts)
     func fullDiskDeletion() throws {
         var command = try Command()
-        guard let mounted = try Mount(size: "4m", in: command.scratch) else { return }
+        let mounted = try Mount(size: "4m", in: command.scratch)
         defer { mounted.unmount() }
         let mount = mounted.path
         var generator = Seeded(1)
@@ -229,12 +233,14 @@ struct SignalTests {
         }
     }
 
-    @Test("a store on a read-only file system can be read")
+    @Test(
+        "a store on a read-only file system can be read",
+        .slow, .needsMounts)
     func readOnly() throws {
         var command = try Command()
         let image = Self.image(0)
         try image.write(to: command.scratch.file("image"))
-        guard let mounted = try Mount(size: "64m", in: command.scratch) else { return }
+        let mounted = try Mount(size: "64m", in: command.scratch)
         defer { mounted.unmount() }
         let mount = mounted.path
         command.environment["SNAP_STORE"] = mount.appending("store").string

@@ -3,12 +3,13 @@ import TestSupport
 import Testing
 
 /// A stream in a place that is longer: a volume, a file that was not cut.
-@Suite("Bytes behind a stream's end")
+@Suite("Bytes after a stream's end")
 struct StrayBytesTests {
-    @Test("are counted and left out", arguments: SmallStream.allCases)
+    @Test(
+        "are counted and left out",
+        arguments: SmallStream.allCases.filter { $0.made().hasFooters })
     func stray(form: SmallStream) throws {
         let made = form.made()
-        guard made.hasFooters else { return }
         let scratch = try Scratch()
         let older = SmallStream.plain.made().bytes
         // Without a description of its own an older one behind it would be the stream's.

@@ -63,10 +63,9 @@ struct StreamTests {
         return contents
     }
 
-    @Test("a stream that is cut changes nothing", arguments: SmallStream.allCases)
+    @Test("a truncated stream changes nothing", arguments: SmallStream.allCases.filter(\.hasRAM))
     func cuts(form: SmallStream) throws {
         let made = form.made()
-        guard form.hasRAM else { return }
         let store = try TestStore()
         _ = try Self.save(made, store)
         let before = try Self.contents(store.path)

@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+/// How much of the tests a run includes.
+package enum TestScale {
+    /// Whether slow tests run, too.
+    ///
+    /// `make unit` sets SNAP_TESTS=unit, which skips them.
+    package static let isWhole = ProcessInfo.processInfo.environment["SNAP_TESTS"] != "unit"
+}
+
+// The conditions under which a test runs. A test whose condition does not hold is reported as
+// skipped, with the reason.
+extension Trait where Self == ConditionTrait {
+    /// Marks a test that takes more than about a second, or needs QEMU or a mount.
+    package static var slow: Self {
+        .enabled(if: TestScale.isWhole, "make unit skips slow tests, make test runs them")
+    }
+
+    /// Requires that the tests run as root.
+    ///
+    /// - Parameter purpose: What the test does that only root can: "to mount a file system".
+    package static func needsRoot(_ purpose: String) -> Self {
+        .enabled(if: geteuid() == 0, "needs root \(purpose)")
+    }
+
+    /// Requires programs that are not part of every installation.
+    ///
+    /// - Parameter names: The programs, which are searched for in PATH.
+    package static func needs(_ names: String...) -> Self {
+        .enabled(
+            if: names.allSatisfy { isInstalled($0) },
+            "needs \(names.joined(separator: ", ")) in PATH")
+    }
+}
+
+/// Whether a directory of PATH contains a program.
+///
+/// - Parameter name: The program's name.
+package func isInstalled(_ name: String) -> Bool {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    return path.split(separator: ":").contains { directory in
+        FileManager.default.isExecutableFile(atPath: "\(directory)/\(name)")
+    }
+}
