@@ -3,18 +3,19 @@ package import GuestMemory
 package import SnapSystem
 
 extension CheckpointSpecifier {
-    /// Finds the checkpoint.
+    /// Finds the checkpoint that the specifier names.
     ///
     /// - Parameter index: The store's index.
-    /// - Throws: `.notFound`; `.usage` if the beginning of an id fits two; `.damaged` or
-    ///   `.inputOutput`.
+    /// - Returns: The checkpoint, as the index describes it.
+    /// - Throws: `.notFound` if the index has no such checkpoint; `.usage` if the given part of an
+    ///   id matches two; `.damaged` or `.inputOutput`.
     package func resolve(in index: CheckpointIndex) throws(SnapError) -> Checkpoint {
         switch self {
         case .latest(let guest, let back):
             let found = try index.latest(of: guest, back: back)
             return try Self.found(
                 found, of: guest, in: index,
-                else: back == 0 ? "no checkpoint" : "no \(back + 1) checkpoints")
+                else: back == 0 ? "no checkpoint" : "fewer than \(back + 1) checkpoints")
         case .name(let name):
             let found = try index.checkpoint(of: name.guest, number: name.number)
             return try Self.found(
@@ -22,7 +23,7 @@ extension CheckpointSpecifier {
         case .time(let guest, let time):
             let found = try index.checkpoint(of: guest, at: time)
             return try Self.found(
-                found, of: guest, in: index, else: "no checkpoint at \(time.rfc3339) or before")
+                found, of: guest, in: index, else: "no checkpoint at or before \(time.rfc3339)")
         case .guestOrID(let text):
             return try Self.guestOrID(text, index)
         }
@@ -45,13 +46,13 @@ extension CheckpointSpecifier {
         let matches = try index.checkpoints(idPrefix: text.lowercased())
         guard let first = matches.first else {
             throw SnapError(
-                .notFound, "no guest \"\(text)\" and no id that begins so in the store",
+                .notFound, "no guest \"\(text)\" and no id that starts with it in the store",
                 path: index.path, hint: StoreDirectory.listHint)
         }
         guard matches.count == 1 else {
             throw SnapError(
                 .usage,
-                "id \(text) fits \(first.name) (\(first.id.hex)) and "
+                "id \(text) matches \(first.name) (\(first.id.hex)) and "
                     + "\(matches[1].name) (\(matches[1].id.hex))", hint: "give more digits")
         }
         return first

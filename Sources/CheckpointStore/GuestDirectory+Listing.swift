@@ -2,9 +2,10 @@ import SavevmFormat
 package import SnapSystem
 
 extension GuestDirectory {
-    /// Lists what the directory holds; nothing if it is not there.
+    /// Lists the files in the directory by kind.
     ///
-    /// - Throws: `.permission` or `.inputOutput`.
+    /// - Returns: The files; an empty listing if the directory does not exist.
+    /// - Throws: `.damaged`, `.permission` or `.inputOutput`.
     package func listing() throws(SnapError) -> GuestListing {
         var files = GuestListing()
         guard try directory.status() != nil else { return files }
@@ -19,12 +20,13 @@ extension GuestDirectory {
         return files
     }
 
-    /// The highest number of a checkpoint, live or retired, that a file of this store shows it has;
-    /// 0 if the guest has none.
+    /// Finds the highest checkpoint number that the header of a file, live or retired, confirms.
     ///
-    /// What only has a checkpoint's name uses up no number: one file could use up all.
+    /// A file's name alone does not count: one file with a very high number in its name would
+    /// otherwise use up all numbers.
     ///
     /// - Parameter listing: The guest's files.
+    /// - Returns: The number; 0 if no file confirms one.
     /// - Throws: `.permission`, `.inputOutput` or `.interrupted`.
     func highestNumber(in listing: GuestListing) throws(SnapError) -> Int {
         for number in listing.savevm.union(listing.retired).sorted(by: >) {

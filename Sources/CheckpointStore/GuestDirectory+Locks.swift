@@ -1,21 +1,26 @@
 package import SnapSystem
 package import WorkPipeline
 
-// A guest has two locks. One writer at a time changes its checkpoints; only a process that may
-// write to the store can take that lock. Readers keep the files that they read in place, and block
-// no other reader. Both locks are held for the length of a closure.
+// A guest has two locks, each held for the duration of a closure. The writer lock lets one process
+// at a time change the guest's checkpoints; only a process with write permission in the store can
+// take it. The reader lock keeps the files that a reader uses in place. It does not block other
+// readers.
 extension GuestDirectory {
     private static let writerLockName = "writer.lock"
     private static let readerLockName = "reader.lock"
-    /// The names of both locks.
+    /// The file names of both locks, in the guest's directory.
     static let lockNames = [writerLockName, readerLockName]
 
-    /// Runs something as the one writer of the guest; makes the directory first.
+    /// Runs a closure as the guest's only writer.
+    ///
+    /// Creates the guest's directory if it does not exist.
     ///
     /// - Parameters:
-    ///   - context: How long to wait for the lock.
-    ///   - body: What changes the guest's checkpoints.
-    /// - Throws: `.busy`, `.damaged`, `.permission` or `.inputOutput`, and what `body` throws.
+    ///   - context: Supplies the lock timeout.
+    ///   - body: Changes the guest's checkpoints while the lock is held.
+    /// - Returns: The result of `body`.
+    /// - Throws: `.busy` if another process holds the lock at the timeout; `.damaged`,
+    ///   `.permission` or `.inputOutput`; and the errors of `body`.
     package func withWriterLock<Result: ~Copyable>(
         _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
@@ -23,13 +28,17 @@ extension GuestDirectory {
         return try withExtendedLifetime(lock, body)
     }
 
-    /// Runs something while the files that exist now stay; without a lock where there can be
-    /// none, in a store that this process may only read.
+    /// Runs a closure while no writer can delete the guest's current files.
+    ///
+    /// Takes no lock if the lock file does not exist: a reader may have no permission to create it.
     ///
     /// - Parameters:
-    ///   - context: How long to wait for a writer that looks for readers.
-    ///   - body: What reads the guest's files.
-    /// - Throws: `.busy` or `.inputOutput`, and what `body` throws.
+    ///   - context: Supplies the lock timeout. A writer excludes readers only for a moment, to
+    ///     check that none is left.
+    ///   - body: Reads the guest's files while the lock is held.
+    /// - Returns: The result of `body`.
+    /// - Throws: `.busy` if a writer holds the lock at the timeout; `.permission` or
+    ///   `.inputOutput`; and the errors of `body`.
     package func withReaderLock<Result: ~Copyable>(
         _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
@@ -37,10 +46,13 @@ extension GuestDirectory {
         return try withExtendedLifetime(lock, body)
     }
 
-    /// Waits for those who read now to finish; the lock is not kept.
+    /// Waits until all current readers have finished.
     ///
-    /// - Parameter context: How long to wait.
-    /// - Throws: `.busy`, `.permission` or `.inputOutput`.
+    /// The lock that shows this is released immediately, so new readers can start afterwards.
+    ///
+    /// - Parameter context: Supplies the lock timeout.
+    /// - Throws: `.busy` if a reader has not finished at the timeout; `.permission` or
+    ///   `.inputOutput`.
     func waitForReaders(_ context: WorkContext) throws(SnapError) {
         let file = try File(makingIfAbsent: Self.readerLockName, in: directory)
         _ = try RecordLock(excluding: file, timeout: context.lockTimeout)
@@ -62,11 +74,11 @@ extension GuestDirectory {
             do throws(SnapError) {
                 let lock = try LockFile(
                     .exclusive, Self.writerLockName, in: directory, timeout: timeout)
-                // The writer makes the readers' lock, so that it belongs to the store's owner.
+                // The writer creates the readers' lock file so that the store's owner owns it.
                 _ = try File(makingIfAbsent: Self.readerLockName, in: directory)
                 return lock
             } catch let error where error.code == .notFound {
-                // A failed save has removed the directory of its new guest meanwhile.
+                // In the meantime a failed first save has deleted the directory of its guest.
                 continue
             }
         }

@@ -5,19 +5,20 @@ package import SnapSystem
 
 /// One guest's directory in a store.
 package struct GuestDirectory: Sendable {
-    /// The guest.
+    /// The guest's name, which is also the directory's name.
     package let name: GuestName
-    /// Where its files are.
+    /// The directory that contains the guest's files and locks.
     package let directory: Directory
 
-    /// Opens its files.
+    /// A value that opens the guest's savevm and device-state files.
     package var files: GuestFiles { GuestFiles(of: name, in: directory) }
 
-    /// Opens a checkpoint's own savevm file.
+    /// Opens the savevm file of a checkpoint that the index lists.
     ///
-    /// - Parameter checkpoint: A checkpoint of the index.
-    /// - Throws: `.notFound` if it has been deleted; `.damaged` if it is missing, incomplete or
-    ///   another's; `.unsupported`, `.permission` or `.inputOutput`.
+    /// - Parameter checkpoint: The checkpoint, as the index describes it.
+    /// - Returns: The file, checked to have the checkpoint's number and id.
+    /// - Throws: `.notFound` if the checkpoint has been deleted; `.damaged` if its file is missing,
+    ///   incomplete or another checkpoint's; `.unsupported`, `.permission` or `.inputOutput`.
     package func savevm(of checkpoint: Checkpoint) throws(SnapError) -> SavevmFile {
         let number = checkpoint.number
         let path = directory.file(FileName.savevm(number).text)
@@ -25,7 +26,7 @@ package struct GuestDirectory: Sendable {
         do {
             file = try files.savevm(.savevm(number))
         } catch let error where error.code == .notFound {
-            // A deletion was interrupted before it got to the index.
+            // A deletion was interrupted between the rename of the file and the index update.
             if try directory.status(of: FileName.retired(number).text) != nil {
                 throw SnapError(.notFound, "checkpoint \(checkpoint.name) has been deleted")
             }
@@ -40,9 +41,10 @@ package struct GuestDirectory: Sendable {
         return file
     }
 
-    /// The lengths of retired files, whose content may be gone.
+    /// Describes retired files by their lengths alone, because their content may be deleted.
     ///
-    /// - Parameter retired: The files' numbers.
+    /// - Parameter retired: The checkpoint numbers of the files.
+    /// - Returns: A description of each file by its number; a missing file has length 0.
     /// - Throws: `.permission` or `.inputOutput`.
     func indexedFiles(ofRetired retired: Set<Int>) throws(SnapError) -> [Int: IndexedFile] {
         var files: [Int: IndexedFile] = [:]

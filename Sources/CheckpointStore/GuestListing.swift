@@ -1,18 +1,18 @@
 import SavevmFormat
 import SnapSystem
 
-/// The files in a guest's directory, by what they are.
+/// The files in a guest's directory, by kind.
 package struct GuestListing: Sendable {
-    /// Checkpoints.
+    /// The numbers of the savevm files, each of which is a checkpoint.
     package var savevm: Set<Int> = []
-    /// Device states.
+    /// The numbers of the device-state files.
     package var deviceState: Set<Int> = []
-    /// Deleted checkpoints of which pages may be needed.
+    /// The numbers of the retired files: deleted checkpoints whose pages others may need.
     package var retired: Set<Int> = []
-    /// What was being written when its process died.
+    /// The names of unfinished files, left behind by processes that died.
     package var temporary: [String] = []
 
-    /// Device states of checkpoints that have been deleted.
+    /// The numbers of device-state files whose checkpoints have been deleted.
     package var retiredDeviceStates: Set<Int> {
         deviceState.intersection(retired).subtracting(savevm)
     }

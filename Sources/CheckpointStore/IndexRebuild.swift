@@ -4,27 +4,29 @@ import SavevmFormat
 package import SnapSystem
 package import WorkPipeline
 
-/// Makes a store's index again from its files.
+/// Rebuilds a store's index from its files.
 package struct IndexRebuild {
-    /// Whether files that the system cannot read are left out; if not, the old index stays.
+    /// Whether files that the system cannot read are skipped; if false, the rebuild fails.
     package var skipsUnreadable: Bool
 
-    /// How many checkpoints go into one transaction.
+    /// The number of checkpoints in one transaction.
     private static let batchCount = 256
 
-    /// Prepares to rebuild; the parameter is the property.
+    /// Creates a rebuild; the parameter is the property of that name.
     package init(skipsUnreadable: Bool) {
         self.skipsUnreadable = skipsUnreadable
     }
 
-    /// Writes a new index beside the old one and renames it into its place.
+    /// Writes a new index next to the old one and replaces the old one by a rename.
     ///
-    /// On failure the old index is still there.
+    /// Keeps the old index on failure.
     ///
     /// - Parameters:
-    ///   - store: The store's directory; its lock is held exclusively.
-    ///   - context: How to run; its warnings say what is wrong with files.
-    /// - Throws: `.permission` or `.inputOutput`.
+    ///   - store: The store's directory. The caller holds the store's lock exclusively.
+    ///   - context: Receives progress, and a warning for each damaged or skipped file.
+    /// - Returns: The numbers of guests, checkpoints and damaged files.
+    /// - Throws: `.permission`, `.inputOutput` or `.interrupted`; for a file that the system cannot
+    ///   read, only if `skipsUnreadable` is false.
     package func run(
         in store: StoreDirectory, _ context: WorkContext
     ) throws(SnapError) -> RebuiltIndex {
@@ -46,7 +48,7 @@ package struct IndexRebuild {
                 try fill(index, with: store.guest(name), &outcome, context: context)
             }
         }
-        // The old index's journal would be taken for the new one's.
+        // SQLite would apply the old index's journal to the new index.
         try IndexFiles.removeJournals(of: StoreDirectory.indexName, in: directory)
         try directory.synchronize()
         try directory.rename(
@@ -60,7 +62,7 @@ package struct IndexRebuild {
         try IndexFiles.removeJournals(of: StoreDirectory.newIndexName, in: directory)
     }
 
-    /// Adds a guest's rows; one file that cannot be read hides no other.
+    /// Adds a guest's rows; an unreadable file does not prevent reading the others.
     private func fill(
         _ index: CheckpointIndex, with guest: GuestDirectory, _ outcome: inout RebuiltIndex,
         context: WorkContext

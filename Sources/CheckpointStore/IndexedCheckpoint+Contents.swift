@@ -4,12 +4,12 @@ package import SavevmFormat
 import SnapSystem
 
 extension IndexedCheckpoint {
-    /// Reads from its files what the index keeps of a checkpoint.
+    /// Creates the description of a checkpoint for the index by reading the checkpoint's files.
     ///
     /// - Parameters:
     ///   - number: The checkpoint's number.
     ///   - guest: The guest's directory.
-    ///   - warn: Called if the device state is lost; the RAM is indexed all the same.
+    ///   - warn: Receives a warning if the device state is lost; the RAM is indexed anyway.
     /// - Throws: `.damaged`, `.unsupported`, `.notFound`, `.permission` or `.inputOutput`.
     init(
         reading number: Int, of guest: GuestDirectory, warn: (SnapError) -> Void
@@ -29,11 +29,11 @@ extension IndexedCheckpoint {
         self.init(describing: try file.contents(), sections)
     }
 
-    /// Describes a checkpoint.
+    /// Creates the description of a checkpoint for the index.
     ///
     /// - Parameters:
-    ///   - file: What its savevm file says.
-    ///   - sections: Its device sections.
+    ///   - file: The contents of the checkpoint's savevm file.
+    ///   - sections: The checkpoint's device sections, in the order of its device-state file.
     package init(describing file: SavevmContents, _ sections: [DeviceSection]) {
         let blocks = file.blocks.map(\.ram)
         let description = file.checkpoint

@@ -4,17 +4,19 @@ import SavevmFormat
 import SnapSystem
 package import WorkPipeline
 
-/// Removes the directories that a failed save has made for a new guest, or a new store.
+/// Deletes the directories that a failed save has created for a new guest or a new store.
 package enum NewStoreRemoval {
-    /// Removes a guest's directory if nothing but locks is in it, and the store if it has no guest.
+    /// Deletes the guest's directory, then the store's if the save has created it.
     ///
-    /// What cannot be removed, or is in use by now, stays: an empty guest or store does no harm.
+    /// A guest's directory must contain only locks and unfinished files, a store no guest.
+    /// Keeps a directory that cannot be deleted or that another process uses. An empty guest or
+    /// store does no harm, so this function reports no failure.
     ///
     /// - Parameters:
     ///   - guest: The guest, which had no directory before the save.
     ///   - store: The store's directory.
-    ///   - isNewStore: Whether the store was not there before the save either.
-    ///   - context: How the save ran; locks are not waited for.
+    ///   - isNewStore: Whether the save also created the store.
+    ///   - context: The context of the save; its lock timeout is not used.
     package static func run(
         _ guest: GuestName, in store: StoreDirectory, isNewStore: Bool,
         _ context: WorkContext
@@ -24,7 +26,7 @@ package enum NewStoreRemoval {
             try remove(store.guest(guest), context)
             if isNewStore { try remove(store, context) }
         } catch {
-            // The save's own error says more.
+            // The user needs the error of the save itself, which the caller throws.
         }
     }
 

@@ -3,12 +3,11 @@ package import GuestMemory
 package import SnapSystem
 
 extension Store {
-    /// The checkpoints of one guest or of all, from the index alone.
+    /// Reads the checkpoints of one guest or of all from the index.
     ///
-    /// - Parameter guest: Whose; nil for all.
-    /// - Returns: By guest and number.
-    /// - Throws: `.notFound` for a guest that the store does not know, `.damaged` or
-    ///   `.inputOutput`.
+    /// - Parameter guest: The guest; nil for all.
+    /// - Returns: The checkpoints, ordered by guest and number.
+    /// - Throws: `.notFound` if the index does not contain the guest; `.damaged` or `.inputOutput`.
     package func checkpoints(of guest: GuestName?) throws(SnapError) -> [Checkpoint] {
         if let guest, try !index.knows(guest) {
             throw SnapError(
@@ -18,10 +17,11 @@ extension Store {
         return try index.checkpoints(of: guest)
     }
 
-    /// How many bytes a guest's files have, those of deleted checkpoints among them.
+    /// Adds up the lengths of all files in a guest's directory, including retired files.
     ///
-    /// - Parameter guest: Whose.
-    /// - Throws: `.permission` or `.inputOutput`.
+    /// - Parameter guest: The guest.
+    /// - Returns: The sum in bytes; 0 if the guest has no directory.
+    /// - Throws: `.damaged`, `.permission` or `.inputOutput`.
     package func byteCount(of guest: GuestName) throws(SnapError) -> Int {
         let directory = self.guest(guest).directory
         guard try directory.status() != nil else { return 0 }
@@ -32,10 +32,12 @@ extension Store {
         return byteCount
     }
 
-    /// One checkpoint, from the index alone.
+    /// Reads the details of a checkpoint from the index.
     ///
-    /// - Parameter specifier: Which checkpoint.
-    /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged` or `.inputOutput`.
+    /// - Parameter specifier: The checkpoint's specifier.
+    /// - Returns: The checkpoint, its RAM blocks and its device sections.
+    /// - Throws: `.notFound`; `.usage` for part of an id that matches two checkpoints; `.damaged`
+    ///   or `.inputOutput`.
     package func details(
         of specifier: CheckpointSpecifier
     ) throws(SnapError) -> CheckpointDetails {

@@ -1,9 +1,11 @@
 // CheckpointStore
 //
-// A store on disk, below every operation: how it is opened, locked, made and repaired, and how its
-// checkpoints are read. It imports the index and the file format, and no operation. Start at
-// `Store`; a guest's files and locks are `GuestDirectory`; Read reads pages, Upkeep is what a
-// writer does before its own work, and what frees space.
+// Opens, locks, creates and repairs a store on disk, and reads its checkpoints. All operations use
+// this part. It imports the index and the file format, but no operation.
+//
+// Start at `Store`. `GuestDirectory` has a guest's files and locks. The folder Read reads pages.
+// The folder Upkeep contains the reconciliation that each writer runs before its own work, and
+// frees space.
 
 package import CheckpointIndex
 package import GuestMemory
@@ -11,34 +13,37 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// A store, open: its identity, its index, and the lock that keeps both in place.
+/// An open store: its identity, its index, and the lock that keeps both in place.
 package struct Store: ~Copyable {
-    /// Where it is.
+    /// The store's directory.
     package let directory: StoreDirectory
-    /// Its id and digest key.
+    /// The store's id and digest key.
     package let identity: StoreIdentity
-    /// Its index.
+    /// The index, writable only if the store was opened for writing.
     package let index: CheckpointIndex
     private let lock: LockFile?
 
-    /// Opens an existing store to read from it.
+    /// Opens an existing store for reading.
+    ///
+    /// Takes no lock on the store.
     ///
     /// - Parameters:
     ///   - path: The store's directory.
-    ///   - context: How to run.
-    /// - Throws: `.notFound` if there is no store, `.damaged` with a hint, `.unsupported`,
-    ///   `.busy`, `.permission` or `.inputOutput`.
+    ///   - context: Supplies the system calls and receives warnings.
+    /// - Throws: `.notFound` if there is no store; `.damaged` with a hint; `.unsupported`, `.busy`,
+    ///   `.permission` or `.inputOutput`.
     package init(reading path: FilePath, _ context: WorkContext) throws(SnapError) {
         let store = StoreDirectory(path, context)
         let directory = store.root
         guard try directory.status() != nil else {
             throw SnapError(
-                .notFound, "there is no store here", path: path, hint: "the first save makes it")
+                .notFound, "store does not exist", path: path, hint: "the first save creates it")
         }
         guard try store.hasIdentity() else {
             if try store.guests().isEmpty {
                 throw SnapError(
-                    .notFound, "is no store: it has no \(StoreDirectory.identityName)", path: path)
+                    .notFound, "is not a store: \(StoreDirectory.identityName) is missing",
+                    path: path)
             }
             throw Self.missing(StoreDirectory.identityName, in: directory)
         }
@@ -57,12 +62,15 @@ package struct Store: ~Copyable {
             hint: StoreDirectory.reindexHint)
     }
 
-    /// Opens a store to write to it; makes it where it is not there, and what of it is missing.
+    /// Opens a store for writing and holds its lock shared.
+    ///
+    /// Creates the store if it does not exist, and rebuilds a missing `store.json` or index.
     ///
     /// - Parameters:
     ///   - path: The store's directory.
-    ///   - context: How to run.
-    /// - Throws: as for reading, but for what can be made.
+    ///   - context: Supplies the lock timeout and the system calls, and receives warnings.
+    /// - Throws: `.damaged` with a hint; `.unsupported`, `.busy`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     package init(writing path: FilePath, _ context: WorkContext) throws(SnapError) {
         let store = StoreDirectory(path, context)
         let directory = store.root
@@ -100,16 +108,16 @@ package struct Store: ~Copyable {
         return try !IndexFiles.haveForeignJournal(StoreDirectory.indexName, in: directory)
     }
 
-    /// Makes what is missing, or migrates the schema, with the lock held exclusively.
+    /// Creates the missing files or migrates the index's schema, with the lock held exclusively.
     private static func complete(
         _ store: StoreDirectory, releasing shared: consuming LockFile, _ context: WorkContext
     ) throws(SnapError) {
         _ = consume shared
         let directory = store.root
         try store.withExclusiveLock(context) { () throws(SnapError) in
-            // Another process may have done it before the lock was ours.
+            // Another process may have created the files before this one had the lock.
             if try !store.hasIdentity() { try StoreIdentity.remake(in: store) }
-            // An index of no bytes has lost its rows as one that is missing has.
+            // An empty index file has lost its rows, like a missing one.
             let name = StoreDirectory.indexName
             let isEmpty = try directory.status(of: name)?.byteCount ?? 0 == 0
             let isForeign = try IndexFiles.haveForeignJournal(name, in: directory)
@@ -122,8 +130,9 @@ package struct Store: ~Copyable {
         }
     }
 
-    /// A guest's directory.
+    /// Locates a guest's directory without accessing it.
     ///
-    /// - Parameter guest: Which guest.
+    /// - Parameter guest: The guest.
+    /// - Returns: The directory, whether it exists or not.
     package func guest(_ guest: GuestName) -> GuestDirectory { directory.guest(guest) }
 }

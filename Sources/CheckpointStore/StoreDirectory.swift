@@ -3,9 +3,9 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// A store's directory and the layout of the files in it, whether or not a store is there.
+/// A store's directory and the layout of its files; the store itself need not exist.
 package struct StoreDirectory: Sendable {
-    /// The directory.
+    /// The directory that contains all files of the store.
     package let root: Directory
 
     static let lockName = "lock"
@@ -14,36 +14,38 @@ package struct StoreDirectory: Sendable {
     static let identityName = "store.json"
     static let guestsName = "guests"
 
-    static let reindexHint = "snap reindex rebuilds it from the files"
-    static let listHint = "snap list shows what there is"
+    static let reindexHint = "run snap reindex to rebuild it from the files"
+    static let listHint = "run snap list to show all checkpoints"
 
-    /// Names a store's directory.
+    /// Creates a reference to a store's directory without accessing it.
     ///
     /// - Parameters:
-    ///   - path: Where it is; it may be a symbolic link.
-    ///   - context: How to run.
+    ///   - path: The path of the directory, which may be a symbolic link.
+    ///   - context: Supplies the system calls, and whether owners and modes are trusted.
     package init(_ path: FilePath, _ context: WorkContext) {
         root = Directory(
             path, ownership: StoreOwnership(isTrusted: context.trustsStore), context.calls)
     }
 
-    /// Where it is.
+    /// The path of the directory, as the user gave it.
     package var path: FilePath { root.path }
 
-    /// A guest's directory.
+    /// Locates a guest's directory without accessing it.
     ///
-    /// - Parameter guest: Which guest.
+    /// - Parameter guest: The guest.
+    /// - Returns: The directory, whether it exists or not.
     package func guest(_ guest: GuestName) -> GuestDirectory {
         GuestDirectory(
             name: guest,
             directory: root.directory(Self.guestsName).directory(guest.description))
     }
 
-    /// The guests that have a directory, by name.
+    /// Lists the guests that have a directory.
     ///
-    /// A file is no guest. A symbolic link or another special file that has a guest's name is
-    /// listed; opening it is an error.
+    /// The list contains no regular files. It does contain a symbolic link or special file that has
+    /// a guest's name, because opening it must report an error.
     ///
+    /// - Returns: The guests, ordered by name; empty if the store does not exist.
     /// - Throws: `.damaged`, `.permission` or `.inputOutput`.
     package func guests() throws(SnapError) -> [GuestName] {
         let guests = root.directory(Self.guestsName)
@@ -56,11 +58,13 @@ package struct StoreDirectory: Sendable {
         return found
     }
 
-    /// Keeps the store and its index in place for a writer; any number of writers may.
+    /// Takes the lock that keeps the store and its index in place for a writer.
     ///
-    /// Who may only read needs no lock: a new index takes the old one's place at once.
+    /// Any number of writers can hold this lock at the same time. A reader needs no lock, because a
+    /// new index replaces the old one by a single rename.
     ///
-    /// - Parameter context: How long to wait for the lock.
+    /// - Parameter context: Supplies the lock timeout.
+    /// - Returns: The lock, held until its lifetime ends.
     /// - Throws: `.busy`, `.permission` or `.inputOutput`.
     func sharedLock(_ context: WorkContext) throws(SnapError) -> LockFile {
         try root.checkWritable()
@@ -69,19 +73,21 @@ package struct StoreDirectory: Sendable {
 }
 
 extension StoreDirectory {
-    /// Whether it has a file that says which store it is, readable or not.
+    /// Checks whether `store.json` exists, readable or not.
     ///
+    /// - Returns: Whether a file of that name exists.
     /// - Throws: `.permission` or `.inputOutput`.
     package func hasIdentity() throws(SnapError) -> Bool {
         try root.status(of: Self.identityName) != nil
     }
 
-    /// Runs a closure while no other command can write to the store.
+    /// Runs a closure while no other process can write to the store.
     ///
     /// - Parameters:
-    ///   - context: How long to wait for the lock.
-    ///   - body: What changes the store itself.
-    /// - Throws: `.busy`, `.permission` or `.inputOutput`, and what `body` throws.
+    ///   - context: Supplies the lock timeout.
+    ///   - body: Changes the store's identity or index while the lock is held.
+    /// - Returns: The result of `body`.
+    /// - Throws: `.busy`, `.permission` or `.inputOutput`, and the errors of `body`.
     package func withExclusiveLock<Result: ~Copyable>(
         _ context: WorkContext, _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {

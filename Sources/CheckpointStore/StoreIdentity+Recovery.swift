@@ -2,16 +2,19 @@ import SavevmFormat
 package import SnapSystem
 
 extension StoreIdentity {
-    /// Makes `store.json` again: as the files say, or new in a store that has none.
+    /// Writes `store.json` with the identity that the savevm files contain.
     ///
-    /// - Parameter store: The store's directory; its lock is held exclusively.
-    /// - Throws: `.permission` or `.inputOutput`.
+    /// Writes a new identity if the store has no readable savevm file.
+    ///
+    /// - Parameter store: The store's directory. The caller holds the store's lock exclusively.
+    /// - Throws: `.permission` or `.inputOutput` if a file that may be intact cannot be read now;
+    ///   `.interrupted`.
     package static func remake(in store: StoreDirectory) throws(SnapError) {
         let identity = try recovered(from: store) ?? .random()
         try identity.write(to: store.root)
     }
 
-    /// The identity that a store's files name; nil if it has no readable file.
+    /// Reads the identity from the first savevm file that is readable; nil if none is.
     private static func recovered(
         from store: StoreDirectory
     ) throws(SnapError) -> StoreIdentity? {
@@ -25,12 +28,12 @@ extension StoreIdentity {
                         id: file.header.storeID, digestKey: file.checkpoint.digestKey)
                 } catch {
                     if error.code == .interrupted { throw error }
-                    // Any other file names it as well.
+                    // Every other file of the store contains the identity as well.
                     if !error.isBadContent && failure == nil { failure = error }
                 }
             }
         }
-        // A new identity would be wrong for intact files that could not be read now.
+        // An intact file that cannot be read now would not match a new identity.
         if let failure { throw failure }
         return nil
     }

@@ -6,36 +6,36 @@ import SystemPackage
 
 /// A store's id and the key of its digests, kept in `store.json`.
 package struct StoreIdentity: Sendable, Equatable {
-    /// The store's id.
+    /// The id that each of the store's files contains in its header.
     package let id: Identifier
-    /// The key with which digests are computed.
+    /// The key with which the store's page digests are computed.
     package let digestKey: DigestKey
 
     private static let formatVersion = 0
 
-    /// The file's content.
+    /// The fields of `store.json`; optional where another format version may lack them.
     private struct Content: Codable {
         var formatVersion: Int
         var storeID: String?
         var digestKey: String?
     }
 
-    /// A new store's identity.
+    /// Creates an identity for a new store.
     static func random() -> StoreIdentity {
         StoreIdentity(id: .random(), digestKey: .random())
     }
 
-    /// Makes an identity; the parameters are the properties.
+    /// Creates an identity; the parameters are the properties of these names.
     init(id: Identifier, digestKey: DigestKey) {
         self.id = id
         self.digestKey = digestKey
     }
 
-    /// Reads a store's identity.
+    /// Reads the identity of a store from its `store.json`.
     ///
     /// - Parameter store: The store's directory.
-    /// - Throws: `.notFound` if the file is not there, `.damaged` with a hint, `.unsupported` for
-    ///   another major version.
+    /// - Throws: `.notFound` if the file does not exist; `.damaged` with a hint; `.unsupported` for
+    ///   another format version; `.permission` or `.inputOutput`.
     package init(readingFrom store: Directory) throws(SnapError) {
         let path = store.file(StoreDirectory.identityName)
         let file = try File(reading: StoreDirectory.identityName, in: store)
@@ -52,7 +52,11 @@ package struct StoreIdentity: Sendable, Equatable {
         guard let id = content.storeID.flatMap({ Identifier(hex: $0) }),
             let digestKey = content.digestKey.flatMap({ Self.bytes(hex: $0) })
                 .flatMap({ DigestKey($0) })
-        else { throw Self.damaged("has no storeID of 32 hex digits or no digestKey of 384", path) }
+        else {
+            throw Self.damaged(
+                "storeID or digestKey is missing or malformed, expected 32 and 384 hex digits",
+                path)
+        }
         self.init(id: id, digestKey: digestKey)
     }
 
@@ -61,7 +65,7 @@ package struct StoreIdentity: Sendable, Equatable {
             .damaged, message, path: path, hint: StoreDirectory.reindexHint)
     }
 
-    /// Writes the identity durably, over one that was there.
+    /// Writes the identity durably to `store.json`, replacing an existing file.
     ///
     /// - Parameter store: The store's directory.
     /// - Throws: `.permission` or `.inputOutput`.

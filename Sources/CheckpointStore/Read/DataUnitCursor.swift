@@ -3,29 +3,32 @@ package import SavevmFormat
 package import SnapSystem
 import WorkPipeline
 
-/// Goes through the units of which anything is stored, in order: there may be few among very many.
+/// Iterates over the units that have a stored page, in order.
 ///
-/// It only finds them; each worker walks to their locations with a walker of its own.
+/// Subtrees of zero pages are skipped, because a large block may have few such units. The cursor
+/// only finds the units; each worker looks up their locations with its own walker.
 package struct DataUnitCursor: ~Copyable, WorkSource {
     private var units: StoredUnitCursor
     private let files: SavevmFiles
     private var tables: PageTableWalker?
     private var blockIndex = -1
 
-    /// Begins before the first unit.
+    /// Creates a cursor before the first unit.
     ///
     /// - Parameters:
-    ///   - blocks: The RAM blocks, in order.
-    ///   - files: The files that their tables may lie in.
+    ///   - blocks: The RAM blocks, in the order of the block table.
+    ///   - files: The files that the blocks' tables can lie in.
     package init(_ blocks: [StoredBlock], _ files: SavevmFiles) {
         units = StoredUnitCursor(blocks)
         self.files = files
         tables = nil
     }
 
-    /// The next unit; nil after the last.
+    /// Advances to the next unit that has a stored page.
     ///
-    /// - Throws: `.damaged` and what else reading tables throws.
+    /// - Returns: The unit; nil after the last.
+    /// - Throws: `.damaged` if a table is damaged; `.unsupported`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     package mutating func next() throws(SnapError) -> StoredUnit? {
         while true {
             var ahead = units

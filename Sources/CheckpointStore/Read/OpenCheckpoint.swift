@@ -2,17 +2,18 @@ package import GuestMemory
 package import SavevmFormat
 package import SnapSystem
 
-/// A checkpoint of a store, open to be read while a lock keeps its files in place.
+/// A checkpoint that is open for reading while a lock keeps its files in place.
 package struct OpenCheckpoint: Sendable {
-    /// The checkpoint.
+    /// The checkpoint, as the index describes it.
     package let checkpoint: Checkpoint
-    /// Its savevm file.
+    /// The checkpoint's savevm file.
     package let file: SavevmFile
-    /// Its guest's directory.
+    /// The directory of the checkpoint's guest.
     package let guest: GuestDirectory
 
-    /// Its RAM.
+    /// Reads the block table and the references, through which all pages are found.
     ///
+    /// - Returns: The checkpoint's memory, of which no page has been read.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func memory() throws(SnapError) -> StoredMemory {
         StoredMemory(
@@ -20,9 +21,11 @@ package struct OpenCheckpoint: Sendable {
             files: SavevmFiles(try file.references(), in: guest.files))
     }
 
-    /// Opens its device state.
+    /// Opens the checkpoint's device state.
     ///
-    /// - Throws: `.notFound` if it has none, `.damaged`, `.permission` or `.inputOutput`.
+    /// - Returns: The device-state file.
+    /// - Throws: `.notFound` if the checkpoint has no device state; `.damaged`, `.unsupported`,
+    ///   `.permission` or `.inputOutput`.
     package func deviceState() throws(SnapError) -> DeviceStateFile {
         try guest.files.deviceState(of: file)
     }

@@ -4,14 +4,15 @@ package import SnapSystem
 package import WorkPipeline
 
 extension Store {
-    /// Finds a checkpoint, and keeps its files in place for the length of a closure.
+    /// Opens a checkpoint and keeps its files in place while a closure runs.
     ///
     /// - Parameters:
-    ///   - specifier: Which checkpoint.
-    ///   - context: How long to wait for the lock.
-    ///   - body: What reads the checkpoint.
-    /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged`, `.unsupported`,
-    ///   `.busy`, `.permission` or `.inputOutput`; and what `body` throws.
+    ///   - specifier: The checkpoint's specifier.
+    ///   - context: Supplies the lock timeout.
+    ///   - body: Reads the checkpoint while the guest's reader lock is held.
+    /// - Returns: The result of `body`.
+    /// - Throws: `.notFound`; `.usage` for part of an id that matches two checkpoints; `.damaged`,
+    ///   `.unsupported`, `.busy`, `.permission` or `.inputOutput`; and the errors of `body`.
     package borrowing func withCheckpoint<Result: ~Copyable>(
         _ specifier: CheckpointSpecifier, _ context: WorkContext,
         body: (OpenCheckpoint) throws(SnapError) -> Result
@@ -22,14 +23,15 @@ extension Store {
         }
     }
 
-    /// Finds two checkpoints, and keeps the files of both in place for the length of a closure.
+    /// Opens two checkpoints and keeps the files of both in place while a closure runs.
     ///
     /// - Parameters:
-    ///   - first: The first checkpoint.
-    ///   - second: The second one.
-    ///   - context: How long to wait for each lock.
-    ///   - body: What reads them.
-    /// - Throws: As for one.
+    ///   - first: The first checkpoint's specifier.
+    ///   - second: The second checkpoint's specifier; its guest may be another one.
+    ///   - context: Supplies the timeout of each guest's lock.
+    ///   - body: Reads the checkpoints while the reader locks of both guests are held.
+    /// - Returns: The result of `body`.
+    /// - Throws: The same errors as `withCheckpoint`.
     package borrowing func withCheckpoints<Result: ~Copyable>(
         _ first: CheckpointSpecifier, _ second: CheckpointSpecifier, context: WorkContext,
         body: (OpenCheckpoint, OpenCheckpoint) throws(SnapError) -> Result
@@ -43,7 +45,10 @@ extension Store {
         }
     }
 
-    /// Opens a checkpoint whose guest's lock is held: before, it may have been deleted.
+    /// Opens a checkpoint under its guest's reader lock.
+    ///
+    /// Resolves the name again, because the checkpoint may have been deleted before the lock was
+    /// taken.
     private borrowing func open(_ name: CheckpointName) throws(SnapError) -> OpenCheckpoint {
         let guest = guest(name.guest)
         let checkpoint = try CheckpointSpecifier.name(name).resolve(in: index)

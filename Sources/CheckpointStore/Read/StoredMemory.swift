@@ -2,17 +2,18 @@ import GuestMemory
 package import SavevmFormat
 package import SnapSystem
 
-/// A checkpoint's memory: its RAM blocks one after the other, unit by unit.
+/// A checkpoint's memory: its RAM blocks one after another, divided into units.
 package struct StoredMemory: Sendable {
-    /// The RAM blocks, in order.
+    /// The RAM blocks, in the order of the block table.
     package let blocks: [StoredBlock]
-    /// The files that their pages and tables may lie in.
+    /// The files that the blocks' pages and tables can lie in.
     package let files: SavevmFiles
 
-    /// Only one of the blocks.
+    /// Selects one of the RAM blocks.
     ///
     /// - Parameter name: The block's name.
-    /// - Throws: `.notFound` if none has that name.
+    /// - Returns: The memory of this block alone.
+    /// - Throws: `.notFound` if no block has that name.
     package func block(named name: String) throws(SnapError) -> StoredMemory {
         guard let block = blocks.first(where: { $0.ram.name == name }) else {
             let names = blocks.map { $0.ram.name.isEmpty ? "one without a name" : $0.ram.name }
@@ -28,9 +29,9 @@ package struct StoredMemory: Sendable {
 }
 
 extension StoredMemory {
-    /// All its units, in order.
+    /// A cursor over all units, in order.
     package var units: StoredUnitCursor { StoredUnitCursor(blocks) }
 
-    /// Those of its units of which anything is stored, in order.
+    /// A cursor over the units that have a stored page, in order.
     package var dataUnits: DataUnitCursor { DataUnitCursor(blocks, files) }
 }

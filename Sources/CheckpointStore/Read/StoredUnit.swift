@@ -3,17 +3,17 @@ package import SavevmFormat
 
 /// A unit of a stored RAM block.
 package struct StoredUnit: Sendable {
-    /// The block it is of, and which of the blocks that is.
+    /// The RAM block that contains the unit, and the block's index in the memory.
     package let block: StoredBlock
     package let blockIndex: Int
-    /// Which unit of the block.
+    /// The unit's index in its block.
     package let index: Int
-    /// Where it belongs, in bytes from the start of the first block.
+    /// The start of the unit in the memory image, in bytes from the start of the first block.
     package let offset: Int
 
-    /// Its pages: 512, or fewer at the block's end.
+    /// The number of pages: 512, or fewer at the block's end.
     package var pageCount: Int { min(Unit.pageCount, block.ram.pageCount - index * Unit.pageCount) }
 
-    /// Where it ends, in bytes from the start of the first block.
+    /// The end of the unit in the memory image, in bytes from the start of the first block.
     package var end: Int { offset + pageCount * Page.byteCount }
 }

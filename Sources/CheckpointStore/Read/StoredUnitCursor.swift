@@ -3,21 +3,23 @@ package import SavevmFormat
 import SnapSystem
 import WorkPipeline
 
-/// Goes through the units of all blocks in order.
+/// Iterates over the units of all blocks in order.
 package struct StoredUnitCursor: Sendable, WorkSource {
     private let blocks: [StoredBlock]
     private var blockIndex = 0
     private var index = 0
     private var blockOffset = 0
 
-    /// Begins before the first unit.
+    /// Creates a cursor before the first unit.
     ///
-    /// - Parameter blocks: The RAM blocks, in order.
+    /// - Parameter blocks: The RAM blocks, in the order of the block table.
     package init(_ blocks: [StoredBlock]) {
         self.blocks = blocks
     }
 
-    /// The next unit; nil after the last.
+    /// Advances to the next unit.
+    ///
+    /// - Returns: The unit; nil after the last.
     package mutating func next() -> StoredUnit? {
         guard blockIndex < blocks.count else { return nil }
         let stored = blocks[blockIndex]
@@ -28,9 +30,9 @@ package struct StoredUnitCursor: Sendable, WorkSource {
         return unit
     }
 
-    /// Moves to another unit of the same block, or past its last to the next block.
+    /// Moves to another unit of the same block, or to the next block if the index is past the end.
     ///
-    /// - Parameter index: Which unit.
+    /// - Parameter index: The index of the unit that `next` returns next.
     package mutating func move(to index: Int) {
         let block = blocks[blockIndex].ram
         self.index = index

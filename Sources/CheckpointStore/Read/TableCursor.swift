@@ -3,13 +3,13 @@ package import SavevmFormat
 package import SnapSystem
 import WorkPipeline
 
-/// Goes through all tables that some blocks reach, each once, however many share them.
+/// Iterates over all tables that the given blocks reach, visiting a shared table only once.
 package struct TableCursor: ~Copyable, WorkSource {
-    /// What is found on the way.
+    /// A unit, or a table that stops the walk at its place.
     package enum Item: Sendable {
-        /// A unit to be checked.
+        /// A unit whose table could be read.
         case unit(TableUnit)
-        /// A table that cannot be read, and why.
+        /// A table that cannot be read, and the reason.
         case damagedTable(StoredSubtree, SnapError)
     }
 
@@ -17,20 +17,23 @@ package struct TableCursor: ~Copyable, WorkSource {
     private var pending: [TablePlace]
     private var visited: Set<StoredSubtree> = []
 
-    /// Begins before the first table.
+    /// Creates a cursor before the first table.
     ///
     /// - Parameters:
-    ///   - blocks: The blocks, in the order in which they are gone through.
-    ///   - files: The files that the tables may lie in.
+    ///   - blocks: The RAM blocks, in the order in which the cursor visits them.
+    ///   - files: The files that the tables can lie in.
     package init(_ blocks: [StoredBlock], _ files: SavevmFiles) {
         reader = TableReader(files)
         pending = blocks.reversed().map(\.rootPlace)
     }
 
-    /// The next unit, or a table that is damaged, of which all that lies under it is skipped; nil
-    /// after the last.
+    /// Advances to the next unit or damaged table.
     ///
-    /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
+    /// The cursor skips everything under a damaged table.
+    ///
+    /// - Returns: The unit or the damaged table; nil after the last.
+    /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`; damage is an
+    ///   item, not an error.
     package mutating func next() throws(SnapError) -> Item? {
         while let place = pending.popLast() {
             try Interruption.check()

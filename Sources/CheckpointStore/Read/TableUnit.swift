@@ -1,11 +1,11 @@
 package import SavevmFormat
 
-/// A unit to be checked.
+/// A unit, with the content of its table of level 1.
 package struct TableUnit: Sendable {
-    /// The table over its pages; of a block without tables, the page.
+    /// The place of the unit's table; in a block without tables, the place of its one page.
     package let place: TablePlace
-    /// Where its pages are stored.
+    /// The locations of the unit's pages.
     package let locations: [Location]
-    /// The files without which the table cannot be read.
+    /// The numbers of the files that are needed to read the table.
     package let numbers: Set<Int>
 }

@@ -2,31 +2,32 @@ package import GuestMemory
 package import SavevmFormat
 package import SnapSystem
 
-/// Turns stored units back into memory.
+/// Decodes stored units into memory.
 ///
-/// A worker owns one.
+/// Each worker has its own decoder.
 package struct UnitDecoder: ~Copyable {
     private let files: SavevmFiles
     private var tables: PageTableWalker?
     private var tablesBlockIndex = -1
     private var pages: PageReader
     private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
-    /// The pages of the unit that were read, ascending.
+    /// The indices of the pages that the last call of `decode` has read, ascending.
     private var storedPages: [Int] = []
 
-    /// Prepares to read.
+    /// Creates a decoder.
     ///
-    /// - Parameter files: The files that pages and tables may lie in.
+    /// - Parameter files: The files that pages and tables can lie in.
     package init(_ files: SavevmFiles) {
         self.files = files
         tables = nil
         pages = PageReader(files)
     }
 
-    /// Where a unit's pages are stored.
+    /// Finds where a unit's pages are stored.
     ///
-    /// - Parameter unit: The unit.
-    /// - Throws: `.damaged` and what else reading tables throws.
+    /// - Parameter unit: A unit of the checkpoint.
+    /// - Returns: The location of each page.
+    /// - Throws: `.damaged` if a table is damaged; `.unsupported`, `.permission` or `.inputOutput`.
     package mutating func locations(of unit: StoredUnit) throws(SnapError) -> [Location] {
         if tablesBlockIndex != unit.blockIndex {
             tables = PageTableWalker(unit.block, files)
@@ -35,24 +36,29 @@ package struct UnitDecoder: ~Copyable {
         return try tables?.locations(level: 0, inTable: unit.index) ?? []
     }
 
-    /// What is known of a unit's pages without reading them.
+    /// Reads the records of a unit's pages, but not the pages.
     ///
     /// - Parameters:
-    ///   - locations: Where they are stored.
-    ///   - key: The key in which digests are wanted; nil if none are.
-    /// - Throws: `.damaged` and what else reading pages throws.
+    ///   - locations: The locations of the pages.
+    ///   - key: The key of the digests that the caller needs; nil if it needs none.
+    /// - Returns: The metadata of each page, in the order of `locations`.
+    /// - Throws: `.damaged` if a group head is damaged; `.unsupported`, `.permission` or
+    ///   `.inputOutput`.
     package mutating func metadata(
         at locations: [Location], key: DigestKey?
     ) throws(SnapError) -> [PageMetadata] {
         try pages.metadata(at: locations, level: 0, key: key)
     }
 
-    /// Reads a unit; its pages that are not zero are then in the buffer, checked.
+    /// Reads a unit's pages into the decoder's buffer and compares them with their digests.
+    ///
+    /// Zero pages are not written to the buffer. Until the next call, `forEachRun`, `withPages` and
+    /// `bytes(of:)` give access to the pages that were read.
     ///
     /// - Parameters:
-    ///   - unit: The unit.
-    ///   - wanted: Which pages to read; nil for all.
-    /// - Throws: `.damaged` and what else reading pages throws.
+    ///   - unit: A unit of the checkpoint.
+    ///   - wanted: The pages to read; nil for all.
+    /// - Throws: `.damaged` if a page is damaged; `.unsupported`, `.permission` or `.inputOutput`.
     package mutating func decode(
         _ unit: StoredUnit, _ wanted: PageSet? = nil
     ) throws(SnapError) {
@@ -64,10 +70,10 @@ package struct UnitDecoder: ~Copyable {
         try pages.read(requests, level: 0, into: &buffer)
     }
 
-    /// Lends the runs of pages that were read.
+    /// Calls a closure with each run of pages that were read.
     ///
-    /// - Parameter body: Takes a run and where in the unit it begins, in bytes.
-    /// - Throws: What `body` throws.
+    /// - Parameter body: Receives the bytes of a run, and its offset in the unit in bytes.
+    /// - Throws: The errors of `body`.
     package func forEachRun(
         _ body: (RawSpan, Int) throws(SnapError) -> Void
     ) throws(SnapError) {
@@ -85,19 +91,21 @@ package struct UnitDecoder: ~Copyable {
         }
     }
 
-    /// Lends the pages that were read, at their places in the unit.
+    /// Calls a closure with all pages that were read.
     ///
-    /// - Parameter body: Takes which pages they are, and the unit's bytes: those of other pages
-    ///   mean nothing.
+    /// - Parameter body: Receives the set of pages, and a buffer of the unit's length with these
+    ///   pages in their places. The buffer's other bytes are undefined.
+    /// - Returns: The result of `body`.
     package func withPages<Result>(_ body: (PageSet, borrowing MemoryBuffer) -> Result) -> Result {
         var pages = PageSet()
         for page in storedPages { pages.insert(page) }
         return body(pages, buffer)
     }
 
-    /// The whole unit, zeros and all.
+    /// Copies the entire unit, including zero pages.
     ///
     /// - Parameter unit: The unit that was decoded last.
+    /// - Returns: The unit's bytes; a page that was not read is zero.
     package func bytes(of unit: StoredUnit) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: unit.pageCount * Page.byteCount)
         for page in storedPages {

@@ -4,18 +4,19 @@ import SavevmFormat
 package import SnapSystem
 package import WorkPipeline
 
-/// What every writer does first with its own guest: make index and files agree again after a
-/// process was killed, and remove what it left.
+/// The step with which every writer starts: it makes a guest's files and index rows agree again.
+///
+/// They can disagree, and leftovers can exist, after a process was killed.
 package struct Reconciliation {
-    /// A guest whose files and rows agree.
+    /// The state of a guest whose files and rows agree.
     package struct Outcome {
         /// The guest's files.
         package let listing: GuestListing
-        /// The numbers of rows without any file, which cannot be a parent.
+        /// The numbers of index rows without any file; these checkpoints cannot be parents.
         package let lost: Set<Int>
-        /// The number of the next checkpoint.
+        /// The number for the guest's next checkpoint.
         package let nextNumber: Int
-        /// How many bytes of an earlier deletion were freed.
+        /// The number of bytes freed that an earlier deletion could not free.
         package let freedByteCount: Int
     }
 
@@ -23,28 +24,30 @@ package struct Reconciliation {
     private let index: CheckpointIndex
     private let context: WorkContext
 
-    /// Prepares to reconcile.
+    /// Creates a reconciliation.
     ///
     /// - Parameters:
-    ///   - guest: The guest's directory; its writer lock is held.
-    ///   - index: The store's index.
-    ///   - context: How to run.
+    ///   - guest: The guest's directory. The caller holds the guest's writer lock.
+    ///   - index: The store's index, open for writing.
+    ///   - context: Receives a warning for each damaged or missing file.
     package init(of guest: GuestDirectory, in index: CheckpointIndex, _ context: WorkContext) {
         self.guest = guest
         self.index = index
         self.context = context
     }
 
-    /// Adopts complete files without rows, removes leftovers, and drops the rows of retired files.
+    /// Adds missing rows, removes the rows of retired checkpoints, and deletes leftovers.
     ///
-    /// A row without any file, and a file that is incomplete, are damage: kept and reported.
+    /// Keeps a row that has no file, and a file that is damaged, and warns of them.
     ///
-    /// - Throws: `.damaged`, `.permission`, `.busy` or `.inputOutput`.
+    /// - Returns: The guest's state after these changes.
+    /// - Throws: `.damaged`, `.permission`, `.busy`, `.inputOutput` or `.interrupted`.
     package func run() throws(SnapError) -> Outcome {
         let listing = try guest.listing()
         let rows = try index.numbers(of: guest.name)
-        // A save that was killed has no row: a device state with one is that of a file that is
-        // lost. Those of retired files may still be read.
+        // A device-state file without a savevm file is a leftover of a killed save only if it has
+        // no index row; otherwise the savevm file was lost. Readers may still use the device state
+        // of a retired checkpoint.
         try removeLeftovers(of: listing, keeping: rows.live.union(listing.retired))
         var freed = 0
         let retired = listing.retired.subtracting(listing.savevm).subtracting(rows.retired)
@@ -57,7 +60,7 @@ package struct Reconciliation {
         for number in lost.sorted() {
             context.warn(
                 SnapError(
-                    .damaged, "is missing, checkpoint \(guest.name):\(number) is lost",
+                    .damaged, "is missing: checkpoint \(guest.name):\(number) is lost",
                     path: guest.directory.file(FileName.savevm(number).text)))
         }
         let taken = listing.savevm.union(listing.retired).union(rows.live).union(rows.retired)
@@ -67,7 +70,7 @@ package struct Reconciliation {
             listing: listing, lost: lost, nextNumber: next, freedByteCount: freed)
     }
 
-    /// Frees space without waiting for readers or saying why it cannot.
+    /// A reclamation that neither waits for readers nor warns if it cannot free the space.
     private var reclamation: SpaceReclamation {
         SpaceReclamation(of: guest, context.withoutWaiting.withoutWarnings)
     }
@@ -96,16 +99,16 @@ package struct Reconciliation {
         }
     }
 
-    /// Frees the space that an earlier deletion could not, if there are no readers now.
+    /// Frees the space that an earlier deletion could not free, if the guest has no readers now.
     ///
-    /// That it cannot is no reason to fail: the space is not needed for what is to be done.
+    /// A failure is only a warning, because the caller's own work does not depend on the space.
     private func reclaimSpace(of listing: GuestListing) throws(SnapError) -> Int {
         do throws(SnapError) {
             let unneeded = listing.retired.subtracting(
                 try index.referenced(among: listing.retired, of: guest.name))
             let sizes = try guest.indexedFiles(ofRetired: unneeded)
             let highest = try guest.highestNumber(in: listing)
-            // The highest number's file may stay for its number's sake, as a header.
+            // Of the file with the highest number the header stays, so that the number stays taken.
             guard
                 sizes.contains(where: { (number, file) in
                     number != highest || file.byteCount > FileHeader.byteCount

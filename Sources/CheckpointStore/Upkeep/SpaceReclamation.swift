@@ -6,17 +6,17 @@ package import WorkPipeline
 
 /// Frees the space of deleted checkpoints whose files no remaining checkpoint refers to.
 ///
-/// The references in the remaining files decide, not the index; if one of them cannot be read,
-/// nothing is freed.
+/// The references in the remaining files decide this, not the index. If snap cannot read one of
+/// these files, it frees nothing.
 package struct SpaceReclamation {
-    /// What was freed.
+    /// The amount of space that was freed or would be freed.
     package struct Outcome {
-        /// How many bytes.
+        /// The number of bytes, as the sum of file lengths.
         package var freedByteCount = 0
-        /// How many retired files stay because others refer to them.
+        /// The number of retired files that stay because checkpoints refer to them.
         package var keptFileCount = 0
 
-        /// Adds the space of a file; a sparse one can be of any length.
+        /// Adds the length of a file; clamped, because a sparse file can have any length.
         fileprivate mutating func add(_ byteCount: Int) {
             freedByteCount = freedByteCount.addingClamped(byteCount)
         }
@@ -25,20 +25,21 @@ package struct SpaceReclamation {
     private let guest: GuestDirectory
     private let context: WorkContext
 
-    /// Prepares to free space.
+    /// Creates a reclamation.
     ///
     /// - Parameters:
     ///   - guest: The guest's directory.
-    ///   - context: How long to wait for readers; its warnings say why nothing was freed.
+    ///   - context: Supplies the timeout for readers, and receives a warning if nothing is freed.
     package init(of guest: GuestDirectory, _ context: WorkContext) {
         self.guest = guest
         self.context = context
     }
 
-    /// Finds what would be freed if some checkpoints were deleted.
+    /// Computes what a deletion would free, and changes nothing.
     ///
-    /// - Parameter numbers: The checkpoints.
-    /// - Throws: `.permission` or `.inputOutput`.
+    /// - Parameter numbers: The numbers of the checkpoints to delete.
+    /// - Returns: The bytes that would be freed and the retired files that would stay.
+    /// - Throws: `.permission`, `.inputOutput` or `.interrupted`.
     package func plan(without numbers: Set<Int>) throws(SnapError) -> Outcome {
         let listing = try guest.listing()
         let unneeded = try unneeded(of: listing, without: numbers)
@@ -57,15 +58,16 @@ package struct SpaceReclamation {
         return outcome
     }
 
-    /// Unlinks the guest's retired files that no checkpoint needs; of the one of its highest number
-    /// the header stays, so that the number stays taken.
+    /// Deletes the guest's retired files that no checkpoint needs.
     ///
-    /// The guest's writer lock is held, and what is deleted has been retired by name, so that later
-    /// readers do not find it. If readers do not finish in time, the space is left for the next
-    /// writer.
+    /// Of the file with the guest's highest number the header stays, so that the number stays
+    /// taken. The caller holds the guest's writer lock and has renamed the deleted checkpoints'
+    /// files to retired names, so that new readers do not find them. If current readers do not
+    /// finish within the timeout, the next writer frees the space.
     ///
-    /// - Parameter index: The store's index; nil to leave it alone and only shorten the files.
-    /// - Throws: `.permission`, `.inputOutput`, `.interrupted`, or what the index throws.
+    /// - Parameter index: The store's index; nil to leave it unchanged and only shorten the files.
+    /// - Returns: The bytes that were freed and the number of retired files that stay.
+    /// - Throws: `.permission`, `.inputOutput` or `.interrupted`, and the errors of the index.
     package func run(_ index: CheckpointIndex?) throws(SnapError) -> Outcome {
         let listing = try guest.listing()
         let unneeded = try unneeded(of: listing, without: [])
@@ -110,7 +112,7 @@ package struct SpaceReclamation {
         try index.forgetRetired(unneeded.subtracting([highestNumber]), of: guest.name)
     }
 
-    /// Leaves no more of a retired file than its header.
+    /// Truncates a retired file to its header.
     private func shorten(_ name: String) throws(SnapError) {
         let file = try File(updating: name, in: guest.directory)
         if try file.status().byteCount > FileHeader.byteCount {
@@ -118,16 +120,17 @@ package struct SpaceReclamation {
         }
     }
 
-    /// Notes in the index that files are retired.
+    /// Records in the index that files are retired.
     ///
-    /// Where there is no space left to do that, and to delete is how a user makes some, the files
-    /// that no checkpoint needs are shortened first. The guest's writer lock is held.
+    /// On a full disk the index cannot be written, but a user deletes checkpoints to free space. So
+    /// if the write fails, this function first truncates the retired files that no checkpoint needs
+    /// and then writes again. The caller holds the guest's writer lock.
     ///
     /// - Parameters:
-    ///   - numbers: The files, retired by name.
-    ///   - index: The store's index.
-    /// - Returns: How many bytes were freed for it.
-    /// - Throws: What the index throws.
+    ///   - numbers: The numbers of the files, which already have their retired names.
+    ///   - index: The store's index, open for writing.
+    /// - Returns: The number of bytes freed to make room; usually 0.
+    /// - Throws: `.permission`, `.inputOutput` or `.interrupted`, and the errors of the index.
     package func noteRetired(
         _ numbers: Set<Int>, in index: CheckpointIndex
     ) throws(SnapError) -> Int {
@@ -146,8 +149,8 @@ package struct SpaceReclamation {
         try guest.directory.status(of: name.text)?.byteCount ?? 0
     }
 
-    /// The retired files, and those of checkpoints to be deleted, that no other checkpoint's
-    /// pages may lie in.
+    /// Returns the retired files and the files of checkpoints to be deleted that no remaining
+    /// checkpoint refers to.
     private func unneeded(
         of listing: GuestListing, without numbers: Set<Int>
     ) throws(SnapError) -> Set<Int> {
@@ -162,7 +165,7 @@ package struct SpaceReclamation {
                 if error.code == .interrupted { throw error }
                 context.warn(
                     SnapError(
-                        error.code, "no space is given back: \(error.message)", path: error.path,
+                        error.code, "no space is freed: \(error.message)", path: error.path,
                         offset: error.offset))
                 return []
             }
@@ -170,8 +173,9 @@ package struct SpaceReclamation {
         return unneeded
     }
 
-    /// Lets restores end that have found a deleted checkpoint before its row was gone; later ones
-    /// do not find it.
+    /// Waits for restores that opened a deleted checkpoint before its row was deleted.
+    ///
+    /// New restores do not find the checkpoint. Returns false if a restore does not finish in time.
     private func waitForReaders() throws(SnapError) -> Bool {
         do throws(SnapError) {
             try guest.waitForReaders(context)
@@ -180,8 +184,8 @@ package struct SpaceReclamation {
             guard error.code == .busy else { throw error }
             context.warn(
                 SnapError(
-                    .busy, "a restore is running, no space is given back yet", path: error.path,
-                    hint: "the guest's next save or deletion gives it back"))
+                    .busy, "another process is reading checkpoints, no space is freed yet",
+                    path: error.path, hint: "the guest's next save or deletion frees it"))
             return false
         }
     }
