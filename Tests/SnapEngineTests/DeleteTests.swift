@@ -134,7 +134,7 @@ struct DeleteTests {
             try Delete([.number(store.guest, 1), .number(other, 1)])
                 .run(in: store.path, .testing(lockTimeout: .zero))
         }
-        #expect(error?.code == .busy && error?.hint == "gone all the same: g:1")
+        #expect(error?.code == .busy && error?.hint == "already deleted: g:1")
         _ = consume lock
         #expect(try store.list().map(\.name.description) == ["g:2", "other:1", "other:2"])
     }

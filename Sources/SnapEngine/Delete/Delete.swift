@@ -1,7 +1,7 @@
-// snap delete: checkpoints are deleted, and with them the files that no other needs.
+// snap delete: deletes checkpoints, and the files that no remaining checkpoint needs.
 //
-//     savevm → .retired by rename ─ fsync ─ index row │ readers gone ─ unlink what no remaining
-//     checkpoint refers to
+//     savevm → .retired by rename ─ fsync ─ index row │ readers finished ─ unlink files to which
+//     no remaining checkpoint refers
 
 import CheckpointIndex
 import CheckpointStore
@@ -11,15 +11,15 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// Deletes checkpoints, or says what deleting them would free.
+/// Deletes checkpoints, or computes what their deletion would free.
 package struct Delete: Sendable {
-    /// What a deletion has done, or would do.
+    /// The result of a deletion, or of a dry run.
     package struct Outcome: Sendable {
-        /// The checkpoints that are gone, or would be, in the order they were named in.
+        /// The checkpoints that were deleted, or would be deleted.
         package internal(set) var deleted: [CheckpointName] = []
-        /// How many bytes of the store were freed.
+        /// The number of bytes that were freed in the store.
         package internal(set) var freedByteCount = 0
-        /// How many files of deleted checkpoints stay because others refer to them.
+        /// The number of retired files that stay because checkpoints refer to them.
         package internal(set) var keptFileCount = 0
 
         mutating func add(_ reclaimed: SpaceReclamation.Outcome) {
@@ -28,42 +28,44 @@ package struct Delete: Sendable {
         }
     }
 
-    /// Which checkpoints: `GUEST:N` or full ids.
+    /// The checkpoints to delete, as `GUEST:N` or complete ids.
     package var specifiers: [CheckpointSpecifier]
-    /// Whether a guest may lose its last checkpoint.
+    /// Whether a guest's last checkpoint may be deleted.
     package var allowsLast = false
-    /// Whether only to find what would be deleted, and to change nothing.
+    /// Whether to only compute the outcome and change nothing.
     package var isDryRun = false
 
-    /// Prepares to delete; everything else has a default.
+    /// Creates a deletion; all other options have defaults.
     ///
-    /// - Parameter specifiers: Which checkpoints: `GUEST:N` or full ids.
+    /// - Parameter specifiers: The checkpoints to delete, as `GUEST:N` or complete ids.
     /// - Throws: `.usage` for another kind of specifier.
     package init(_ specifiers: [CheckpointSpecifier]) throws(SnapError) {
         for specifier in specifiers where !specifier.isExact {
             throw SnapError(
-                .usage, "\(specifier) may name another checkpoint tomorrow",
-                hint: "delete takes GUEST:NUMBER and whole ids")
+                .usage, "\(specifier) can name a different checkpoint later",
+                hint: "use GUEST:NUMBER or a complete id")
         }
         self.specifiers = specifiers
     }
 
-    /// Deletes the checkpoints, or finds what that would free.
+    /// Deletes the checkpoints; a dry run only computes what that would free.
     ///
-    /// Either all of them are there, or nothing is done. On a later failure, or interrupted, it
-    /// stops between two checkpoints, and the error's hint says which are gone; space that could
-    /// not be freed is freed at the guest's next save or deletion.
+    /// Changes nothing if one of the checkpoints does not exist. If a later step fails or is
+    /// interrupted, the deletion stops between two checkpoints, and the error's hint lists the
+    /// deleted ones. The guest's next save or deletion frees space that could not be freed now.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Throws: By code: `.notFound`; `.usage` for a guest's last checkpoint; `.busy`;
-    ///   `.damaged` for the index; `.permission`; `.inputOutput`; `.interrupted`.
+    ///   - context: Supplies the lock timeout and receives warnings.
+    /// - Returns: The deleted checkpoints and the space that was freed.
+    /// - Throws: `.notFound` if a checkpoint does not exist; `.usage` for a guest's last
+    ///   checkpoint; `.damaged` for the index; `.busy`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     package func run(
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
         if isDryRun { return try plan(in: try Store(reading: store, context), context) }
-        // Opened to read first: a store that is not there is not made.
+        // Opening for writing would create a missing store, so the targets are found first.
         let targets = try findTargets(in: try Store(reading: store, context))
         let store = try Store(writing: store, context)
         var outcome = Outcome()
@@ -77,7 +79,7 @@ package struct Delete: Sendable {
         } catch {
             if outcome.deleted.isEmpty { throw error }
             let deleted = outcome.deleted.map(\.description).joined(separator: ", ")
-            throw error.with(hint: "gone all the same: \(deleted)")
+            throw error.with(hint: "already deleted: \(deleted)")
         }
         return outcome
     }
@@ -95,7 +97,7 @@ package struct Delete: Sendable {
         return outcome
     }
 
-    /// The checkpoints that are named, each once, all of them there.
+    /// Finds the named checkpoints, each once; throws if one of them does not exist.
     private func findTargets(
         in store: borrowing Store
     ) throws(SnapError) -> [CheckpointName] {
@@ -115,7 +117,7 @@ package struct Delete: Sendable {
     private func target(
         _ specifier: CheckpointSpecifier, in store: borrowing Store
     ) throws(SnapError) -> CheckpointName {
-        // A file that is too damaged for the index can be deleted all the same.
+        // A file that is too damaged to be in the index can be deleted anyway.
         if case .name(let name) = specifier,
             try store.guest(name.guest).listing().savevm.contains(name.number)
         {
@@ -124,9 +126,9 @@ package struct Delete: Sendable {
         guard case .guestOrID(let id) = specifier else {
             return try specifier.resolve(in: store.index).name
         }
-        // A guest may have a name that looks like an id; here it is the id.
+        // A guest's name can look like an id. Only the id is meant here.
         guard let checkpoint = try store.index.checkpoints(idPrefix: id.lowercased()).first else {
-            throw SnapError(.notFound, "no checkpoint of id \(id)", path: store.index.path)
+            throw SnapError(.notFound, "no checkpoint with id \(id)", path: store.index.path)
         }
         return checkpoint.name
     }

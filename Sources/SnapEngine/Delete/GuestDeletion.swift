@@ -22,12 +22,13 @@ struct GuestDeletion {
         self.allowsLast = allowsLast
     }
 
-    /// Retires each checkpoint in turn, and frees the space of all.
+    /// Retires each checkpoint in turn, then frees the space of all.
     ///
     /// - Parameters:
-    ///   - storeID: The store's id.
-    ///   - context: How to run.
-    ///   - outcome: What has been deleted, also if it fails.
+    ///   - storeID: The store's id, for the header of a retired file that has to be written.
+    ///   - context: Supplies the lock timeout and receives warnings.
+    ///   - outcome: Receives the deleted checkpoints and the freed space, even if `run` throws.
+    /// - Throws: The same errors as `Delete.run`.
     func run(
         storeID: Identifier, _ context: WorkContext, _ outcome: inout Delete.Outcome
     ) throws(SnapError) {
@@ -47,7 +48,7 @@ struct GuestDeletion {
         }
     }
 
-    /// Checks that all checkpoints are there, and that the guest keeps one.
+    /// Checks that all checkpoints exist, and that the guest keeps at least one intact checkpoint.
     func check(_ listing: GuestListing) throws(SnapError) {
         let live = try index.numbers(of: guest.name).live.union(listing.savevm)
         for number in numbers where !live.contains(number) {
@@ -58,11 +59,11 @@ struct GuestDeletion {
         guard allowsLast || isOneLeft else {
             throw SnapError(
                 .usage, "guest \"\(guest.name)\" would have no checkpoint left",
-                hint: "--allow-last deletes the last one too")
+                hint: "use --allow-last to delete the last one too")
         }
     }
 
-    /// Whether one of some checkpoints can be opened: one that cannot is of no use.
+    /// Whether at least one of the checkpoints has a savevm file that can be opened.
     private func hasIntact(among numbers: [Int]) throws(SnapError) -> Bool {
         for number in numbers {
             do {
@@ -75,23 +76,23 @@ struct GuestDeletion {
         return false
     }
 
-    /// Makes a checkpoint's file a retired one: the rename is where the checkpoint ends.
+    /// Renames a checkpoint's savevm file to its retired name, which deletes the checkpoint.
     private func retire(
         _ number: Int, of listing: GuestListing, storeID: Identifier
     ) throws(SnapError) {
         let directory = guest.directory
         let retired = FileName.retired(number).text
         if !listing.savevm.contains(number) {
-            // Its file was lost; its number stays taken.
+            // The savevm file was lost. A retired header keeps the number taken.
             let id = try index.checkpoint(of: guest.name, number: number)?.id ?? .random()
             try guest.files.writeRetired(
                 FileHeader(
                     .savevm, number: number, storeID: storeID, checkpointID: id, parent: nil))
         } else if listing.retired.contains(number) {
             throw SnapError(
-                .cannotCreate, "exists beside the checkpoint's own file",
+                .cannotCreate, "already exists in addition to the checkpoint's savevm file",
                 path: directory.file(retired),
-                hint: "one of the two is a copy; move it out of the store")
+                hint: "move the one that is a copy out of the store")
         } else {
             try directory.rename(FileName.savevm(number).text, to: retired)
         }

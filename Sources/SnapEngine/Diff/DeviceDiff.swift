@@ -1,4 +1,4 @@
-// snap diff --devices: which device sections changed between two checkpoints.
+// snap diff --devices: shows which device sections differ between two checkpoints.
 
 import CheckpointStore
 package import GuestMemory
@@ -9,11 +9,11 @@ package import WorkPipeline
 
 /// Compares the device state of two checkpoints, section by section.
 package struct DeviceDiff: Sendable {
-    /// What became of a section.
+    /// The difference between a section of the first checkpoint and that of the second.
     package enum Change: String, Sendable {
-        /// It is there in both, with the same version and the same bytes.
+        /// Both checkpoints have the section, with the same version and the same bytes.
         case unchanged
-        /// It is there in both, and differs.
+        /// Both checkpoints have the section, with another version or other bytes.
         case changed
         /// Only the second checkpoint has it.
         case added
@@ -23,50 +23,54 @@ package struct DeviceDiff: Sendable {
 
     /// A section of either checkpoint.
     package struct Section: Sendable, Equatable {
-        /// The section, as the second checkpoint has it if it does.
+        /// The section of the second checkpoint, or of the first if the second lacks it.
         package let section: DeviceSection
-        /// What became of it.
+        /// The kind of difference.
         package let change: Change
-        /// How many bytes of its state differ.
+        /// The number of bytes that differ in the section's state.
         package let changedByteCount: Int
     }
 
-    /// What was compared.
+    /// The result of a comparison.
     package struct Outcome: Sendable {
         /// The first checkpoint.
         package let from: Checkpoint
-        /// The second one.
+        /// The second checkpoint.
         package let to: Checkpoint
-        /// All sections, in the second's order, then those that it lacks.
+        /// The second checkpoint's sections in its order, followed by the removed sections.
         package let sections: [Section]
     }
 
-    /// What tells a section from the others of its checkpoint: a device in several parts has
-    /// several with the same name and instance.
+    /// The identity of a section in its checkpoint.
+    ///
+    /// A device in several parts has several sections with the same name and instance id, so their
+    /// order of occurrence distinguishes them.
     private struct Key: Hashable {
         let name: String
         let instanceID: UInt32
         let occurrence: Int
     }
 
-    /// The first checkpoint.
+    /// The specifier of the first checkpoint.
     package var from: CheckpointSpecifier
-    /// The second one.
+    /// The specifier of the second checkpoint.
     package var to: CheckpointSpecifier
 
-    /// Names what is compared; the parameters are the properties.
+    /// Creates a comparison; the parameters are the properties of these names.
     package init(from: CheckpointSpecifier, to: CheckpointSpecifier) {
         self.from = from
         self.to = to
     }
 
-    /// Compares.
+    /// Reads the device state of both checkpoints and compares it.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Throws: `.notFound` if a checkpoint is not there or has no device state; `.usage` for an
-    ///   id that fits two; `.damaged`, `.unsupported`, `.busy`, `.permission`, `.inputOutput`.
+    ///   - context: Supplies the system calls and the lock timeout; receives warnings.
+    /// - Returns: The sections of both checkpoints and their differences.
+    /// - Throws: `.notFound` if a checkpoint does not exist or has no device state; `.usage` for
+    ///   part of an id that matches two checkpoints; `.damaged`, `.unsupported`, `.busy`,
+    ///   `.permission` or `.inputOutput`.
     package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> Outcome {
         try Store(reading: store, context).withCheckpoints(
             from, to, context: context

@@ -2,30 +2,31 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// Finds which pages of two units differ in what they hold.
+/// Finds the pages whose content differs between two stored units.
 ///
-/// A worker owns one.
+/// Each worker has its own comparer.
 struct LocationComparer: ~Copyable {
     private let digestKey: DigestKey
     private var before: PageReader
     private var after: PageReader
 
-    /// Prepares to compare.
+    /// Creates a comparer.
     ///
     /// - Parameters:
-    ///   - before: The files that the first checkpoint's pages may lie in.
-    ///   - after: Those of the second one.
-    ///   - key: The key in which digests are compared.
+    ///   - before: The files that the first checkpoint's pages can lie in.
+    ///   - after: The files that the second checkpoint's pages can lie in.
+    ///   - key: The key of the digests to compare.
     init(_ before: SavevmFiles, _ after: SavevmFiles, key: DigestKey) {
         self.before = PageReader(before)
         self.after = PageReader(after)
         digestKey = key
     }
 
-    /// Compares two units.
+    /// Compares two units, by digest where possible.
     ///
-    /// - Parameter difference: Where both have their pages.
-    /// - Throws: `.damaged` and what else reading pages throws.
+    /// - Parameter difference: The locations of the pages of both units.
+    /// - Returns: The pages that differ.
+    /// - Throws: `.damaged` if a page is damaged; `.unsupported`, `.permission` or `.inputOutput`.
     mutating func compare(
         _ difference: PageTablePair.Difference
     ) throws(SnapError) -> PageDiff.ChangedUnit {
@@ -43,7 +44,8 @@ struct LocationComparer: ~Copyable {
             left[page] = .zero
             right[page] = .zero
         }
-        // What is left is stored in two places: a page may have come back to what it was.
+        // The remaining pages have two locations. Their content can be equal, for example if the
+        // guest wrote a page and later restored its earlier content.
         let old = try before.metadata(at: left, level: 0, key: digestKey)
         let new = try after.metadata(at: right, level: 0, key: digestKey)
         for page in left.indices where left[page] != .zero {
@@ -51,7 +53,7 @@ struct LocationComparer: ~Copyable {
                 if let old = old[page].digest, let new = new[page].digest {
                     old == new
                 } else {
-                    // Digests of different keys say nothing.
+                    // Digests with different keys cannot be compared.
                     try before.page(at: left[page], level: 0)
                         == after.page(at: right[page], level: 0)
                 }

@@ -1,5 +1,5 @@
-// snap diff: which pages changed between two checkpoints. Only tables that differ are read, and of
-// pages that lie in different places the digests.
+// snap diff: shows which pages differ between two checkpoints. It reads only the tables that
+// differ, and the digests of pages with different locations.
 
 import CheckpointStore
 package import GuestMemory
@@ -12,19 +12,19 @@ package import WorkPipeline
 package struct PageDiff: Sendable {
     /// The pages of a unit that differ.
     package struct ChangedUnit: Sendable, Equatable {
-        /// Which unit of the RAM block.
+        /// The unit's index in its RAM block.
         package let index: Int
         /// All pages that differ.
         package var pages = PageSet()
-        /// Of these, those that were zero.
+        /// The differing pages that were zero in the first checkpoint.
         package var filled = PageSet()
-        /// Of these, those that have become zero.
+        /// The differing pages that are zero in the second checkpoint.
         package var cleared = PageSet()
     }
 
-    /// What became of a RAM block.
+    /// Which of the two checkpoints has a RAM block.
     package enum Change: String, Sendable {
-        /// It is there in both.
+        /// Both checkpoints have the block.
         case compared
         /// Only the second checkpoint has it.
         case added
@@ -34,50 +34,51 @@ package struct PageDiff: Sendable {
 
     /// A RAM block of either checkpoint.
     package struct Block: Sendable {
-        /// The block, as the second checkpoint has it if it does.
+        /// The block of the second checkpoint, or of the first if the second lacks it.
         package let ram: RAMBlock
-        /// What became of it.
+        /// Which of the two checkpoints has the block.
         package let change: Change
-        /// The units with pages that differ, in order; none of a block that only one has.
+        /// The units with differing pages, in order; empty if only one checkpoint has the block.
         package fileprivate(set) var units: [ChangedUnit] = []
-        /// How many pages differ.
+        /// The number of pages that differ.
         package fileprivate(set) var changedCount = 0
-        /// Of these, how many were zero.
+        /// The number of differing pages that were zero in the first checkpoint.
         package fileprivate(set) var filledCount = 0
-        /// Of these, how many have become zero.
+        /// The number of differing pages that are zero in the second checkpoint.
         package fileprivate(set) var clearedCount = 0
     }
 
-    /// What was compared.
+    /// The result of a comparison.
     package struct Outcome: Sendable {
         /// The first checkpoint.
         package let from: Checkpoint
-        /// The second one.
+        /// The second checkpoint.
         package let to: Checkpoint
-        /// The second's blocks in its order, then those that it lacks.
+        /// The second checkpoint's blocks in its order, followed by the removed blocks.
         package let blocks: [Block]
     }
 
-    /// The first checkpoint.
+    /// The specifier of the first checkpoint.
     package var from: CheckpointSpecifier
-    /// The second one.
+    /// The specifier of the second checkpoint.
     package var to: CheckpointSpecifier
 
-    /// Names what is compared; the parameters are the properties.
+    /// Creates a comparison; the parameters are the properties of these names.
     package init(from: CheckpointSpecifier, to: CheckpointSpecifier) {
         self.from = from
         self.to = to
     }
 
-    /// Compares.
+    /// Compares the pages of both checkpoints.
     ///
-    /// RAM blocks are matched as a save matches them with its parent's.
+    /// Matches the RAM blocks by the same rule by which a save matches them with its parent's.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged`, `.unsupported`,
-    ///   `.busy`, `.permission`, `.inputOutput`, `.interrupted`.
+    ///   - context: Supplies lock timeout and jobs; receives progress and warnings.
+    /// - Returns: The RAM blocks of both checkpoints and their differing pages.
+    /// - Throws: `.notFound`; `.usage` for part of an id that matches two checkpoints; `.damaged`,
+    ///   `.unsupported`, `.busy`, `.permission`, `.inputOutput` or `.interrupted`.
     package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> Outcome {
         let store = try Store(reading: store, context)
         let key = store.identity.digestKey
@@ -133,6 +134,6 @@ extension PageDiff.Block {
         clearedCount += unit.cleared.count
     }
 
-    /// The runs of pages that differ, ascending, those of neighbouring units joined.
+    /// The runs of differing pages, ascending; a run can cross unit boundaries.
     package var runs: PageRuns { PageRuns(units) }
 }

@@ -1,7 +1,7 @@
 import GuestMemory
 import SavevmFormat
 
-/// Runs of changed pages of a block, made one after the other.
+/// The runs of differing pages of a block, computed one at a time.
 package struct PageRuns: Sequence, IteratorProtocol {
     private let units: [PageDiff.ChangedUnit]
     private var unit = 0
@@ -11,7 +11,9 @@ package struct PageRuns: Sequence, IteratorProtocol {
         self.units = units
     }
 
-    /// The next run; nil after the last.
+    /// Computes the next run.
+    ///
+    /// - Returns: The run, as indices of pages in the block; nil after the last.
     package mutating func next() -> Range<Int>? {
         while pending.count < 2, unit < units.count {
             let first = units[unit].index * Unit.pageCount

@@ -1,4 +1,4 @@
-// snap list: the checkpoints that there are, from the index alone.
+// snap list: shows the checkpoints of a store. It reads only the index.
 
 import CheckpointStore
 package import GuestMemory
@@ -8,22 +8,22 @@ package import WorkPipeline
 
 /// Lists checkpoints.
 package struct List: Sendable {
-    /// Whose checkpoints; nil for every guest's.
+    /// The guest whose checkpoints are listed; nil for all guests.
     package var guest: GuestName?
-    /// Whether to warn of guests that a killed save has left changed.
+    /// Whether to warn of guests that a killed save has left paused or with changed settings.
     package var warnsOfInterruptedSaves = true
 
-    /// Prepares to list; everything has a default.
+    /// Creates a listing; the parameter is the property of that name.
     package init(_ guest: GuestName? = nil) {
         self.guest = guest
     }
 
-    /// Lists the checkpoints.
+    /// Reads the checkpoints from the index.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Returns: The checkpoints, by guest and number.
+    ///   - context: Supplies the system calls and receives warnings.
+    /// - Returns: The checkpoints, ordered by guest and number.
     /// - Throws: `.notFound` if there is no store or no such guest; `.damaged`, `.unsupported`,
     ///   `.busy`, `.permission` or `.inputOutput`.
     package func run(

@@ -1,4 +1,4 @@
-// snap show: one checkpoint, from the index alone.
+// snap show: shows one checkpoint. It reads only the index.
 
 import CheckpointStore
 package import GuestMemory
@@ -8,21 +8,24 @@ package import WorkPipeline
 
 /// Shows one checkpoint.
 package struct Show: Sendable {
-    /// Which checkpoint.
+    /// The specifier of the checkpoint to show.
     package var specifier: CheckpointSpecifier
 
-    /// Prepares to show; the parameter is the property.
+    /// Creates the operation; the parameter is the property of that name.
     package init(_ specifier: CheckpointSpecifier) {
         self.specifier = specifier
     }
 
-    /// Finds the checkpoint, and warns if a killed save has left its guest changed.
+    /// Reads the checkpoint's details from the index.
+    ///
+    /// Warns if a killed save has left the guest paused or with changed settings.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged`, `.unsupported`,
-    ///   `.busy`, `.permission` or `.inputOutput`.
+    ///   - context: Supplies the system calls and receives warnings.
+    /// - Returns: The checkpoint, its RAM blocks and its device sections.
+    /// - Throws: `.notFound`; `.usage` for part of an id that matches two checkpoints; `.damaged`,
+    ///   `.unsupported`, `.busy`, `.permission` or `.inputOutput`.
     package func run(
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> CheckpointDetails {

@@ -5,11 +5,11 @@ import SnapSystem
 import WorkPipeline
 
 extension Store {
-    /// Warns of guests that a killed save has left paused, or their QEMU with other settings.
+    /// Warns of guests that a killed save has left paused or with changed migration settings.
     ///
     /// - Parameters:
-    ///   - guest: Which guest; nil for all.
-    ///   - context: What takes the warnings.
+    ///   - guest: The guest to check; nil for all.
+    ///   - context: Receives the warnings.
     /// - Throws: `.permission` or `.inputOutput`.
     func warnOfInterruptedSaves(
         of guest: GuestName?, _ context: WorkContext

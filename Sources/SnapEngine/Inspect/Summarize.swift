@@ -1,4 +1,4 @@
-// snap report: what a store holds, guest by guest, with maps of memory.
+// snap report: summarizes the contents of a store, guest by guest, with maps of memory.
 
 import CheckpointStore
 package import GuestMemory
@@ -10,26 +10,26 @@ package import WorkPipeline
 package struct Summarize: Sendable {
     /// A guest and its checkpoints.
     package struct Guest: Sendable {
-        /// The guest.
+        /// The guest's name.
         package let name: GuestName
-        /// Its checkpoints, by number.
+        /// The guest's checkpoints, ordered by number.
         package let checkpoints: [Checkpoint]
-        /// The length of its files in bytes, those of deleted checkpoints among them.
+        /// The length of the guest's files in bytes, including retired files.
         package let storedByteCount: Int
-        /// Maps of its newest checkpoints, the newest first.
+        /// Maps of the guest's newest checkpoints, the newest first.
         package internal(set) var maps: [MemoryMap] = []
-        /// Why a map could not be drawn.
+        /// The error that prevented a map; nil if all maps could be made.
         package internal(set) var mapFailure: SnapError?
     }
 
-    /// Which guest; nil for all.
+    /// The guest to summarize; nil for all.
     package var guest: GuestName?
-    /// Of how many of a guest's newest checkpoints the memory is mapped.
+    /// The number of a guest's newest checkpoints whose memory is mapped.
     package var mapCount = 1
-    /// How many cells a RAM block gets at most in a map, at least 1.
+    /// The maximum number of cells of a RAM block in a map, at least 1.
     package var cellCountMax = 1024
 
-    /// Prepares to summarize; the parameter is the property.
+    /// Creates a summary; the parameter is the property of that name.
     package init(_ guest: GuestName? = nil) {
         self.guest = guest
     }
@@ -38,9 +38,9 @@ package struct Summarize: Sendable {
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Returns: The guests that have checkpoints, by name; a guest that was asked for in any
-    ///   case.
+    ///   - context: Supplies lock timeout and jobs; receives progress and warnings.
+    /// - Returns: The guests that have checkpoints, ordered by name. A guest that the user named is
+    ///   included even without checkpoints.
     /// - Throws: `.notFound` if there is no store or no such guest; `.damaged` for the index;
     ///   `.unsupported`, `.busy`, `.permission`, `.inputOutput` or `.interrupted`.
     package func run(
@@ -69,7 +69,7 @@ package struct Summarize: Sendable {
         return guests
     }
 
-    /// The length of a guest's files; one whose directory is none takes nothing from the rest.
+    /// Returns the length of a guest's files; 0 with a warning if its directory is damaged.
     private func byteCount(
         of guest: GuestName, in store: borrowing Store, _ context: WorkContext
     ) throws(SnapError) -> Int {
@@ -80,8 +80,7 @@ package struct Summarize: Sendable {
         }
     }
 
-    /// Maps the memory of a guest's newest checkpoints; one that is damaged takes nothing from
-    /// the rest.
+    /// Maps the memory of a guest's newest checkpoints; stops with a warning at a damaged one.
     private func map(
         _ guest: inout Guest, in store: borrowing Store, _ context: WorkContext
     ) throws(SnapError) {
@@ -93,7 +92,7 @@ package struct Summarize: Sendable {
             }
         } catch {
             switch error.code {
-            case .notFound: break  // deleted meanwhile
+            case .notFound: break  // Another process has deleted the checkpoint.
             case .damaged, .unsupported, .permission, .inputOutput:
                 guest.mapFailure = error
                 context.warn(error)

@@ -1,5 +1,5 @@
-// snap map: where in a guest's memory a checkpoint's pages are, and what became of them. It reads
-// tables, and the records of the pages that the checkpoint itself stored.
+// snap map: shows how a checkpoint stores each part of a guest's memory. It reads the tables, and
+// the records of the pages that the checkpoint itself stored.
 
 import CheckpointStore
 package import GuestMemory
@@ -10,36 +10,37 @@ package import WorkPipeline
 
 /// Maps a checkpoint's memory.
 package struct Map: Sendable {
-    /// Which checkpoint.
+    /// The specifier of the checkpoint to map.
     package var specifier: CheckpointSpecifier
-    /// How many cells a RAM block gets at most, at least 1.
+    /// The maximum number of cells of a RAM block, at least 1.
     package var cellCountMax: Int
 
-    /// Prepares to map; the parameters are the properties.
+    /// Creates the operation; the parameters are the properties of these names.
     package init(_ specifier: CheckpointSpecifier, cellCountMax: Int) {
         self.specifier = specifier
         self.cellCountMax = cellCountMax
     }
 
-    /// Reads the checkpoint's tables.
+    /// Reads the checkpoint's tables and counts its pages by state.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Throws: `.notFound`; `.usage` for an id that fits two; `.damaged`, `.unsupported`,
-    ///   `.busy`, `.permission`, `.inputOutput`, `.interrupted`.
+    ///   - context: Supplies lock timeout and jobs; receives progress and warnings.
+    /// - Returns: The map of the checkpoint's memory.
+    /// - Throws: `.notFound`; `.usage` for part of an id that matches two checkpoints; `.damaged`,
+    ///   `.unsupported`, `.busy`, `.permission`, `.inputOutput` or `.interrupted`.
     package func run(in store: FilePath, _ context: WorkContext) throws(SnapError) -> MemoryMap {
         try run(in: try Store(reading: store, context), context)
     }
 
-    /// Reads the checkpoint's tables, in a store that is open.
+    /// Maps the checkpoint in a store that is already open.
     func run(in store: borrowing Store, _ context: WorkContext) throws(SnapError) -> MemoryMap {
         try store.withCheckpoint(specifier, context) { (opened) throws(SnapError) in
             let memory = try opened.memory()
             let storedCount = memory.blocks.reduce(0) { $0 + $1.ram.pageCount - $1.zeroPageCount }
             context.progress.begin(.mapping, of: storedCount * Page.byteCount)
             var blocks = memory.blocks.map { MemoryMap.Block($0.ram, cellCountMax: cellCountMax) }
-            // Blocks of cells of one size share what is counted.
+            // Blocks with the same step share their counts: a table they share is read once.
             let steps = blocks.map { min($0.pagesPerCell, Unit.pageCount) }
             for step in Set(steps).sorted() {
                 let indices = blocks.indices.filter { steps[$0] == step }
@@ -54,7 +55,7 @@ package struct Map: Sendable {
         }
     }
 
-    /// Looks at each unit that some blocks reach, once.
+    /// Counts the pages of all units that the blocks reach; a shared unit is counted once.
     private func counts(
         of blocks: [StoredBlock], in files: SavevmFiles, step: Int, savedBy number: Int,
         context: WorkContext
@@ -77,7 +78,7 @@ package struct Map: Sendable {
             })
     }
 
-    /// What became of each page of a unit.
+    /// Determines the state of each page of a unit.
     private static func states(
         of unit: TableUnit, savedBy number: Int, in reader: inout PageReader
     ) throws(SnapError) -> [PageState] {

@@ -1,13 +1,14 @@
-/// What became of a page in a checkpoint; the raw value is its name in JSON.
+/// How a checkpoint stores a page; the raw value is the name in JSON.
 package enum PageState: String, Sendable, CaseIterable {
-    /// It is zero.
+    /// The page is zero and not stored.
     case zero
-    /// It lies in another checkpoint's file: it has not changed since.
+    /// The page lies in another checkpoint's file and has not changed since that checkpoint.
     case unchanged
-    /// This checkpoint stored it as a difference from an older one.
+    /// This checkpoint stored the page as a delta.
     ///
-    /// Of these and of the next, some may be unchanged: those that it moved out of an evicted file.
+    /// Some pages of this and the next state can be unchanged: a save stores a page again if it
+    /// moves the page out of an evicted file.
     case delta
-    /// This checkpoint stored it as it is.
+    /// This checkpoint stored the page as a literal.
     case stored
 }

@@ -1,11 +1,11 @@
-/// How many pages of a stretch of memory are in each state.
+/// The number of pages in each state in a part of memory.
 package struct PageStateCounts: Sendable, Equatable {
     private var counts = SIMD4<Int>(repeating: 0)
 
-    /// Counts nothing yet.
+    /// Creates counts that are all 0.
     package init() {}
 
-    /// How many pages are in a state.
+    /// The number of pages in a state.
     package subscript(_ state: PageState) -> Int {
         get { counts[Self.index(of: state)] }
         set { counts[Self.index(of: state)] = newValue }
@@ -20,11 +20,11 @@ package struct PageStateCounts: Sendable, Equatable {
         }
     }
 
-    /// All pages.
+    /// The number of pages in all states together.
     package var total: Int { counts.wrappedSum() }
 
-    /// Adds the pages of another stretch.
+    /// Adds the counts of another part of memory.
     ///
-    /// - Parameter other: The other stretch's.
+    /// - Parameter other: The counts to add.
     package mutating func add(_ other: PageStateCounts) { counts &+= other.counts }
 }

@@ -3,30 +3,31 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// What became of the pages under each table, counted once for a table, however many places it
-/// stands in.
+/// The counts of pages by state under each table.
+///
+/// A table that stands in several places is counted once.
 struct TableCounts: ~Copyable {
     private var reader: TableReader
-    /// How many pages a count of a unit stands for.
+    /// The number of pages per step, the resolution at which a unit is counted.
     private let stepPageCount: Int
-    /// Of each unit, the counts of its steps; zero pages are not counted.
+    /// The counts of each step of a unit, by unit; zero pages are not counted.
     private var units: [StoredSubtree: [PageStateCounts]] = [:]
     private var tables: [StoredSubtree: PageStateCounts] = [:]
 
-    /// Begins with no unit.
+    /// Creates counts without any unit.
     ///
     /// - Parameters:
-    ///   - files: The files that tables may lie in.
-    ///   - stepPageCount: How many pages a count of a unit stands for, a power of two.
+    ///   - files: The files that the tables can lie in.
+    ///   - stepPageCount: The number of pages per step of a unit, a power of two.
     init(_ files: SavevmFiles, stepPageCount: Int) {
         reader = TableReader(files)
         self.stepPageCount = stepPageCount
     }
 
-    /// Takes what became of the pages of a unit.
+    /// Adds a unit.
     ///
     /// - Parameters:
-    ///   - states: What became of each page.
+    ///   - states: The state of each page of the unit.
     ///   - unit: The unit's table.
     mutating func add(_ states: [PageState], of unit: StoredSubtree) {
         let count = (states.count - 1) / stepPageCount + 1
@@ -37,12 +38,13 @@ struct TableCounts: ~Copyable {
         units[unit] = counts
     }
 
-    /// Counts all pages of a block into its cells.
+    /// Adds the stored pages under a table to the cells of a block.
     ///
     /// - Parameters:
-    ///   - place: Where the block's root is, or a table under it.
-    ///   - block: The block, whose cells are no smaller than a step.
-    /// - Throws: `.damaged` and what else reading tables throws.
+    ///   - place: The place of the block's root, or of a table under it.
+    ///   - block: The block, whose cells must not be smaller than a step.
+    /// - Throws: `.damaged` if a table is damaged; `.unsupported`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     mutating func count(
         _ place: TablePlace, into block: inout MemoryMap.Block
     ) throws(SnapError) {

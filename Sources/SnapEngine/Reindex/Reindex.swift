@@ -1,4 +1,4 @@
-// snap reindex: the index, and store.json where it is gone, are made again from the files.
+// snap reindex: rebuilds the index, and a missing or damaged store.json, from the files.
 
 import CheckpointStore
 package import GuestMemory
@@ -6,26 +6,29 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// Makes a store's index again from its files.
+/// Rebuilds a store's index from its files.
 package struct Reindex: Sendable {
-    /// Prepares to reindex; there is nothing to choose.
+    /// Creates the operation, which has no options.
     package init() {}
 
-    /// Rebuilds the index with the store locked for every other command.
+    /// Rebuilds the index while no other process can write to the store.
     ///
-    /// On failure the old index is still there.
+    /// Keeps the old index on failure.
     ///
     /// - Parameters:
     ///   - path: The store's directory.
-    ///   - context: How to run; its warnings say what is wrong with files.
-    /// - Throws: `.notFound` if there is no store, `.busy`, `.permission` or `.inputOutput`.
+    ///   - context: Supplies the lock timeout; receives progress, and a warning for each damaged or
+    ///     unreadable file.
+    /// - Returns: The numbers of guests, checkpoints and damaged files.
+    /// - Throws: `.notFound` if there is no store; `.busy`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     package func run(
         in path: FilePath, _ context: WorkContext
     ) throws(SnapError) -> RebuiltIndex {
         let store = StoreDirectory(path, context)
         let guests = try store.guests()
         guard try store.hasIdentity() || !guests.isEmpty else {
-            throw SnapError(.notFound, "there is no store here", path: path)
+            throw SnapError(.notFound, "store does not exist", path: path)
         }
         return try store.withExclusiveLock(context) {
             () throws(SnapError) in
