@@ -148,7 +148,7 @@ struct InPlaceTests {
             } catch let error as SnapError {
                 #expect(fault != .short, "\(what): \(error)")
                 if try !first.equals(output) {
-                    #expect(error.hint?.contains("mixture") ?? false, "\(error)")
+                    #expect(error.hint?.contains("partly old") ?? false, "\(error)")
                     mixedCount += 1
                 }
             }

@@ -259,7 +259,7 @@ struct SweepTests {
         switch operation {
         case .restoreInPlace:
             if !isWhole && found != scene.next.bytes {
-                #expect(failure?.hint?.contains("mixture") == true, "\(what)")
+                #expect(failure?.hint?.contains("partly old") == true, "\(what)")
             }
         case .restoreForced: #expect(isWhole || found == [1], "\(what)")
         default: #expect(isWhole || found == nil, "\(what)")

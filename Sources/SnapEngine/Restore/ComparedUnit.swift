@@ -1,9 +1,9 @@
 import CheckpointStore
 
-/// A unit of a checkpoint, and where a memory file has data in its place.
+/// A unit of a checkpoint, and the data runs of a memory file at the same place.
 struct ComparedUnit: Sendable {
-    /// The unit.
+    /// The unit of the checkpoint.
     let unit: StoredUnit
-    /// The runs of data, in bytes from the file's start; the rest is holes.
+    /// The file's data runs, as byte offsets from its start; the rest of the unit is holes.
     let data: [Range<Int>]
 }

@@ -2,23 +2,23 @@ import CheckpointStore
 import GuestMemory
 import WorkPipeline
 
-/// Goes through the units of a checkpoint and the data of a memory file side by side.
+/// Iterates over the units of a checkpoint together with the data of a memory file.
 struct ComparedUnitCursor: WorkSource {
     private var units: StoredUnitCursor
     private let image: MemoryImage
     private var data = DataCursor()
 
-    /// Begins before the first unit.
+    /// Creates a cursor before the first unit.
     ///
     /// - Parameters:
     ///   - units: The checkpoint's units.
-    ///   - image: The memory file.
+    ///   - image: The memory file, with the same length as the checkpoint's memory.
     init(_ units: StoredUnitCursor, of image: MemoryImage) {
         self.units = units
         self.image = image
     }
 
-    /// The next unit; nil after the last.
+    /// Advances to the next unit; returns nil after the last.
     mutating func next() -> ComparedUnit? {
         guard let unit = units.next() else { return nil }
         return ComparedUnit(

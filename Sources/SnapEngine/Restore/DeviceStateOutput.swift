@@ -4,10 +4,10 @@ import SavevmFormat
 import SnapSystem
 import SystemPackage
 
-/// The device state on its way out: each file as it was given, several into a directory.
+/// Writes a checkpoint's device-state files, each with the bytes that the save was given.
 struct DeviceStateOutput: ~Copyable {
     private let stored: DeviceStateFile
-    /// Where they go, in order.
+    /// The paths of the output files, in the order of the device-state files.
     let files: [FilePath]
     private let directory: Directory
     private let names: [String]
@@ -15,14 +15,15 @@ struct DeviceStateOutput: ~Copyable {
     private let isForced: Bool
     private var published: [String] = []
 
-    /// Opens a checkpoint's device state and looks at where it is to go.
+    /// Opens a checkpoint's device state and checks that the outputs can be created.
     ///
     /// - Parameters:
-    ///   - path: A file's name for one file; an existing or new directory for several.
-    ///   - opened: The checkpoint.
+    ///   - path: The path of a file if the device state is one file; otherwise, or if it is an
+    ///     existing directory, the path of the directory for the files.
+    ///   - opened: The open checkpoint.
     ///   - isForced: Whether existing regular files are replaced.
-    /// - Throws: `.notFound` if the checkpoint has none, `.cannotCreate` if a name is taken,
-    ///   `.damaged`, `.permission` or `.inputOutput`.
+    /// - Throws: `.notFound` if the checkpoint has no device state; `.cannotCreate` if an output
+    ///   already exists; `.damaged`, `.permission` or `.inputOutput`.
     init(
         to path: FilePath, of opened: OpenCheckpoint, isForced: Bool
     ) throws(SnapError) {
@@ -37,7 +38,7 @@ struct DeviceStateOutput: ~Copyable {
         guard existing == nil || isDirectory || isFile else {
             throw SnapError(
                 .cannotCreate,
-                "\(stored.states.count) device-state files need a directory, this is none",
+                "is not a directory, expected one for \(stored.states.count) device-state files",
                 path: path)
         }
         var directory = Directory(path, calls)
@@ -61,7 +62,7 @@ struct DeviceStateOutput: ~Copyable {
         files = isFile ? [path] : names.map(directory.file)
     }
 
-    /// Names the files in a directory; their names obey the rule that makes them such.
+    /// Returns the names of the files in the output directory, checked to be safe and distinct.
     private static func names(
         of states: [StoredDeviceState], for path: FilePath
     ) throws(SnapError) -> [String] {
@@ -70,18 +71,18 @@ struct DeviceStateOutput: ~Copyable {
             guard GuestName(state.name) != nil, names.insert(state.name).inserted else {
                 throw SnapError(
                     .cannotCreate,
-                    "device state \"\(state.name)\" cannot name a file, or is there twice",
+                    "device state \"\(state.name)\" cannot be a file name, or occurs twice",
                     path: path)
             }
         }
         return states.map(\.name)
     }
 
-    /// Writes all files out; each appears when it is whole.
+    /// Writes all files; each appears under its name when it is complete.
     ///
-    /// On failure none is left of those that replaced nothing.
+    /// On failure, deletes the new files. Files that have replaced existing ones stay.
     ///
-    /// - Parameter isSynchronized: Whether their bytes must be on the disk.
+    /// - Parameter isSynchronized: Whether each file is flushed to the disk before it is named.
     /// - Throws: `.damaged`, `.cannotCreate`, `.permission` or `.inputOutput`.
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
@@ -97,7 +98,7 @@ struct DeviceStateOutput: ~Copyable {
                 }
                 let isNew = output.isNew
                 try output.publish(isSynchronized: isSynchronized)
-                // What was replaced cannot be had back, and what is new is better than nothing.
+                // A replaced file cannot be restored, so its replacement stays on failure.
                 if isNew { published.append(name) }
             }
         } catch {
@@ -106,7 +107,7 @@ struct DeviceStateOutput: ~Copyable {
         }
     }
 
-    /// Takes back what has been published, because the rest of the command failed.
+    /// Deletes the new files that have been published, because the rest of the command failed.
     func withdraw() {
         for name in published { try? directory.remove(name) }
         if makesDirectory { try? directory.removeIfEmpty() }

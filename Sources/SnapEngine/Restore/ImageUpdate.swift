@@ -5,15 +5,15 @@ import SnapSystem
 import Synchronization
 import WorkPipeline
 
-/// Brings an existing memory file to a checkpoint by writing only the pages that differ.
+/// Updates an existing memory file to a checkpoint by writing only the pages that differ.
 ///
 ///     compare: unit ─ read ─ digest ─ the record's? ─ else inflate and check
 ///     apply:   punch all that becomes zero │ units with a difference ─ inflate ─ write
 ///
-/// Whatever is needed has been read and checked before the first write; the pages that differ are
-/// inflated twice for that.
+/// All needed pages are read and checked before the first write, so the pages that differ are
+/// inflated twice.
 struct ImageUpdate {
-    /// A unit, and which of its pages differ: from zero, and from what is stored.
+    /// A unit, its pages that must become zero, and its pages that need other bytes.
     private struct Difference {
         let unit: StoredUnit
         let cleared: PageSet
@@ -23,18 +23,18 @@ struct ImageUpdate {
     private let memory: StoredMemory
     private let differences: [Difference]
 
-    /// How many pages differ.
+    /// The number of pages that differ.
     var pageCount: Int { differences.reduce(0) { $0 + $1.cleared.count + $1.changed.count } }
 
-    /// Compares a file with a checkpoint.
+    /// Compares a file with a checkpoint, and writes nothing.
     ///
     /// - Parameters:
-    ///   - image: The file, as long as the checkpoint's memory.
+    ///   - image: The file, with the same length as the checkpoint's memory.
     ///   - memory: The checkpoint's memory.
-    ///   - key: The key that most of its digests have.
-    ///   - context: How to run.
+    ///   - key: The key of most of the checkpoint's digests.
+    ///   - context: Supplies jobs and receives progress.
     /// - Throws: `.damaged` if a page that differs cannot be read; `.inputDamaged` if the file
-    ///   shrinks; `.inputOutput`, `.interrupted`.
+    ///   shrinks; `.inputOutput` or `.interrupted`.
     init(
         comparing image: MemoryImage, with memory: StoredMemory, key: DigestKey,
         _ context: WorkContext
@@ -56,27 +56,27 @@ struct ImageUpdate {
         self.memory = memory
     }
 
-    /// Writes what differs.
+    /// Writes the pages that differ.
     ///
-    /// On failure the file is a mixture, if anything has been written, and the error's hint says
-    /// so; comparing and applying again mends it.
+    /// A failure after the first write leaves the file partly old, partly new, and the error's hint
+    /// reports this. A second comparison and update repairs the file.
     ///
     /// - Parameters:
-    ///   - image: The file.
-    ///   - context: How to run.
-    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    ///   - image: The file that was compared.
+    ///   - context: Supplies jobs and receives progress.
+    /// - Throws: `.damaged`, `.inputOutput` or `.interrupted`.
     func apply(to image: MemoryImage, _ context: WorkContext) throws(SnapError) {
         let isTouched = Atomic(false)
         context.progress.begin(.restoring, of: pageCount * Page.byteCount)
         do throws(SnapError) {
-            // First, so that on a file system that is nearly full there is room for the rest.
+            // Clearing pages first makes room for the rest on a nearly full file system.
             try clear(in: image, isTouched)
             try write(to: image, isTouched, context: context)
         } catch {
             guard isTouched.load(ordering: .relaxed) else { throw error }
             throw error.with(
-                hint: "\(image.path) is a mixture of two states now: the same command again "
-                    + "mends it")
+                hint: "\(image.path) is now partly old, partly new: run the same command again to "
+                    + "repair it")
         }
     }
 

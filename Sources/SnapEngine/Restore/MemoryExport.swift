@@ -4,20 +4,20 @@ import SavevmFormat
 import SnapSystem
 import WorkPipeline
 
-/// A checkpoint's memory in the form in which it is written.
+/// Writes a checkpoint's memory in the form that the user asks for.
 struct MemoryExport: ~Copyable {
-    /// The RAM blocks that are written.
+    /// The RAM blocks to write.
     let memory: StoredMemory
-    /// The stream that they become; nil to write their bytes alone.
+    /// The stream to write; nil to write only the bytes of the blocks.
     private let stream: StreamExport?
 
-    /// Finds what a form needs of a checkpoint.
+    /// Opens the parts of a checkpoint that the form needs.
     ///
     /// - Parameters:
-    ///   - form: The form.
-    ///   - opened: The checkpoint.
-    /// - Throws: `.notFound` if it has no such block or no stream; `.damaged`, `.permission` or
-    ///   `.inputOutput`.
+    ///   - form: The form in which the memory is written.
+    ///   - opened: The open checkpoint.
+    /// - Throws: `.notFound` if the checkpoint has no such block or no stream; `.damaged`,
+    ///   `.permission` or `.inputOutput`.
     init(_ form: Restore.Form, of opened: OpenCheckpoint) throws(SnapError) {
         let memory = try opened.memory()
         let exported =
@@ -26,12 +26,12 @@ struct MemoryExport: ~Copyable {
         self.memory = exported
     }
 
-    /// Writes the memory into a file that has no name yet.
+    /// Writes the memory into a new file before it is named.
     ///
     /// - Parameters:
-    ///   - file: The file.
-    ///   - context: How to run.
-    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    ///   - file: The file, which is empty.
+    ///   - context: Supplies jobs and receives progress.
+    /// - Throws: `.damaged`, `.inputOutput` or `.interrupted`.
     func write(to file: borrowing OutputFile, _ context: WorkContext) throws(SnapError) {
         switch stream {
         case .some(let stream):
@@ -45,9 +45,9 @@ struct MemoryExport: ~Copyable {
     /// Writes the memory to a pipe.
     ///
     /// - Parameters:
-    ///   - pipe: The pipe.
-    ///   - context: How to run.
-    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    ///   - pipe: The pipe, or another file that is written from start to end.
+    ///   - context: Supplies jobs and receives progress.
+    /// - Throws: `.damaged`, `.inputOutput` or `.interrupted`.
     func write(to pipe: borrowing File, _ context: WorkContext) throws(SnapError) {
         switch stream {
         case .some(let stream): try stream.write(to: pipe, context)

@@ -1,4 +1,4 @@
-// snap restore: a checkpoint becomes a memory image again, in one pass, whatever its history.
+// snap restore: writes a checkpoint as a memory image, in one pass regardless of its history.
 //
 //     root ─ table ─ 512 locations ─ groups ─ inflate ─ delta on base ─ digest ─ write
 
@@ -9,18 +9,18 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// Writes a checkpoint's memory, and its device state, back.
+/// Restores a checkpoint's memory and device state.
 package struct Restore: Sendable {
-    /// Where the memory goes.
+    /// The destination of the memory.
     package enum Output: Sendable, Equatable {
-        /// A file that appears when it is complete; holes where pages are zero.
+        /// A new file that appears when it is complete; zero pages are holes.
         case file(FilePath)
-        /// A file that is there, of the memory's length: only pages that differ are written.
+        /// An existing file of the memory's length; only pages that differ are written.
         case inPlace(FilePath)
-        /// Standard output, zeros and all.
+        /// Standard output, including zero pages.
         case standardOutput
 
-        /// The file, if it is one.
+        /// The path of the file; nil for standard output.
         var path: FilePath? {
             switch self {
             case .file(let path), .inPlace(let path): path
@@ -29,42 +29,42 @@ package struct Restore: Sendable {
         }
     }
 
-    /// In what form the memory is written.
+    /// The form in which the memory is written.
     package enum Form: Sendable, Equatable {
-        /// The bytes of all RAM blocks, one after the other.
+        /// The bytes of all RAM blocks, one after another.
         case raw
-        /// The bytes of one RAM block.
+        /// The bytes of the RAM block with this name.
         case block(String)
-        /// One QEMU stream, device state and all.
+        /// One QEMU stream that contains RAM and device state.
         case stream
     }
 
-    /// What a restore has done.
+    /// The result of a restore.
     package struct Outcome: Sendable {
-        /// What was restored.
+        /// The checkpoint that was restored.
         package let checkpoint: Checkpoint
-        /// How many pages of a file in place differed; nil for other outputs.
+        /// The number of pages that differed in a file updated in place; nil for other outputs.
         package let writtenPageCount: Int?
     }
 
-    /// Which checkpoint.
+    /// The specifier of the checkpoint to restore.
     package var specifier: CheckpointSpecifier
-    /// Where its memory goes.
+    /// The destination of the memory.
     package var output: Output
-    /// In what form.
+    /// The form in which the memory is written.
     package var form = Form.raw
-    /// Where its device state goes; nil to leave it.
+    /// The path for the device state, a file or a directory; nil to skip the device state.
     package var deviceState: FilePath?
-    /// Whether existing regular files are replaced; in place, those of the device state.
+    /// Whether existing regular files are replaced; in place, only those of the device state.
     package var isForced = false
-    /// Whether outputs are on the disk before they get their names.
+    /// Whether outputs are flushed to the disk before they are named.
     package var isSynchronized = false
 
-    /// Prepares to restore; everything else has a default.
+    /// Creates a restore; all other options have defaults.
     ///
     /// - Parameters:
-    ///   - specifier: Which checkpoint.
-    ///   - output: Where its memory goes.
+    ///   - specifier: The specifier of the checkpoint to restore.
+    ///   - output: The destination of the memory.
     package init(_ specifier: CheckpointSpecifier, to output: Output) {
         self.specifier = specifier
         self.output = output
@@ -72,18 +72,20 @@ package struct Restore: Sendable {
 
     /// Restores the checkpoint.
     ///
-    /// Every page's digest is checked on the way.
+    /// Checks the digest of every page it reads.
     ///
-    /// On failure no output has appeared or changed, except what has gone to standard output, and
-    /// a file in place whose first page has been written: the error's hint then says so.
+    /// On failure no output appears or changes, with three exceptions. Bytes written to standard
+    /// output cannot be taken back. A file updated in place can be partly old, partly new; the
+    /// error's hint then reports this. A device-state file that has replaced an existing one stays.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
-    ///   - context: How to run.
-    /// - Returns: What was restored.
-    /// - Throws: By code: `.notFound`; `.usage` for an id that fits two; `.cannotCreate` if an
-    ///   output exists; `.mismatch` if one in place does not fit; `.damaged` with file and offset;
-    ///   `.unsupported`; `.busy`; `.permission`; `.inputOutput`; `.interrupted`.
+    ///   - context: Supplies lock timeout and jobs; receives progress and warnings.
+    /// - Returns: The restored checkpoint and the number of pages that differed in place.
+    /// - Throws: `.notFound`; `.usage` for part of an id that matches two checkpoints;
+    ///   `.cannotCreate` if an output already exists; `.mismatch` if a file to update in place has
+    ///   another length than the memory; `.damaged` with file and offset; `.unsupported`, `.busy`,
+    ///   `.permission`, `.inputOutput` or `.interrupted`.
     package func run(
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
@@ -97,10 +99,10 @@ package struct Restore: Sendable {
         }
     }
 
-    /// Writes the memory and the device state; returns how many pages of a file in place differed.
+    /// Writes the memory and the device state; returns the number of pages that differed in place.
     ///
-    /// Pages that are read are checked with their own file's key; `comparisonKey` is for the
-    /// digests of a file in place.
+    /// Stored pages are checked with the key of the file that contains them. `comparisonKey` is the
+    /// key of the digests computed from a file to update in place.
     private func write(
         _ opened: OpenCheckpoint, _ comparisonKey: DigestKey, context: WorkContext
     ) throws(SnapError) -> Int? {
@@ -109,7 +111,8 @@ package struct Restore: Sendable {
             try DeviceStateOutput(to: path, of: opened, isForced: isForced)
         }
         if let path = output.path, devices?.files.contains(path) ?? false {
-            throw SnapError(.usage, "is to hold both memory and device state", path: path)
+            throw SnapError(
+                .usage, "is the output of both memory and device state", path: path)
         }
         switch output {
         case .inPlace(let path):
@@ -133,7 +136,8 @@ package struct Restore: Sendable {
         return nil
     }
 
-    /// Updates a file in place and writes the device state; returns how many pages differed.
+    /// Updates a file in place and writes the device state; returns the number of pages that
+    /// differed.
     private func update(
         _ path: FilePath, to memory: StoredMemory, key: DigestKey,
         _ devices: inout DeviceStateOutput?, context: WorkContext
@@ -161,7 +165,7 @@ package struct Restore: Sendable {
         guard image.ram.byteCount == byteCount else {
             throw SnapError(
                 .mismatch,
-                "length is \(image.ram.byteCount) bytes, the memory has \(byteCount)",
+                "length is \(image.ram.byteCount) bytes, expected the memory's \(byteCount)",
                 path: path)
         }
         return image

@@ -4,14 +4,13 @@ import SavevmFormat
 import SnapSystem
 import WorkPipeline
 
-// How a checkpoint's memory is written back.
 extension StoredMemory {
-    /// Writes the memory into a file of its length that is all holes.
+    /// Writes the memory into a new file; zero pages stay holes.
     ///
     /// - Parameters:
-    ///   - image: The file.
-    ///   - context: How to run.
-    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    ///   - image: The file, which has the memory's length and consists of holes.
+    ///   - context: Supplies jobs and receives progress.
+    /// - Throws: `.damaged`, `.inputOutput` or `.interrupted`.
     func write(to image: borrowing OutputFile, _ context: WorkContext) throws(SnapError) {
         let progress = context.progress
         let files = files
@@ -30,12 +29,12 @@ extension StoredMemory {
         progress.reach(byteCount)
     }
 
-    /// Writes the memory to a pipe, zeros and all.
+    /// Writes the memory to a pipe, including zero pages.
     ///
     /// - Parameters:
-    ///   - pipe: Where to.
-    ///   - context: How to run.
-    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    ///   - pipe: The pipe, or another file that is written from start to end.
+    ///   - context: Supplies jobs and receives progress.
+    /// - Throws: `.damaged`, `.inputOutput` or `.interrupted`.
     func write(to pipe: borrowing File, _ context: WorkContext) throws(SnapError) {
         let progress = context.progress
         let files = files

@@ -5,21 +5,26 @@ import SavevmFormat
 import SnapSystem
 import WorkPipeline
 
-/// A checkpoint as one QEMU stream: its pages where the RAM was, all else as it was kept.
+/// Writes a checkpoint as one QEMU stream.
+///
+/// The checkpoint's pages replace the RAM of the saved stream. The other parts of the stream are
+/// written as the save kept them.
 struct StreamExport: ~Copyable {
     private let memory: StoredMemory
     private let devices: DeviceStateFile
     private let sections: [StoredSection]
 
-    /// How long the sections may be that are read whole: header and configuration, list of blocks.
+    /// The maximum length of a section that is read entirely into memory: the framing with header
+    /// and configuration, and the list of RAM blocks.
     private static let sectionByteCountMax = 2 << 20
 
-    /// Opens the device state and looks for the stream in it.
+    /// Opens the device state and finds the stream in it.
     ///
     /// - Parameters:
     ///   - memory: The checkpoint's memory.
-    ///   - opened: The checkpoint.
-    /// - Throws: `.notFound` if it has none, `.damaged`, `.permission` or `.inputOutput`.
+    ///   - opened: The open checkpoint.
+    /// - Throws: `.notFound` if the checkpoint has no stream that shows where its RAM belongs;
+    ///   `.damaged`, `.permission` or `.inputOutput`.
     init(_ memory: StoredMemory, of opened: OpenCheckpoint) throws(SnapError) {
         let devices = try opened.deviceState()
         guard let state = devices.states.first(where: { $0.kind == .stream }),
@@ -28,7 +33,7 @@ struct StreamExport: ~Copyable {
             throw SnapError(
                 .notFound,
                 "checkpoint \(opened.checkpoint.name) was saved "
-                    + "without a QEMU stream that says where its RAM belongs")
+                    + "without a QEMU stream that shows where its RAM belongs")
         }
         sections = state.sections
         self.memory = memory
@@ -38,14 +43,14 @@ struct StreamExport: ~Copyable {
     /// Writes the stream.
     ///
     /// - Parameters:
-    ///   - output: Where to, at its own position.
-    ///   - context: How to run.
-    /// - Throws: `.damaged`, `.inputOutput`, `.interrupted`.
+    ///   - output: The file or pipe, written from its current position.
+    ///   - context: Supplies jobs and receives progress.
+    /// - Throws: `.damaged`, `.inputOutput` or `.interrupted`.
     func write(to output: borrowing File, _ context: WorkContext) throws(SnapError) {
         guard let first = sections.first, first.kind == .framing else {
-            throw damage("does not begin with a stream's header")
+            throw damage("does not start with a stream header")
         }
-        // Read first: a read that fails is no damage.
+        // Read outside the `do` below, which reports each error as damage: a failed read is none.
         let framing = try bytes(of: first)
         let end = try endBytes()
         let unsent = try unsentPages()
@@ -72,7 +77,7 @@ struct StreamExport: ~Copyable {
         }
     }
 
-    /// The beginning of the last section, in which the description is.
+    /// Reads the start of the last framing section, which contains the stream's description.
     private func endBytes() throws(SnapError) -> [UInt8] {
         guard let last = sections.last(where: { $0.kind == .framing }) else { return [] }
         var bytes: [UInt8] = []
@@ -90,7 +95,7 @@ struct StreamExport: ~Copyable {
             try devices.bytes(of: section), of: memory.blocks.map(\.ram), path: devices.path)
     }
 
-    /// Writes the list of blocks, and a section with the pages of those in the checkpoint.
+    /// Writes the list of RAM blocks, and a section with the pages of the checkpoint's blocks.
     private func writeRAM(
         _ section: StoredSection, by writer: StreamWriter, without unsent: UnsentPages,
         to output: borrowing File, _ context: WorkContext
@@ -98,7 +103,8 @@ struct StreamExport: ~Copyable {
         let id = section.identity.sectionID
         var blocks = memory.blocks.map(\.ram)
         if section.byteCount > 0 {
-            // What the kept sections have pages of, ROMs say, is listed there and nowhere else.
+            // The kept sections can contain pages of other blocks, such as ROMs. Only this list
+            // names those blocks.
             let list = try bytes(of: section)
             do throws(SnapError) {
                 let listed = try writer.blocks(listedIn: list, path: devices.path)
@@ -106,13 +112,13 @@ struct StreamExport: ~Copyable {
                     listed.contains { $0.name == block.name && $0.byteCount == block.byteCount }
                 }
                 guard blocks.allSatisfy(isListed) else {
-                    throw damage("lists other RAM blocks than the checkpoint has")
+                    throw damage("lists RAM blocks that differ from the checkpoint's")
                 }
                 blocks = listed
             } catch { throw damage(error.message) }
         }
         guard blocks.allSatisfy({ RAMBlock.isName($0.name) }) else {
-            throw damage("belongs to RAM blocks with names that no stream can say")
+            throw damage("belongs to RAM blocks whose names a QEMU stream cannot contain")
         }
         try output.append(writer.ramStart(id, blocks) + writer.partHead(id))
         let progress = context.progress

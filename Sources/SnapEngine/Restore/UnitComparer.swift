@@ -5,30 +5,33 @@ import SnapSystem
 
 /// Finds the pages of a unit in which a memory file differs from a checkpoint.
 ///
-/// A worker owns one.
+/// Each worker has its own comparer.
 struct UnitComparer: ~Copyable {
     private let digestKey: DigestKey
     private let image: MemoryImage
     private var decoder: UnitDecoder
     private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
 
-    /// Prepares to compare.
+    /// Creates a comparer.
     ///
     /// - Parameters:
     ///   - image: The memory file.
-    ///   - files: The files that the checkpoint's pages may lie in.
-    ///   - key: The key in which digests are compared.
+    ///   - files: The files that the checkpoint's pages can lie in.
+    ///   - key: The key of the digests to compare.
     init(of image: MemoryImage, with files: SavevmFiles, key: DigestKey) {
         decoder = UnitDecoder(files)
         digestKey = key
         self.image = image
     }
 
-    /// Compares a unit, and reads those of its stored pages that differ to see that they can be.
+    /// Compares a unit with the file.
     ///
-    /// - Parameter compared: The unit.
-    /// - Returns: The pages that become zero, and those that get other bytes.
-    /// - Throws: `.damaged` and what else reading pages throws; `.inputDamaged` or `.inputOutput`.
+    /// Also reads the stored pages that differ, to check that a later update can read them.
+    ///
+    /// - Parameter compared: The unit and the file's data runs.
+    /// - Returns: The pages that must become zero, and the pages that need other bytes.
+    /// - Throws: `.damaged` if a stored page is damaged; `.inputDamaged` if the file shrinks;
+    ///   `.unsupported`, `.permission` or `.inputOutput`.
     mutating func compare(
         _ compared: ComparedUnit
     ) throws(SnapError) -> (cleared: PageSet, changed: PageSet) {
@@ -37,7 +40,7 @@ struct UnitComparer: ~Copyable {
         let known = try decoder.metadata(at: locations, key: digestKey)
         var cleared = PageSet()
         var changed = PageSet()
-        // What is not data is a hole, and equal where the checkpoint is zero.
+        // The file is zero outside its data runs, so a stored page there differs.
         for page in 0..<unit.pageCount where locations[page] != .zero { changed.insert(page) }
         for run in compared.data {
             let start = run.lowerBound - unit.offset
