@@ -2,14 +2,15 @@ import GuestMemory
 import SavevmFormat
 import Synchronization
 
-/// The stored pages that a worker has checked or is checking.
+/// The stored pages that some worker has checked or is checking.
 final class ClaimedPages: Sendable {
+    /// The claimed slots of each group, by the group's key.
     private let slots = Mutex<[UInt64: PageSet]>([:])
 
-    /// Claims pages.
+    /// Claims pages for the calling worker.
     ///
-    /// - Parameter locations: Where they are stored.
-    /// - Returns: Those that no worker had claimed before.
+    /// - Parameter locations: The locations of the pages; zero pages are ignored.
+    /// - Returns: The locations that no worker had claimed before.
     func claim(_ locations: [Location]) -> [Location] {
         slots.withLock { slots in
             locations.filter { location in

@@ -1,8 +1,10 @@
-/// Numbers of files, ascending: small, since there is one for each table of a history.
+/// The numbers of files, ascending.
+///
+/// A compact array, because verification keeps one value for each table of a guest's history.
 struct FileNumbers: Sendable, Equatable {
     private(set) var numbers: [Int32] = []
 
-    /// Takes numbers in any order.
+    /// Creates a list from a set of file numbers.
     init(_ numbers: Set<Int> = []) {
         self.numbers = numbers.sorted().map { Int32($0) }
     }

@@ -6,11 +6,11 @@ import SnapSystem
 import SystemPackage
 import WorkPipeline
 
-/// One guest's checkpoints while they are checked.
+/// The verification of one guest's checkpoints.
 struct GuestVerification {
-    /// What a checkpoint's savevm file says.
+    /// The contents of a checkpoint's savevm file that verification needs.
     ///
-    /// The files themselves are not kept open: a guest may have ten thousand.
+    /// The files are not kept open, because a guest can have ten thousand of them.
     private struct Opened {
         let verdict: Int
         let path: FilePath
@@ -19,35 +19,36 @@ struct GuestVerification {
         let references: [FileReference]
     }
 
-    /// What has been found of each checkpoint.
+    /// The verdict on each checkpoint.
     private(set) var verdicts: [Verify.Verdict] = []
-    /// What is wrong.
+    /// The damage found in the guest's files and index rows.
     private(set) var damage: [SnapError] = []
-    /// How many stored pages were checked.
+    /// The number of stored pages that were checked.
     private(set) var checkedPageCount = 0
 
     private let guest: GuestDirectory
     private let index: CheckpointIndex?
     private var opened: [Opened] = []
-    /// The numbers and ids of the files that are there and can be opened.
+    /// The ids of the files that exist and can be opened, by number.
     private var present: [Int: Identifier] = [:]
-    /// Files that the index did not know when they were opened.
+    /// The numbers of files that the index did not contain when they were opened.
     private var unlisted: [Int] = []
 
-    /// Compares a guest's rows with its files, and reads what these say.
+    /// Creates a verification: reads the guest's files and compares them with its index rows.
     ///
     /// - Parameters:
-    ///   - guest: The guest's directory; its reader lock is held.
+    ///   - guest: The guest's directory. The caller holds the guest's reader lock.
     ///   - index: The index; nil if it is lost.
-    ///   - numbers: The checkpoints to check; nil for all.
-    /// - Throws: `.notFound` if one of them has been deleted; `.damaged` for the index;
+    ///   - numbers: The numbers of the checkpoints to check; nil for all.
+    /// - Throws: `.notFound` if one of the checkpoints has been deleted; `.damaged` for the index;
     ///   `.permission`, `.inputOutput`, `.busy` or `.interrupted`.
     init(
         of guest: GuestDirectory, in index: CheckpointIndex?, only numbers: Set<Int>?
     ) throws(SnapError) {
         self.guest = guest
         self.index = index
-        // Files first: a save that ends meanwhile then has its row, too.
+        // The files are listed before the rows: a save adds its file first and its row second, so a
+        // save that ends in between has both.
         let listing = try guest.listing()
         let rows = Dictionary(
             try index?.checkpoints(of: guest.name).map { ($0.number, $0) } ?? []
@@ -68,7 +69,7 @@ struct GuestVerification {
             do {
                 present[number] = try guest.files.savevm(name).reference.id
             } catch let error where error.isDamage {
-                // It shows where its pages are needed.
+                // The check of pages reports this file where a checkpoint needs it.
             }
         }
     }
@@ -82,7 +83,7 @@ struct GuestVerification {
                 blocks: try file.blocks(), references: try file.references())
             let sections = try checkDeviceState(of: file, &verdict)
             let mismatch = try mismatch(of: file, sections, with: row)
-            // Looked at last: a deletion takes the name away first, and then the row.
+            // Checked last: a deletion renames the file first and deletes the row afterwards.
             if try isDeleted(number) { return }
             if let mismatch { damage.append(mismatch) }
             if index != nil && row == nil { unlisted.append(number) }
@@ -99,14 +100,14 @@ struct GuestVerification {
         verdicts.append(verdict)
     }
 
-    /// Whether a deletion has taken a checkpoint away, or is about to.
+    /// Whether a deletion has retired a checkpoint's savevm file, even if the row still exists.
     private func isDeleted(_ number: Int) throws(SnapError) -> Bool {
         let directory = guest.directory
         guard try directory.status(of: FileName.retired(number).text) != nil else { return false }
         return try directory.status(of: FileName.savevm(number).text) == nil
     }
 
-    /// Reads a checkpoint's device state; returns its sections, nil if they are lost.
+    /// Reads a checkpoint's device state; returns its sections, or nil if they are lost.
     private mutating func checkDeviceState(
         of file: SavevmFile, _ verdict: inout Verify.Verdict
     ) throws(SnapError) -> [DeviceSection]? {
@@ -125,8 +126,9 @@ struct GuestVerification {
         }
     }
 
-    /// What is wrong with what the index says of a checkpoint, compared with what its files say;
-    /// nil if nothing is, or nothing can be compared.
+    /// Compares a checkpoint's index row with its files.
+    ///
+    /// Returns the error that describes a difference; nil if there is none or no row to compare.
     private func mismatch(
         of file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
     ) throws(SnapError) -> SnapError? {
@@ -135,18 +137,18 @@ struct GuestVerification {
         do throws(SnapError) {
             if try index.indexed(row) == expected { return nil }
         } catch {
-            // A row that cannot be read costs no checkpoint.
+            // A row that cannot be read does not make its checkpoint lost.
             guard error.code == .damaged else { throw error }
             return error
         }
         return SnapError(
-            .damaged, "says other things of \(row.name) than its files", path: index.path,
-            hint: CheckpointIndex.hint)
+            .damaged, "row of \(row.name) does not match the checkpoint's files",
+            path: index.path, hint: CheckpointIndex.hint)
     }
 
-    /// Warns of complete files that the index does not know even now.
+    /// Warns of complete files that the index still does not contain.
     ///
-    /// - Parameter context: What takes the warnings.
+    /// - Parameter context: Receives the warnings.
     /// - Throws: `.damaged` for the index, or `.inputOutput`.
     func warnOfUnlisted(_ context: WorkContext) throws(SnapError) {
         for number in unlisted
@@ -155,7 +157,7 @@ struct GuestVerification {
                 SnapError(
                     .damaged, "is not in the index",
                     path: guest.directory.file(FileName.savevm(number).text),
-                    hint: "the guest's next save adds it, or snap reindex"))
+                    hint: "run snap reindex to add it, or wait for the guest's next save"))
         }
     }
 
@@ -164,10 +166,11 @@ struct GuestVerification {
     /// Checks all tables and pages that the checkpoints reach, each once.
     ///
     /// - Parameters:
-    ///   - isQuick: Whether pages are left unread, and only the checksums of clusters compared.
-    ///   - isAll: Whether all of the guest's checkpoints are checked.
-    ///   - context: How to run.
-    /// - Throws: `.permission`, `.interrupted` or `.internalFailure`.
+    ///   - isQuick: Whether only the checksums of clusters are compared and no page is decoded.
+    ///   - isAll: Whether all of the guest's checkpoints are checked, for the progress total.
+    ///   - context: Supplies jobs and receives progress.
+    /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`; damage is not
+    ///   thrown.
     mutating func checkMemory(
         isQuick: Bool, isAll: Bool, _ context: WorkContext
     ) throws(SnapError) {
@@ -198,7 +201,7 @@ struct GuestVerification {
         damage += found.errors
     }
 
-    /// What some blocks need, and what of them is lost.
+    /// Returns the files that the blocks need and the pages that they have lost.
     private static func reach(
         of blocks: [StoredBlock], in found: inout MemoryFindings
     ) throws(SnapError) -> (numbers: Set<Int>, losses: [Verify.Losses]) {
@@ -211,7 +214,7 @@ struct GuestVerification {
         return (numbers, losses)
     }
 
-    /// The files that are there, and of those that are not what checkpoints expect.
+    /// The files that exist, and the missing files as the checkpoints' references describe them.
     private var expectedFiles: [FileReference] {
         var ids = present
         for open in opened {
@@ -222,7 +225,7 @@ struct GuestVerification {
         return ids.map { FileReference(number: $0.key, id: $0.value) }
     }
 
-    /// How many bytes of pages there are to check, as far as the files tell.
+    /// Estimates the number of bytes of pages to check from the counts in the files.
     private func storedByteCount(isAll: Bool) -> Int {
         var pageCount = 0
         for pages in opened.map(\.pages) {
@@ -233,7 +236,7 @@ struct GuestVerification {
         return pageCount.multipliedClamped(by: Page.byteCount)
     }
 
-    /// Notes what is lost of a checkpoint, and whether it needs files that it does not list.
+    /// Records a checkpoint's lost pages, and damage if it needs files that it does not list.
     private mutating func judge(
         _ open: Opened, needs needed: Set<Int>, _ losses: [Verify.Losses]
     ) {
@@ -243,11 +246,11 @@ struct GuestVerification {
             if let id = listed[number], present[number] == nil || present[number] == id {
                 continue
             }
-            let found = listed[number].map { "of id \($0.hex)" } ?? "not listed"
+            let found = listed[number].map { "listed with id \($0.hex)" } ?? "not listed"
             damage.append(
                 SnapError(
                     .damaged,
-                    "pages lie in file \(number), which is \(found) among the references",
+                    "pages lie in file \(number), which is \(found) in the references",
                     path: open.path))
             verdicts[open.verdict].isLost = true
         }

@@ -2,18 +2,19 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// What checking all stored pages of a guest has found, and what of it each checkpoint reaches.
+/// The damage found in all stored pages of a guest, and its effect on each checkpoint.
 struct MemoryFindings: ~Copyable {
-    /// What a table, and all under it, comes to.
+    /// The findings in a table and everything under it.
     private struct Total {
-        /// The files without which it cannot be restored.
+        /// The numbers of the files that are needed to restore the pages.
         var numbers = FileNumbers()
-        /// How many pages under it are lost; nil until that has been looked at.
+        /// The number of lost pages; nil until they have been counted.
         var lostCount: Int?
     }
 
-    /// How many runs of lost pages are listed for a block, and for all together: tables that stand
-    /// in several places can make more than fit in memory.
+    /// The maximum number of listed runs of lost pages, per block and for all blocks together.
+    ///
+    /// A table that stands in many places can produce more runs than fit in memory.
     private static let runCountMax = 4096
     private static let totalRunCountMax = 1 << 20
 
@@ -22,29 +23,32 @@ struct MemoryFindings: ~Copyable {
     private var lostPages: Set<Location> = []
     private var totals: [StoredSubtree: Total] = [:]
     private var runsLeft = totalRunCountMax
-    /// Why things cannot be read, by what there is to say: a damaged cluster has many pages.
+    /// The errors that made pages or tables unreadable, by their text: all pages of a damaged
+    /// cluster have the same error.
     private var reasons: [String: SnapError] = [:]
-    /// How many stored pages were checked.
+    /// The number of stored pages that were checked.
     private(set) var checkedPageCount = 0
 
-    /// - Parameter files: The files that tables may lie in.
+    /// Creates findings without any damage.
+    ///
+    /// - Parameter files: The files that the tables can lie in.
     init(_ files: SavevmFiles) {
         reader = TableReader(files)
     }
 
-    /// Takes a table that cannot be read.
+    /// Adds a table that cannot be read.
     ///
     /// - Parameters:
-    ///   - table: The table.
-    ///   - error: Why it cannot be read.
+    ///   - table: The table; all pages under it are lost.
+    ///   - error: The error that made it unreadable.
     mutating func add(damaged table: StoredSubtree, _ error: SnapError) {
         damagedTables[table] = error
         reasons[error.description] = error
     }
 
-    /// Takes what was found in a unit.
+    /// Adds the findings in a unit.
     ///
-    /// - Parameter unit: The findings.
+    /// - Parameter unit: The findings to add.
     mutating func add(_ unit: UnitFindings) {
         checkedPageCount += unit.checkedCount
         totals[unit.subtree] = Total(numbers: unit.numbers)
@@ -52,20 +56,20 @@ struct MemoryFindings: ~Copyable {
         for error in unit.errors { reasons[error.description] = error }
     }
 
-    /// What cannot be read, and why, each reason once.
+    /// The errors that made pages or tables unreadable, each once.
     var errors: [SnapError] { Array(reasons.values) }
 
-    /// The files without which a block cannot be restored.
+    /// Finds the numbers of the files that are needed to restore a block.
     ///
-    /// - Parameter block: The block.
+    /// - Parameter block: The RAM block of a checkpoint.
     /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`.
     mutating func numbers(for block: StoredBlock) throws(SnapError) -> [Int] {
         try total(block.rootPlace).numbers.numbers.map { Int($0) }
     }
 
-    /// The pages of a block that cannot be restored; nil if all can.
+    /// Finds the pages of a block that cannot be restored; returns nil if all can.
     ///
-    /// - Parameter block: The block.
+    /// - Parameter block: The RAM block of a checkpoint.
     /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`.
     mutating func losses(in block: StoredBlock) throws(SnapError) -> Verify.Losses? {
         if lostPages.isEmpty && damagedTables.isEmpty { return nil }
@@ -102,7 +106,9 @@ struct MemoryFindings: ~Copyable {
         return total
     }
 
-    /// Collects runs until there are more than `countMax`; what is lost as a whole is one.
+    /// Collects runs of lost pages until there are more than `countMax`.
+    ///
+    /// A table whose pages are all lost adds a single run.
     private mutating func collect(
         _ place: TablePlace, into runs: inout [Range<Int>], countMax: Int
     ) throws(SnapError) {
@@ -124,7 +130,7 @@ struct MemoryFindings: ~Copyable {
         }
     }
 
-    /// Which of the pages under a table of level 1 are lost.
+    /// Returns the indices of the lost pages under a table of level 1.
     private mutating func lostEntries(_ place: TablePlace) throws(SnapError) -> [Int] {
         let locations = place.level == 0 ? [place.location] : try reader.entries(place)
         return locations.indices.filter { lostPages.contains(locations[$0]) }

@@ -1,10 +1,10 @@
 import SavevmFormat
 import SnapSystem
 
-/// What came of an item of a `TableCursor`.
+/// The result of checking an item of a `TableCursor`.
 enum TableFinding: Sendable {
-    /// What checking a unit has found.
+    /// The findings in a unit.
     case unit(UnitFindings)
-    /// A table that cannot be read, and why.
+    /// A table that cannot be read, and the reason.
     case damagedTable(StoredSubtree, SnapError)
 }

@@ -1,16 +1,16 @@
 import SavevmFormat
 import SnapSystem
 
-/// What checking a unit has found.
+/// The result of checking a unit's pages.
 struct UnitFindings: Sendable {
-    /// The table over its pages.
+    /// The unit's table.
     let subtree: StoredSubtree
-    /// The files without which the unit cannot be restored.
+    /// The numbers of the files that are needed to restore the unit.
     let numbers: FileNumbers
-    /// How many pages were checked: those of them that no other unit had.
+    /// The number of pages checked here; pages that another unit has claimed are not counted.
     let checkedCount: Int
-    /// Pages that cannot be read.
+    /// The locations of pages that cannot be read.
     var lost: [Location] = []
-    /// Why, each reason once.
+    /// The errors that made the lost pages unreadable, without repetition within a cluster.
     var errors: [SnapError] = []
 }

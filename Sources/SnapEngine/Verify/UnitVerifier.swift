@@ -5,27 +5,30 @@ import SnapSystem
 
 /// Checks the stored pages of units.
 ///
-/// A worker owns one.
+/// Each worker has its own verifier.
 struct UnitVerifier: ~Copyable {
     private let claimed: ClaimedPages
     private let isQuick: Bool
     private var reader: PageReader
     private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
 
+    /// Creates a verifier.
+    ///
     /// - Parameters:
-    ///   - files: The files that pages may lie in.
-    ///   - claimed: The pages that are checked by now.
-    ///   - isQuick: Whether clusters are checked, and pages not read.
+    ///   - files: The files that pages can lie in.
+    ///   - claimed: The pages that workers have claimed so far; shared by all workers.
+    ///   - isQuick: Whether only the checksums of clusters are compared and no page is decoded.
     init(_ files: SavevmFiles, _ claimed: ClaimedPages, isQuick: Bool) {
         self.claimed = claimed
         self.isQuick = isQuick
         reader = PageReader(files)
     }
 
-    /// Checks an item.
+    /// Checks a unit, or passes a damaged table on.
     ///
     /// - Parameter item: A unit, or a table that is known to be damaged.
-    /// - Throws: `.permission`, `.interrupted` or `.internalFailure`; damage is a finding.
+    /// - Returns: The finding, which includes damage.
+    /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`.
     mutating func verify(_ item: TableCursor.Item) throws(SnapError) -> TableFinding {
         switch item {
         case .unit(let unit): .unit(try verify(unit))
@@ -33,7 +36,7 @@ struct UnitVerifier: ~Copyable {
         }
     }
 
-    /// Checks the pages of a unit that no other unit had.
+    /// Checks the pages of a unit that no worker has claimed before.
     private mutating func verify(_ unit: TableUnit) throws(SnapError) -> UnitFindings {
         var numbers = unit.numbers
         for location in unit.locations where location != .zero { numbers.insert(location.number) }
@@ -63,7 +66,7 @@ struct UnitVerifier: ~Copyable {
         }
     }
 
-    /// Finds out, one by one, which pages cannot be read, and why.
+    /// Checks pages one by one to find those that cannot be read, and the reasons.
     private mutating func lostPages(
         among pages: [Location]
     ) throws(SnapError) -> (lost: [Location], errors: [SnapError]) {
@@ -73,7 +76,7 @@ struct UnitVerifier: ~Copyable {
             do throws(SnapError) { try check([page]) } catch {
                 guard error.isDamage else { throw error }
                 lost.append(page)
-                // The pages of a cluster follow one another.
+                // Pages of one cluster are usually adjacent here and have the same error.
                 if errors.last != error { errors.append(error) }
             }
         }

@@ -1,7 +1,7 @@
-// snap verify: proof that what is stored can be restored.
+// snap verify: checks that everything in a store can be restored.
 //
-//     index ─ rows against files │ file ─ ends, sections, device state │
-//     roots ─ tables, each once ─ units ─ pages, each once ─ losses ─ of which checkpoints?
+//     index ─ rows against files │ file ─ header, trailer, sections, device state │
+//     roots ─ tables, each once ─ units ─ pages, each once ─ lost pages of each checkpoint
 
 import CheckpointIndex
 import CheckpointStore
@@ -11,67 +11,69 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// Checks checkpoints against their files, down to every page.
+/// Checks checkpoints and their files, down to every page.
 package struct Verify: Sendable {
     /// The pages of a RAM block that cannot be restored.
     package struct Losses: Sendable, Equatable {
-        /// The block.
+        /// The RAM block.
         package let ram: RAMBlock
-        /// How many pages they are.
+        /// The number of lost pages.
         package let pageCount: Int
-        /// The pages, as runs, ascending; the first ones, if there are very many.
+        /// The lost pages as runs, ascending; only the first runs if there are very many.
         package let pages: [Range<Int>]
 
-        /// Whether `pages` has all of them.
+        /// Whether `pages` contains all lost pages.
         package var isListed: Bool { pages.reduce(0) { $0 + $1.count } == pageCount }
     }
 
-    /// What was found of a checkpoint.
+    /// The findings for one checkpoint.
     package struct Verdict: Sendable, Equatable {
-        /// The checkpoint.
+        /// The checkpoint's guest and number.
         package let name: CheckpointName
-        /// Whether all of its memory is lost, since its file cannot be read.
+        /// Whether all of the memory is lost, because the savevm file cannot be read or used.
         package var isLost = false
-        /// Whether its device state is lost.
+        /// Whether the device state is lost.
         package var isDeviceStateLost = false
-        /// The pages that are lost, by RAM block.
+        /// The lost pages, by RAM block; a block without lost pages is not included.
         package var losses: [Losses] = []
 
-        /// Whether it can be restored, device state and all.
+        /// Whether memory and device state can be restored completely.
         package var isWhole: Bool { !isLost && !isDeviceStateLost && losses.isEmpty }
     }
 
-    /// What was checked and found.
+    /// The result of a verification.
     package struct Outcome: Sendable {
-        /// The checkpoints, by guest and number.
+        /// The verdicts on the checkpoints, ordered by guest and number.
         package var verdicts: [Verdict] = []
-        /// What is wrong, each place once.
+        /// The damage found, ordered by file and offset, without repetitions.
         package var damage: [SnapError] = []
-        /// How many stored pages were checked.
+        /// The number of stored pages that were checked.
         package var checkedPageCount = 0
 
-        /// Whether nothing is wrong.
+        /// Whether no damage was found.
         package var isWhole: Bool { damage.isEmpty && verdicts.allSatisfy(\.isWhole) }
     }
 
-    /// The checkpoints; none for all there are.
+    /// The specifiers of the checkpoints to check; empty for all checkpoints.
     package var specifiers: [CheckpointSpecifier] = []
-    /// Whether pages are left unread, and only the checksums of what holds them compared.
+    /// Whether only the checksums of clusters are compared and no page is decoded.
     package var isQuick = false
 
-    /// Prepares to verify; everything has a default.
+    /// Creates a verification; all options have defaults.
     package init() {}
 
-    /// Checks.
+    /// Checks the checkpoints and changes nothing.
     ///
-    /// Nothing is changed; what is damaged is reported, not thrown.
+    /// Reports damage in the outcome and does not throw it.
     ///
     /// - Parameters:
     ///   - path: The store's directory.
-    ///   - context: How to run; its warnings are no damage.
-    /// - Throws: `.notFound` if there is no store or no such checkpoint; `.damaged` if the index,
-    ///   which would have to find a checkpoint, is; `.usage`, `.unsupported`, `.busy`,
-    ///   `.permission`, `.interrupted`.
+    ///   - context: Supplies lock timeout and jobs; receives progress, and warnings that are not
+    ///     damage.
+    /// - Returns: The verdicts and the damage found.
+    /// - Throws: `.notFound` if there is no store or no such checkpoint; `.damaged` if a specifier
+    ///   cannot be resolved because the index is damaged; `.usage`, `.unsupported`, `.busy`,
+    ///   `.permission`, `.inputOutput` or `.interrupted`.
     package func run(
         in path: FilePath, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
@@ -80,8 +82,9 @@ package struct Verify: Sendable {
             let store = try Store(reading: path, context)
             try check(store, context, into: &outcome)
         } catch {
-            // Damage of files is reported, not thrown: this is the index, or store.json. Without
-            // them the files can be checked by themselves, unless a checkpoint was to be found.
+            // Damage to a guest's files is reported, not thrown, so this error is about the index
+            // or store.json. The files can be checked without either, unless the index is needed to
+            // resolve a specifier.
             guard error.code == .damaged, specifiers.isEmpty else { throw error }
             outcome = Outcome(damage: [error])
             try checkFiles(of: StoreDirectory(path, context), context, into: &outcome)
@@ -128,13 +131,13 @@ package struct Verify: Sendable {
         context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
         do throws(SnapError) {
-            // What stands in the place of a guest's directory hides no other guest.
+            // A file in the place of a guest's directory must not prevent checking other guests.
             _ = try guest.directory.status()
         } catch let error where error.code == .damaged {
             outcome.damage.append(error)
             return
         }
-        // Held while the guest's files are read: nothing that is live is freed meanwhile.
+        // While this lock is held, no writer frees a file that a checkpoint needs.
         try guest.withReaderLock(context) { () throws(SnapError) in
             var verification = try GuestVerification(of: guest, in: index, only: numbers)
             try verification.checkMemory(
@@ -148,7 +151,7 @@ package struct Verify: Sendable {
 }
 
 extension Verify.Outcome {
-    /// Puts what is wrong in order, each place once.
+    /// Sorts damage and verdicts, and removes repeated damage.
     fileprivate mutating func sort() {
         let place = { (error: SnapError) in
             (error.path?.string ?? "", error.offset ?? -1, error.message)
