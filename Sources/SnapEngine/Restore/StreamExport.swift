@@ -50,7 +50,8 @@ struct StreamExport: ~Copyable {
         guard let first = sections.first, first.kind == .framing else {
             throw damage("does not start with a stream header")
         }
-        // Read outside the `do` below, which reports each error as damage: a failed read is none.
+        // These reads stay outside the `do` below, which reports each of its errors as damage: a
+        // failed read is not damage.
         let framing = try bytes(of: first)
         let end = try endBytes()
         let unsent = try unsentPages()

@@ -3,18 +3,20 @@ package import SnapSystem
 
 /// A new checkpoint's id and time.
 package struct CheckpointStamp: Sendable {
-    /// Its id.
+    /// The checkpoint's id.
     package let id: Identifier
-    /// When its memory was at rest, as far as is known.
+    /// The checkpoint's time, by default the time at which the save starts.
     package let createdAt: Timestamp
 
-    /// Stamps a checkpoint; the parameters are the properties.
+    /// Creates a stamp; the parameters are the properties of these names.
     package init(id: Identifier, createdAt: Timestamp) {
         self.id = id
         self.createdAt = createdAt
     }
 
-    /// A new id, and the time.
+    /// Creates a stamp for a checkpoint that is taken now.
+    ///
+    /// - Returns: A stamp with a random id and the current time.
     package static func now() -> CheckpointStamp {
         CheckpointStamp(id: .random(), createdAt: .now)
     }

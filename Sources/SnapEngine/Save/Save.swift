@@ -1,19 +1,19 @@
 // SnapEngine
 //
-// What snap does, one folder for each operation: a value of what the user asks for, with one `run`
-// that gets the store and a `WorkContext`. It imports the parts below it, but not QEMUMonitor. No
-// operation uses another's folder, except that Summarize uses Map. Start with List in Inspect, the
-// smallest, or here.
+// The operations of snap, one folder per operation. An operation is a value that describes what the
+// user asks for. Its `run` function receives the store and a `WorkContext`. This part imports the
+// parts below it, except QEMUMonitor. No operation uses another operation's folder, except that
+// Summarize uses Map. Start with List in Inspect, the smallest operation, or here.
 
-// snap save: what has changed in a memory image since its parent becomes a checkpoint.
+// snap save: stores what has changed in a memory image since its parent as a checkpoint.
 //
 //     unit ─ read once ─ zero? ─ digest ─ parent's? │ in order: duplicates │ delta or literal ─
 //     clusters ─ compress │ in order: append the group ─ the table, when its subtree ends │
 //     trailer ─ fsync ─ name ─ index row
 //
-// The folders follow it: Input (what is saved), Parent (what it is compared with), Units (the work
-// on each 2 MiB), Output (the files, and the commit). `SaveRun` goes from the inputs to the index
-// row; its middle, in which the units are read and stored, is `SavePipeline`.
+// The folders follow this order: Input (the data to save), Parent (the checkpoint to compare with),
+// Units (the work on each 2 MiB), Output (the files, and the commit). `SaveRun` performs a save
+// from the inputs to the index row. `SavePipeline` is its middle, which reads and stores the units.
 
 import CheckpointStore
 package import Codecs
@@ -23,44 +23,44 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// Takes a checkpoint of a guest's memory: what the user asks for.
+/// Takes a checkpoint of a guest's memory.
 package struct Save: Sendable {
     /// A device-state file to keep with the checkpoint.
     package struct DeviceState: Sendable, Equatable {
-        /// The name of its section.
+        /// The name of the device state in the checkpoint.
         package let name: GuestName
-        /// Where it is.
+        /// The path of the file to read.
         package let path: FilePath
 
-        /// Names a file; the parameters are the properties.
+        /// Creates a description; the parameters are the properties of these names.
         package init(name: GuestName, path: FilePath) {
             self.name = name
             self.path = path
         }
     }
 
-    /// Where the memory is.
+    /// The source of the memory.
     package enum Input: Sendable {
-        /// In a file; its form is detected from its first bytes, unless it is given.
+        /// A file; its format is detected from its first bytes unless given.
         case image(FilePath, ImageFormat?)
-        /// In a QEMU stream on standard input.
+        /// A QEMU stream on standard input.
         case standardInput
-        /// In raw files, one for each RAM block.
+        /// Raw files, one per RAM block.
         case blocks([RAMBlockFile])
-        /// In a running guest, whose QMP socket this is.
+        /// A running guest, given by the path of its QMP socket.
         case runningGuest(FilePath)
     }
 
-    /// A raw file that is a RAM block.
+    /// A raw file that contains one RAM block.
     package struct RAMBlockFile: Sendable, Equatable {
-        /// The block's name.
+        /// The RAM block's name.
         package let name: String
-        /// Where its bytes are.
+        /// The path of the file that contains the block's bytes.
         package let path: FilePath
-        /// Where the guest sees it, if known.
+        /// The address of the block in the guest, in bytes; nil if unknown.
         package let guestPhysicalAddress: UInt64?
 
-        /// Names a file; the parameters are the properties.
+        /// Creates a description; the parameters are the properties of these names.
         package init(name: String, path: FilePath, guestPhysicalAddress: UInt64?) {
             self.name = name
             self.path = path
@@ -68,71 +68,72 @@ package struct Save: Sendable {
         }
     }
 
-    /// Which pages of a RAM block may differ from the parent's.
+    /// A file that marks the pages of a RAM block that can differ from the parent's.
     package struct DirtyBitmapFile: Sendable, Equatable {
-        /// The block's name; nil for the only one.
+        /// The RAM block's name; nil if the guest has only one block.
         package let blockName: String?
-        /// Where the bitmap is.
+        /// The path of the bitmap.
         package let path: FilePath
 
-        /// Names a file; the parameters are the properties.
+        /// Creates a description; the parameters are the properties of these names.
         package init(blockName: String?, path: FilePath) {
             self.blockName = blockName
             self.path = path
         }
     }
 
-    /// What the new checkpoint shares pages with.
+    /// The choice of the checkpoint with which the new one shares pages.
     package enum Parent: Sendable {
-        /// The guest's newest checkpoint, if it fits.
+        /// The guest's newest checkpoint, if a RAM block of it matches.
         case newest
-        /// This checkpoint, which must fit.
+        /// The given checkpoint; the save fails if none of its RAM blocks matches.
         case checkpoint(CheckpointSpecifier)
-        /// Nothing.
+        /// No parent: a full checkpoint.
         case none
     }
 
-    /// How pages are compared and stored.
+    /// The options for comparing and storing pages.
     package struct PageOptions: Sendable {
-        /// Whether the bytes of pages are compared too, not only their digests.
+        /// Whether pages with equal digests are also compared byte by byte.
         package var comparesBytes = false
-        /// How hard to compress.
+        /// The compression level of pages, tables and device state.
         package var compression = CompressionLevel.usual
     }
 
-    /// What a save has done.
+    /// The result of a save.
     package struct Outcome: Sendable {
         /// The new checkpoint.
         package let checkpoint: Checkpoint
-        /// How long a running guest was paused for it; nil if it was not.
+        /// The time for which a running guest was paused; nil if it was not paused.
         package let pauseDuration: Duration?
     }
 
-    /// The guest.
+    /// The guest's name in the store.
     package var guest: GuestName
-    /// Where its memory is.
+    /// The source of the memory.
     package var input: Input
-    /// Device-state files, in order.
+    /// The device-state files to keep, in order.
     package var deviceStates: [DeviceState] = []
-    /// What to share pages with.
+    /// The choice of the parent.
     package var parent = Parent.newest
-    /// The pages that may differ from the parent, which must then be named; blocks without a
-    /// bitmap are compared whole.
+    /// The dirty bitmaps, by RAM block; a block without a bitmap is compared completely.
+    ///
+    /// A bitmap counts from one particular checkpoint, so `parent` must name a checkpoint.
     package var dirtyBitmaps: [DirtyBitmapFile] = []
-    /// How to compare and store pages.
+    /// The options for comparing and storing pages.
     package var pageOptions = PageOptions()
-    /// How long all device state may be, in bytes.
+    /// The maximum length of all device state together, in bytes.
     package var deviceStateByteCountMax = StreamReader.usualKeptByteCountMax
-    /// The user's words for it.
+    /// The user's label for the checkpoint.
     package var label: String?
-    /// Whether a guest that a killed save has left paused is resumed first.
+    /// Whether a guest that a killed save has left paused is resumed before the new save.
     package var resumesInterrupted = false
 
-    /// Prepares to save; everything else has a default.
+    /// Creates a save; all other options have defaults.
     ///
     /// - Parameters:
-    ///   - input: Where the memory is.
-    ///   - guest: The guest.
+    ///   - input: The source of the memory.
+    ///   - guest: The guest's name in the store.
     package init(_ input: Input, guest: GuestName) {
         self.input = input
         self.guest = guest
@@ -140,18 +141,19 @@ package struct Save: Sendable {
 
     /// Takes the checkpoint.
     ///
-    /// On failure the store's checkpoints are what they were, and a guest that was running runs.
-    /// An index row that cannot be written after the checkpoint is safe is a warning: the next
-    /// save adopts the file.
+    /// On failure the store's checkpoints are unchanged, and a guest that was running is resumed.
+    /// If the guest cannot be resumed, the error's message reports whether the checkpoint is saved.
+    /// If the index row cannot be written after the checkpoint is saved, this is only a warning,
+    /// because the next save adds the row.
     ///
     /// - Parameters:
-    ///   - store: The store's directory; made if it is not there.
-    ///   - context: How to run.
+    ///   - store: The store's directory, created if it does not exist.
+    ///   - context: Supplies lock timeout and jobs; receives progress and warnings.
     ///   - stamp: The new checkpoint's id and time.
-    /// - Returns: The new checkpoint, and how long a running guest was paused.
-    /// - Throws: By code: `.notFound`, `.permission`, `.mismatch` or `.inputDamaged` for an input;
-    ///   `.busy`; `.damaged` for the parent's files; `.unsupported`; `.inputOutput`;
-    ///   `.interrupted`.
+    /// - Returns: The new checkpoint, and the time for which a running guest was paused.
+    /// - Throws: `.notFound`, `.permission`, `.mismatch` or `.inputDamaged` for an input; `.usage`
+    ///   for options that do not fit the input; `.damaged` for the parent's files; `.busy`,
+    ///   `.unsupported`, `.inputOutput` or `.interrupted`.
     package func run(
         in store: FilePath, _ context: WorkContext, stamp: CheckpointStamp = .now()
     ) throws(SnapError) -> Outcome {

@@ -5,7 +5,8 @@ import SnapSystem
 import Synchronization
 import WorkPipeline
 
-/// The pipeline of a save: cursor over the units, workers that encode, assembler of the file.
+/// The pipeline of a save: a cursor over the units, workers that encode them, and the assembler of
+/// the savevm file.
 struct SavePipeline: Sendable {
     /// The RAM blocks, at least one.
     private let blocks: [PairedBlock]
@@ -14,14 +15,14 @@ struct SavePipeline: Sendable {
     private let parent: ParentCheckpoint?
     private let options: Save.PageOptions
 
-    /// Prepares to run.
+    /// Creates a pipeline.
     ///
     /// - Parameters:
-    ///   - blocks: The RAM blocks, at least one, and what each is compared with.
-    ///   - deviceStates: The device-state files.
-    ///   - target: The checkpoint that is made.
-    ///   - parent: What it shares pages with.
-    ///   - options: How to compare and store pages.
+    ///   - blocks: The RAM blocks, at least one, each with the parent's block to compare with.
+    ///   - deviceStates: The device-state files to keep.
+    ///   - target: The checkpoint to create.
+    ///   - parent: The parent; nil for a full checkpoint.
+    ///   - options: The options for comparing and storing pages.
     init(
         of blocks: [PairedBlock], and deviceStates: [SaveContent.DeviceState],
         to target: CheckpointTarget, parent: ParentCheckpoint?, options: Save.PageOptions
@@ -34,14 +35,16 @@ struct SavePipeline: Sendable {
         self.options = options
     }
 
-    /// Reads all RAM and stores its pages in a file without a name; the images are not needed
-    /// afterwards.
+    /// Reads all RAM and stores its pages in a file that has no name yet.
+    ///
+    /// The images are not needed afterwards.
     ///
     /// - Parameters:
-    ///   - context: How to run.
-    ///   - deadline: When all units have to be read; nil for no limit.
-    /// - Throws: `.busy` at the deadline; what reading the images and the parent, and writing the
-    ///   file, throw.
+    ///   - context: Supplies jobs and receives progress.
+    ///   - deadline: The time by which all units must be read; nil for no limit.
+    /// - Returns: The checkpoint, ready to be committed.
+    /// - Throws: `.busy` at the deadline; `.inputDamaged` if an image shrinks; `.damaged` for the
+    ///   parent's files; `.mismatch`, `.permission`, `.inputOutput` or `.interrupted`.
     func run(
         _ context: WorkContext, until deadline: ContinuousClock.Instant?
     ) throws(SnapError) -> UncommittedCheckpoint {

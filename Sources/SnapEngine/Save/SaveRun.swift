@@ -9,20 +9,20 @@ import WorkPipeline
 
 /// One save, from its inputs to the index row.
 struct SaveRun {
-    /// What is to be saved.
+    /// The data to save.
     private enum Subject: ~Copyable {
-        /// RAM at rest.
+        /// RAM in files that do not change, and device state.
         case atRest(SaveContent)
-        /// A guest that is paused while its RAM is read.
+        /// A running guest, which is paused while its RAM is read.
         case running(PausableGuest)
     }
 
     /// A checkpoint whose files are in the store.
     private struct Saved {
         let indexed: IndexedCheckpoint
-        /// How long the guest was paused for it; nil if it was not.
+        /// The time for which the guest was paused; nil if it was not paused.
         var pauseDuration: Duration?
-        /// Why the guest could not be resumed.
+        /// The error that prevented resuming the guest.
         var resumeFailure: SnapError?
     }
 
@@ -32,14 +32,14 @@ struct SaveRun {
     private let context: WorkContext
     private let inputs: InputFiles
 
-    /// Opens the inputs: where they cannot be opened nothing is made.
+    /// Opens the inputs, before anything is created in the store.
     ///
     /// - Parameters:
-    ///   - save: What the user asks for.
+    ///   - save: The save that the user asks for.
     ///   - store: The store's directory.
-    ///   - context: How to run.
+    ///   - context: The context of the operation.
     ///   - stamp: The new checkpoint's id and time.
-    /// - Throws: As `InputFiles`.
+    /// - Throws: The same errors as `InputFiles.init`.
     init(
         of save: Save, in store: FilePath, _ context: WorkContext, stamp: CheckpointStamp
     ) throws(SnapError) {
@@ -54,7 +54,7 @@ struct SaveRun {
 
     /// Takes the checkpoint.
     ///
-    /// - Throws: As `Save.run`.
+    /// - Throws: The same errors as `Save.run`.
     func run() throws(SnapError) -> Save.Outcome {
         try inputs.warnOfEmptyFiles(context)
         let isNewGuest = try guestDirectory.directory.status() == nil
@@ -63,12 +63,14 @@ struct SaveRun {
         return try outcome(of: try lockAndSave(&subject))
     }
 
-    /// Takes a guest's first checkpoint; on failure neither its directory nor a new store stays.
+    /// Takes a guest's first checkpoint.
+    ///
+    /// On failure, deletes the guest's directory and a store that this save has created.
     private func saveNewGuest() throws(SnapError) -> Saved {
         let isNewStore = try storeDirectory.root.status() == nil
         do throws(SnapError) {
-            // Before a directory is made: what turns out damaged makes none. A guest that has a
-            // directory is locked first.
+            // The inputs are read before a directory is created, so that a damaged input leaves
+            // none. For a guest that already has a directory, the lock is taken first.
             try checkParentOfNewGuest()
             var subject: Subject? = try findSubject()
             return try lockAndSave(&subject)
@@ -78,14 +80,14 @@ struct SaveRun {
         }
     }
 
-    /// Refuses a parent that is not there, or another guest's, before the inputs are read.
+    /// Refuses a missing parent, and another guest's checkpoint, before the inputs are read.
     private func checkParentOfNewGuest() throws(SnapError) {
         guard case .checkpoint(let specifier) = save.parent else { return }
         let store = try Store(reading: storeDirectory.path, context)
         try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
     }
 
-    /// Reads what is to be saved, or connects to the guest.
+    /// Reads the inputs, or connects to the running guest.
     private func findSubject() throws(SnapError) -> Subject {
         let directory = guestDirectory.directory
         if case .runningGuest(let socket) = save.input {
@@ -97,12 +99,12 @@ struct SaveRun {
         return .atRest(try inputs.content(scratch: try directory.nearestExisting(), context))
     }
 
-    /// What the user is told: a saved checkpoint whose guest could not be resumed is an error.
+    /// Returns the outcome; throws if the checkpoint is saved but its guest could not be resumed.
     private func outcome(of saved: Saved) throws(SnapError) -> Save.Outcome {
         let checkpoint = saved.indexed.checkpoint
         if let failure = saved.resumeFailure {
             throw SnapError(
-                failure.code, "\(checkpoint.name) is saved, but the \(failure.message)",
+                failure.code, "\(checkpoint.name) is saved, but \(failure.message)",
                 path: failure.path, hint: failure.hint)
         }
         return Save.Outcome(checkpoint: checkpoint, pauseDuration: saved.pauseDuration)
@@ -110,7 +112,9 @@ struct SaveRun {
 
     // MARK: With the store open and the guest locked
 
-    /// - Parameter subject: What is saved; nil if it is to be found under the lock. It is taken.
+    /// Opens the store, locks the guest, and saves.
+    ///
+    /// - Parameter subject: The data to save, which is consumed; nil to read it under the lock.
     private func lockAndSave(_ subject: inout Subject?) throws(SnapError) -> Saved {
         let store = try Store(writing: storeDirectory.path, context)
         if case .checkpoint(let specifier) = save.parent {
@@ -121,14 +125,17 @@ struct SaveRun {
         }
     }
 
-    /// Refuses a wrong parent before the lock is waited for; it may be deleted meanwhile.
+    /// Refuses a wrong parent before waiting for the lock.
+    ///
+    /// The parent is searched again under the lock, because it may be deleted in the meantime.
     private func refuseWrongParent(
         _ specifier: CheckpointSpecifier, in store: borrowing Store
     ) throws(SnapError) {
         do throws(SnapError) {
             try ParentSearch.check(try specifier.resolve(in: store.index), of: save.guest)
         } catch let error where error.code == .notFound {
-            // A save that was killed may have left it without a row, which is found under the lock.
+            // A killed save may have left the parent's file without a row. The reconciliation under
+            // the lock then adds the row.
             let known = try store.index.numbers(of: save.guest).live
             if try guestDirectory.listing().savevm.isSubset(of: known) { throw error }
         }
@@ -142,7 +149,8 @@ struct SaveRun {
         let number = reconciled.nextNumber
         guard number <= Checkpoint.numberMax else {
             throw SnapError(
-                .unsupported, "guest \(save.guest) has used all \(Checkpoint.numberMax) numbers",
+                .unsupported,
+                "guest \(save.guest) has used all \(Checkpoint.numberMax) checkpoint numbers",
                 path: guest.directory.path)
         }
         let target = CheckpointTarget(
@@ -159,7 +167,7 @@ struct SaveRun {
             case .running(let running): saved = try saveRunning(running, to: target, search)
             }
         } catch let error where error.code == .damaged && error.hint == nil {
-            throw error.with(hint: "snap save --full shares nothing with what is damaged")
+            throw error.with(hint: "use --full to share no pages with the damaged files")
         }
         insertRow(of: saved.indexed, in: store.index)
         return saved
@@ -175,19 +183,21 @@ struct SaveRun {
     private func saveRunning(
         _ running: consuming PausableGuest, to target: CheckpointTarget, _ search: ParentSearch
     ) throws(SnapError) -> Saved {
-        // Before the guest is paused, and so before QEMU says what the blocks are called.
+        // The parent is opened before the guest is paused. QEMU reports the blocks' names only in
+        // the stream that it sends during the pause.
         let unnamed = running.images.map { RAMBlock(name: "", byteCount: $0.ram.byteCount) }
         let parent = try search.find(for: unnamed)
         let images = running.images
         let socket = running.socket
         var running = running
-        // Signals wait until the checkpoint is committed, too.
+        // Signals are deferred until the guest is resumed and the checkpoint is committed.
         return try Interruption.deferring { () throws(SnapError) in
             let uncommitted = try running.whilePaused { (stream, deadline) throws(SnapError) in
                 let content = try SaveContent(runningGuest: images, stream, at: socket)
                 return try storePages(of: content, to: target, parent, until: deadline)
             }
-            // The guest runs again: writing device state and flushing need not keep it paused.
+            // The guest runs again: it need not be paused while snap writes the device state and
+            // flushes the files.
             let indexed: IndexedCheckpoint
             do throws(SnapError) { indexed = try uncommitted.commit() } catch {
                 throw error.with(failureToResume: running.resumeFailure)
@@ -217,7 +227,7 @@ struct SaveRun {
                 SnapError(
                     error.code,
                     "\(indexed.checkpoint.name) is saved, but not in the index: \(error)",
-                    hint: "the next save of the guest, or snap reindex, adds it"))
+                    hint: "run snap reindex to add it, or wait for the guest's next save"))
         }
     }
 }

@@ -4,12 +4,12 @@ import SnapSystem
 import SystemPackage
 import WorkPipeline
 
-/// The files that a save is given, open, before anything is made or locked.
+/// The input files of a save, opened before anything is created or locked.
 struct InputFiles: Sendable {
     private enum Memory {
         case images([MemoryImage])
         case stream(SharedFile)
-        /// In files that a running guest's QEMU names later.
+        /// Memory in files whose names the running guest's QEMU reports later.
         case inRunningGuest
     }
 
@@ -17,11 +17,11 @@ struct InputFiles: Sendable {
     private let deviceStateByteCountMax: Int
     private let deviceStates: [(name: GuestName, file: SharedFile)]
 
-    /// Opens the files.
+    /// Opens the files that a save names and checks that they fit together.
     ///
     /// - Parameters:
-    ///   - save: What the user asks for.
-    ///   - calls: The system calls.
+    ///   - save: The save that the user asks for.
+    ///   - calls: The system calls with which files are opened.
     /// - Throws: `.notFound`, `.permission`, `.mismatch`, `.unsupported`, `.usage` or
     ///   `.inputOutput`.
     init(of save: Save, _ calls: SystemCalls) throws(SnapError) {
@@ -35,10 +35,10 @@ struct InputFiles: Sendable {
         switch memory {
         case .stream: break
         case .inRunningGuest:
-            // Refuses every bitmap: nobody can have written one of a guest that runs.
+            // Refuses every bitmap: a bitmap cannot be complete while the guest runs.
             _ = try save.dirtyBitmaps(of: [])
         case .images(let images):
-            // Opened and checked now; a save opens them again when it reads them.
+            // Opens the bitmaps only to check them; the save opens them again to read them.
             for (image, bitmap) in zip(images, try save.dirtyBitmaps(of: images.map(\.ram))) {
                 if let bitmap { _ = try DirtyBitmap(bitmap, of: image.ram, calls) }
             }
@@ -62,7 +62,7 @@ struct InputFiles: Sendable {
             return .images(images)
         case .runningGuest(let socket):
             guard try FileStatus(of: socket, calls) != nil else {
-                throw SnapError(.notFound, "there is no socket", path: socket)
+                throw SnapError(.notFound, "socket does not exist", path: socket)
             }
             return .inRunningGuest
         }
@@ -74,7 +74,7 @@ struct InputFiles: Sendable {
         let file: File
         do throws(SnapError) { file = try File(input: path, calls) } catch {
             guard error.code == .notFound, error.errno == nil else { throw error }
-            throw error.with(hint: "a QEMU stream from a pipe is -")
+            throw error.with(hint: "use - to read a QEMU stream from standard input")
         }
         let found = if let format { format } else { try ImageFormat.detect(file) }
         switch found {
@@ -83,26 +83,27 @@ struct InputFiles: Sendable {
         }
     }
 
-    /// Warns of device-state files without a byte: what should have written them has failed.
+    /// Warns of empty device-state files, which indicate that their writer has failed.
     ///
-    /// - Parameter context: What takes the warnings.
+    /// - Parameter context: Receives the warnings.
     /// - Throws: `.inputOutput`.
     func warnOfEmptyFiles(_ context: WorkContext) throws(SnapError) {
         for state in deviceStates where try state.file.file.status().byteCount == 0 {
             context.warn(
                 SnapError(
-                    .mismatch, "is empty: the checkpoint has no device state to go on with",
+                    .mismatch, "is empty: the checkpoint has no device state to resume from",
                     path: state.file.file.path))
         }
     }
 
-    /// What is to be saved: raw images as they are, streams read to their end.
+    /// Prepares the data to save: keeps raw images open, and reads streams to their end.
     ///
     /// - Parameters:
-    ///   - scratch: The directory in whose file system scratch files are.
-    ///   - context: How to run.
-    /// - Throws: `.inputDamaged` with the place, `.unsupported`, `.mismatch`, `.usage`,
-    ///   `.inputOutput`, `.interrupted`.
+    ///   - scratch: A directory in the file system for scratch files.
+    ///   - context: Receives progress and warnings.
+    /// - Returns: RAM and device state, except those of a running guest.
+    /// - Throws: `.inputDamaged` with the offset; `.unsupported`, `.mismatch`, `.usage`,
+    ///   `.inputOutput` or `.interrupted`.
     func content(
         scratch: Directory, _ context: WorkContext
     ) throws(SnapError) -> SaveContent {
@@ -119,14 +120,14 @@ struct InputFiles: Sendable {
             ).read()
             guard !images.isEmpty else {
                 throw SnapError(
-                    .unsupported, "stream has no RAM", path: file.file.path,
-                    hint: "snap save MEMORY-FILE --device-state \(file.file.path)")
+                    .unsupported, "stream contains no RAM", path: file.file.path,
+                    hint: "run snap save MEMORY-FILE --device-state \(file.file.path)")
             }
             if let left = stream.ignoredBlocks.first {
                 throw SnapError(
-                    .unsupported, "lacks the RAM that is shared: \(left.name)",
+                    .unsupported, "stream does not contain the shared RAM block \(left.name)",
                     path: file.file.path, offset: 0,
-                    hint: "snap save MEMORY-FILE --device-state \(file.file.path)")
+                    hint: "run snap save MEMORY-FILE --device-state \(file.file.path)")
             }
             stream.warnOfStrayBytes(in: file.file.path, context)
             content.images = images

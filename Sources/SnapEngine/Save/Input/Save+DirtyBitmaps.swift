@@ -3,12 +3,14 @@ import SnapSystem
 import SystemPackage
 
 extension Save {
-    /// For each block its dirty bitmap.
+    /// Assigns the dirty bitmaps to the RAM blocks.
     ///
-    /// A bitmap without a name is that of the only block.
+    /// A bitmap without a name belongs to the only block.
     ///
-    /// - Parameter blocks: The blocks that are saved.
-    /// - Throws: `.usage` if a name is no block's, or missing.
+    /// - Parameter blocks: The RAM blocks to save.
+    /// - Returns: The path of each block's bitmap; nil for a block without one.
+    /// - Throws: `.usage` if a bitmap's name matches no block, or is missing although there are
+    ///   several blocks, or if a block has two bitmaps.
     func dirtyBitmaps(of blocks: [RAMBlock]) throws(SnapError) -> [FilePath?] {
         var paths = [FilePath?](repeating: nil, count: blocks.count)
         for given in dirtyBitmaps {
@@ -16,7 +18,7 @@ extension Save {
             let index = try Self.index(of: bitmap, among: blocks)
             guard paths[index] == nil else {
                 throw SnapError(
-                    .usage, "is the second dirty bitmap of the same RAM block", path: bitmap.path)
+                    .usage, "is the second dirty bitmap for the same RAM block", path: bitmap.path)
             }
             paths[index] = bitmap.path
         }
@@ -29,20 +31,20 @@ extension Save {
         if let name = bitmap.blockName {
             guard let named = blocks.firstIndex(where: { $0.name == name }) else {
                 throw SnapError(
-                    .usage, "there is no RAM block \"\(name)\"",
-                    hint: "a path with = in it is written ./\(name)=\(bitmap.path)")
+                    .usage, "RAM block \"\(name)\" does not exist",
+                    hint: "write a path that contains = as ./\(name)=\(bitmap.path)")
             }
             return named
         }
         guard blocks.count == 1 else {
             throw SnapError(
-                .usage, "which of \(blocks.count) RAM blocks it is of is not said",
-                path: bitmap.path, hint: "--dirty-bitmap NAME=PATH says it")
+                .usage, "does not name a RAM block, expected one of \(blocks.count)",
+                path: bitmap.path, hint: "use --dirty-bitmap NAME=PATH")
         }
         return 0
     }
 
-    /// Takes the name of a block off a bitmap's path, where QEMU's own name has slashes in it.
+    /// Splits a block's name off a bitmap's path, for QEMU's block names that contain slashes.
     private static func named(
         _ bitmap: DirtyBitmapFile, among blocks: [RAMBlock]
     ) -> DirtyBitmapFile {

@@ -4,35 +4,35 @@ import SnapSystem
 import SystemPackage
 import WorkPipeline
 
-/// What a checkpoint is to hold: RAM at rest, and device state.
+/// The content of a new checkpoint: RAM that does not change, and device state.
 struct SaveContent: Sendable {
-    /// A device-state file.
+    /// A device-state file to keep.
     struct DeviceState: Sendable {
-        /// Its name.
+        /// The name of the device state in the checkpoint.
         let name: GuestName
-        /// The file itself; of a stream, the bytes that are kept of it.
+        /// The file to store; for a stream, a file with the bytes of the stream that are kept.
         let file: SharedFile
-        /// What it holds, if it is a stream.
+        /// The parts of the stream; nil if the file is not a stream.
         let stream: StreamContent?
-        /// How long the file is, in bytes.
+        /// The length of `file` in bytes.
         let byteCount: Int
     }
 
-    /// The name of the device state that comes with a memory image.
+    /// The name of device state that belongs to the memory's own stream or to a running guest.
     static let ownDeviceState = "devices"
 
-    /// The RAM blocks.
+    /// The RAM blocks and their bytes.
     var images: [MemoryImage]
     /// The device-state files, in order.
     private(set) var deviceStates: [DeviceState] = []
-    /// How much longer they may be, in bytes, all together.
+    /// The number of bytes that further device-state files can have together.
     private var deviceStateByteCountLeft: Int
 
-    /// Begins with RAM alone.
+    /// Creates a content without device state.
     ///
     /// - Parameters:
-    ///   - images: The RAM blocks.
-    ///   - deviceStateByteCountMax: How long all device state may be, in bytes.
+    ///   - images: The RAM blocks and their bytes.
+    ///   - deviceStateByteCountMax: The maximum length of all device state together, in bytes.
     init(images: [MemoryImage], deviceStateByteCountMax: Int) {
         self.images = images
         deviceStateByteCountLeft = deviceStateByteCountMax
@@ -42,26 +42,28 @@ struct SaveContent: Sendable {
 extension SaveContent {
     /// Adds a device-state file.
     ///
+    /// A QEMU stream is split into its sections, and the images get the names of its RAM blocks.
+    ///
     /// - Parameters:
-    ///   - file: The file; if it is a stream it is split, and says the names of RAM blocks.
-    ///   - name: Its name.
-    ///   - scratch: The directory in whose file system scratch files are.
-    ///   - context: What takes the warnings.
-    /// - Throws: `.inputDamaged`, `.unsupported`, `.mismatch`, `.usage`, `.inputOutput`.
+    ///   - file: The file to keep.
+    ///   - name: The name of the device state in the checkpoint.
+    ///   - scratch: A directory in the file system for scratch files.
+    ///   - context: Receives warnings.
+    /// - Throws: `.inputDamaged`, `.unsupported`, `.mismatch`, `.usage` or `.inputOutput`.
     mutating func add(
         _ file: SharedFile, name: GuestName, scratch: Directory, _ context: WorkContext
     ) throws(SnapError) {
         guard !deviceStates.contains(where: { $0.name == name }) else {
             throw SnapError(
-                .usage, "device state \(name) is there twice", path: file.file.path,
-                hint: "--device-state NAME=PATH names it otherwise")
+                .usage, "device state \(name) is given twice", path: file.file.path,
+                hint: "use --device-state NAME=PATH to give it another name")
         }
         guard try ImageFormat.isStream(file.file) else {
             return try append(file, name: name, stream: nil)
         }
         guard deviceStates.allSatisfy({ $0.stream == nil }) else {
             throw SnapError(
-                .usage, "is a second QEMU stream: a checkpoint has one", path: file.file.path)
+                .usage, "is a second QEMU stream, expected at most one", path: file.file.path)
         }
         let (stream, _) = try StreamReader(
             file, scratch: scratch, stagesRAM: false,
@@ -69,16 +71,16 @@ extension SaveContent {
         ).read()
         guard stream.blocks.isEmpty || !stream.ignoredBlocks.isEmpty else {
             throw SnapError(
-                .mismatch, "holds the RAM itself, expected a stream that leaves it out",
-                path: file.file.path, hint: "snap save \(file.file.path) saves both")
+                .mismatch, "contains the RAM, expected a stream that leaves it out",
+                path: file.file.path, hint: "run snap save \(file.file.path) to save both")
         }
         stream.warnOfStrayBytes(in: file.file.path, context)
         try nameImages(
-            by: stream, path: file.file.path, hint: "--ram-block gives each of several blocks")
+            by: stream, path: file.file.path, hint: "use --ram-block to give each RAM block")
         try append(stream, named: name)
     }
 
-    /// Adds what is kept of a stream.
+    /// Adds the bytes that are kept of a stream as a device-state file.
     mutating func append(
         _ stream: StreamContent, named name: GuestName
     ) throws(SnapError) {
@@ -94,45 +96,46 @@ extension SaveContent {
                 .inputDamaged,
                 "device state has \(byteCount) bytes, expected at most \(deviceStateByteCountLeft)",
                 path: file.file.path, offset: deviceStateByteCountLeft,
-                hint: "--device-state-limit allows more")
+                hint: "use --device-state-limit to allow more")
         }
         deviceStateByteCountLeft -= byteCount
         deviceStates.append(
             DeviceState(name: name, file: file, stream: stream, byteCount: byteCount))
     }
 
-    /// Describes a running guest.
+    /// Creates the content of a running guest's checkpoint.
     ///
     /// - Parameters:
-    ///   - images: Its RAM, in files; those that are not this guest's RAM are left out.
-    ///   - stream: Its device state.
-    ///   - socket: Its QMP socket, for messages.
-    /// - Throws: `.unsupported` if no RAM is in a file; `.mismatch` if some is neither in a file
-    ///   nor in the stream; `.usage`.
+    ///   - images: The files that QEMU has open as memory; those that are not this guest's RAM are
+    ///     left out.
+    ///   - stream: The guest's device state.
+    ///   - socket: The path of the guest's QMP socket, for messages.
+    /// - Throws: `.unsupported` if none of the files is RAM of the guest; `.mismatch` if a RAM
+    ///   block is neither in a file nor in the stream; `.usage`.
     init(
         runningGuest images: [MemoryImage], _ stream: StreamContent, at socket: FilePath
     ) throws(SnapError) {
-        // What is kept of the stream has been compared with the limit as it came.
+        // The stream's reader has already enforced the limit on device state.
         self.init(
             images: stream.ignoredBlocks.compactMap { block in
                 images.first { Self.matches($0.ram, block) }
             }, deviceStateByteCountMax: .max)
-        // A backend need not be the guest's RAM.
+        // A memory backend of QEMU is not necessarily RAM of the guest.
         guard !self.images.isEmpty else {
             throw SnapError(
-                .unsupported, "no RAM of this guest is in a shared file, whatever QEMU has open",
+                .unsupported, "no RAM of this guest is in the shared files that QEMU has open",
                 path: socket)
         }
         try nameImages(by: stream, path: socket, hint: nil)
         try append(stream, named: try GuestName(checking: Self.ownDeviceState, as: "device state"))
     }
 
-    /// Gives the images the names of the RAM blocks that a device-only stream lists and leaves out.
+    /// Names the images after the RAM blocks that a device-only stream lists but does not contain.
     private mutating func nameImages(
         by stream: StreamContent, path: FilePath, hint: String?
     ) throws(SnapError) {
         var left = stream.ignoredBlocks
-        // A stream without such a list says nothing about the RAM.
+        // A stream without such a list contains no information about the RAM.
         guard !left.isEmpty else { return }
         let describe = { (blocks: [RAMBlock]) in
             blocks.map { "\($0.name) of \($0.byteCount) bytes" }.joined(separator: ", ")
@@ -141,22 +144,23 @@ extension SaveContent {
             guard let found = left.firstIndex(where: { Self.matches(image.ram, $0) }) else {
                 throw SnapError(
                     .mismatch,
-                    "leaves out the RAM \(describe(left)), which the image of "
-                        + "\(image.ram.byteCount) bytes is not", path: path)
+                    "leaves out the RAM \(describe(left)), which does not match the image of "
+                        + "\(image.ram.byteCount) bytes", path: path)
             }
             return image.named(left.remove(at: found).name)
         }
         guard left.isEmpty else {
             throw SnapError(
-                .mismatch, "leaves out the RAM \(describe(left)), of which there is no image",
+                .mismatch, "leaves out the RAM \(describe(left)), for which there is no image",
                 path: path, hint: hint)
         }
     }
 
-    /// Whether an image is a block.
+    /// Whether an image contains the bytes of a RAM block.
     ///
-    /// QEMU calls a block by its backend's id; by the backend's whole path in old machine types;
-    /// and by DEVICE/BACKEND where a device has it (virtio-mem, ivshmem). A backend has one owner.
+    /// QEMU names a block after its backend's id, or after the backend's complete path in old
+    /// machine types. The name is DEVICE/BACKEND if a device owns the backend (virtio-mem,
+    /// ivshmem). A backend has one owner.
     private static func matches(_ image: RAMBlock, _ block: RAMBlock) -> Bool {
         image.byteCount == block.byteCount
             && (image.name.isEmpty || block.name == image.name

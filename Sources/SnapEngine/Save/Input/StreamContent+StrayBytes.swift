@@ -4,16 +4,19 @@ import SystemPackage
 import WorkPipeline
 
 extension StreamContent {
-    /// Warns of bytes behind the stream's end: what was in the file, or on the volume, before.
+    /// Warns of bytes after the stream's end.
+    ///
+    /// They are usually old content of the file or volume that the stream has overwritten only in
+    /// part.
     ///
     /// - Parameters:
-    ///   - path: The file.
-    ///   - context: What takes the warning.
+    ///   - path: The file's path, for the message.
+    ///   - context: Receives the warning.
     func warnOfStrayBytes(in path: FilePath, _ context: WorkContext) {
         guard strayByteCount > 0 else { return }
         context.warn(
             SnapError(
                 .inputDamaged,
-                "\(strayByteCount) bytes follow the stream's end, and are not saved", path: path))
+                "\(strayByteCount) bytes follow the stream's end and are not saved", path: path))
     }
 }

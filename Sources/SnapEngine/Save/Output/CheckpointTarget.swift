@@ -2,30 +2,30 @@ import CheckpointStore
 import GuestMemory
 import SavevmFormat
 
-/// The checkpoint that a save makes: what it is called, and where its files go.
+/// The checkpoint that a save creates: its name and the directory of its files.
 struct CheckpointTarget: Sendable {
-    /// Its guest and number.
+    /// The checkpoint's guest and number.
     let name: CheckpointName
-    /// Its id and time.
+    /// The checkpoint's id and time.
     let stamp: CheckpointStamp
-    /// The user's words for it.
+    /// The user's label for the checkpoint; nil if there is none.
     let label: String?
-    /// The guest's directory.
+    /// The guest's directory, in which the files are created.
     let guest: GuestDirectory
-    /// The store's id and key.
+    /// The store's id and digest key.
     let identity: StoreIdentity
 
-    /// The header of one of its files.
+    /// Creates the header of one of the checkpoint's files.
     ///
     /// - Parameters:
-    ///   - kind: Which file.
-    ///   - parent: What it shares pages with.
+    ///   - kind: The kind of file.
+    ///   - parent: The checkpoint's parent; nil for a full checkpoint.
     func header(_ kind: FileHeader.Kind, parent: ParentCheckpoint?) -> FileHeader {
         FileHeader(
             kind, number: name.number, storeID: identity.id, checkpointID: stamp.id,
             parent: parent?.reference)
     }
 
-    /// Its savevm file, as other files refer to it.
+    /// The reference by which other files refer to the checkpoint's savevm file.
     var reference: FileReference { FileReference(number: name.number, id: stamp.id) }
 }

@@ -4,29 +4,30 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// The serial end of a save: takes encoded units in order and writes the savevm file.
+/// The serial stage at the end of a save: receives encoded units in order and writes the savevm
+/// file.
 struct SavevmAssembler: ~Copyable {
     private let blocks: [PairedBlock]
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
     private let compression: CompressionLevel
     private var file: SavevmWriter
-    /// The tables of the block that is being written, and what became of its pages.
+    /// The tables of the block that is being written, and the tally of its pages so far.
     private var tables: PageTableWriter
     private var tally = PageTally()
-    /// The blocks that have been written, and what became of their pages.
+    /// The blocks that have been written, and the counts of their pages.
     private var stored: [StoredBlock] = []
     private var counts = PageCounts()
-    /// The numbers of the groups in the file, by unit of all blocks.
+    /// The group number of each unit that has a group, by the unit's ordinal.
     private var groups: [Int: Int] = [:]
 
-    /// Begins the file, which has no name yet.
+    /// Creates the file, which has no name yet.
     ///
     /// - Parameters:
     ///   - blocks: The RAM blocks, at least one.
-    ///   - target: The checkpoint that is made.
-    ///   - parent: What it shares pages with.
-    ///   - compression: How hard to compress tables.
+    ///   - target: The checkpoint to create.
+    ///   - parent: The checkpoint's parent; nil for a full checkpoint.
+    ///   - compression: The compression level of tables.
     /// - Throws: `.permission`, `.inputOutput` or `.internalFailure`.
     init(
         of blocks: [PairedBlock], to target: CheckpointTarget, parent: ParentCheckpoint?,
@@ -44,7 +45,7 @@ struct SavevmAssembler: ~Copyable {
         self.compression = compression
     }
 
-    /// Prepares to build the page table of a block.
+    /// Creates the writer for a block's page table.
     private static func makeTables(
         of block: PairedBlock, parent: ParentCheckpoint?, key: DigestKey,
         compression: CompressionLevel
@@ -61,12 +62,13 @@ struct SavevmAssembler: ~Copyable {
     /// The block that is being written.
     private var block: PairedBlock { blocks[stored.count] }
 
-    /// Appends a unit: its group, and its table where that goes.
+    /// Appends a unit's group and table to the file.
     ///
-    /// Units that were skipped since the one before it are the parent's, or zero.
+    /// Units skipped since the previous one are the parent's if the block has a dirty bitmap, and
+    /// zero otherwise.
     ///
-    /// - Parameter unit: The next unit.
-    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    /// - Parameter unit: The next unit; ordinals must ascend.
+    /// - Throws: `.inputOutput`; `.damaged` if the parent's tables are damaged.
     mutating func append(_ unit: EncodedUnit) throws(SnapError) {
         while stored.count < unit.blockIndex {
             try beginNextBlock()
@@ -96,8 +98,7 @@ struct SavevmAssembler: ~Copyable {
         }
     }
 
-    /// Accounts for the units of the block, up to one, that were skipped: a dirty bitmap says that
-    /// they are the parent's; without one they are zero.
+    /// Adds the tables and counts of the block's skipped units before the given one.
     private mutating func fill(upTo unit: Int) throws(SnapError) {
         if tables.unitCount == unit { return }
         if block.dirtyBitmap != nil { return try tables.share(upTo: unit, &file) }
@@ -123,9 +124,9 @@ struct SavevmAssembler: ~Copyable {
         tally = PageTally()
     }
 
-    /// The counts of all pages of a block.
+    /// Computes the counts of all pages of a block.
     ///
-    /// Those that a dirty bitmap has kept from being looked at are what they are in the parent.
+    /// Pages that were not compared because of a dirty bitmap count as they do in the parent.
     private func counts(of block: PairedBlock) throws(SnapError) -> PageCounts {
         var counts = tally.counts
         guard block.dirtyBitmap != nil, let parentBlock = block.parentBlock else { return counts }
@@ -135,17 +136,19 @@ struct SavevmAssembler: ~Copyable {
         guard counts.zero >= 0, counts.unchanged >= counts.moved else {
             throw SnapError(
                 .damaged,
-                "says that \(parentBlock.zeroPageCount) pages of a RAM block are zero, its table "
-                    + "does not", path: parent?.path)
+                "block table reports \(parentBlock.zeroPageCount) zero pages in a RAM block, "
+                    + "its page table does not match", path: parent?.path)
         }
         return counts
     }
 
-    /// Completes and publishes the file.
+    /// Completes the file and gives it its name.
     ///
-    /// - Parameter deviceState: The device-state file, published already.
-    /// - Returns: What the file says.
-    /// - Throws: `.cannotCreate`, `.inputOutput` or `.permission`.
+    /// - Parameter deviceState: The seal of the device-state file, which must already have its
+    ///   name; nil if there is none.
+    /// - Returns: The contents of the file, for the index.
+    /// - Throws: `.cannotCreate` if the name is taken; `.damaged` for the parent's files;
+    ///   `.inputOutput` or `.permission`.
     consuming func publish(_ deviceState: DeviceStateSeal?) throws(SnapError) -> SavevmContents {
         while stored.count + 1 < blocks.count { try beginNextBlock() }
         try finishBlock()

@@ -6,9 +6,9 @@ import MigrationStream
 import SavevmFormat
 import SnapSystem
 
-/// A checkpoint whose pages are written, and whose file has no name yet.
+/// A checkpoint whose pages are written, but whose savevm file has no name yet.
 ///
-/// The images are no longer needed. If it is discarded nothing of it stays.
+/// The images are no longer needed. If the value is discarded, nothing of the checkpoint stays.
 struct UncommittedCheckpoint: ~Copyable {
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
@@ -16,7 +16,7 @@ struct UncommittedCheckpoint: ~Copyable {
     private let compression: CompressionLevel
     private let savevm: SavevmAssembler
 
-    /// Takes over the file; the parameters are the properties.
+    /// Creates a value that owns the file; the parameters are the properties of these names.
     init(
         of target: CheckpointTarget, _ savevm: consuming SavevmAssembler,
         deviceStates: [SaveContent.DeviceState], parent: ParentCheckpoint?,
@@ -29,18 +29,18 @@ struct UncommittedCheckpoint: ~Copyable {
         self.compression = compression
     }
 
-    /// Writes the device state, and last of all names the savevm file: that is the commit point.
+    /// Writes the device state, then gives the savevm file its name, which is the commit point.
     ///
-    /// On failure neither of the files is there.
+    /// Leaves neither file on failure.
     ///
-    /// - Returns: What the index is to know.
-    /// - Throws: `.cannotCreate` if the number is taken; `.mismatch` past the limits on device
-    ///   state; `.permission`, `.inputOutput` or `.interrupted`.
+    /// - Returns: The description of the checkpoint for the index.
+    /// - Throws: `.cannotCreate` if the number is taken; `.mismatch` if the device state exceeds
+    ///   the format's limits; `.permission`, `.inputOutput` or `.interrupted`.
     consuming func commit() throws(SnapError) -> IndexedCheckpoint {
         let target = target
         let (seal, sections) = try writeDeviceState()
         do throws(SnapError) {
-            // The commit point: from here on the checkpoint exists.
+            // The commit point: after this call the checkpoint exists.
             let contents = try savevm.publish(seal)
             return IndexedCheckpoint(describing: contents, sections)
         } catch {
@@ -78,8 +78,9 @@ struct UncommittedCheckpoint: ~Copyable {
         return (try writer.publish(), sections)
     }
 
-    /// Removes the device state of a save that has failed, unless a savevm file that could not be
-    /// removed names it.
+    /// Deletes the device-state file of a failed save.
+    ///
+    /// Keeps the file if the savevm file has its name but could not be deleted.
     private static func removeDeviceState(of target: CheckpointTarget) {
         let directory = target.guest.directory
         let number = target.name.number
@@ -87,13 +88,13 @@ struct UncommittedCheckpoint: ~Copyable {
             guard try directory.status(of: FileName.savevm(number).text) == nil else { return }
             try directory.remove(FileName.deviceState(number).text)
         } catch {
-            // It is a leftover now, which the next save removes.
+            // The file is now a leftover, which the next save deletes.
         }
     }
 }
 
 extension StoredSection.Identity {
-    /// What an element of a stream is in a device-state file.
+    /// Creates the identity under which a device-state file stores an element of a stream.
     fileprivate init(_ element: StreamElement) {
         let kind: StoredSection.Kind =
             switch element.kind {

@@ -3,25 +3,26 @@ import SavevmFormat
 import SnapSystem
 import SystemPackage
 
-/// A RAM block that is to be saved, and what it is compared with.
+/// A RAM block to save, with the parent's block to compare it with.
 struct PairedBlock: Sendable {
-    /// The block and its bytes.
+    /// The RAM block and its bytes.
     let image: MemoryImage
-    /// The parent's block whose pages it shares; nil if there is none.
+    /// The parent's block with which this one shares pages; nil if none matches.
     let parentBlock: StoredBlock?
-    /// Which of its pages may differ from the parent's; nil to compare all.
+    /// The path of the bitmap of pages that can differ from the parent's; nil to compare all.
     let dirtyBitmap: FilePath?
-    /// How many units the blocks before it have.
+    /// The ordinal of the block's first unit: the number of units in the blocks before it.
     let firstUnit: Int
 
-    /// Pairs blocks with the parent's.
+    /// Pairs RAM blocks with the parent's.
     ///
     /// - Parameters:
-    ///   - images: The blocks.
-    ///   - parent: The parent, if there is one.
-    ///   - bitmaps: For each block its dirty bitmap, which needs a block of the parent.
-    /// - Throws: `.mismatch` if a bitmap's block has none, or there are more blocks or bytes than a
-    ///   checkpoint holds.
+    ///   - images: The RAM blocks to save.
+    ///   - parent: The parent; nil for a full checkpoint.
+    ///   - bitmaps: The dirty bitmap of each block, or nil.
+    /// - Returns: The paired blocks, in the order of `images`.
+    /// - Throws: `.mismatch` if no parent's block certainly matches the block of a bitmap, or if
+    ///   there are more blocks or bytes than a checkpoint can contain.
     static func pair(
         _ images: [MemoryImage], with parent: ParentCheckpoint?, dirtyBitmaps bitmaps: [FilePath?]
     ) throws(SnapError) -> [PairedBlock] {
@@ -30,7 +31,7 @@ struct PairedBlock: Sendable {
             throw SnapError(
                 .mismatch,
                 "\(images.count) RAM blocks have \(byteCount) bytes, expected at most "
-                    + "\(RAMBlock.countMax) and \(RAMBlock.totalByteCountMax)",
+                    + "\(RAMBlock.countMax) blocks and \(RAMBlock.totalByteCountMax) bytes",
                 path: images.last?.path)
         }
         let matches = parent?.blocks(matching: images.map(\.ram))
@@ -52,8 +53,10 @@ struct PairedBlock: Sendable {
         return blocks
     }
 
-    /// Refuses a bitmap where it is not certain since which block it counts: what is merely
-    /// compared may be paired by length, but a clean bit is believed.
+    /// Refuses a bitmap unless it is certain which block of the parent it counts from.
+    ///
+    /// A block that is only compared can be paired by length, because a wrong pair costs only time.
+    /// But snap trusts a clean bit and does not compare its page.
     private static func check(
         _ bitmap: FilePath, of block: RAMBlock, countsFrom parentBlock: StoredBlock?,
         among images: [MemoryImage], parent: ParentCheckpoint?
@@ -66,7 +69,7 @@ struct PairedBlock: Sendable {
         else {
             throw SnapError(
                 .mismatch,
-                "counts from a parent in which no one RAM block is certain to be the one of "
+                "parent has no RAM block that certainly matches the bitmap's block of "
                     + "\(block.byteCount) bytes"
                     + (block.name.isEmpty ? "" : " named \(block.name)"), path: bitmap)
         }

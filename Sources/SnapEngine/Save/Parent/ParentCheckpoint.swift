@@ -4,29 +4,28 @@ import SavevmFormat
 import SnapSystem
 import SystemPackage
 
-/// The checkpoint that a save shares pages with, and the files through which it does.
+/// The checkpoint with which a save shares pages, and the files that contain these pages.
 struct ParentCheckpoint: Sendable {
-    /// Its number and id.
+    /// The parent's number and id.
     let reference: FileReference
-    /// Its savevm file.
+    /// The path of the parent's savevm file, for messages.
     let path: FilePath
-    /// Its RAM blocks and their roots.
+    /// The parent's RAM blocks and their roots.
     let blocks: [StoredBlock]
-    /// The files that shared pages may lie in.
+    /// The files to which the new checkpoint will refer, in addition to its own file.
     let references: [FileReference]
-    /// Evicted files: nothing in them is shared any more.
+    /// The numbers of the evicted files, from which the new checkpoint shares no pages.
     let evicted: Set<Int>
-    /// All files that the parent refers to, evicted ones too, to read from.
+    /// All files to which the parent refers, including the evicted ones, for reading.
     let files: SavevmFiles
 
-    /// Opens a parent.
+    /// Opens a parent; nil if none of its RAM blocks matches a block of the new checkpoint.
     ///
     /// - Parameters:
-    ///   - checkpoint: Which checkpoint.
-    ///   - guest: Its guest's directory.
+    ///   - checkpoint: The parent, as the index describes it.
+    ///   - guest: The guest's directory.
     ///   - images: The RAM blocks of the new checkpoint.
-    /// - Returns: nil if the new checkpoint has no block that can be compared.
-    /// - Throws: `.damaged`, `.unsupported`, `.permission` or `.inputOutput`.
+    /// - Throws: `.damaged`, `.unsupported`, `.permission`, `.inputOutput` or `.interrupted`.
     init?(
         _ checkpoint: Checkpoint, of guest: GuestDirectory, matching images: [RAMBlock]
     ) throws(SnapError) {
@@ -35,14 +34,14 @@ struct ParentCheckpoint: Sendable {
         reference = file.reference
         path = file.path
         blocks = try file.blocks()
-        // Before its tables may have to be walked.
+        // Checked first, because the reference limit may require a walk over all tables.
         let matches = RAMBlock.matches(of: images, in: blocks.map(\.ram))
         guard matches.contains(where: { $0 != nil }) else { return nil }
         files = SavevmFiles(all, in: guest.files)
         (references, evicted) = try ReferenceLimit.apply(to: all, of: blocks, in: files)
     }
 
-    /// For each block of a new checkpoint the one that it is compared with.
+    /// Returns the parent's block to compare with each block of a new checkpoint, or nil.
     func blocks(matching images: [RAMBlock]) -> [StoredBlock?] {
         RAMBlock.matches(of: images, in: blocks.map(\.ram)).map { $0.map { blocks[$0] } }
     }

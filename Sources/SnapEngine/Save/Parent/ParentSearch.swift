@@ -3,20 +3,20 @@ import CheckpointStore
 import GuestMemory
 import SnapSystem
 
-/// Finds the checkpoint that a new one shares pages with.
+/// Finds the checkpoint with which a new one shares pages.
 struct ParentSearch {
     private let parent: Save.Parent
     private let guest: GuestDirectory
     private let index: CheckpointIndex
     private let lost: Set<Int>
 
-    /// Prepares to search.
+    /// Creates a search.
     ///
     /// - Parameters:
-    ///   - parent: What the user asks for.
-    ///   - guest: The guest's directory; its writer lock is held.
+    ///   - parent: The user's choice of the parent.
+    ///   - guest: The guest's directory. The caller holds the guest's writer lock.
     ///   - index: The store's index.
-    ///   - lost: The numbers of checkpoints whose files are gone.
+    ///   - lost: The numbers of checkpoints whose files are missing.
     init(
         _ parent: Save.Parent, of guest: GuestDirectory, in index: CheckpointIndex,
         without lost: Set<Int>
@@ -27,12 +27,12 @@ struct ParentSearch {
         self.lost = lost
     }
 
-    /// Opens the checkpoint to share with, and decides what of it can be shared.
+    /// Opens the parent and decides which files can be shared.
     ///
     /// - Parameter blocks: The RAM blocks of the new checkpoint.
-    /// - Returns: nil if there is nothing to share with.
-    /// - Throws: `.notFound`, `.usage` or `.mismatch` for a parent that was asked for; `.damaged`,
-    ///   `.unsupported`, `.permission` or `.inputOutput`.
+    /// - Returns: The parent; nil for a full checkpoint.
+    /// - Throws: `.notFound`, `.usage` or `.mismatch` for a parent that the user named; `.damaged`,
+    ///   `.unsupported`, `.permission`, `.inputOutput` or `.interrupted`.
     func find(for blocks: [RAMBlock]) throws(SnapError) -> ParentCheckpoint? {
         switch parent {
         case .none: return nil
@@ -54,7 +54,7 @@ struct ParentSearch {
                 throw SnapError(
                     .mismatch,
                     "memory has \(byteCount) bytes, parent \(checkpoint.name) has "
-                        + "\(checkpoint.memoryByteCount), and no RAM block of the same name and "
+                        + "\(checkpoint.memoryByteCount) and no RAM block of the same name and "
                         + "length")
             }
             return parent
@@ -64,12 +64,12 @@ struct ParentSearch {
     /// Refuses another guest's checkpoint.
     ///
     /// - Parameters:
-    ///   - parent: The checkpoint that was asked for.
+    ///   - parent: The checkpoint that the user named.
     ///   - guest: The guest that is saved.
-    /// - Throws: `.usage`.
+    /// - Throws: `.usage` if the checkpoint belongs to another guest.
     static func check(_ parent: Checkpoint, of guest: GuestName) throws(SnapError) {
         guard parent.guest == guest else {
-            throw SnapError(.usage, "parent \(parent.name) is not of guest \(guest)")
+            throw SnapError(.usage, "parent \(parent.name) does not belong to guest \(guest)")
         }
     }
 }

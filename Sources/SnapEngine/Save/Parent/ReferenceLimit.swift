@@ -2,21 +2,23 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// Keeps the number of files that a checkpoint refers to within the format's limit.
+/// Keeps the number of files to which a checkpoint refers within the format's limit.
 ///
-/// References only ever grow along a chain, since a save adds itself to its parent's. When the
-/// next one would not fit, the tables are walked once to see which files are really used; if all
-/// of them are, the pages of the least used are stored again by the save.
+/// References only grow along a chain, because a save adds its own file to its parent's references.
+/// When the next reference would exceed the limit, the parent's tables are walked once to find the
+/// files that are still used. If all of them are, the least used files are evicted: the save stores
+/// their pages again.
 enum ReferenceLimit {
-    /// Decides which files a child may share with.
+    /// Decides which files a child of a checkpoint can share.
     ///
     /// - Parameters:
     ///   - references: The parent's references.
-    ///   - blocks: The parent's blocks.
+    ///   - blocks: The parent's RAM blocks.
     ///   - files: The parent's files.
-    /// - Returns: The references to keep, with room for the child itself, and the numbers of the
-    ///   files to evict.
-    /// - Throws: `.damaged` and what else reading tables throws.
+    /// - Returns: The references to keep, fewer than the limit so that the child's own fits, and
+    ///   the numbers of the files to evict.
+    /// - Throws: `.damaged` if a table is damaged; `.unsupported`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     static func apply(
         to references: [FileReference], of blocks: [StoredBlock], in files: SavevmFiles
     ) throws(SnapError) -> (references: [FileReference], evicted: Set<Int>) {
@@ -33,8 +35,9 @@ enum ReferenceLimit {
         return (kept, evicted)
     }
 
-    /// How many pages, tables and bases lie in each file; a table that stands in several places is
-    /// counted once.
+    /// Counts the pages, tables and bases in each file, by number.
+    ///
+    /// A table that stands in several places is counted once.
     private static func uses(
         of files: SavevmFiles, in blocks: [StoredBlock]
     ) throws(SnapError) -> [Int: Int] {

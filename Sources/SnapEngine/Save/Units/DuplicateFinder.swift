@@ -1,27 +1,27 @@
 import SavevmFormat
 
-/// Remembers what a save has stored, to find pages with the same content.
+/// Remembers the pages that a save has stored, to find later pages with the same content.
 ///
-/// It only proposes, by the digest; bytes decide. Memory is bounded: 24 bytes for each of
-/// at most 2^20 pages, 4 GiB. Where more than eight pages fall into one bucket the oldest is
-/// forgotten, and a duplicate of it goes unfound.
+/// The finder compares digests only; the caller must compare the bytes. It needs 24 bytes for each
+/// page and remembers at most 2^20 pages, which are 4 GiB of guest memory. If more than eight pages
+/// fall into one bucket, the finder forgets the oldest and no longer finds its duplicates.
 ///
-/// A table of its own, because a dictionary, which hashes the digests once more, took 5 % of a full
-/// save, one worker at a time.
+/// This is a custom hash table. A dictionary hashes the digests again, which took 5 % of a full
+/// save, and only one worker at a time can use it.
 struct DuplicateFinder {
     /// A page that the save stores.
     struct Original: Sendable {
-        /// Which of the units of all blocks it is in.
+        /// The ordinal of the page's unit among the units of all blocks.
         let unit: Int
-        /// Which page of the unit it is.
+        /// The page's index in its unit.
         let page: Int
-        /// Which slot of the unit's group it gets.
+        /// The page's slot in its unit's group.
         let slot: Int
     }
 
     private struct Entry {
         var digest = Hash128(low: 0, high: 0)
-        /// Unit, page and slot, ascending as pages are stored; 0 for none.
+        /// Unit, page and slot in one number, which ascends as pages are stored; 0 if unused.
         var packed: UInt64 = 0
 
         init() {}
@@ -43,11 +43,11 @@ struct DuplicateFinder {
     private static let bucketEntryCount = 8
     private static let entryCountMax = 1 << 20
 
-    /// Buckets, a power of two of them, one after the other.
+    /// The entries of all buckets, one after another; the number of buckets is a power of two.
     private var entries = [Entry](repeating: Entry(), count: 1 << 12)
     private var usedCount = 0
 
-    /// The stored page of a digest, if one is remembered.
+    /// Finds a remembered page with the given digest.
     func original(of digest: Hash128) -> Original? {
         bucket(of: digest)
             .first { entries[$0].digest == digest && entries[$0].packed != 0 }
@@ -57,8 +57,8 @@ struct DuplicateFinder {
     /// Remembers a page.
     ///
     /// - Parameters:
-    ///   - original: The page.
-    ///   - digest: Its digest.
+    ///   - original: The page that the save stores.
+    ///   - digest: The page's digest.
     mutating func note(_ original: Original, _ digest: Hash128) {
         if usedCount > entries.count / 4 && entries.count < Self.entryCountMax { grow() }
         insert(Entry(digest, original))
@@ -70,7 +70,7 @@ struct DuplicateFinder {
         return first..<first + Self.bucketEntryCount
     }
 
-    /// Puts an entry into its bucket, in the place of the oldest if there is no other.
+    /// Puts an entry into its bucket; replaces the oldest entry of a full bucket.
     private mutating func insert(_ entry: Entry) {
         let bucket = bucket(of: entry.digest)
         var place = bucket.lowerBound

@@ -1,28 +1,30 @@
 import SavevmFormat
 
-/// A unit of memory as it goes into a savevm file.
+/// A unit of memory, encoded for a savevm file.
 struct EncodedUnit: Sendable {
-    /// What the unit's pages have become.
+    /// The unit's table.
     enum Content: Sendable {
-        /// Its table is stored already, or all its pages are zero.
+        /// The location of a table that is already stored, or zero if all pages are zero.
         case stored(Location)
-        /// A new table; of its entries those in `places` get locations in the group, slot by
-        /// slot, and duplicates those of their originals, once group numbers are known.
+        /// A new table.
+        ///
+        /// The assembler completes `entries` when group numbers are known. The entries at `places`
+        /// get the slots of the group, in order. Duplicates get the locations of their originals.
         case changed(
             entries: [Location], group: EncodedGroup?, places: [Int], duplicates: [Duplicate])
     }
 
-    /// A page with the content of one that the same save stores.
+    /// A page with the same content as another page that this save stores.
     struct Duplicate: Sendable {
-        /// Which page of the unit.
+        /// The page's index in its unit.
         let page: Int
-        /// The other one.
+        /// The page that is stored.
         let original: DuplicateFinder.Original
     }
 
-    /// Which RAM block it is of.
+    /// The index of the unit's RAM block.
     let blockIndex: Int
-    /// Which of the units of all blocks.
+    /// The unit's ordinal among the units of all blocks.
     let ordinal: Int
     let content: Content
     let tally: PageTally

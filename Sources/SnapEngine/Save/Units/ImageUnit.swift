@@ -1,28 +1,28 @@
 import GuestMemory
 
-/// A unit of a RAM block, and which of its pages are to be looked at.
+/// A unit of a RAM block, and the pages of it that a save reads.
 struct ImageUnit: Sendable {
-    /// What the pages are that are not looked at.
+    /// The content of the pages that are not read.
     enum Rest: Sendable {
-        /// Zero: they lie in holes of the image.
+        /// The other pages are zero, because they lie in holes of the image.
         case zero
-        /// The parent's: a dirty bitmap says so.
+        /// The other pages are the parent's, because a dirty bitmap marks them as clean.
         case parents
     }
 
-    /// Which RAM block it is of.
+    /// The index of the unit's RAM block.
     let blockIndex: Int
-    /// Which unit of the block.
+    /// The unit's index in its block.
     let index: Int
-    /// Which of the units of all blocks.
+    /// The unit's ordinal among the units of all blocks.
     let ordinal: Int
-    /// Its pages: 512, or fewer at the block's end.
+    /// The number of pages: 512, or fewer at the block's end.
     let pageCount: Int
-    /// Runs of pages to look at, ascending, counted from the unit's first.
+    /// The runs of pages to read, ascending, as indices in the unit.
     let pages: [Range<Int>]
-    /// What the other pages are.
+    /// The content of the other pages.
     let rest: Rest
 
-    /// Where a page is, in bytes from the block's start.
+    /// Returns the offset of a page, in bytes from the block's start.
     func offset(ofPage page: Int) -> Int { index * Unit.byteCount + page * Page.byteCount }
 }

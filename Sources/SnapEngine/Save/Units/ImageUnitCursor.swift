@@ -3,8 +3,10 @@ import SavevmFormat
 import SnapSystem
 import WorkPipeline
 
-/// Goes through the units of all RAM blocks in order, past those that a dirty bitmap says to be the
-/// parent's, and past those that are zero: holes of the image, of which the parent stores nothing.
+/// Iterates over the units of all RAM blocks that a save has to read, in order.
+///
+/// Skips units that a dirty bitmap marks as clean. Without a bitmap, skips units that lie in holes
+/// of the image and are zero in the parent, too.
 struct ImageUnitCursor: ~Copyable, WorkSource {
     private let blocks: [PairedBlock]
     private let parentFiles: SavevmFiles?
@@ -14,18 +16,20 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
     private var blockIndex = -1
     private var index = 0
     private var data = DataCursor()
-    /// The tables of the block that it is compared with.
+    /// The tables of the parent's block that the current block is compared with.
     private var parentTables: PageTableWalker?
     private var bitmap: DirtyBitmap?
-    /// The next dirty unit, where clean ones before it are still to be handed out.
+    /// The next dirty unit, kept while the cursor returns the clean units before it.
     private var ahead: (unit: Int, pages: PageSet)?
     private var isBitmapDone = false
 
+    /// Creates a cursor before the first unit.
+    ///
     /// - Parameters:
-    ///   - blocks: The RAM blocks.
-    ///   - parent: What they are compared with.
-    ///   - deadline: When there are no more units; nil for no limit.
-    ///   - calls: The system calls.
+    ///   - blocks: The RAM blocks to save, each with the parent's block.
+    ///   - parent: The parent; nil for a full checkpoint.
+    ///   - deadline: The time after which `next` throws; nil for no limit.
+    ///   - calls: The system calls for opening dirty bitmaps.
     init(
         _ blocks: [PairedBlock], comparedWith parent: ParentCheckpoint?,
         until deadline: ContinuousClock.Instant?, _ calls: SystemCalls
@@ -33,19 +37,20 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
         self.blocks = blocks
         parentFiles = parent?.files
         parentTables = nil
-        // Clean pages of evicted files are moved.
+        // If files are evicted, clean units are needed too: a save moves their pages.
         skipsCleanUnits = parent?.evicted.isEmpty ?? true
         self.deadline = deadline
         self.calls = calls
     }
 
-    /// The next unit; nil after the last.
+    /// Advances to the next unit; returns nil after the last.
     ///
-    /// - Throws: `.busy` after the deadline; what reading a bitmap throws.
+    /// - Throws: `.busy` after the deadline; `.mismatch` for a dirty bitmap of the wrong length;
+    ///   `.damaged` if a table of the parent is damaged; `.inputOutput` or `.interrupted`.
     mutating func next() throws(SnapError) -> ImageUnit? {
         if let deadline, ContinuousClock.now >= deadline {
             throw SnapError(
-                .busy, "the guest has been paused for as long as it may be",
+                .busy, "guest has been paused for the maximum time",
                 path: blocks[max(blockIndex, 0)].image.path)
         }
         while true {

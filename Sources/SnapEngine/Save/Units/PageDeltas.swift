@@ -3,36 +3,38 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// Those of a unit's changed pages that are stored as deltas.
+/// The deltas of a unit's changed pages.
 struct PageDeltas {
-    /// All runs, one delta after the other in the order of their bases.
+    /// The encoded runs of all deltas, one after another in the order of their bases.
     private(set) var runs: [UInt8] = []
-    /// For each page which of the runs are its; nil if it stays literal.
+    /// The range of each page's delta in `runs`; nil if the page is stored as a literal.
     private(set) var ranges: [Range<Int>?]
 
-    /// How many pages are tried before it is asked whether deltas pay.
+    /// The number of pages to try before checking whether deltas save space.
     private static let trialCount = 32
-    /// One in so many must pay, or the unit has changed in bulk and the rest is not tried.
-    private static let payingShare = 8
-    /// How many clusters are decoded for a unit's bases: twice as many as its pages fill.
+    /// The number of tried pages for each page that must save space as a delta.
     ///
-    /// Pages that repeat others all over the guest may each have their base in another cluster.
+    /// With fewer such pages the unit has changed in bulk, and the remaining pages are not tried.
+    private static let payingShare = 8
+    /// The maximum number of clusters decoded for a unit's bases: twice as many as its pages fill.
+    ///
+    /// Pages that repeat others all over the guest can each have their base in another cluster.
     private static let clusterCountMax = 2 * Unit.byteCount / Limits.clusterByteCountMax
-    /// A delta of more bytes may be given up for a new base.
+    /// The length in bytes above which a delta can be replaced by a literal as a new base.
     private static let longByteCount = Page.byteCount / 16
-    /// How many literals a unit must store for each delta that it gives up.
+    /// The number of literals that a unit must store for each delta replaced in this way.
     private static let literalsPerRenewal = 4
 
-    /// Encodes pages as deltas where that pays.
+    /// Encodes pages as deltas where this saves space.
     ///
-    /// They are tried in the order of their bases, so that no cluster is inflated twice.
+    /// Pages are tried in the order of their bases, so that no cluster is inflated twice.
     ///
     /// - Parameters:
-    ///   - pages: The pages.
+    ///   - pages: The pages to store.
     ///   - buffer: The unit's bytes.
-    ///   - bases: What reads the bases; nil if there are none.
-    ///   - scratch: Room for a page.
-    /// - Throws: `.damaged` and what else reading pages throws.
+    ///   - bases: The reader of the bases; nil if the save has no parent.
+    ///   - scratch: A buffer for one page.
+    /// - Throws: `.damaged` if a base is damaged; `.unsupported`, `.permission` or `.inputOutput`.
     init(
         of pages: [UnitDraft.Page], in buffer: borrowing MemoryBuffer, bases: inout PageReader?,
         scratch: inout MemoryBuffer
@@ -66,8 +68,10 @@ struct PageDeltas {
         renewBases()
     }
 
-    /// Gives some long deltas up, in a unit that stores many pages as they are anyway: these cost
-    /// little beside the others, and the deltas of later saves are short again.
+    /// Replaces some long deltas by literals in a unit that stores many literals anyway.
+    ///
+    /// The additional literals cost little compared with the others. As new bases they make the
+    /// deltas of later saves short again.
     private mutating func renewBases() {
         let literalCount = ranges.count { $0 == nil }
         let lengths = ranges.map { $0?.count ?? 0 }

@@ -1,10 +1,10 @@
 import GuestMemory
 
-/// What became of pages that were looked at.
+/// The counts of the pages that a save has classified.
 struct PageTally: Sendable {
-    /// By kind.
+    /// The number of pages of each kind.
     var counts = PageCounts()
-    /// How many of them are zero in the parent.
+    /// The number of these pages that are zero in the parent.
     var parentZero = 0
 
     mutating func add(_ other: PageTally) {

@@ -1,29 +1,30 @@
 import GuestMemory
 import SavevmFormat
 
-/// What a save has found out about a unit so far.
+/// The state of a unit while a save classifies its pages.
 struct UnitDraft {
-    /// A page to be stored.
+    /// A page to store.
     struct Page {
-        /// Which page of the unit.
+        /// The page's index in the unit.
         let page: Int
         let digest: Hash128
-        /// The literal page behind the same place in the parent.
+        /// The location of the base for a delta: the parent's page at this place, or that page's
+        /// own base; nil if there is none.
         let base: Location?
-        /// Whether it is the parent's, stored again because its file was evicted.
+        /// Whether the page is unchanged and stored again because its file is evicted.
         let isMoved: Bool
     }
 
     let unit: ImageUnit
-    /// Where the parent's pages are; empty if it has none.
+    /// The locations of the parent's pages of this unit; empty if no parent's block matches.
     let parentLocations: [Location]
     var entries: [Location]
     var tally = PageTally()
-    /// The pages to be stored, ascending.
+    /// The pages to store, ascending.
     var pages: [Page] = []
     var duplicates: [EncodedUnit.Duplicate] = []
 
-    /// Begins with all pages that are looked at zero and the others as the unit says.
+    /// Creates a draft in which all pages to read are zero and the others have the unit's `rest`.
     init(_ unit: ImageUnit, parentLocations: [Location]) {
         self.unit = unit
         self.parentLocations = parentLocations
@@ -42,12 +43,12 @@ struct UnitDraft {
         }
     }
 
-    /// Where the parent's page is stored; zero if it has none.
+    /// Returns the location of the parent's page; zero if there is none.
     func parentLocation(of page: Int) -> Location {
         parentLocations.isEmpty ? .zero : parentLocations[page]
     }
 
-    /// Notes that a page that is looked at is not zero.
+    /// Records that a page that was read is not zero.
     mutating func noteData(_ page: Int) {
         tally.counts.zero -= 1
         if parentLocation(of: page) != .zero { tally.counts.becameZero -= 1 }

@@ -5,13 +5,13 @@ import SnapSystem
 import Synchronization
 import WorkPipeline
 
-/// Turns units of RAM blocks into groups, comparing them with the parent's pages.
+/// Compares the units of RAM blocks with the parent's pages and encodes the changed pages.
 ///
-/// A worker owns one.
+/// Each worker has its own encoder.
 struct UnitEncoder: ~Copyable {
     private let blocks: [PairedBlock]
     private let parentFiles: SavevmFiles?
-    /// The evicted files of the parent.
+    /// The numbers of the parent's evicted files.
     private let evicted: Set<Int>
     private let digestKey: DigestKey
     private let comparesBytes: Bool
@@ -20,18 +20,18 @@ struct UnitEncoder: ~Copyable {
     private var parentTables: PageTableWalker?
     private var blockIndex = -1
     private var parentPages: PageReader?
-    /// The unit's bytes; the encodings of pages that are stored replace them from the front.
+    /// The unit's bytes; the encodings of stored pages later replace them from the front.
     private var buffer = MemoryBuffer(byteCount: Unit.byteCount)
-    /// A page to compare with: the parent's, an original's, a base.
+    /// The page to compare with: the parent's page, an original, or a base.
     private var other = MemoryBuffer(byteCount: Page.byteCount)
 
-    /// Prepares to encode.
+    /// Creates an encoder.
     ///
     /// - Parameters:
-    ///   - blocks: The RAM blocks.
-    ///   - parent: What the save shares pages with.
-    ///   - key: The key of the save's digests.
-    ///   - options: How to compare and store pages.
+    ///   - blocks: The RAM blocks to save, each with the parent's block.
+    ///   - parent: The parent; nil for a full checkpoint.
+    ///   - key: The key of the new checkpoint's digests.
+    ///   - options: The options for comparing and storing pages.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     init(
         of blocks: [PairedBlock], comparedWith parent: ParentCheckpoint?, key: DigestKey,
@@ -47,14 +47,15 @@ struct UnitEncoder: ~Copyable {
         parentPages = parentFiles.map { PageReader($0) }
     }
 
-    /// Encodes a unit.
+    /// Reads, classifies and encodes a unit.
     ///
     /// - Parameters:
-    ///   - unit: The unit.
-    ///   - turn: The unit's place in the order.
-    ///   - finder: What has been stored before, used in the unit's turn.
-    /// - Throws: `.inputDamaged` if the image has shrunk, `.damaged` for the parent's files,
-    ///   `.inputOutput`.
+    ///   - unit: The unit and the pages to read.
+    ///   - turn: The unit's place in the order of all units.
+    ///   - finder: The pages stored so far; used only in the unit's turn.
+    /// - Returns: The unit's table and its group.
+    /// - Throws: `.inputDamaged` if the image has shrunk; `.damaged` for the parent's files;
+    ///   `.unsupported`, `.permission` or `.inputOutput`.
     mutating func encode(
         _ unit: ImageUnit, in turn: Turn, with finder: borrowing Mutex<DuplicateFinder>
     ) throws(SnapError) -> EncodedUnit {
@@ -90,7 +91,7 @@ struct UnitEncoder: ~Copyable {
 
     // MARK: Comparing with the parent
 
-    /// Sorts the pages that are looked at into zero, unchanged and stored.
+    /// Classifies the pages that were read as zero, unchanged, or to be stored.
     private mutating func classify(_ draft: inout UnitDraft) throws(SnapError) {
         let known = try metadata(draft)
         for page in draft.unit.pages.joined() {
@@ -118,7 +119,7 @@ struct UnitEncoder: ~Copyable {
         if draft.unit.rest == .parents && !evicted.isEmpty { try moveClean(&draft, known) }
     }
 
-    /// What is known of the parent's pages that are looked at, or that may have to be moved.
+    /// Reads the metadata of the parent's pages that are compared or may have to be moved.
     private mutating func metadata(_ draft: UnitDraft) throws(SnapError) -> [PageMetadata] {
         guard parentPages != nil, !draft.parentLocations.isEmpty else { return [] }
         var locations = draft.parentLocations
@@ -129,8 +130,10 @@ struct UnitEncoder: ~Copyable {
         return try parentPages?.metadata(at: locations, level: 0, key: digestKey) ?? []
     }
 
-    /// Whether a page is the parent's: by digest, and by its bytes where these are compared too or
-    /// the parent's digest has another key.
+    /// Whether a page is equal to the parent's.
+    ///
+    /// Compares the digests. Compares the bytes if `comparesBytes` is set, or if the parent's
+    /// digest has another key.
     private mutating func isUnchanged(
         _ page: Int, _ digest: Hash128, at location: Location, known: PageMetadata
     ) throws(SnapError) -> Bool {
@@ -142,27 +145,30 @@ struct UnitEncoder: ~Copyable {
         return isOther(page)
     }
 
-    /// Whether a page of the buffer has the bytes of `other`.
+    /// Whether a page in the buffer has the same bytes as `other`.
     private func isOther(_ page: Int) -> Bool {
         buffer.withBytes(Page.bytes(page)) { page in
             other.withBytes(Page.bytes(0)) { page.isEqual(to: $0) }
         }
     }
 
-    /// Whether a page may go on lying where it is.
+    /// Whether a page can stay at its location, because neither it nor its base is in an evicted
+    /// file.
     private func isKept(_ location: Location, _ known: PageMetadata) -> Bool {
         !evicted.contains(location.number)
             && known.base.map { !evicted.contains($0.number) } ?? true
     }
 
-    /// The literal page behind the parent's, unless it lies in an evicted file.
+    /// Returns the parent's page or, if that is a delta, its base; nil if this is zero or in an
+    /// evicted file.
     private func base(_ location: Location, _ known: PageMetadata) -> Location? {
         let base = known.base ?? location
         return base == .zero || evicted.contains(base.number) ? nil : base
     }
 
-    /// Takes clean pages out of evicted files: their bytes are the parent's, whatever
-    /// the image holds.
+    /// Moves clean pages out of evicted files.
+    ///
+    /// Reads their bytes from the parent, regardless of the image's content.
     private mutating func moveClean(
         _ draft: inout UnitDraft, _ known: [PageMetadata]
     ) throws(SnapError) {
@@ -184,7 +190,7 @@ struct UnitEncoder: ~Copyable {
 
     // MARK: Duplicates
 
-    /// Takes out the pages whose content has been stored before, and notes the others.
+    /// Turns pages whose content is already stored into duplicates, and remembers the others.
     private mutating func findDuplicates(
         in draft: inout UnitDraft, _ finder: inout DuplicateFinder
     ) throws(SnapError) {
@@ -208,11 +214,11 @@ struct UnitEncoder: ~Copyable {
         draft.pages = stored
     }
 
-    /// Compares a page with one that has been stored, byte by byte.
+    /// Compares a page byte by byte with a page that is already stored.
     ///
-    /// That of another unit is read from the image again. If the image has changed since, which a
-    /// guest at rest does not do, equal bytes with the digest of those that were stored are still
-    /// the ones that were stored.
+    /// A page of another unit is read from the image again. If the image has changed in the
+    /// meantime, which a paused guest's does not, the result is still correct: equal bytes whose
+    /// digest matches the stored page's are the bytes that were stored.
     private mutating func isEqual(
         _ page: Int, of unit: ImageUnit, to original: DuplicateFinder.Original
     ) throws(SnapError) -> Bool {
@@ -248,7 +254,7 @@ struct UnitEncoder: ~Copyable {
             places: draft.pages.map(\.page), duplicates: draft.duplicates)
     }
 
-    /// Where the parent's table of a unit is, unless that lies in an evicted file.
+    /// Returns the location of the parent's table of a unit; nil if it depends on an evicted file.
     private mutating func keptTable(ofUnit index: Int) throws(SnapError) -> Location? {
         let level = min(1, parentTables?.shape.depth ?? 0)
         let location = try parentTables?.location(level: level, index: index) ?? .zero
@@ -265,7 +271,7 @@ struct UnitEncoder: ~Copyable {
         var records: [Record] = []
         records.reserveCapacity(draft.pages.count)
         var end = 0
-        // An encoding never reaches beyond the place of its own page: those behind are intact.
+        // An encoding never extends past the end of its own page, so later pages are intact.
         for (page, runs) in zip(draft.pages, deltas.ranges) {
             if let runs, let base = page.base {
                 deltas.runs.withBytes { buffer.copy($0.extracting(runs), to: end) }
