@@ -1,7 +1,7 @@
 #pragma once
 
-/* Linux calls and flags that the C library declares only under _GNU_SOURCE, which Swift's own
-   import of its headers does not set. Nothing is included here, so that no declaration comes twice. */
+/* Linux calls and flags that the C library declares only under _GNU_SOURCE, which Swift's import of
+   its headers does not set. This file includes no header, so that nothing is declared twice. */
 
 extern int renameat2(int old_directory, const char *old_path,
                      int new_directory, const char *new_path, unsigned int flags);
@@ -21,8 +21,8 @@ enum {
     snap_at_removedir = 0x200, /* AT_REMOVEDIR, unlinkat(2) */
 };
 
-/* openat2(2) without links, and never out of the directory. The C library has no function for it;
-   its number is the same on every architecture. */
+/* openat2(2) that follows no symbolic link and never leaves the directory. The C library has no
+   function for it; the number of the system call is the same on every architecture. */
 extern long syscall(long number, ...);
 static inline int snap_open_beneath(int directory, const char *path, int flags, unsigned int mode) {
     struct { unsigned long long flags, mode, resolve; } how = {
@@ -30,8 +30,8 @@ static inline int snap_open_beneath(int directory, const char *path, int flags, 
     return (int)syscall(437, directory, path, &how, sizeof how);
 }
 
-/* fcntl_locking(2): a lock of the open file on its first byte, which the kernel drops when the file
-   is closed. A write lock needs a descriptor that may be written. */
+/* fcntl_locking(2): an open file description lock on the first byte. The kernel releases it when the
+   open file is closed. A write lock requires a descriptor that is open for writing. */
 extern int fcntl(int descriptor, int operation, ...);
 static inline int snap_lock_open_file(int descriptor, int type) {
     struct { short type, whence; long start, length; int process; } lock = {(short)type, 0, 0, 1, 0};
@@ -46,8 +46,8 @@ extern long fgetxattr(int descriptor, const char *name, void *value, unsigned lo
 extern int prctl(int operation, ...);
 static inline int snap_forbid_dumps(void) { return prctl(4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0); }
 
-/* fstatfs(2): Glibc's module does not have it. On 64-bit Linux the type is the first long of 120
-   bytes. -1 on failure. */
+/* fstatfs(2), which Swift's Glibc module does not contain. On 64-bit Linux, the structure has 120
+   bytes and starts with the type, a long. Returns -1 on failure. */
 struct statfs;
 extern int fstatfs(int descriptor, struct statfs *status);
 static inline long snap_file_system_type(int descriptor) {
@@ -55,7 +55,7 @@ static inline long snap_file_system_type(int descriptor) {
     return fstatfs(descriptor, (struct statfs *)status) == 0 ? status[0] : -1;
 }
 
-/* unix(7), cmsg(3): Swift does not see the macros that lay a control message out. */
+/* unix(7), cmsg(3): Swift does not import the macros that lay out a control message. */
 struct snap_descriptor_message {
     unsigned long length; /* CMSG_LEN(sizeof(int)) */
     int level, type;      /* SOL_SOCKET, SCM_RIGHTS */
@@ -64,7 +64,8 @@ struct snap_descriptor_message {
 struct snap_peer { int process; unsigned int user, group; }; /* struct ucred, unix(7) */
 enum { snap_so_peercred = 17 };                              /* SO_PEERCRED, x86 and ARM */
 
-/* ioctl_tty(2): Swift sees no function of variable arguments. 0 columns where there is no terminal. */
+/* ioctl_tty(2): Swift does not import variadic functions. Returns 0 if the descriptor is not a
+   terminal. */
 extern int ioctl(int descriptor, unsigned long request, ...);
 static inline int snap_terminal_columns(int descriptor) {
     unsigned short size[4] = {0, 0, 0, 0}; /* struct winsize: rows, columns, pixels */

@@ -3,8 +3,9 @@
 #include <sqlite3.h>
 #include <string.h>
 
-/* Swift sees no function of variable arguments. SQLITE_DBCONFIG_DEFENSIVE: SQL cannot write to the
-   schema. SQLITE_DBCONFIG_TRUSTED_SCHEMA: what the schema names runs no function with effects. */
+/* Swift does not import variadic functions. SQLITE_DBCONFIG_DEFENSIVE, turned on: SQL cannot write
+   to the schema. SQLITE_DBCONFIG_TRUSTED_SCHEMA, turned off: the schema cannot call functions that
+   have side effects. */
 static inline int snap_sqlite_defend(sqlite3 *database) {
     int result = sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)0);
     if (result == SQLITE_OK)
@@ -12,9 +13,9 @@ static inline int snap_sqlite_defend(sqlite3 *database) {
     return result;
 }
 
-/* The system's own file functions, which open a path as it is given. SQLite otherwise replaces each
-   symbolic link in it by what it points to, and /proc/self/fd/N is one: the name of the directory
-   would be looked up once more. */
+/* The system's file functions, except that they open paths unchanged. SQLite normally replaces each
+   symbolic link in a path by its target. /proc/self/fd/N is such a link, so the directory would be
+   looked up by name again. */
 static inline int snap_sqlite_keep_path(
     sqlite3_vfs *files, const char *path, int byte_count, char *target) {
     (void)files;

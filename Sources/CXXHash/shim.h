@@ -1,14 +1,14 @@
 #pragma once
 
-/* The library picks the widest vectors that the processor has when it is first called: inlined for
-   the oldest x86-64 a page takes three times as long. */
+/* On its first call, this version of the library selects the widest vectors that the processor has.
+   Code that is inlined for baseline x86-64 takes three times as long for a page. */
 #if defined(__x86_64__)
 #include <xxh_x86dispatch.h>
 #else
 #include <xxhash.h>
 #endif
 
-/* There the library's names are macros, which Swift does not import. */
+/* In the dispatch header, the library's names are macros, which Swift does not import. */
 
 typedef struct {
     uint64_t low, high;

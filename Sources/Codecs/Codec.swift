@@ -1,15 +1,16 @@
 // Codecs
 //
-// How bytes become fewer: zlib streams through three libraries, and pages as differences from other
-// pages. It imports GuestMemory and knows no file format. Start here; `Deflater` compresses,
-// `Decompressor` decodes, `Delta` is the difference of two pages.
+// Compression into zlib streams, with three libraries, and the encoding of pages as deltas. It
+// imports GuestMemory and SnapSystem, and depends on no file format. Start with this file. Then
+// read `Deflater`, which compresses, `Decompressor`, which decodes, and `Delta`, which encodes the
+// difference between two pages.
 
-/// How a cluster's bytes are stored.
+/// The way in which the bytes of a cluster, or of a piece of a device section, are stored.
 ///
-/// Layout: savevm(5), "Clusters".
+/// Layout: savevm(5), "Groups" and "Section table".
 package enum Codec: UInt8, Sendable {
-    /// As they are.
+    /// The bytes are stored unchanged.
     case stored = 0
-    /// As a zlib stream (RFC 1950).
+    /// The bytes are stored as a zlib stream (RFC 1950).
     case zlib = 1
 }

@@ -1,22 +1,23 @@
 import SnapSystem
 
-/// Decodes stored bytes, whichever codec they have: clusters, and pieces of device sections.
+/// A decoder for stored clusters and pieces of device sections, with any codec.
 ///
-/// A worker owns one and uses it for all of them. The zlib pages of QEMU's own streams name no
-/// codec; `Inflater` alone decodes them.
+/// Each worker owns one and reuses it. Compressed pages in QEMU's streams have no codec field;
+/// `Inflater` decodes those directly.
 package struct Decompressor: ~Copyable {
     private let inflater = Inflater()
 
-    /// Sets a decompressor up.
+    /// Creates a decompressor.
     package init() {}
 
-    /// Decodes bytes, whatever they are.
+    /// Decodes stored bytes, which need not be valid.
     ///
     /// - Parameters:
-    ///   - stored: The bytes as they stand in a file.
-    ///   - codec: How they are stored.
-    ///   - target: Where their content goes: exactly as long.
-    /// - Returns: false if the bytes are damaged or their content is of another length.
+    ///   - stored: The bytes as stored in the file.
+    ///   - codec: Their codec.
+    ///   - target: Receives the content. Its length must be that of the content.
+    /// - Returns: false if the bytes are damaged or their content has another length; the bytes of
+    ///   `target` are then undefined.
     package func decode(
         _ stored: RawSpan, _ codec: Codec, into target: inout MutableRawSpan
     ) -> Bool {

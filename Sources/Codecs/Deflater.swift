@@ -1,12 +1,12 @@
 package import SnapSystem
 
-/// Compresses clusters at one level, whichever library is best at it.
+/// A compressor for clusters at one level, with the library that is best at this level.
 ///
-/// All of them write the zlib format, so that any of them reads what another wrote. A worker
-/// owns one and uses it for all its clusters.
+/// All libraries write the zlib format, so each can read the streams of the others. Each worker
+/// owns one and reuses it.
 @safe
 package struct Deflater: ~Copyable {
-    // Not private: the linker does not find the metadata of a private type without copies.
+    // Not private: the linker cannot find the metadata of a private noncopyable type.
     enum Engine: ~Copyable {
         case none
         case isal(ISALDeflater)
@@ -15,11 +15,13 @@ package struct Deflater: ~Copyable {
 
     private let engine: Engine
 
-    /// Sets a compressor up.
+    /// Creates a compressor.
     ///
-    /// ISA-L's own level 1 would take 2 % less time and 1.3 % more room than its level 2.
+    /// Level 1 uses ISA-L's level 2, because ISA-L's level 1 takes only 2 % less time but 1.3 %
+    /// more space.
     ///
-    /// - Parameter level: 0 stores, 1 is ISA-L's 2, 2 and 3 are its 3, 4 to 9 are zlib's own.
+    /// - Parameter level: 0 stores, 1 uses ISA-L's level 2, 2 and 3 use ISA-L's level 3, and 4 to 9
+    ///   use the same level of zlib.
     /// - Throws: `.internalFailure` if the library cannot be set up.
     package init(_ level: CompressionLevel) throws(SnapError) {
         switch level.rawValue {
@@ -29,12 +31,12 @@ package struct Deflater: ~Copyable {
         }
     }
 
-    /// Appends bytes in the form that takes less room.
+    /// Appends bytes, compressed if that makes them shorter.
     ///
     /// - Parameters:
-    ///   - source: The bytes of a cluster.
-    ///   - target: What they are appended to.
-    /// - Returns: The form they got.
+    ///   - source: The bytes of a cluster, or of a piece of a device section.
+    ///   - target: The array to append to.
+    /// - Returns: The codec of the appended bytes.
     /// - Throws: `.internalFailure` if the library fails.
     package func deflate(
         _ source: RawSpan, appendingTo target: inout [UInt8]
@@ -43,7 +45,7 @@ package struct Deflater: ~Copyable {
         var failure: SnapError?
         target.append(addingCapacity: source.byteCount) { target in
             unsafe target.withUnsafeMutableBufferPointer { room, count in
-                // A stream is worth while only if it is shorter than what it stands for.
+                // A stream is worth storing only if it is shorter than its content.
                 let room = UnsafeMutableRawBufferPointer(room)
                 let limited = unsafe UnsafeMutableRawBufferPointer(
                     rebasing: room.prefix(max(source.byteCount - 1, 0)))

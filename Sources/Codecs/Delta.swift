@@ -1,21 +1,22 @@
 import GuestMemory
 import SnapSystem
 
-/// A page as its difference from another: QEMU's XBZRLE runs.
+/// The encoding of a page as its difference from a base: the runs of QEMU's XBZRLE.
 ///
-/// Pairs of (unchanged length, changed length, changed bytes), lengths as ULEB128 of one or two
-/// bytes. Only the first unchanged length may be 0, no changed length is; what follows the last
-/// pair is unchanged. Layout: savevm(5), "Deltas"; QEMU's docs/devel/migration, "xbzrle".
+/// A run is an unchanged length, a changed length and the changed bytes. A length is a ULEB128 of
+/// one or two bytes. Only the first unchanged length may be 0; a changed length never is. The bytes
+/// after the last run are unchanged. Layout: savevm(5), "Deltas"; QEMU's docs/devel/migration,
+/// "xbzrle".
 package enum Delta {
-    /// A page's longest difference that is worth while, in bytes: under half a page.
+    /// The length of the longest delta that is worth storing, in bytes: less than half a page.
     package static let byteCountMax = Page.byteCount / 2 - 1
 
-    /// Turns the base's bytes into the page's.
+    /// Applies a delta to its base.
     ///
     /// - Parameters:
-    ///   - runs: The encoded difference.
-    ///   - page: The base's bytes, and afterwards the page's.
-    /// - Returns: false if the runs break a rule; the page's bytes then mean nothing.
+    ///   - runs: The runs of the delta, which need not be valid.
+    ///   - page: The base's bytes; the function turns them into the page's bytes.
+    /// - Returns: false if the runs are invalid; the bytes of `page` are then undefined.
     package static func apply(_ runs: RawSpan, to page: inout MutableRawSpan) -> Bool {
         unsafe runs.withUnsafeBytes { runs in
             unsafe page.withUnsafeMutableBytes { page in
@@ -42,18 +43,20 @@ package enum Delta {
         }
     }
 
-    /// Changed bytes with fewer unchanged ones than this between them are one run: a run's two
-    /// lengths would take more room than they save.
+    /// The fewest unchanged bytes between two runs.
+    ///
+    /// A shorter gap is encoded as changed bytes, because the two lengths of another run would take
+    /// more space than they save.
     private static let gapMin = 4
 
-    /// Encodes the difference of a page from its base.
+    /// Encodes a page as a delta against a base.
     ///
     /// - Parameters:
     ///   - page: The page's bytes.
     ///   - base: The base's bytes.
-    ///   - byteCountMax: How many bytes the runs may take: under half a page.
-    ///   - runs: What the runs are appended to: at least one, even if nothing differs.
-    /// - Returns: false if they take more; nothing is then appended.
+    ///   - byteCountMax: The most bytes that the runs may take: less than half a page.
+    ///   - runs: The array to append the runs to: at least one run, even if the pages are equal.
+    /// - Returns: false if the runs would take more bytes; nothing is then appended.
     package static func encode(
         _ page: RawSpan, against base: RawSpan,
         byteCountMax: Int = Delta.byteCountMax, appendingTo runs: inout [UInt8]
@@ -78,7 +81,7 @@ package enum Delta {
             runs.removeLast(runs.count - start)
             return false
         }
-        // A form cannot say that a delta has no bytes: the first byte is set to what it is.
+        // A form cannot express a delta of no bytes, so replace the first byte with itself.
         if runs.count == start { runs += [0, 1] + page.extracting(first: 1).bytes }
         return true
     }

@@ -1,16 +1,17 @@
 import CISAL
 import SnapSystem
 
-/// ISA-L's igzip at its levels 1 to 3: five times as fast as zlib at about its level 1.
+/// A compressor that uses ISA-L's igzip at its levels 1 to 3.
 ///
-/// One stream and one level buffer, made once and reset for each cluster (igzip_lib.h).
+/// It is five times as fast as zlib with similar compression, about that of zlib's level 1. It
+/// creates one stream and one level buffer, and resets them for each cluster (igzip_lib.h).
 @safe
 struct ISALDeflater: ~Copyable {
-    // 82 KB and 283 KB and more: on the heap, owned from `init` to `deinit`.
+    // They take 82 KB and at least 283 KB, so they are on the heap, owned from `init` to `deinit`.
     private let stream: UnsafeMutablePointer<isal_zstream>
     private let levelBuffer: UnsafeMutablePointer<UInt8>
 
-    /// - Parameter level: 1 to 3.
+    /// - Parameter level: ISA-L's level, 1 to 3.
     init(level: Int) {
         let byteCount =
             switch level {
@@ -33,12 +34,12 @@ struct ISALDeflater: ~Copyable {
         unsafe levelBuffer.deallocate()
     }
 
-    /// Compresses bytes into a target that is too small for them as they are.
+    /// Compresses bytes into a zlib stream if it fits the target.
     ///
     /// - Parameters:
-    ///   - source: The bytes.
-    ///   - target: Where the zlib stream goes.
-    /// - Returns: The stream's length; nil if it does not fit.
+    ///   - source: The bytes to compress.
+    ///   - target: Receives the stream. It is shorter than `source`.
+    /// - Returns: The stream's length in bytes; nil if the stream does not fit.
     /// - Throws: `.internalFailure` if the library refuses its parameters.
     func deflate(
         _ source: RawSpan, into target: UnsafeMutableRawBufferPointer
@@ -48,7 +49,7 @@ struct ISALDeflater: ~Copyable {
             unsafe stream.pointee.gzip_flag = UInt16(IGZIP_ZLIB)
             unsafe stream.pointee.end_of_stream = 1
             unsafe stream.pointee.flush = UInt16(NO_FLUSH)
-            // The library reads from next_in only, in spite of its type.
+            // The library only reads from next_in, although the pointer's type is mutable.
             unsafe stream.pointee.next_in = UnsafeMutablePointer(
                 mutating: source.baseAddress?.assumingMemoryBound(to: UInt8.self))
             unsafe stream.pointee.avail_in = UInt32(source.count)

@@ -1,35 +1,37 @@
 import CDeflate
 
-/// Inflates zlib streams, with libdeflate: clusters, device sections, and pages of QEMU's streams.
+/// A decompressor of zlib streams that uses libdeflate.
 ///
-/// One decompressor, made once and used for all of them (libdeflate.h). A worker owns one.
+/// It inflates clusters, pieces of device sections, and compressed pages in QEMU's streams. Each
+/// worker owns one and reuses it, as libdeflate.h recommends.
 @safe
 package struct Inflater: ~Copyable {
     // Owned from `init` to `deinit`.
     private let decompressor: OpaquePointer
 
-    /// Sets a decompressor up.
+    /// Creates an inflater.
     package init() {
-        // Nothing but a lack of memory makes it fail, and that ends the process everywhere else.
+        // It fails only if memory runs out, which ends the process everywhere else too.
         guard let decompressor = unsafe libdeflate_alloc_decompressor() else {
-            preconditionFailure("no memory for a decompressor")
+            preconditionFailure("cannot allocate a decompressor")
         }
         unsafe self.decompressor = decompressor
     }
 
     deinit { unsafe libdeflate_free_decompressor(decompressor) }
 
-    /// Inflates a whole zlib stream, whatever its bytes are.
+    /// Inflates a complete zlib stream, which need not be valid.
     ///
     /// - Parameters:
-    ///   - source: The stream, and nothing behind it.
-    ///   - target: Where its content goes: exactly as long.
-    /// - Returns: false if the stream is damaged or its content is of another length.
+    ///   - source: The stream, without bytes after its end.
+    ///   - target: Receives the content. Its length must be that of the content.
+    /// - Returns: false if the stream is damaged or its content has another length; the bytes of
+    ///   `target` are then undefined.
     package func inflate(_ source: RawSpan, into target: inout MutableRawSpan) -> Bool {
         unsafe source.withUnsafeBytes { source in
             unsafe target.withUnsafeMutableBytes { target in
                 var readByteCount = 0
-                // Without a place for the content's length it must be the target's.
+                // As the last argument is nil, the content must have the length of the target.
                 let result = unsafe libdeflate_zlib_decompress_ex(
                     decompressor, source.baseAddress, source.count, target.baseAddress,
                     target.count, &readByteCount, nil)
