@@ -1,9 +1,11 @@
 extension Array {
-    /// Where, in elements of which the first ones do not have a property and all behind them do,
-    /// those begin that do.
+    /// Finds the first element that has a property, by binary search.
     ///
-    /// - Parameter hasProperty: Whether an element has it.
-    /// - Returns: The first such element's index; the count if there is none.
+    /// All elements without the property must come before those that have it.
+    ///
+    /// - Parameter hasProperty: Whether an element has the property.
+    /// - Returns: The index of the first element that has the property; the array's count if no
+    ///   element has it.
     package func firstIndexOfRest(where hasProperty: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {

@@ -1,16 +1,18 @@
-/// Sums and products of counts that come from files: whatever they are, nothing traps.
+/// Sums and products that never trap, for counts from files.
 extension Int {
-    /// The sum, or the largest number.
+    /// Adds a number, and limits the sum to `Int.max`.
     ///
-    /// - Parameter other: What is added; neither is negative.
+    /// - Parameter other: The number to add; neither number is negative.
+    /// - Returns: The sum, or `Int.max` if it overflows.
     package func addingClamped(_ other: Int) -> Int {
         let (sum, overflows) = addingReportingOverflow(other)
         return overflows ? .max : sum
     }
 
-    /// The product, or the largest number.
+    /// Multiplies by a factor, and limits the product to `Int.max`.
     ///
-    /// - Parameter factor: By what it is multiplied; neither is negative.
+    /// - Parameter factor: The factor; neither number is negative.
+    /// - Returns: The product, or `Int.max` if it overflows.
     package func multipliedClamped(by factor: Int) -> Int {
         let (product, overflows) = multipliedReportingOverflow(by: factor)
         return overflows ? .max : product

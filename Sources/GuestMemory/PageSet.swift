@@ -1,13 +1,13 @@
-/// Some of the pages of a unit.
+/// A set of pages of a unit.
 package struct PageSet: Sendable, Equatable {
     private var words = SIMD8<UInt64>(repeating: 0)
 
-    /// No page.
+    /// Creates an empty set.
     package init() {}
 
-    /// The first pages of a unit.
+    /// Creates a set of the first pages of a unit.
     ///
-    /// - Parameter pageCount: How many, at most 512.
+    /// - Parameter pageCount: The number of pages, at most 512.
     package init(first pageCount: Int) {
         for word in words.indices {
             let count = min(64, max(0, pageCount - word * 64))
@@ -15,19 +15,19 @@ package struct PageSet: Sendable, Equatable {
         }
     }
 
-    /// Whether it has no page.
+    /// Whether it contains no pages.
     package var isEmpty: Bool { words == SIMD8(repeating: 0) }
 
-    /// How many pages it has.
+    /// The number of its pages.
     package var count: Int {
         words.indices.reduce(0) { $0 + words[$1].nonzeroBitCount }
     }
 
-    /// Takes pages from a bitmap: bit i of byte i/8 from the lowest is page i.
+    /// Creates a set from a bitmap: page i is bit i % 8, from the lowest, of byte i / 8.
     ///
     /// - Parameters:
-    ///   - bytes: At most 64 bytes; pages past them are not in the set.
-    ///   - pageCount: How many pages there are; bits of others are passed over.
+    ///   - bytes: The bitmap, at most 64 bytes; pages after its end are not in the set.
+    ///   - pageCount: The number of pages in the unit; the bits of later pages are ignored.
     init(bitmap bytes: some Collection<UInt8>, pageCount: Int) {
         precondition(bytes.count <= Unit.pageCount / 8)
         for (index, byte) in bytes.enumerated() where byte != 0 {
@@ -39,7 +39,7 @@ package struct PageSet: Sendable, Equatable {
         }
     }
 
-    /// Its pages as runs, ascending.
+    /// Its pages as ascending runs.
     package var runs: [Range<Int>] {
         var runs: [Range<Int>] = []
         for word in words.indices {
@@ -60,16 +60,17 @@ package struct PageSet: Sendable, Equatable {
         words[page / 64] |= 1 << UInt64(page % 64)
     }
 
-    /// Takes a page out.
+    /// Removes a page.
     ///
     /// - Parameter page: A page of the unit, 0 to 511.
     package mutating func remove(_ page: Int) {
         words[page / 64] &= ~(1 << UInt64(page % 64))
     }
 
-    /// Whether it has a page.
+    /// Checks whether the set contains a page.
     ///
     /// - Parameter page: A page of the unit, 0 to 511.
+    /// - Returns: Whether it does.
     package func contains(_ page: Int) -> Bool {
         words[page / 64] >> UInt64(page % 64) & 1 == 1
     }

@@ -1,6 +1,6 @@
-/// The pages under one table page: the unit of work.
+/// A unit: the pages that one table page describes, which snap processes together.
 package enum Unit {
-    /// Pages in a unit, and locations in a table page.
+    /// The number of pages in a unit, and of locations in a table page.
     package static let pageCount = 512
     /// A unit's length in bytes: 2 MiB of guest memory.
     package static let byteCount = pageCount * Page.byteCount

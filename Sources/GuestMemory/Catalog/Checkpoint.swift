@@ -1,31 +1,31 @@
 package import SnapSystem
 
-/// One guest at one point in time, as the index and the command speak of it.
+/// A checkpoint as the index and the commands describe it: one guest at one point in time.
 package struct Checkpoint: Sendable, Equatable {
-    /// Whose memory it is.
+    /// The guest that it belongs to.
     package var guest: GuestName
-    /// Its number, from 1, within the guest.
+    /// Its number within the guest, from 1.
     package var number: Int
     /// Its permanent id.
     package var id: Identifier
-    /// The number of the checkpoint whose pages it shares; nil for a full one.
+    /// The number of its parent, whose pages it shares; nil for a full checkpoint.
     package var parentNumber: Int?
-    /// When its memory was at rest, as far as is known: when the save began.
+    /// The time when the save started, which is the best known time of the memory's content.
     package var createdAt: Timestamp
-    /// The user's words for it.
+    /// The user's label; nil if it has none.
     package var label: String?
-    /// The length of all its RAM blocks in bytes.
+    /// The length of all its RAM blocks together, in bytes.
     package var memoryByteCount: Int
-    /// What became of its pages.
+    /// How many of its pages are zero, shared or stored.
     package var pages: PageCounts
-    /// The bytes that it added to the store, both files.
+    /// The bytes that it added to the store, in both of its files.
     package var storedByteCount: Int
-    /// How many device sections it has.
+    /// The number of its device sections.
     package var deviceSectionCount: Int
-    /// The length of all of them together, in bytes.
+    /// The length of all its device sections together, in bytes.
     package var deviceStateByteCount: Int
 
-    /// Describes a checkpoint; the parameters are the properties.
+    /// Creates a checkpoint from its properties.
     package init(
         guest: GuestName, number: Int, id: Identifier, parentNumber: Int?, createdAt: Timestamp,
         label: String?, memoryByteCount: Int, pages: PageCounts, storedByteCount: Int,
@@ -44,26 +44,26 @@ package struct Checkpoint: Sendable, Equatable {
         self.deviceStateByteCount = deviceStateByteCount
     }
 
-    /// `full` or `incremental`: without or with a parent whose pages it shares.
+    /// `incremental` if it has a parent whose pages it shares, else `full`.
     package var kind: String { parentNumber == nil ? "full" : "incremental" }
 
-    /// Its guest and number.
+    /// Its name: its guest and number.
     package var name: CheckpointName { CheckpointName(guest: guest, number: number) }
 
-    /// The highest number of a checkpoint: 24 bits of a location hold it.
+    /// The highest number of a checkpoint: a location has 24 bits for it.
     package static let numberMax = (1 << 24) - 1
-    /// The longest memory in bytes, all RAM blocks together.
+    /// The length of the largest memory, all RAM blocks together, in bytes.
     package static let memoryByteCountMax = RAMBlock.totalByteCountMax
-    /// The most that a checkpoint can add to a store, in bytes.
+    /// The most bytes that a checkpoint can add to a store.
     package static let storedByteCountMax = 1 << 58
-    /// The most device sections.
+    /// The most device sections of a checkpoint.
     package static let deviceSectionCountMax = 65536
-    /// The longest device section in bytes.
+    /// The length of the longest device section, in bytes.
     package static let deviceSectionByteCountMax = 1 << 34
-    /// The longest name of a RAM block or device, or label, in bytes.
+    /// The length of the longest label, or name of a RAM block or device, in bytes of UTF-8.
     package static let textByteCountMax = 4096
 
-    /// Whether it is one that a savevm file can describe, wherever it has been read.
+    /// Whether a savevm file can describe it; a row of the index may exceed these limits.
     package var isWithinLimits: Bool {
         (1...Self.numberMax).contains(number)
             && (parentNumber.map { (1..<number).contains($0) } ?? true)

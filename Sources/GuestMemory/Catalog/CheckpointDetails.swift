@@ -1,13 +1,13 @@
-/// One checkpoint with everything that the index has about it.
+/// A checkpoint with everything that the index contains about it.
 package struct CheckpointDetails: Sendable, Equatable {
-    /// The checkpoint.
+    /// The checkpoint itself.
     package let checkpoint: Checkpoint
-    /// Its RAM blocks, in order.
+    /// Its RAM blocks, in the order of the block table.
     package let ramBlocks: [RAMBlock]
-    /// Its device sections, in order.
+    /// Its device sections, in the order of the section table.
     package let deviceSections: [DeviceSection]
 
-    /// Describes a checkpoint; the parameters are the properties.
+    /// Creates the details of a checkpoint from their properties.
     package init(
         checkpoint: Checkpoint, ramBlocks: [RAMBlock], deviceSections: [DeviceSection]
     ) {

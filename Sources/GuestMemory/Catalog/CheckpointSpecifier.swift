@@ -1,20 +1,20 @@
 package import SnapSystem
 
-/// How a user says which checkpoint (REF in snap(1)).
+/// A user's choice of a checkpoint (REF in snap(1)).
 package enum CheckpointSpecifier: Sendable, Equatable {
-    /// `GUEST@latest~2`: so many before the one of the highest number.
+    /// `GUEST@latest~2`: the checkpoint `back` places before the one with the highest number.
     case latest(GuestName, back: Int)
-    /// `GUEST:7`.
+    /// `GUEST:7`: the checkpoint with this number.
     case name(CheckpointName)
-    /// `GUEST@2026-11-20T10:00`: the newest at or before a time.
+    /// `GUEST@2026-11-20T10:00`: the newest checkpoint at or before a time.
     case time(GuestName, Timestamp)
-    /// `web1`: a guest's latest, or else the beginning of an id.
+    /// `web1`: the latest checkpoint of a guest; if there is no such guest, the start of an id.
     case guestOrID(String)
 
-    /// How many hex digits the beginning of an id has, at least and at most.
+    /// The fewest and the most hex digits in the start of an id.
     package static let idDigitCounts = 4...32
 
-    /// Whether it always names the same checkpoint: `GUEST:N` or a full id.
+    /// Whether it always selects the same checkpoint: `GUEST:N` or a complete id.
     package var isExact: Bool {
         switch self {
         case .name: true
@@ -24,10 +24,10 @@ package enum CheckpointSpecifier: Sendable, Equatable {
         }
     }
 
-    /// Reads a specifier.
+    /// Creates a specifier from a user's text.
     ///
-    /// - Parameter text: What the user wrote.
-    /// - Throws: `.usage` if it has none of the forms.
+    /// - Parameter text: The text, for example `web1:7`.
+    /// - Throws: `.usage` if the text has none of the forms that the cases describe.
     package init(parsing text: String) throws(SnapError) {
         if let at = text.firstIndex(of: "@") {
             let guest = try GuestName(checking: text[..<at], as: "guest")

@@ -1,15 +1,15 @@
-/// One device's saved state, without its bytes.
+/// The description of a device's saved state, without its bytes.
 package struct DeviceSection: Sendable, Equatable {
-    /// The device's name, or that of an opaque file.
+    /// The name of the device or of the opaque file.
     package let name: String
-    /// Which of several devices of that name.
+    /// QEMU's instance id, which distinguishes devices of the same name.
     package let instanceID: Int
-    /// The version of the device's own format.
+    /// The version of the device's state format.
     package let versionID: Int
-    /// The length of its state in bytes.
+    /// The length of the state in bytes.
     package let byteCount: Int
 
-    /// Describes a device section; the parameters are the properties.
+    /// Creates a description from its properties.
     package init(name: String, instanceID: Int, versionID: Int, byteCount: Int) {
         self.name = name
         self.instanceID = instanceID
@@ -17,7 +17,7 @@ package struct DeviceSection: Sendable, Equatable {
         self.byteCount = byteCount
     }
 
-    /// Whether it is one that a device-state file can hold, wherever it has been read.
+    /// Whether a device-state file can contain it; a row of the index may exceed these limits.
     package var isWithinLimits: Bool {
         name.utf8.count <= Checkpoint.textByteCountMax
             && (0...Int(UInt32.max)).contains(instanceID)

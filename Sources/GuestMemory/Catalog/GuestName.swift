@@ -1,17 +1,17 @@
 package import SnapSystem
 
-/// A guest's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
+/// A guest's name: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, starting with a letter or digit.
 ///
-/// Such a name is a file's name, needs no quoting, and is never `.`, `..` or an option. Device
-/// sections that a user names obey the same rule.
+/// Such a name is a valid file name, needs no quoting, and is never `.`, `..` or an option. The
+/// same rule applies to the device sections that a user names.
 package struct GuestName: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// The name itself.
+    /// The name as text.
     package let description: String
 
     /// The longest name, in characters.
     package static let characterCountMax = 64
 
-    /// Checks a name.
+    /// Creates a guest name if the text follows the rule.
     ///
     /// - Parameter text: The name.
     /// - Returns: nil if the text breaks the rule.
@@ -31,23 +31,25 @@ package struct GuestName: Sendable, Hashable, Comparable, CustomStringConvertibl
         description = String(text)
     }
 
-    /// Checks a name that a user gave.
+    /// Creates a guest name from a user's text.
     ///
     /// - Parameters:
     ///   - text: The name.
-    ///   - subject: What it names, for the message: `guest`.
-    /// - Throws: `.usage` with the rule.
+    ///   - subject: The kind of thing that has the name, for the message: for example `guest`.
+    /// - Throws: `.usage` if the text breaks the rule; the message contains the rule.
     package init(checking text: some StringProtocol, as subject: String) throws(SnapError) {
         guard let name = GuestName(text) else {
             throw SnapError(
                 .usage,
-                "\(subject) name \"\(text)\" is not 1 to 64 of A-Z a-z 0-9 . _ - beginning with "
-                    + "a letter or digit")
+                "\(subject) name \"\(text)\" is not 1 to 64 characters of A-Z a-z 0-9 . _ - "
+                    + "starting with a letter or digit")
         }
         self = name
     }
 
-    /// Orders by bytes.
+    /// Compares two names byte by byte.
+    ///
+    /// - Returns: Whether `left` comes before `right`.
     package static func < (left: GuestName, right: GuestName) -> Bool {
         left.description < right.description
     }

@@ -1,40 +1,40 @@
-/// What became of a checkpoint's pages.
+/// The numbers of pages that a checkpoint shares, stores as deltas, and so on.
 ///
-/// `total` is the sum of the first five kinds, tried in this order; `becameZero` and `moved` are
-/// parts of others.
+/// A page counts as the first of the first five kinds that applies to it, so `total` is their sum.
+/// `becameZero` and `moved` count pages that other counts include.
 package struct PageCounts: Sendable, Equatable {
-    /// All bytes are 0.
+    /// Pages whose bytes are all 0.
     package var zero = 0
-    /// The parent's page, shared.
+    /// Pages shared with the parent.
     package var unchanged = 0
-    /// Equal to a page that the same save stored.
+    /// Pages that equal a page that the same save stored.
     package var duplicate = 0
-    /// Stored as a difference from an older page.
+    /// Pages stored as a delta against an older page.
     package var delta = 0
-    /// Stored as it is.
+    /// Pages stored as literals.
     package var literal = 0
-    /// Of `zero`: not zero in the parent.
+    /// Those of `zero` that are not zero in the parent.
     package var becameZero = 0
-    /// Of `unchanged`: stored again because its file was evicted.
+    /// Those of `unchanged` that are stored again because their file was evicted.
     package var moved = 0
 
-    /// All counts, in the order of savevm(5) and of the index's columns.
+    /// The properties with the counts, in the order of savevm(5) and of the index's columns.
     package static let fields: [any WritableKeyPath<PageCounts, Int> & Sendable] = [
         \.zero, \.unchanged, \.duplicate, \.delta, \.literal, \.becameZero, \.moved,
     ]
 
-    /// Counts nothing yet.
+    /// Creates counts that are all 0.
     package init() {}
 
-    /// All pages.
+    /// The number of all pages.
     package var total: Int { zero + unchanged + duplicate + delta + literal }
 
-    /// The pages that differ from the parent's.
+    /// The number of pages that differ from the parent's.
     package var changed: Int { becameZero + duplicate + delta + literal }
 
     /// Adds the counts of another part of the memory.
     ///
-    /// - Parameter other: The other part's.
+    /// - Parameter other: The counts of the other part.
     package mutating func add(_ other: PageCounts) {
         for field in Self.fields { self[keyPath: field] += other[keyPath: field] }
     }

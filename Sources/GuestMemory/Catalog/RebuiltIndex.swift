@@ -1,13 +1,15 @@
-/// What rebuilding an index from the files has found.
+/// The result of rebuilding an index from the files.
 package struct RebuiltIndex: Sendable, Equatable {
-    /// Guests with a directory.
+    /// The number of guests, which are those with a directory.
     package var guestCount = 0
-    /// Checkpoints that are in the index now.
+    /// The number of checkpoints in the new index.
     package var checkpointCount = 0
-    /// Files that are incomplete or cannot be read: checkpoints that are not in the index now,
-    /// and device states.
+    /// The number of files that are incomplete or unreadable.
+    ///
+    /// The checkpoints of such savevm files are missing from the new index; those of such
+    /// device-state files are not.
     package var damagedFileCount = 0
 
-    /// Counts nothing yet.
+    /// Creates a result whose counts are all 0.
     package init() {}
 }

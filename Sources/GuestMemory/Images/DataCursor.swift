@@ -1,16 +1,17 @@
-/// How far the search for data in a memory image has come.
+/// The position of a search for data in a memory image.
 ///
-/// It remembers the run of data it is in, because looking for the end of a long run is slow on
-/// some file systems and must be done once, not once a unit.
+/// It remembers the current run of data. On some file systems, finding the end of a long run is
+/// slow, so this must happen once per run and not once per unit.
 package struct DataCursor: Sendable {
     var offset = 0
     var data = 0..<0
 
-    /// Begins at the block's start.
+    /// Creates a cursor at the start of the block.
     package init() {}
 
-    /// Moves on.
+    /// Moves the cursor forward.
     ///
-    /// - Parameter offset: Where to, in bytes from the block's start; not back.
+    /// - Parameter offset: The new position, in bytes from the block's start. The cursor does not
+    ///   move if this is before its current position.
     package mutating func skip(to offset: Int) { self.offset = max(self.offset, offset) }
 }

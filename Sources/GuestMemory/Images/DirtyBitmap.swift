@@ -1,10 +1,11 @@
 package import SnapSystem
 package import SystemPackage
 
-/// Which pages of a RAM block have been written to since a point in time, one bit a page.
+/// A bitmap of the pages of a RAM block that the guest wrote to since a point in time.
 ///
-/// Bit i of byte i/8 from the lowest is page i: KVM's layout (KVM_GET_DIRTY_LOG in the kernel's
-/// virt/kvm/api.rst). The file is read piece by piece, so that a bitmap may be of any size.
+/// Page i is bit i % 8, from the lowest, of byte i / 8. This is KVM's layout (KVM_GET_DIRTY_LOG in
+/// the kernel's virt/kvm/api.rst). The file is read in pieces, so that memory use does not grow
+/// with it.
 package struct DirtyBitmap: ~Copyable, Sendable {
     private let file: File
     private let pageCount: Int
@@ -14,14 +15,14 @@ package struct DirtyBitmap: ~Copyable, Sendable {
 
     private static let pieceByteCount = 1 << 16
 
-    /// Opens a bitmap and checks that it fits.
+    /// Opens a bitmap and checks that it fits its RAM block.
     ///
     /// - Parameters:
-    ///   - path: The file.
-    ///   - block: The RAM block that it is of.
-    ///   - calls: The system calls.
-    /// - Throws: `.notFound` or `.permission`; `.mismatch` if its length is wrong or a bit behind
-    ///   the last page is set; `.inputOutput`.
+    ///   - path: The path of the bitmap.
+    ///   - block: The RAM block that the bitmap describes.
+    ///   - calls: The system calls to use.
+    /// - Throws: `.notFound` or `.permission`; `.mismatch` if the bitmap's length is wrong or a bit
+    ///   after the last page is set; `.inputOutput`.
     package init(
         _ path: FilePath, of block: RAMBlock, _ calls: SystemCalls
     ) throws(SnapError) {
@@ -46,7 +47,7 @@ package struct DirtyBitmap: ~Copyable, Sendable {
                 throw SnapError(
                     .mismatch,
                     "bit \((last + index) * 8 + stray.trailingZeroBitCount) is set, expected none "
-                        + "behind page \(pageCount - 1)", path: path, offset: last + index)
+                        + "after page \(pageCount - 1)", path: path, offset: last + index)
             }
         }
         self.file = file
@@ -54,10 +55,11 @@ package struct DirtyBitmap: ~Copyable, Sendable {
         byteCount = status.byteCount
     }
 
-    /// The next unit with a dirty page.
+    /// Finds the next unit with a dirty page.
     ///
-    /// - Parameter first: The unit to look at first; ascending units are read once.
-    /// - Returns: The unit and its dirty pages; nil if there is none.
+    /// - Parameter first: The unit to start with. If units are passed in ascending order, the file
+    ///   is read only once.
+    /// - Returns: The unit and its dirty pages; nil if no unit from `first` on has any.
     /// - Throws: `.inputOutput` or `.interrupted`; `.inputDamaged` if the file has become shorter.
     package mutating func nextDirtyUnit(
         from first: Int
@@ -79,7 +81,7 @@ package struct DirtyBitmap: ~Copyable, Sendable {
         return nil
     }
 
-    /// Reads a piece that begins with a unit.
+    /// Reads a piece that starts with the bits of a unit.
     private mutating func readPiece(at offset: Int) throws(SnapError) {
         try Interruption.check()
         let wanted = min(Self.pieceByteCount, byteCount - offset)
@@ -87,7 +89,7 @@ package struct DirtyBitmap: ~Copyable, Sendable {
         guard bytes.count == wanted else {
             throw SnapError(
                 .inputDamaged,
-                "ends at byte \(offset + bytes.count), had \(byteCount) when it was opened",
+                "ends at byte \(offset + bytes.count), had \(byteCount) bytes when it was opened",
                 path: file.path, offset: offset + bytes.count)
         }
         piece = bytes

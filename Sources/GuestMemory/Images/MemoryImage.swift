@@ -1,38 +1,38 @@
 package import SnapSystem
 package import SystemPackage
 
-/// A RAM block's bytes at rest: a file, or a part of one, the page of address 0 first.
+/// The bytes of a RAM block in a file, or in a part of one, in the order of their addresses.
 ///
-/// It is read, never mapped: a file that shrinks under a mapping would be SIGBUS.
+/// snap reads the file and never maps it: access to a mapped file that shrinks raises SIGBUS.
 package struct MemoryImage: Sendable {
-    /// The RAM block; without a name unless one was given.
+    /// The RAM block; its name is empty if the caller gave none.
     package let ram: RAMBlock
     private let shared: SharedFile
-    /// Where in the file the block begins, in bytes.
+    /// The block's offset in the file, in bytes.
     private let start: Int
-    /// How long the file is meant to be.
+    /// The expected length of the file, in bytes.
     private let fileByteCount: Int
     private let knownData: KnownData
 
-    /// What is known of where in a file data is, outside of which it is zero.
+    /// What is known about where a file has data; all its other bytes are zero.
     package enum KnownData: Sendable {
-        /// Nothing: it may be anywhere.
+        /// Nothing is known: any part of the file can have data.
         case nothing
-        /// The file system tells it.
+        /// The file system reports which parts have data.
         case fileSystems
-        /// In these runs of bytes, from the file's start and ascending.
+        /// These runs of bytes have data; they are offsets from the file's start, ascending.
         case runs([Range<Int>])
     }
 
-    /// Opens a raw memory image: a file that is one RAM block.
+    /// Opens a raw memory image: a file that consists of one RAM block.
     ///
     /// - Parameters:
-    ///   - path: The file.
+    ///   - path: The path of the file.
     ///   - name: The block's name; empty if it has none.
-    ///   - guestPhysicalAddress: Where the guest sees it, if known.
-    ///   - calls: The system calls.
-    /// - Throws: `.notFound` or `.permission`; `.mismatch` if its length is 0 or no multiple of a
-    ///   page.
+    ///   - guestPhysicalAddress: The block's address in the guest, in bytes; nil if unknown.
+    ///   - calls: The system calls to use.
+    /// - Throws: `.notFound` or `.permission`; `.mismatch` if the file's length is 0, is not a
+    ///   multiple of a page, or exceeds that of any RAM block; `.inputOutput`.
     package init(
         raw path: FilePath, name: String = "", guestPhysicalAddress: UInt64? = nil,
         _ calls: SystemCalls
@@ -42,13 +42,14 @@ package struct MemoryImage: Sendable {
             guestPhysicalAddress: guestPhysicalAddress)
     }
 
-    /// Takes over an open raw memory image.
+    /// Creates a raw memory image from a file that is already open.
     ///
     /// - Parameters:
-    ///   - file: The file.
+    ///   - file: The file, which consists of one RAM block.
     ///   - name: The block's name; empty if it has none.
-    ///   - guestPhysicalAddress: Where the guest sees it, if known.
-    /// - Throws: `.mismatch` if its length is 0 or no multiple of a page; `.inputOutput`.
+    ///   - guestPhysicalAddress: The block's address in the guest, in bytes; nil if unknown.
+    /// - Throws: `.mismatch` if the file's length is 0, is not a multiple of a page, or exceeds
+    ///   that of any RAM block; `.inputOutput`.
     package init(
         raw file: consuming File, name: String = "", guestPhysicalAddress: UInt64? = nil
     ) throws(SnapError) {
@@ -64,7 +65,7 @@ package struct MemoryImage: Sendable {
         }
         ram = RAMBlock(
             name: name, byteCount: status.byteCount, guestPhysicalAddress: guestPhysicalAddress)
-        // Elsewhere a hole may hide what a guest has written, and everything is read.
+        // On other file systems, a hole can hide what the guest wrote, so everything is read.
         let trustsHoles = try file.fileSystem()?.reportsDirtyPagesAsData ?? false
         knownData = trustsHoles ? .fileSystems : .nothing
         shared = SharedFile(file)
@@ -72,14 +73,14 @@ package struct MemoryImage: Sendable {
         fileByteCount = status.byteCount
     }
 
-    /// A RAM block that lies in a part of a file.
+    /// Creates an image of a RAM block that is a part of a file.
     ///
     /// - Parameters:
     ///   - ram: The block.
-    ///   - shared: The file.
-    ///   - start: Where in the file it begins, in bytes, a multiple of a page.
+    ///   - shared: The file that contains the block.
+    ///   - start: The block's offset in the file, in bytes; a multiple of a page.
     ///   - fileByteCount: The file's length in bytes.
-    ///   - knownData: What is known of where its data is.
+    ///   - knownData: What is known about where the file has data.
     package init(
         _ ram: RAMBlock, in shared: SharedFile, at start: Int, fileByteCount: Int,
         knownData: KnownData
@@ -91,9 +92,10 @@ package struct MemoryImage: Sendable {
         self.fileByteCount = fileByteCount
     }
 
-    /// The same bytes as a block with another name.
+    /// Creates an image with the same bytes and another name for the block.
     ///
-    /// - Parameter name: QEMU's name for it.
+    /// - Parameter name: QEMU's name for the block.
+    /// - Returns: The new image, which shares the open file with this one.
     package func named(_ name: String) -> MemoryImage {
         MemoryImage(
             RAMBlock(
@@ -102,54 +104,59 @@ package struct MemoryImage: Sendable {
             fileByteCount: fileByteCount, knownData: knownData)
     }
 
-    /// The file system that holds the file; nil if snap has no rule for it.
+    /// Finds out which file system contains the file.
     ///
+    /// - Returns: The type of the file system; nil if snap has no rule for it.
     /// - Throws: `.inputOutput`.
     package func fileSystem() throws(SnapError) -> FileSystemType? { try shared.file.fileSystem() }
 
-    /// Where the image is.
+    /// The path of the image's file.
     package var path: FilePath { shared.file.path }
 
     /// Reads part of the image.
     ///
     /// - Parameters:
-    ///   - target: Where the bytes go, filled whole.
-    ///   - offset: Where they are, in bytes from the block's start; all of them inside it.
-    /// - Throws: `.inputDamaged` if the file has become shorter, else `.inputOutput`.
+    ///   - target: Receives the bytes and is filled completely.
+    ///   - offset: The offset of the first byte, from the block's start. The block must contain all
+    ///     of the bytes.
+    /// - Throws: `.inputDamaged` if the file has become shorter; `.inputOutput`.
     package func read(into target: inout MutableRawSpan, at offset: Int) throws(SnapError) {
         let count = try shared.file.read(into: &target, at: start + offset)
         guard count == target.byteCount else { throw shrank(to: start + offset + count) }
     }
 
-    /// Writes part of an image that was opened for that.
+    /// Writes part of an image whose file is open for writing.
     ///
     /// - Parameters:
-    ///   - source: The bytes.
-    ///   - offset: Where they go, in bytes from the block's start; all of them inside it.
+    ///   - source: The bytes to write.
+    ///   - offset: The offset of the first byte, from the block's start. The block must contain all
+    ///     of the bytes.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package func write(_ source: RawSpan, at offset: Int) throws(SnapError) {
         try shared.file.write(source, at: start + offset)
     }
 
-    /// Makes part of an image that was opened for writing zero: a hole where there can be one.
+    /// Clears part of an image whose file is open for writing, with a hole where possible.
     ///
-    /// - Parameter range: Which bytes of it.
+    /// - Parameter range: The bytes to make zero, as offsets from the block's start.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package func clear(_ range: Range<Int>) throws(SnapError) {
         try shared.file.clear(start + range.lowerBound..<start + range.upperBound)
     }
 
-    /// Waits until what was written is on the disk.
+    /// Waits until everything that was written is on the disk.
     ///
     /// - Throws: `.inputOutput`.
     package func synchronize() throws(SnapError) {
         try shared.file.synchronize()
     }
 
-    /// Checks that the file still has the length it was opened with: a hole that has been cut off
-    /// is no hole.
+    /// Checks that the file still has its expected length.
     ///
-    /// - Throws: `.inputDamaged` if not.
+    /// The image skips holes without reading them, so it does not notice if the file was truncated
+    /// there.
+    ///
+    /// - Throws: `.inputDamaged` if the length has changed; `.inputOutput`.
     package func checkLength() throws(SnapError) {
         let byteCount = try shared.file.status().byteCount
         guard byteCount == fileByteCount else { throw shrank(to: byteCount) }
@@ -163,12 +170,13 @@ package struct MemoryImage: Sendable {
             hint: "pause the guest before saving its memory")
     }
 
-    /// Finds the data in the part of the image that begins at a cursor and moves the cursor on.
+    /// Finds the data between a cursor and an offset, and moves the cursor to that offset.
     ///
     /// - Parameters:
-    ///   - cursor: Where to go on; parts are asked for in ascending order.
-    ///   - end: Where the part ends, in bytes from the block's start.
-    /// - Returns: Runs of whole pages outside of which the part reads as zeros, ascending.
+    ///   - cursor: The start of the part to search. Search the parts in ascending order.
+    ///   - end: The end of the part, in bytes from the block's start.
+    /// - Returns: Runs of complete pages, as ascending offsets from the block's start. All other
+    ///   bytes of the part are zero.
     package func dataRuns(advancing cursor: inout DataCursor, to end: Int) -> [Range<Int>] {
         var runs: [Range<Int>] = []
         while cursor.offset < end {
@@ -183,11 +191,11 @@ package struct MemoryImage: Sendable {
         return runs
     }
 
-    /// Finds where the image goes on with data.
+    /// Finds the next data after a cursor, without moving the cursor.
     ///
-    /// - Parameter cursor: Where to look from.
-    /// - Returns: The first offset not before it that may lie in data, in bytes from the block's
-    ///   start; the block's length if only a hole follows.
+    /// - Parameter cursor: The start of the search.
+    /// - Returns: The first offset at or after the cursor that may have data, in bytes from the
+    ///   block's start; the block's length if only a hole follows.
     package func nextData(from cursor: inout DataCursor) -> Int {
         if cursor.offset >= cursor.data.upperBound { findData(&cursor) }
         return min(max(cursor.offset, cursor.data.lowerBound), ram.byteCount)

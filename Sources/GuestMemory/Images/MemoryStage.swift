@@ -1,29 +1,28 @@
 package import SnapSystem
 
-/// Guest RAM that comes page by page, in any order and some of it more than once, until it is
-/// whole and can be read like an image.
+/// A stage for guest RAM that arrives page by page, in any order and some of it repeatedly.
 ///
-/// It lies in a scratch file, so that memory use does not grow with the guest. Pages that follow
-/// one another are written together. A page that is zero takes space only where something else
-/// was written before.
+/// Once all pages have arrived, it provides images to read the RAM from. The pages are in a scratch
+/// file, so that memory use does not grow with the guest. Consecutive pages are written together.
+/// A zero page takes space only if it replaces a page that was written earlier.
 package struct MemoryStage: ~Copyable {
     private let shared: SharedFile
-    /// The RAM blocks, and where in the file each begins.
+    /// The RAM blocks, and the offset of each in the file.
     private var blocks: [RAMBlock] = []
     private var starts: [Int] = []
     private var byteCount = 0
     private let writer: RunWriter
-    /// Pages on their way into the file: where the first goes, and the bytes so far.
+    /// Consecutive pages that are not in the file yet: their offset in the file, and their bytes.
     private var runStart = 0
     private var run: [UInt8] = []
-    /// The pages of the file that have been written, by unit.
+    /// The pages of the file that have been written, by unit of the file.
     private var written: [Int: PageSet] = [:]
 
     private static let zeroPage = [UInt8](repeating: 0, count: Page.byteCount)
 
-    /// Begins without a block.
+    /// Creates a stage without blocks.
     ///
-    /// - Parameter directory: The directory in whose file system the scratch file is.
+    /// - Parameter directory: A directory in the file system that will contain the scratch file.
     /// - Throws: `.permission` or `.inputOutput`.
     package init(in directory: Directory) throws(SnapError) {
         shared = SharedFile(
@@ -31,10 +30,11 @@ package struct MemoryStage: ~Copyable {
         writer = RunWriter(shared)
     }
 
-    /// Adds a block, all of it zero.
+    /// Adds a block whose pages are all zero so far.
     ///
-    /// - Parameter block: The block.
-    /// - Throws: `.inputOutput` if the file system takes no file of that length.
+    /// - Parameter block: The block. Its index is the number of blocks added before.
+    /// - Throws: `.inputOutput` if, for example, the file system does not support a file of the new
+    ///   length.
     package mutating func add(_ block: RAMBlock) throws(SnapError) {
         blocks.append(block)
         starts.append(byteCount)
@@ -42,12 +42,13 @@ package struct MemoryStage: ~Copyable {
         try shared.file.setLength(byteCount)
     }
 
-    /// Puts bytes in their place, over what is there.
+    /// Writes bytes to a block and replaces its previous content there.
     ///
     /// - Parameters:
     ///   - bytes: The bytes, at most a unit.
-    ///   - block: Which block.
-    ///   - offset: Where in the block, in bytes; all of them inside it.
+    ///   - block: The block's index.
+    ///   - offset: The offset of the first byte in the block. The block must contain all of the
+    ///     bytes.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package mutating func write(
         _ bytes: RawSpan, block: Int, at offset: Int
@@ -62,12 +63,13 @@ package struct MemoryStage: ~Copyable {
         }
     }
 
-    /// Makes bytes zero.
+    /// Clears bytes of a block.
     ///
     /// - Parameters:
-    ///   - byteCount: How many bytes.
-    ///   - block: Which block.
-    ///   - offset: Where in the block, in bytes; all of them inside it.
+    ///   - byteCount: The number of bytes to make zero.
+    ///   - block: The block's index.
+    ///   - offset: The offset of the first byte in the block. The block must contain all of the
+    ///     bytes.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package mutating func clear(
         byteCount: Int, block: Int, at offset: Int
@@ -81,12 +83,13 @@ package struct MemoryStage: ~Copyable {
         }
     }
 
-    /// Reads bytes as they are now.
+    /// Reads the current bytes of a block.
     ///
     /// - Parameters:
-    ///   - target: Where they go.
-    ///   - block: Which block.
-    ///   - offset: Where in the block, in bytes; all of them inside it.
+    ///   - target: Receives the bytes and is filled completely.
+    ///   - block: The block's index.
+    ///   - offset: The offset of the first byte in the block. The block must contain all of the
+    ///     bytes.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package mutating func read(
         into target: inout MutableRawSpan, block: Int, at offset: Int
@@ -102,8 +105,10 @@ package struct MemoryStage: ~Copyable {
         }
     }
 
-    /// The blocks, to be read; what no page has come for is zero.
+    /// Finishes the stage, and turns its blocks into images.
     ///
+    /// - Returns: The images of the blocks, in the order in which the blocks were added. Pages that
+    ///   were never written are zero.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package consuming func finish() throws(SnapError) -> [MemoryImage] {
         try settle()
@@ -113,7 +118,7 @@ package struct MemoryStage: ~Copyable {
         }
     }
 
-    /// What has been written of the file, whatever its file system knows of holes.
+    /// The runs of bytes of the file that were written, regardless of the file system's holes.
     private var writtenRuns: [Range<Int>] {
         var runs: [Range<Int>] = []
         for unit in written.keys.sorted() {
@@ -132,7 +137,7 @@ package struct MemoryStage: ~Copyable {
         return starts[block] + offset..<starts[block] + offset + byteCount
     }
 
-    /// Adds bytes of one page to the run, or begins another one with them.
+    /// Adds bytes of one page to the run, or starts a new run with them.
     private mutating func put(_ bytes: RawSpan, at offset: Int) throws(SnapError) {
         if let part = partOfRun(offset..<offset + bytes.byteCount) {
             run.withMutableBytes { $0.copy(bytes, to: part.lowerBound) }
@@ -147,7 +152,7 @@ package struct MemoryStage: ~Copyable {
         written[page / Unit.pageCount, default: PageSet()].insert(page % Unit.pageCount)
     }
 
-    /// Where in the run some bytes of the file are; nil if not all of them are there.
+    /// The position in the run of some bytes of the file; nil if the run does not contain them all.
     private func partOfRun(_ place: Range<Int>) -> Range<Int>? {
         guard place.lowerBound >= runStart, place.upperBound <= runStart + run.count else {
             return nil
@@ -160,12 +165,12 @@ package struct MemoryStage: ~Copyable {
         if run.isEmpty { return }
         let full = run
         run = []
-        // Most runs are as long as they can be, and growing one by and by would copy it again.
+        // Most runs reach the maximum length, and an array that grows gradually is copied often.
         run.reserveCapacity(full.count)
         try writer.write(full, at: runStart)
     }
 
-    /// Waits until the file holds all that came.
+    /// Waits until the file contains everything that was passed to `write`.
     private mutating func settle() throws(SnapError) {
         try flush()
         try writer.wait()
@@ -176,13 +181,13 @@ package struct MemoryStage: ~Copyable {
     }
 
     private static func isZero(_ bytes: RawSpan) -> Bool {
-        // A page of the target may be smaller than ours.
+        // A page of QEMU's target architecture can be smaller than 4096 bytes.
         bytes.byteCount == Page.byteCount
             ? Page.isZero(bytes)
             : zeroPage.withBytes { bytes.isEqual(to: $0.extracting(first: bytes.byteCount)) }
     }
 
-    /// The pages of the file that some bytes lie in: a target's page may be smaller.
+    /// The pages of the file that contain some bytes, which need not be complete pages.
     private static func pages(of place: Range<Int>) -> Range<Int> {
         let end = (place.upperBound + Page.byteCount - 1) / Page.byteCount
         return place.lowerBound / Page.byteCount..<end

@@ -2,34 +2,34 @@ import Dispatch
 import SnapSystem
 import Synchronization
 
-/// Writes runs of bytes into a file while the next ones are being gathered, in the order given.
+/// A writer of runs of bytes to a file, in order, while the caller collects the next run.
 ///
-/// Copying into the page cache takes as long as reading and parsing a stream does, so the two go
-/// side by side. A bounded number of runs waits.
+/// Copying into the page cache takes as long as reading and parsing a stream, so the two run in
+/// parallel. The number of waiting runs is limited.
 final class RunWriter: Sendable {
     private let file: SharedFile
     private let queue = DispatchQueue(label: "run writer")
-    /// One permit for each run that may wait, given back when it has been written.
+    /// One permit for each run that may wait; it is released when the run has been written.
     ///
-    /// Made empty and filled afterwards, because a semaphore must not end with less than it began
-    /// with.
+    /// The semaphore starts at 0 and is filled afterwards, because Dispatch requires that its value
+    /// at the end is not less than its initial value.
     private let permits = DispatchSemaphore(value: 0)
     private let failure = Mutex<SnapError?>(nil)
 
     private static let waitingRunCountMax = 4
 
-    /// - Parameter file: Where the runs go.
+    /// - Parameter file: The file to write the runs to.
     init(_ file: SharedFile) {
         self.file = file
         for _ in 0..<Self.waitingRunCountMax { permits.signal() }
     }
 
-    /// Takes a run over.
+    /// Queues a run for writing, and waits while too many runs are queued.
     ///
     /// - Parameters:
-    ///   - bytes: Its bytes.
-    ///   - offset: Where in the file they go.
-    /// - Throws: Why an earlier run could not be written.
+    ///   - bytes: The bytes of the run.
+    ///   - offset: The offset of the run in the file, in bytes.
+    /// - Throws: The error of an earlier run that could not be written.
     func write(_ bytes: [UInt8], at offset: Int) throws(SnapError) {
         permits.wait()
         queue.async { [self] in
@@ -46,7 +46,7 @@ final class RunWriter: Sendable {
 
     /// Waits until all runs have been written.
     ///
-    /// - Throws: Why one could not be.
+    /// - Throws: The error of a run that could not be written.
     func wait() throws(SnapError) {
         queue.sync {}
         try check()
