@@ -2,43 +2,44 @@ import GuestMemory
 import SnapSystem
 import SystemPackage
 
-/// Takes the fields of a structure, little-endian, from bytes of a file.
+/// A reader of the little-endian fields of a structure in a file.
 ///
-/// Whatever the bytes are, it reads nothing outside them and throws an error that names the
-/// file and the place.
+/// It never reads outside the structure's bytes. If they are invalid, it throws an error with the
+/// file's path and the offset in the file.
 struct ByteReader {
     private let bytes: [UInt8]
     private let path: FilePath
     private let startOffset: Int
     private(set) var position = 0
 
-    /// Begins at the first of some bytes.
+    /// Creates a reader that starts at the first byte.
     ///
     /// - Parameters:
     ///   - bytes: The structure's bytes.
-    ///   - path: The file they were read from.
-    ///   - startOffset: Where in that file the first of them is.
+    ///   - path: The path of the file that they were read from.
+    ///   - startOffset: The offset of the first byte in that file.
     init(_ bytes: [UInt8], path: FilePath, startOffset: Int) {
         self.bytes = bytes
         self.path = path
         self.startOffset = startOffset
     }
 
-    /// The error that something before the current position is wrong.
+    /// Creates an error that reports damage `bytesBack` bytes before the current position.
     func damage(_ message: String, bytesBack: Int = 0) -> SnapError {
         SnapError(
             .damaged, message, path: path, offset: startOffset + position - bytesBack)
     }
 
-    /// The error that what ends at the current position is of a later version.
+    /// Creates an error that reports a feature of a later version, `bytesBack` bytes before the
+    /// current position.
     func unsupported(_ message: String, bytesBack: Int) -> SnapError {
         SnapError(
             .unsupported, message, path: path, offset: startOffset + position - bytesBack)
     }
 
-    /// Passes over bytes.
+    /// Skips bytes.
     ///
-    /// - Throws: `.damaged` if they are not there.
+    /// - Throws: `.damaged` if fewer bytes are left.
     mutating func skip(_ count: Int, _ what: String) throws(SnapError) {
         _ = try advance(count, what)
     }
@@ -61,7 +62,7 @@ struct ByteReader {
         }
     }
 
-    /// An integer field as an `Int`, checked against its limits.
+    /// Reads an integer field as an `Int`, and checks that it is within its limits.
     mutating func count<Field: FixedWidthInteger & BitwiseCopyable>(
         _ what: String, as type: Field.Type, in range: ClosedRange<Int>
     ) throws(SnapError) -> Int {
@@ -110,7 +111,7 @@ struct ByteReader {
         throw damage("\(what) is longer than 64 bits", bytesBack: 1)
     }
 
-    /// Reserved bytes, which must be zero.
+    /// Reads reserved bytes, which must be zero.
     mutating func zeros(_ count: Int, _ what: String) throws(SnapError) {
         let offset = try advance(count, what)
         guard bytes[offset..<offset + count].allSatisfy({ $0 == 0 }) else {
@@ -118,20 +119,20 @@ struct ByteReader {
         }
     }
 
-    /// Whether the next bytes are there and all zero.
+    /// Checks whether the next bytes exist and are all zero.
     func isZero(_ count: Int) -> Bool {
         bytes.count - position >= count
             && bytes[position..<position + count].allSatisfy { $0 == 0 }
     }
 
-    /// Checks that nothing is left.
+    /// Checks that no bytes are left.
     func finish(_ what: String) throws(SnapError) {
         guard position == bytes.count else {
             throw damage("\(what) has \(bytes.count - position) bytes too many")
         }
     }
 
-    /// Checks the checksum of all bytes, which stands among them, as `ByteWriter.seal` made it.
+    /// Checks the checksum of all bytes that `ByteWriter.seal` wrote among them, at `offset`.
     func checkSeal(at offset: Int, _ what: String) throws(SnapError) {
         var unsealed = bytes
         unsealed.replaceSubrange(
@@ -141,11 +142,11 @@ struct ByteReader {
         let expected = try reader.hash(what)
         let found = unsealed.withBytes { Hash128(checksumOf: $0) }
         guard found == expected else {
-            throw damage("\(what) checksum is \(found.hex), it says \(expected.hex)")
+            throw damage("\(what) checksum is \(found.hex), expected \(expected.hex)")
         }
     }
 
-    /// Checks all bytes against a checksum that stands elsewhere.
+    /// Checks all bytes against a checksum that is stored elsewhere.
     func check(_ expected: Hash128, _ what: String) throws(SnapError) {
         let found = bytes.withBytes { Hash128(checksumOf: $0) }
         guard found == expected else {

@@ -1,7 +1,7 @@
 import GuestMemory
 import SnapSystem
 
-/// Appends the fields of a structure, little-endian, to a run of bytes.
+/// A writer that encodes the fields of a structure as little-endian bytes.
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -22,7 +22,7 @@ struct ByteWriter {
         append(hash.high)
     }
 
-    /// An identifier's bytes in the order in which they are printed.
+    /// Appends the bytes of an identifier, in the order of its hex digits.
     mutating func append(_ id: Identifier) {
         append(id.high.byteSwapped)
         append(id.low.byteSwapped)
@@ -32,14 +32,14 @@ struct ByteWriter {
         bytes.append(contentsOf: more)
     }
 
-    /// A text as its length in two bytes and its UTF-8.
+    /// Appends a text: its length in two bytes, then its UTF-8.
     mutating func append(text: String) {
         append(UInt16(text.utf8.count))
         bytes.append(contentsOf: text.utf8)
     }
 
-    /// A number in groups of seven bits, the lowest first, the highest bit set on all but the
-    /// last (ULEB128).
+    /// Appends a number as a ULEB128: seven bits in each byte, the lowest bits first, and the
+    /// highest bit of each byte but the last set.
     mutating func append(varint value: UInt64) {
         var rest = value
         while rest >= 0x80 {
@@ -49,13 +49,13 @@ struct ByteWriter {
         bytes.append(UInt8(rest))
     }
 
-    /// Reserved bytes, up to a length of the whole.
+    /// Appends reserved bytes, which are zero, until all bytes together have a length.
     mutating func pad(to byteCount: Int) {
         precondition(bytes.count <= byteCount)
         bytes.append(contentsOf: repeatElement(0, count: byteCount - bytes.count))
     }
 
-    /// Computes the checksum of all bytes and puts it over 16 zeros among them.
+    /// Computes the checksum of all bytes, and writes it over 16 zero bytes among them.
     @discardableResult
     mutating func seal(at offset: Int) -> Hash128 {
         let checksum = bytes.withBytes { Hash128(checksumOf: $0) }

@@ -1,26 +1,28 @@
 import CXXHash
 
-/// The secret with which digests of pages are computed: 192 random bytes.
+/// The key of the digests of pages: 192 random bytes.
 ///
-/// It is XXH3's secret itself, so nothing has to be derived from it and any implementation of
-/// XXH3 can check a file. Digests compare only between files of equal key.
+/// XXH3 uses these bytes as its secret without deriving anything from them, so any implementation
+/// of XXH3 can check a file. Digests can be compared only between files with the same key.
 package struct DigestKey: Sendable, Hashable {
-    /// The secret.
+    /// The key's bytes, which are XXH3's secret.
     package let bytes: [UInt8]
 
-    /// The secret's length: XXH3's own default.
+    /// The key's length in bytes, which is the default length of XXH3's secret.
     package static let byteCount = 192
 
-    /// Makes a key of stored bytes.
+    /// Creates a key from stored bytes.
     ///
-    /// - Parameter bytes: The secret.
-    /// - Returns: nil unless they are 192.
+    /// - Parameter bytes: The key's bytes.
+    /// - Returns: nil if there are not exactly 192 bytes.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.byteCount else { return nil }
         self.bytes = bytes
     }
 
-    /// A new key from the system's source of randomness (getrandom(2)).
+    /// Creates a new key with the system's source of randomness (getrandom(2)).
+    ///
+    /// - Returns: The key.
     package static func random() -> DigestKey {
         DigestKey(random: (0..<byteCount).map { _ in .random(in: 0...UInt8.max) })
     }
@@ -29,9 +31,10 @@ package struct DigestKey: Sendable, Hashable {
         self.bytes = bytes
     }
 
-    /// The digest of a page: XXH3_128bits_withSecret of xxHash.
+    /// Computes the digest of a page with xxHash's XXH3_128bits_withSecret.
     ///
     /// - Parameter page: The page's bytes.
+    /// - Returns: The digest.
     package func digest(of page: RawSpan) -> Hash128 {
         _ = Hash128.isLibraryReady
         return unsafe bytes.withUnsafeBytes { key in
