@@ -3,22 +3,22 @@ import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-/// A whole device-state file, open for reading.
+/// A complete device-state file, open for reading.
 ///
-/// Reading it never touches RAM pages.
+/// Reading it does not read any RAM pages.
 package struct DeviceStateFile: ~Copyable {
-    /// The device states that were given, in that order.
+    /// The device states in the file, in the order in which the save received them.
     package let states: [StoredDeviceState]
     private let file: EnvelopedFile
 
-    /// Opens a file and checks that it is whole and the one that a checkpoint names.
+    /// Opens a file, and checks that it is complete and belongs to a checkpoint.
     ///
     /// - Parameters:
     ///   - name: The file's name.
     ///   - directory: The guest's directory.
-    ///   - seal: What the checkpoint's savevm file says of it.
+    ///   - seal: The seal of the file, from the checkpoint's savevm file.
     ///   - checkpointID: The checkpoint's id.
-    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the offset; `.unsupported`.
     init(
         _ name: FileName, in directory: Directory, sealed seal: DeviceStateSeal,
         checkpointID: Identifier
@@ -31,7 +31,7 @@ package struct DeviceStateFile: ~Copyable {
             trailer.withBytes({ Hash128(checksumOf: $0) }) == seal.checksum
         else {
             throw SnapError(
-                .damaged, "is not the device-state file that its checkpoint names",
+                .damaged, "is not the device-state file of its checkpoint",
                 path: file.path)
         }
         var reader = try file.reader(of: .sectionTable)
@@ -43,22 +43,23 @@ package struct DeviceStateFile: ~Copyable {
     /// The file's path.
     package var path: FilePath { file.path }
 
-    /// Reads a section's bytes, all of them at once.
+    /// Reads all bytes of a section into memory.
     ///
-    /// - Parameter section: Which section: one that is known to be short.
-    /// - Throws: `.damaged` with the place, `.inputOutput`.
+    /// - Parameter section: The section, which must be known to be short.
+    /// - Returns: The section's bytes.
+    /// - Throws: `.damaged` with the offset; `.inputOutput`.
     package func bytes(of section: StoredSection) throws(SnapError) -> [UInt8] {
         var bytes: [UInt8] = []
         try read(section) { bytes.append(copying: $0) }
         return bytes
     }
 
-    /// Reads a section's bytes, one piece after the other, each checked before it is passed on.
+    /// Reads a section piece by piece, and checks each piece before it is used.
     ///
     /// - Parameters:
-    ///   - section: Which section.
-    ///   - body: What takes the pieces, at most 64 KiB each, in order.
-    /// - Throws: `.damaged` with the place, `.inputOutput`, and what `body` throws.
+    ///   - section: The section.
+    ///   - body: Receives the content of the pieces, at most 64 KiB each, in order.
+    /// - Throws: `.damaged` with the offset; `.inputOutput`; any error of `body`.
     package func read(
         _ section: StoredSection, _ body: (RawSpan) throws(SnapError) -> Void
     ) throws(SnapError) {
@@ -90,20 +91,21 @@ package struct DeviceStateFile: ~Copyable {
         let checksum = content.withBytes(range) { Hash128(checksumOf: $0) }
         guard isWhole, checksum == piece.contentChecksum else {
             throw SnapError(
-                .damaged, "device section \(section.identity.name) has other content than saved",
+                .damaged, "device section \(section.identity.name) differs from what was saved",
                 path: file.path, offset: offset)
         }
     }
 
-    /// How many bytes of a device's own state differ from those of another checkpoint's.
+    /// Counts the bytes of a device's own state that differ from those in another checkpoint.
     ///
-    /// Those that only one of them has all differ.
+    /// If the states have different lengths, all bytes after the end of the shorter one count.
     ///
     /// - Parameters:
-    ///   - section: The section.
-    ///   - other: The other checkpoint's.
-    ///   - file: The file that it is in.
-    /// - Throws: `.damaged` with the place, `.inputOutput`.
+    ///   - section: The section of the device in this file.
+    ///   - other: The section of the device in the other checkpoint.
+    ///   - file: The other checkpoint's device-state file.
+    /// - Returns: The number of bytes that differ.
+    /// - Throws: `.damaged` with the offset; `.inputOutput`.
     package func differingByteCount(
         of section: StoredSection, from other: StoredSection, in file: borrowing DeviceStateFile
     ) throws(SnapError) -> Int {
@@ -119,7 +121,7 @@ package struct DeviceStateFile: ~Copyable {
         return count
     }
 
-    /// Some bytes of a device's own state.
+    /// Reads some bytes of a device's own state; the range is relative to the state's start.
     private func bytes(
         of section: StoredSection, _ range: Range<Int>
     ) throws(SnapError) -> [UInt8] {

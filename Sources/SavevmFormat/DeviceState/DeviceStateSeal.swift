@@ -1,7 +1,7 @@
-/// What vouches for the device-state file that belongs to a savevm file.
+/// The values in a savevm file that a reader checks its device-state file against.
 package struct DeviceStateSeal: Sendable, Equatable {
-    /// The file's length in bytes.
+    /// The length of the device-state file, in bytes.
     package let byteCount: Int
-    /// The checksum of its trailer, which vouches for all the rest.
+    /// The checksum of the file's trailer, from which the reader can check all its other parts.
     package let checksum: Hash128
 }

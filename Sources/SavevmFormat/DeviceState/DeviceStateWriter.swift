@@ -2,9 +2,10 @@ package import Codecs
 package import GuestMemory
 package import SnapSystem
 
-/// Writes a device-state file: each section's bytes in clusters, then the table of sections.
+/// A writer of a device-state file: the pieces of each section, then the section table.
 ///
-/// It is published before the savevm file that names it, and is a leftover until then.
+/// The caller publishes the file before the savevm file that names it. Until that savevm file
+/// exists, the device-state file is a leftover.
 package struct DeviceStateWriter: ~Copyable {
     private let header: FileHeader
     private let pending: PendingFile
@@ -13,13 +14,13 @@ package struct DeviceStateWriter: ~Copyable {
     private var states: [StoredDeviceState] = []
     private var sectionCount = 0
 
-    /// Begins a file.
+    /// Creates a writer and starts the file, which has no name until `publish`.
     ///
     /// - Parameters:
     ///   - directory: The guest's directory.
-    ///   - header: What the file is and whose.
-    ///   - compression: How hard to compress.
-    /// - Throws: `.permission` or `.inputOutput`.
+    ///   - header: The file's header.
+    ///   - compression: How hard to compress the pieces.
+    /// - Throws: `.permission` or `.inputOutput`; `.internalFailure` if the codec cannot be set up.
     package init(
         in directory: Directory, _ header: FileHeader, compression: CompressionLevel
     ) throws(SnapError) {
@@ -34,25 +35,25 @@ package struct DeviceStateWriter: ~Copyable {
         offset = FileHeader.byteCount
     }
 
-    /// Begins what belongs to a device-state file that was given.
+    /// Starts the next device state; the sections that follow belong to it.
     ///
     /// - Parameters:
-    ///   - kind: What sort of file it is.
-    ///   - name: Its name.
+    ///   - kind: The kind of the device state.
+    ///   - name: The device state's name.
     package mutating func begin(_ kind: StoredDeviceState.Kind, name: GuestName) {
         states.append(StoredDeviceState(kind: kind, name: name.description))
     }
 
-    /// Appends a section of the file that was begun last.
+    /// Appends a section, whose bytes are in a file, to the current device state.
     ///
-    /// On failure the writer must be abandoned.
+    /// After a failure, the caller must discard the writer.
     ///
     /// - Parameters:
-    ///   - identity: What it is.
-    ///   - source: The file that holds its bytes.
-    ///   - range: Which of them are the section, to the file's end if that comes first.
-    ///   - state: Which bytes of the section are the device's own; nil for all of them.
-    /// - Throws: `.inputOutput`, or `.mismatch` past the limits on sections.
+    ///   - identity: The section's kind, name and ids.
+    ///   - source: The file that contains the section's bytes.
+    ///   - range: The section's bytes in the file. The section ends early if the file does.
+    ///   - state: The bytes of the section that are the device's own state; nil for all of them.
+    /// - Throws: `.inputOutput`; `.mismatch` if a limit on device sections is exceeded.
     package mutating func append(
         _ identity: StoredSection.Identity, from source: borrowing File, _ range: Range<Int>,
         state: Range<Int>? = nil
@@ -60,7 +61,7 @@ package struct DeviceStateWriter: ~Copyable {
         sectionCount += 1
         guard sectionCount <= Limits.deviceSectionCountMax else {
             throw SnapError(
-                .mismatch, "is one device section too many: \(Limits.deviceSectionCountMax) fit",
+                .mismatch, "exceeds the limit of \(Limits.deviceSectionCountMax) device sections",
                 path: source.path)
         }
         var section = StoredSection(identity, firstOffset: offset)
@@ -81,13 +82,13 @@ package struct DeviceStateWriter: ~Copyable {
         states[states.count - 1].sections.append(section)
     }
 
-    /// Appends a section that is not in a file.
+    /// Appends a section, whose bytes are in memory, to the current device state.
     ///
-    /// On failure the writer must be abandoned.
+    /// After a failure, the caller must discard the writer.
     ///
     /// - Parameters:
-    ///   - identity: What it is.
-    ///   - bytes: Its bytes.
+    ///   - identity: The section's kind, name and ids.
+    ///   - bytes: The section's bytes.
     /// - Throws: `.inputOutput`.
     package mutating func append(
         _ identity: StoredSection.Identity, bytes: [UInt8]
@@ -121,20 +122,21 @@ package struct DeviceStateWriter: ~Copyable {
         offset += bytes.count
     }
 
-    /// The sections so far, as the index speaks of them.
+    /// Descriptions of the sections so far, for the index.
     package var summaries: [DeviceSection] { states.flatMap(\.summaries) }
 
     /// Completes the file, makes it durable and gives it its name.
     ///
-    /// On failure the file is gone.
+    /// On failure, the file does not exist.
     ///
-    /// - Returns: What the savevm file says of it.
-    /// - Throws: `.cannotCreate` if the name is taken, `.inputOutput` or `.permission`.
+    /// - Returns: The seal of the file, for the savevm file.
+    /// - Throws: `.cannotCreate` if the name is taken; `.mismatch` if the section table is too
+    ///   long; `.inputOutput` or `.permission`.
     package consuming func publish() throws(SnapError) -> DeviceStateSeal {
         let table = StoredDeviceState.encode(states)
         guard table.count <= Limits.sectionByteCountMax else {
             throw SnapError(
-                .mismatch, "the device state is too long: its table has \(table.count) bytes",
+                .mismatch, "device state is too long: its section table has \(table.count) bytes",
                 path: pending.file.path)
         }
         let section = Trailer.Extent(

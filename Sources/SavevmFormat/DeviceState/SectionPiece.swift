@@ -2,7 +2,7 @@ import Codecs
 import GuestMemory
 import SnapSystem
 
-/// Up to 64 KiB of a device section, compressed alone.
+/// A piece of a device section: up to 64 KiB, compressed separately from the other pieces.
 struct SectionPiece: Sendable, Equatable {
     let codec: Codec
     let byteCount: Int
@@ -25,7 +25,7 @@ extension SectionPiece {
             "piece's stored length", as: UInt32.self, in: 0...max(0, min(byteCount, room)))
         guard codec != .stored || storedByteCount == byteCount else {
             throw reader.damage(
-                "piece is stored as it is in \(storedByteCount) bytes, expected \(byteCount)")
+                "uncompressed piece has \(storedByteCount) stored bytes, expected \(byteCount)")
         }
         try reader.zeros(4, "section piece")
         self.init(

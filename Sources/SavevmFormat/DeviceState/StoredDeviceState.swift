@@ -2,21 +2,21 @@ import Codecs
 package import GuestMemory
 import SnapSystem
 
-/// A device-state file as it was given, or the device state of a memory image that had one.
+/// A device state that a save received: a separate file, or the devices of a memory image.
 package struct StoredDeviceState: Sendable, Equatable {
-    /// The sorts of files.
+    /// The kinds of device states.
     package enum Kind: UInt8, Sendable {
-        /// Bytes that mean nothing to snap: one section.
+        /// Bytes that snap does not interpret; they are one section.
         case opaque = 0
-        /// A QEMU stream; its sections, one after the other, are its bytes.
+        /// A QEMU stream; the bytes of its given sections, in order, are the stream.
         case stream = 1
     }
 
-    /// What sort it is.
+    /// Whether it is opaque or a QEMU stream.
     package let kind: Kind
-    /// Its name; no two of a checkpoint have the same.
+    /// Its name, which is unique in a checkpoint.
     package let name: String
-    /// Its sections, in order.
+    /// Its sections, in the order of the section table.
     package internal(set) var sections: [StoredSection] = []
 
     init(kind: Kind, name: String) {
@@ -24,15 +24,15 @@ package struct StoredDeviceState: Sendable, Equatable {
         self.name = name
     }
 
-    /// The sections that hold a device's state, or a whole file.
+    /// The sections that contain the state of a device, or an opaque file.
     package var listedSections: [StoredSection] {
         sections.filter { $0.kind == .opaque || $0.kind == .device }
     }
 
-    /// The sections that are bytes of the file as it was given.
+    /// The sections whose bytes, in order, are the original file or stream.
     package var givenSections: [StoredSection] { sections.filter { $0.kind != .unsentPages } }
 
-    /// The same, as the index and the command speak of them.
+    /// Descriptions of the listed sections, for the index and the commands.
     package var summaries: [DeviceSection] { listedSections.map(\.summary) }
 
     static func encode(_ states: [StoredDeviceState]) -> [UInt8] {
@@ -74,7 +74,7 @@ package struct StoredDeviceState: Sendable, Equatable {
         }
         guard left == 0 else {
             throw reader.damage(
-                "table has \(sectionCount - left) sections, expected \(sectionCount)")
+                "section table has \(sectionCount - left) sections, expected \(sectionCount)")
         }
         try reader.finish("section table")
         return states

@@ -2,10 +2,10 @@ import Codecs
 package import GuestMemory
 import SnapSystem
 
-// Layout: savevm(5), "Device-state file". The section table:
+// Layout: savevm(5), "Section table".
 //
 //     SIZE  DESCRIPTION
-//        4  file count; then for each file, in the order they were given:
+//        4  file count; then for each file, in the order in which the save received them:
 //        1  kind: 0 opaque, 1 QEMU stream
 //    2 + n  name
 //        4  section count; then for each section, in order:
@@ -15,7 +15,7 @@ import SnapSystem
 //        4  version id
 //        4  section id
 //        8  length in bytes
-//        8  where in it the device's own state begins
+//        8  offset of the device's own state in the section
 //        8  length of the device's own state in bytes
 //        8  offset of its first piece; its pieces follow one another
 //        4  piece count; then for each piece of 64 KiB, the last one shorter:
@@ -27,38 +27,38 @@ import SnapSystem
 //            16    16  checksum of the stored bytes
 //            32    16  checksum of the content
 
-/// A device section and where its bytes are.
+/// A section of a device-state file, and the positions of its pieces.
 package struct StoredSection: Sendable, Equatable {
-    /// The sorts of sections.
+    /// The kinds of sections.
     package enum Kind: UInt8, Sendable {
-        /// A file's content, whatever it means.
+        /// The content of a file that snap does not interpret.
         case opaque = 0
         /// Bytes of a stream around its sections: header, configuration, commands, description.
         case framing = 1
-        /// The section that begins a stream's RAM; empty where the pages are in the savevm file.
+        /// The section that starts a stream's RAM; empty if the pages are in the savevm file.
         case ramStart = 2
-        /// A later section of a stream's RAM; one that is empty ends it.
+        /// A later section of a stream's RAM; an empty one marks the end of the RAM.
         case ram = 3
-        /// A section of a device, header and footer included.
+        /// A section of a device, including its header and footer.
         case device = 4
-        /// Pages of the stream's RAM that the source has not sent; none of the stream's bytes.
+        /// A list of the RAM pages that the source did not send; not part of the stream's bytes.
         case unsentPages = 5
     }
 
-    /// What a section is besides its bytes.
+    /// The kind, name and ids of a section.
     package struct Identity: Sendable, Equatable {
-        /// What sort it is.
+        /// The kind of the section.
         package let kind: Kind
-        /// Its name.
+        /// The name of the device or of the opaque file.
         package let name: String
-        /// Which of several devices of that name.
+        /// QEMU's instance id, which distinguishes devices of the same name.
         package let instanceID: UInt32
-        /// The version of the device's own format.
+        /// The version of the device's state format.
         package let versionID: UInt32
-        /// Its number in a QEMU stream.
+        /// QEMU's section id, which is unique in a stream.
         package let sectionID: UInt32
 
-        /// Describes a section; the parameters are the properties.
+        /// Creates an identity from its properties.
         package init(
             _ kind: Kind, name: String, instanceID: UInt32 = 0, versionID: UInt32 = 0,
             sectionID: UInt32 = 0
@@ -71,16 +71,16 @@ package struct StoredSection: Sendable, Equatable {
         }
     }
 
-    /// What it is.
+    /// Its kind, name and ids.
     package let identity: Identity
     /// Its length in bytes.
     package private(set) var byteCount = 0
-    /// Where in it the device's own state is, without the stream's header and footer.
+    /// The section's bytes that are the device's own state, without the stream's header and footer.
     package internal(set) var state = 0..<0
     let firstOffset: Int
     private(set) var pieces: [SectionPiece] = []
 
-    /// What sort it is.
+    /// The kind of the section.
     package var kind: Kind { identity.kind }
 
     init(_ identity: Identity, firstOffset: Int) {
@@ -93,7 +93,7 @@ package struct StoredSection: Sendable, Equatable {
         pieces.append(piece)
     }
 
-    /// The section as the index and the command speak of it.
+    /// A description of the section, for the index and the commands.
     package var summary: DeviceSection {
         DeviceSection(
             name: identity.name, instanceID: Int(identity.instanceID),
@@ -149,7 +149,7 @@ package struct StoredSection: Sendable, Equatable {
             append(piece)
         }
         guard byteCount == expected else {
-            throw reader.damage("section's pieces hold \(byteCount) bytes, expected \(expected)")
+            throw reader.damage("section's pieces have \(byteCount) bytes, expected \(expected)")
         }
     }
 }

@@ -2,34 +2,37 @@ package import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-// Layout: savevm(5), "Pages that were not sent".
+// Layout: savevm(5), "Section table".
 //
 //     SIZE  DESCRIPTION
 //        4  RAM block count; then for each RAM block that has such pages, ascending:
-//        4  which block of the checkpoint
+//        4  index of the block in the checkpoint
 //        4  run count; then for each run, ascending:
 //        8  first page
 //        8  page count
 
-/// The pages of a stream's RAM that its source has not sent, which is not the same as zero: memory
-/// of a virtio-mem device that was not plugged in.
+/// The RAM pages that the source of a stream did not send.
 ///
-/// The page table says zero for them, and a raw image has holes there. A stream leaves them out
-/// again.
+/// They are memory of a virtio-mem device that was not plugged in, which is not the same as zero
+/// pages. The page table contains zero for them, and a raw image has holes there. When snap writes
+/// the stream again, it omits them too.
 package struct UnsentPages: Sendable, Equatable {
-    /// For each RAM block that has such pages, by its place in the checkpoint, their runs,
-    /// ascending and not touching one another.
+    /// The runs of unsent pages of each RAM block that has any, by the block's index.
+    ///
+    /// The runs of a block are ascending and do not overlap.
     package let runs: [Int: [Range<Int>]]
 
-    /// Takes the runs of all blocks.
+    /// Creates the list from the runs of all blocks.
     ///
-    /// - Parameter blocks: For each RAM block of the checkpoint its runs.
+    /// - Parameter blocks: The runs of each RAM block, in the order of the checkpoint's blocks.
     package init(_ blocks: [[Range<Int>]]) {
         runs = Dictionary(
             uniqueKeysWithValues: blocks.enumerated().filter { !$1.isEmpty }.map { ($0, $1) })
     }
 
-    /// The content of the section.
+    /// Encodes the list as the content of a section.
+    ///
+    /// - Returns: The section's bytes.
     package func encode() -> [UInt8] {
         var writer = ByteWriter()
         writer.append(UInt32(runs.count))
@@ -44,13 +47,14 @@ package struct UnsentPages: Sendable, Equatable {
         return writer.bytes
     }
 
-    /// Reads the content of the section.
+    /// Decodes the content of a section.
     ///
     /// - Parameters:
-    ///   - bytes: The content.
+    ///   - bytes: The section's bytes.
     ///   - blocks: The RAM blocks of the checkpoint.
-    ///   - path: The device-state file, for messages.
-    /// - Throws: `.damaged` if a run is not in its block or not behind the one before it.
+    ///   - path: The path of the device-state file, for messages.
+    /// - Throws: `.damaged` if, for example, a run is not inside its block or not after the
+    ///   previous run.
     package init(
         _ bytes: [UInt8], of blocks: [RAMBlock], path: FilePath
     ) throws(SnapError) {
@@ -58,13 +62,13 @@ package struct UnsentPages: Sendable, Equatable {
         var runs: [Int: [Range<Int>]] = [:]
         var next = 0
         for _ in 0..<(try reader.count("block count", as: UInt32.self, in: 0...blocks.count)) {
-            guard next < blocks.count else { throw reader.damage("has a block too many") }
+            guard next < blocks.count else { throw reader.damage("lists too many RAM blocks") }
             let block = try reader.count(
                 "RAM block", as: UInt32.self, in: next...blocks.count - 1)
             next = block + 1
             runs[block] = try Self.runs(of: blocks[block], &reader)
         }
-        try reader.finish("pages that were not sent")
+        try reader.finish("list of unsent pages")
         self.runs = runs
     }
 
@@ -75,7 +79,7 @@ package struct UnsentPages: Sendable, Equatable {
         var runs: [Range<Int>] = []
         var next = 0
         for _ in 0..<count {
-            guard next < block.pageCount else { throw reader.damage("has a run too many") }
+            guard next < block.pageCount else { throw reader.damage("lists too many runs") }
             let first = try reader.count(
                 "first page", as: UInt64.self, in: next...block.pageCount - 1)
             let length = try reader.count(
@@ -86,16 +90,17 @@ package struct UnsentPages: Sendable, Equatable {
         return runs
     }
 
-    /// Which pages of a unit were not sent.
+    /// Finds the pages of a unit that were not sent.
     ///
     /// - Parameters:
-    ///   - unit: The unit.
-    ///   - block: The RAM block's place in the checkpoint.
+    ///   - unit: The unit's index in its RAM block.
+    ///   - block: The RAM block's index in the checkpoint.
+    /// - Returns: The unsent pages of the unit.
     package func pages(ofUnit unit: Int, block: Int) -> PageSet {
         var pages = PageSet()
         guard let runs = runs[block] else { return pages }
         let all = unit * Unit.pageCount..<(unit + 1) * Unit.pageCount
-        // The first run that does not end before the unit.
+        // Find the first run that ends after the start of the unit.
         var (low, high) = (0, runs.count)
         while low < high {
             let middle = (low + high) / 2
