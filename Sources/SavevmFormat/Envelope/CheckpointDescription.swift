@@ -14,26 +14,26 @@ package import SnapSystem
 //        8  length of the device-state file, or zero
 //       16  checksum of its trailer, or zero
 
-/// What a savevm file says of its checkpoint besides pages.
+/// The description of a checkpoint in its savevm file.
 package struct CheckpointDescription: Sendable, Equatable {
-    /// Whose memory it is.
+    /// The guest that the checkpoint belongs to.
     package var guest: GuestName
-    /// The user's words for it.
+    /// The user's label; nil if it has none.
     package var label: String?
-    /// When its memory was at rest, as far as is known: when the save began.
+    /// The time when the save started, which is the best known time of the memory's content.
     package var createdAt: Timestamp
-    /// What became of its pages.
+    /// How many of its pages are zero, shared or stored.
     package var pages: PageCounts
-    /// The bytes that it added to the store, both files.
+    /// The bytes that it added to the store, in both of its files.
     package var storedByteCount: Int
-    /// The secret of the digests in this file.
+    /// The key of the page digests in this file.
     package var digestKey: DigestKey
-    /// The device-state file; nil if there is none.
+    /// The seal of its device-state file; nil if it has no device state.
     package var deviceState: DeviceStateSeal?
 
-    /// Describes a checkpoint; the parameters are the properties.
+    /// Creates a description from its properties.
     ///
-    /// The stored bytes become known when the file ends.
+    /// `storedByteCount` is 0 until the file is complete and its length is known.
     package init(
         guest: GuestName, label: String?, createdAt: Timestamp, pages: PageCounts,
         digestKey: DigestKey, deviceState: DeviceStateSeal?
@@ -64,7 +64,7 @@ package struct CheckpointDescription: Sendable, Equatable {
     static func decode(_ reader: inout ByteReader) throws(SnapError) -> CheckpointDescription {
         let name = try reader.text("guest name")
         guard let guest = GuestName(name) else {
-            throw reader.damage("guest name is \"\(name)\"", bytesBack: name.utf8.count)
+            throw reader.damage("guest name \"\(name)\" is invalid", bytesBack: name.utf8.count)
         }
         let hasLabel = try reader.count("label flag", as: UInt8.self, in: 0...1) == 1
         let label = try reader.text("label")
@@ -72,7 +72,7 @@ package struct CheckpointDescription: Sendable, Equatable {
             secondsSinceEpoch: Int(try reader.integer("time", as: Int64.self)))
         guard Timestamp.range.contains(time) else {
             throw reader.damage(
-                "time is \(time.secondsSinceEpoch) s, expected one of the years 0 to 9999",
+                "time is \(time.secondsSinceEpoch) s, expected a time in the years 0 to 9999",
                 bytesBack: 8)
         }
         var pages = PageCounts()
@@ -83,7 +83,7 @@ package struct CheckpointDescription: Sendable, Equatable {
         let stored = try reader.count(
             "stored bytes", as: UInt64.self, in: 0...Limits.storedByteCountMax)
         guard let key = DigestKey(try reader.bytes(DigestKey.byteCount, "digest key")) else {
-            preconditionFailure("a key of \(DigestKey.byteCount) bytes is a key")
+            preconditionFailure("a digest key of \(DigestKey.byteCount) bytes is invalid")
         }
         let deviceByteCount = try reader.count(
             "device-state file's length", as: UInt64.self, in: 0...Limits.storedByteCountMax)

@@ -2,16 +2,18 @@ import GuestMemory
 import SnapSystem
 import SystemPackage
 
-/// The two ends of a file, which every kind of file has: a header that says what it is and a
-/// trailer that vouches for it.
+/// An open savevm or device-state file with its header and trailer.
+///
+/// The header identifies the file. The trailer contains the position and checksum of each section,
+/// and the header's checksum.
 struct EnvelopedFile: ~Copyable, Sendable {
     let file: File
     let header: FileHeader
     let trailer: Trailer
 
-    /// Opens a file and checks both ends, and that they belong together.
+    /// Opens a file, and checks its header and its trailer, and that they belong together.
     ///
-    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the offset; `.unsupported`.
     init(
         _ name: FileName, in directory: Directory, _ kind: FileHeader.Kind
     ) throws(SnapError) {
@@ -34,7 +36,7 @@ struct EnvelopedFile: ~Copyable, Sendable {
         guard trailer.headerChecksum == checksum else {
             throw SnapError(
                 .damaged,
-                "header checksum is \(checksum.hex), the trailer says "
+                "header checksum is \(checksum.hex), the trailer contains "
                     + trailer.headerChecksum.hex, path: path, offset: FileHeader.checksumOffset)
         }
         self.file = file
@@ -44,7 +46,7 @@ struct EnvelopedFile: ~Copyable, Sendable {
 
     var path: FilePath { file.path }
 
-    /// Reads a section and checks it.
+    /// Reads a section, checks its checksum, and creates a reader of its bytes.
     func reader(of part: FileSection) throws(SnapError) -> ByteReader {
         let what = part.name
         let section = trailer[part]
@@ -60,7 +62,7 @@ struct EnvelopedFile: ~Copyable, Sendable {
         return reader
     }
 
-    /// Reads bytes that the trailer, or what it vouches for, says are there.
+    /// Reads bytes that exist according to the trailer or to a section.
     func read(byteCount: Int, at offset: Int, _ what: String) throws(SnapError) -> [UInt8] {
         let bytes = try file.read(byteCount: byteCount, at: offset)
         guard bytes.count == byteCount else {

@@ -5,31 +5,31 @@ package import SystemPackage
 // Layout: savevm(5), "Header".
 //
 //     OFFSET  SIZE  DESCRIPTION
-//          0     8  magic, which tells the kind of file
+//          0     8  magic, which identifies the kind of file
 //          8     2  major version
 //         10     2  minor version
 //         12     4  incompatible feature flags: a reader refuses those it does not know
 //         16     4  compatible feature flags: a reader ignores those it does not know
 //         20     4  reserved
 //         24     8  checkpoint number
-//         32    16  checksum of the header with this field zero; here in every version
+//         32    16  checksum of the header with this field zero; at this offset in every version
 //         48    16  store id
-//         64    16  checkpoint id, which is also the file's
+//         64    16  checkpoint id, which is also the file's id
 //         80    16  parent's checkpoint id, zero for a full checkpoint
 //         96     8  parent's number, zero for a full checkpoint
 //        104     2  digest algorithm: 1 is XXH3-128 with a secret of 192 bytes
 //        106   406  reserved
 
-/// The front of a savevm or device-state file: what it is and whose.
+/// The header of a savevm or device-state file, which identifies the file and its checkpoint.
 package struct FileHeader: Sendable, Equatable {
-    /// The two kinds of file.
+    /// The kinds of files.
     package enum Kind: Sendable {
-        /// RAM pages and tables.
+        /// A savevm file: RAM pages and page tables.
         case savevm
-        /// Device sections.
+        /// A device-state file: device sections.
         case deviceState
 
-        /// The first bytes, shaped so that text conversions of a transfer show.
+        /// The first bytes of the file, which change if a transfer converts the file as text.
         var magic: [UInt8] {
             switch self {
             case .savevm: [0x89, 0x53, 0x56, 0x4d, 0x0d, 0x0a, 0x1a, 0x0a]  // \x89 SVM
@@ -44,7 +44,7 @@ package struct FileHeader: Sendable, Equatable {
             }
         }
 
-        /// The sections that its trailer lists, in order.
+        /// The sections that the file's trailer lists, in order.
         var sections: [FileSection] {
             switch self {
             case .savevm: [.groupIndex, .blockTable, .references, .description]
@@ -53,31 +53,32 @@ package struct FileHeader: Sendable, Equatable {
         }
     }
 
-    /// What the file is.
+    /// The kind of the file.
     package let kind: Kind
     /// The checkpoint's number.
     package let number: Int
-    /// The store it was made in.
+    /// The id of the store that the file was created in.
     package let storeID: Identifier
     /// The checkpoint's id.
     package let checkpointID: Identifier
     /// The parent's number and id; nil for a full checkpoint.
     package let parent: FileReference?
-    /// What the file has besides, that a reader may leave alone.
+    /// The flags of features that a reader can ignore.
     let compatibleFlags: UInt32
 
+    /// The length of a header in bytes.
     package static let byteCount = 512
     static let majorVersion: UInt16 = 0
     static let minorVersion: UInt16 = 1
     static let checksumOffset = 32
     private static let digestAlgorithm: UInt16 = 1
 
-    /// Describes a new file.
+    /// Creates the header of a new file.
     ///
     /// - Parameters:
-    ///   - kind: What the file is.
+    ///   - kind: The kind of the file.
     ///   - number: The checkpoint's number.
-    ///   - storeID: The store it is made in.
+    ///   - storeID: The id of the store that contains the file.
     ///   - checkpointID: The checkpoint's id.
     ///   - parent: The parent's number and id; nil for a full checkpoint.
     package init(
@@ -94,7 +95,7 @@ package struct FileHeader: Sendable, Equatable {
 
     func encode() -> [UInt8] { sealed.bytes }
 
-    /// The checksum that stands in the encoded header.
+    /// The checksum that the encoded header contains.
     var checksum: Hash128 { sealed.checksum }
 
     private var sealed: (bytes: [UInt8], checksum: Hash128) {
@@ -115,13 +116,13 @@ package struct FileHeader: Sendable, Equatable {
         return (writer.bytes, checksum)
     }
 
-    /// Decodes a header, its checksum before anything else.
+    /// Decodes a header, and checks its magic, length and checksum before all other fields.
     ///
     /// - Parameters:
-    ///   - bytes: The file's first bytes, fewer than 512 if it has no more.
-    ///   - kind: What the file is expected to be.
-    ///   - path: The file.
-    /// - Throws: `.damaged`, or `.unsupported` for another version.
+    ///   - bytes: The file's first 512 bytes, or all bytes of a shorter file.
+    ///   - kind: The expected kind of the file.
+    ///   - path: The file's path, for messages.
+    /// - Throws: `.damaged`; `.unsupported` for another version or an unknown feature.
     package init(_ bytes: [UInt8], _ kind: Kind, path: FilePath) throws(SnapError) {
         var reader = ByteReader(bytes, path: path, startOffset: 0)
         guard try reader.bytes(kind.magic.count, "header") == kind.magic else {
@@ -143,7 +144,7 @@ package struct FileHeader: Sendable, Equatable {
         guard flags == 0 else {
             throw SnapError(
                 .unsupported,
-                "incompatible feature flags are 0x\(String(flags, radix: 16)), this snap knows "
+                "incompatible feature flags are 0x\(String(flags, radix: 16)), this snap supports "
                     + "none", path: path, offset: 12)
         }
         compatibleFlags = try reader.integer("compatible feature flags")
@@ -162,7 +163,7 @@ package struct FileHeader: Sendable, Equatable {
         guard algorithm == Self.digestAlgorithm else {
             throw SnapError(
                 .unsupported,
-                "digest algorithm is \(algorithm), this snap knows "
+                "digest algorithm is \(algorithm), this snap supports "
                     + "\(Self.digestAlgorithm)", path: path, offset: 104)
         }
         try reader.zeros(406, "header")
@@ -170,12 +171,13 @@ package struct FileHeader: Sendable, Equatable {
 }
 
 extension FileHeader {
-    /// Reads the checksum that stands in a header, which ties the trailer to it.
+    /// Reads the checksum that a header contains, which must equal the one in the trailer.
     ///
     /// - Parameters:
     ///   - header: The header's 512 bytes.
-    ///   - path: The file, for messages.
-    /// - Throws: `.damaged` if there are fewer bytes.
+    ///   - path: The file's path, for messages.
+    /// - Returns: The checksum.
+    /// - Throws: `.damaged` if the bytes end before the checksum.
     static func checksum(in header: [UInt8], path: FilePath) throws(SnapError) -> Hash128 {
         var reader = ByteReader(header, path: path, startOffset: 0)
         try reader.skip(checksumOffset, "header")

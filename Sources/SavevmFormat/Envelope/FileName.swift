@@ -1,13 +1,13 @@
 import GuestMemory
 import SnapSystem
 
-/// The names of a checkpoint's files in its guest's directory.
+/// The name of a checkpoint's file in its guest's directory.
 package enum FileName: Sendable, Hashable {
-    /// RAM pages and tables: the checkpoint itself.
+    /// The savevm file of a checkpoint; the checkpoint exists if this file does.
     case savevm(Int)
-    /// Device sections.
+    /// The device-state file of a checkpoint.
     case deviceState(Int)
-    /// A deleted checkpoint's pages, of which others may have need.
+    /// The savevm file of a deleted checkpoint, whose pages other checkpoints may need.
     case retired(Int)
 
     private static let digitCount = 10
@@ -19,7 +19,7 @@ package enum FileName: Sendable, Hashable {
         }
     }
 
-    /// The name: the number in ten digits and what the file is.
+    /// The name: the number in ten digits, and a suffix for the kind of file.
     package var text: String {
         switch self {
         case .savevm(let number): digits(number) + ".savevm"
@@ -28,10 +28,10 @@ package enum FileName: Sendable, Hashable {
         }
     }
 
-    /// Reads a name.
+    /// Creates a file name from its text.
     ///
-    /// - Parameter text: A name in a guest's directory.
-    /// - Returns: nil if it is not one that `text` gives.
+    /// - Parameter text: The name of a file in a guest's directory.
+    /// - Returns: nil if it is not the name of a checkpoint's file.
     package init?(_ text: String) {
         guard let dot = text.firstIndex(of: "."), let number = Int(text[..<dot]) else {
             return nil

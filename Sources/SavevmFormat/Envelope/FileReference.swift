@@ -8,14 +8,14 @@ import SnapSystem
 //        8  checkpoint number
 //       16  checkpoint id
 
-/// A checkpoint's file that another one's pages may lie in.
+/// A reference to a savevm file that may contain pages of another checkpoint.
 package struct FileReference: Sendable, Hashable {
-    /// The checkpoint's number.
+    /// The number of the file's checkpoint.
     package let number: Int
-    /// Its id, so that no other file is taken for it.
+    /// The id of the file's checkpoint, which detects another file with the same number.
     package let id: Identifier
 
-    /// Names a file; the parameters are the properties.
+    /// Creates a reference from its properties.
     package init(number: Int, id: Identifier) {
         self.number = number
         self.id = id
@@ -41,14 +41,14 @@ package struct FileReference: Sendable, Hashable {
         for _ in 0..<count {
             let previous = references.last?.number ?? 0
             guard previous < last.number else {
-                throw reader.damage("references go on behind the file itself")
+                throw reader.damage("the reference list continues after the file's own entry")
             }
             let number = try reader.count(
                 "reference", as: UInt64.self, in: previous + 1...last.number)
             references.append(FileReference(number: number, id: try reader.identifier("reference")))
         }
         guard references.last == last else {
-            throw reader.damage("references do not end with the file itself")
+            throw reader.damage("the reference list does not end with the file's own entry")
         }
         try reader.finish("references")
         return references

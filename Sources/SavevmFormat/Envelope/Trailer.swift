@@ -8,37 +8,37 @@ import SystemPackage
 //          0   160  five sections: offset 8, length 8, checksum 16 bytes each.
 //                   savevm file: group index, block table, references, description, reserved;
 //                   device-state file: section table, four reserved.
-//                   The group index has checksums of its own, its field here is zero.
-//                   Reserved ones are zero, unless a compatible feature flag announces them.
-//        160     8  group count; in a device-state file the section count
-//        168     4  generation: 0, and one more each time the file is rewritten
+//                   The checksum of the group index is zero here: its blocks have checksums.
+//                   Reserved sections are zero unless a compatible feature flag is set.
+//        160     8  group count; in a device-state file, the section count
+//        168     4  generation: how often the file has been rewritten
 //        172     4  reserved
 //        176     8  length of the file in bytes
 //        184    16  checkpoint id
 //        200    16  checksum of the header
 //        216    16  checksum of the trailer with this field zero
 //        232    16  reserved
-//        248     8  magic: the header's, backwards
+//        248     8  magic: the header's magic in reverse order
 
-/// The end of a file: where its sections are.
+/// The trailer of a file, which contains the positions and checksums of its sections.
 ///
-/// What it vouches for is whole.
+/// The trailer is the last part that is written, so a file with a valid trailer is complete.
 package struct Trailer: Sendable, Equatable {
-    /// Where a section is, and its checksum.
+    /// The position of a section in the file, and its checksum.
     package struct Extent: Sendable, Equatable {
-        /// Where it begins, in bytes from the file's start.
+        /// The section's offset in the file, in bytes.
         package let offset: Int
-        /// Its length in bytes.
+        /// The section's length in bytes.
         package let byteCount: Int
-        /// Its checksum; zero for the group index.
+        /// The checksum of the section's bytes; zero for the group index.
         package let checksum: Hash128
 
         static let none = Extent(offset: 0, byteCount: 0, checksum: .none)
     }
 
-    /// The sections in use, in the order of the layout.
+    /// The sections that are not reserved, in the order of the layout.
     package let sections: [Extent]
-    /// How many groups, or device sections, there are.
+    /// The number of groups in a savevm file, or of device sections in a device-state file.
     package let itemCount: Int
     /// How often the file has been rewritten.
     package let generation: Int
@@ -46,14 +46,15 @@ package struct Trailer: Sendable, Equatable {
     package let fileByteCount: Int
     /// The checkpoint's id.
     package let checkpointID: Identifier
-    /// The checksum that stands in the header.
+    /// The checksum that the header contains.
     package let headerChecksum: Hash128
 
+    /// The length of a trailer in bytes.
     package static let byteCount = 256
     static let checksumOffset = 216
     private static let sectionCountMax = 5
 
-    /// Where a section of the file is; the file's kind must have it.
+    /// The position of a section, which the file's kind must have.
     subscript(_ section: FileSection) -> Extent { sections[section.index] }
 
     func encode(_ kind: FileHeader.Kind) -> [UInt8] {
@@ -76,13 +77,13 @@ package struct Trailer: Sendable, Equatable {
         return writer.bytes
     }
 
-    /// Decodes a trailer, its checksum before anything else.
+    /// Decodes a trailer, and checks its checksum before its fields.
     ///
     /// - Parameters:
-    ///   - bytes: The file's last bytes.
+    ///   - bytes: The file's last 256 bytes.
     ///   - header: The file's header.
-    ///   - path: The file.
-    ///   - fileByteCount: The length the file really has.
+    ///   - path: The file's path, for messages.
+    ///   - fileByteCount: The actual length of the file, in bytes.
     /// - Throws: `.damaged`.
     init(
         _ bytes: [UInt8], of header: FileHeader, path: FilePath, fileByteCount: Int
@@ -106,7 +107,9 @@ package struct Trailer: Sendable, Equatable {
             if index < sectionCount { sections.append(section) }
             end = start + byteCount
         }
-        guard end == offset else { throw reader.damage("sections end at \(end)") }
+        guard end == offset else {
+            throw reader.damage("sections end at \(end), not at the trailer")
+        }
         self.sections = sections
         itemCount = try reader.count("item count", as: UInt64.self, in: 0...Limits.groupCountMax)
         generation = try reader.count("generation", as: UInt32.self, in: 0...Int(UInt32.max))
@@ -118,11 +121,11 @@ package struct Trailer: Sendable, Equatable {
         _ = try reader.hash("trailer checksum")
         try reader.zeros(16, "trailer")
         guard try reader.bytes(8, "magic") == header.kind.magic.reversed() else {
-            throw reader.damage("trailer has another magic", bytesBack: 8)
+            throw reader.damage("trailer has the wrong magic", bytesBack: 8)
         }
         guard checkpointID == header.checkpointID else {
             throw reader.damage(
-                "trailer is of checkpoint \(checkpointID.hex), header of "
+                "trailer belongs to checkpoint \(checkpointID.hex), header to "
                     + "\(header.checkpointID.hex)")
         }
     }
