@@ -2,29 +2,33 @@ import GuestMemory
 package import SnapSystem
 import SystemPackage
 
-/// The forms in which a guest's memory comes.
+/// The formats of memory images that snap can save.
 package enum ImageFormat: Sendable, Equatable {
-    /// The bytes of one RAM block, as they are.
+    /// The plain bytes of one RAM block.
     case raw
     /// A QEMU migration stream.
     case stream
 
-    /// How far into a file of zeros a stream is looked for.
+    /// The number of zero bytes at a file's start after which the search for a stream stops.
     private static let leadingZeroCountMax = 64 << 20
+    /// The number of bytes that the search reads at a time.
     private static let windowByteCount = 1 << 18
 
-    /// Whether a file begins as a QEMU stream does.
+    /// Checks whether a file starts with the magic number of a QEMU stream.
     ///
-    /// - Parameter file: The file.
+    /// - Parameter file: The file, read from offset 0.
+    /// - Returns: Whether the magic number is there.
     /// - Throws: `.inputOutput`.
     package static func isStream(_ file: borrowing File) throws(SnapError) -> Bool {
         try file.read(byteCount: StreamFormat.magic.count, at: 0) == StreamFormat.magic
     }
 
-    /// Detects the form of a file from its first bytes.
+    /// Detects the format of a file from its first bytes.
     ///
-    /// - Parameter file: The file.
-    /// - Throws: `.unsupported` with the name of what cannot be read, `.inputOutput`.
+    /// - Parameter file: The file, read from offset 0.
+    /// - Returns: The format; `.raw` if the bytes match no format that snap recognizes.
+    /// - Throws: `.unsupported`, with the name of the format, for one that snap recognizes and
+    ///   cannot save; `.inputOutput`.
     package static func detect(_ file: borrowing File) throws(SnapError) -> ImageFormat {
         let head = try file.read(byteCount: ForeignFormat.headByteCount, at: 0)
         if head.starts(with: StreamFormat.magic) { return .stream }
@@ -33,8 +37,8 @@ package enum ImageFormat: Sendable, Equatable {
         }
         if head.first == 0, let offset = try streamBehindZeros(in: file) {
             throw unsupported(
-                "has a QEMU stream behind \(offset) zeros", path: file.path, at: offset,
-                hint: "tail -c +\(offset + 1) FILE | snap save -")
+                "has a QEMU stream after \(offset) zero bytes", path: file.path, at: offset,
+                hint: "run tail -c +\(offset + 1) FILE | snap save -")
         }
         return .raw
     }
@@ -44,11 +48,15 @@ package enum ImageFormat: Sendable, Equatable {
     ) -> SnapError {
         SnapError(
             .unsupported, message + ", expected a raw memory image or a QEMU stream", path: path,
-            offset: offset, hint: (hint.map { $0 + "; " } ?? "") + "--format raw takes it as it is")
+            offset: offset,
+            hint: (hint.map { $0 + "; " } ?? "") + "use --format raw to save it as raw memory")
     }
 
-    /// Where the first bytes that are not zero begin a stream: QEMU was told to leave room before
-    /// it (`file:PATH,offset=N`).
+    /// Finds a stream that starts with the first bytes of a file that are not zero.
+    ///
+    /// QEMU can leave room before a stream (`file:PATH,offset=N`).
+    ///
+    /// - Returns: The stream's offset in bytes; nil if there is no such stream.
     private static func streamBehindZeros(
         in file: borrowing File
     ) throws(SnapError) -> Int? {

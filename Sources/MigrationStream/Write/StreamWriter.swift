@@ -2,22 +2,24 @@ package import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-/// Says a checkpoint as a QEMU migration stream that any QEMU since 2.4 loads.
+/// Encodes a checkpoint as a QEMU migration stream that any QEMU since 2.4 can load.
 ///
 ///     header ─ configuration ─ RAM start: list of blocks ─ page records ─ RAM end ─ devices ─ end
 ///
-/// It gives the bytes that are not kept as they were: pages come as PAGE and ZERO records, and the
-/// capabilities mapped-ram and x-ignore-shared, which say that pages are elsewhere, are gone.
+/// The writer provides only the bytes that the checkpoint does not keep verbatim. It encodes pages
+/// as PAGE and ZERO records. It removes the capabilities mapped-ram and x-ignore-shared, which
+/// state that pages are stored elsewhere.
 package struct StreamWriter: Sendable {
     private let configuration: StreamConfiguration
 
-    /// Begins with the bytes that a stream began with.
+    /// Creates a writer from the kept start and end of a saved stream.
     ///
     /// - Parameters:
-    ///   - framing: The kept header and configuration, and what may follow.
-    ///   - end: The beginning of the kept end mark and description.
-    ///   - path: Where they were kept, for messages.
-    /// - Throws: `.inputDamaged` or `.unsupported` if they are none.
+    ///   - framing: The kept header and configuration, and the framing bytes after them, if any.
+    ///   - end: The kept end mark and description; the first `endByteCountMax` bytes suffice.
+    ///   - path: The file that keeps them, for error messages.
+    /// - Throws: `.inputDamaged` or `.unsupported` if `framing` is not the start of a stream that
+    ///   snap can read.
     package init(framing: [UInt8], end: [UInt8], path: FilePath) throws(SnapError) {
         var input = StreamInput(bytes: framing, of: path)
         var configuration = try StreamConfiguration(&input)
@@ -27,21 +29,22 @@ package struct StreamWriter: Sendable {
         self.configuration = configuration
     }
 
-    /// How many bytes of the end are enough to find the description.
+    /// The number of bytes of the end that are enough to find the description.
     package static let endByteCountMax = PlacedDescription.byteCountMax + 1 << 16
 
-    /// What followed the configuration in the framing.
+    /// The framing bytes after the configuration.
     private let rest: [UInt8]
 
-    /// Header and configuration, and what followed them.
+    /// The header and configuration, and the framing bytes after them, without live commands.
     package var head: [UInt8] { configuration.plainBytes + Self.withoutLiveCommands(rest) }
 
-    /// Framing without the commands at its beginning that expect a source which answers.
+    /// Removes the leading commands that only a live migration can serve.
     ///
-    /// A stream in a file has none, and QEMU refuses it. Nor does the stream have what advice of
-    /// postcopy announces.
+    /// QEMU refuses to load a file with a command that needs an answering source. Postcopy advice
+    /// announces data that the stream does not contain.
     ///
-    /// - Parameter framing: Kept bytes between sections.
+    /// - Parameter framing: The kept bytes between two sections.
+    /// - Returns: The same bytes without those commands.
     package static func withoutLiveCommands(_ framing: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         var rest = framing[...]
@@ -55,11 +58,12 @@ package struct StreamWriter: Sendable {
         return result + rest
     }
 
-    /// The section that begins the RAM: the list of its blocks.
+    /// Encodes the section that starts the RAM: the list of RAM blocks.
     ///
     /// - Parameters:
     ///   - sectionID: The section's number.
     ///   - blocks: The blocks, in the stream's order.
+    /// - Returns: The complete section.
     package func ramStart(_ sectionID: UInt32, _ blocks: [RAMBlock]) -> [UInt8] {
         var bytes = [ElementType.start.rawValue] + sectionID.bigEndianBytes
         bytes += Self.text(StreamFormat.ramName) + (0 as UInt32).bigEndianBytes
@@ -72,23 +76,27 @@ package struct StreamWriter: Sendable {
         return bytes + sectionEnd(sectionID)
     }
 
-    /// What comes before the page records of a section.
+    /// Encodes the header of a section of page records.
     ///
     /// - Parameter sectionID: The section's number.
+    /// - Returns: The bytes before the section's page records.
     package func partHead(_ sectionID: UInt32) -> [UInt8] {
         [ElementType.part.rawValue] + sectionID.bigEndianBytes
     }
 
-    /// The section that ends the RAM.
+    /// Encodes the section that ends the RAM, which has no page records.
     ///
     /// - Parameter sectionID: The section's number.
+    /// - Returns: The complete section.
     package func ramEnd(_ sectionID: UInt32) -> [UInt8] {
         [ElementType.sectionEnd.rawValue] + sectionID.bigEndianBytes + sectionEnd(sectionID)
     }
 
-    /// What comes after the page records of a section.
+    /// Encodes the end of a section of page records.
     ///
     /// - Parameter sectionID: The section's number.
+    /// - Returns: The bytes after the section's page records, including the footer if the stream
+    ///   has footers.
     package func sectionEnd(_ sectionID: UInt32) -> [UInt8] {
         var bytes = PageFlags.endOfSection.rawValue.bigEndianBytes
         if configuration.hasFooters {
@@ -97,12 +105,13 @@ package struct StreamWriter: Sendable {
         return bytes
     }
 
-    /// The blocks that a kept RAM section lists.
+    /// Decodes the list of RAM blocks in a kept section.
     ///
     /// - Parameters:
-    ///   - section: The section that begins the RAM.
-    ///   - path: Where it was kept, for messages.
-    /// - Throws: `.inputDamaged` or `.unsupported` if it is none.
+    ///   - section: The section that starts the RAM, including its header.
+    ///   - path: The file that keeps it, for error messages.
+    /// - Returns: The blocks, in the stream's order.
+    /// - Throws: `.inputDamaged` or `.unsupported` if the section cannot be read.
     package func blocks(
         listedIn section: [UInt8], path: FilePath
     ) throws(SnapError) -> [RAMBlock] {
@@ -113,17 +122,20 @@ package struct StreamWriter: Sendable {
         return reader.blocks
     }
 
-    /// The page records of a run of pages.
+    /// Encodes a run of pages as page records.
     ///
-    /// Zero pages are said, too: the destination's ROMs and a memory file may hold something else.
+    /// Zero pages get records too, because the destination's ROMs or memory file may contain other
+    /// bytes.
     ///
     /// - Parameters:
     ///   - block: The RAM block.
-    ///   - offset: Where in the block the run begins, in bytes.
-    ///   - pageCount: How many pages of 4096 bytes it has.
-    ///   - stored: Those of them that are not zero.
-    ///   - unsent: Those of them that the source did not send, and that are left out.
-    ///   - buffer: Their bytes, from its start; what it holds of others means nothing.
+    ///   - offset: The run's offset in the block, in bytes.
+    ///   - pageCount: The length of the run in pages of 4096 bytes.
+    ///   - stored: The pages of the run that are not zero.
+    ///   - unsent: The pages of the run that the source did not send. They get no records.
+    ///   - buffer: The bytes of the run, from the buffer's start. Only the bytes of `stored` pages
+    ///     are used.
+    /// - Returns: The records; empty if the source sent none of the pages.
     package func pageRecords(
         _ block: RAMBlock, at offset: Int, pageCount: Int, _ stored: PageSet, unsent: PageSet,
         in buffer: borrowing MemoryBuffer
@@ -143,7 +155,8 @@ package struct StreamWriter: Sendable {
             var flags: PageFlags = isZero ? .zero : .page
             if isNamed { flags.insert(.sameBlock) }
             records += (UInt64(offset + first) | flags.rawValue).bigEndianBytes
-            // The first record of each run names its block, so that runs are made independently.
+            // The first record of each run names the block, so that runs can be encoded
+            // independently of each other.
             if !isNamed { records += name }
             isNamed = true
             if isZero {
