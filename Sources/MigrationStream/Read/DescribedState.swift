@@ -1,16 +1,16 @@
-/// How long a device's state is, or that of a subsection, by what a description says of it.
+/// The length of the state of a device or a subsection, computed from its description.
 struct DescribedState {
-    /// The length in bytes; nil if it is not said.
+    /// The length in bytes; nil if the description does not state it, or it exceeds an `Int`.
     private(set) var byteCount: Int? = 0
     private var hasFields = false
     private var hasSubsections = false
 
-    /// Takes a member of the JSON object that describes the device or the subsection.
+    /// Adds a member of the JSON object that describes the device or the subsection.
     ///
     /// - Parameters:
     ///   - key: The member's key.
-    ///   - json: The text, at the member's value.
-    /// - Throws: If it is no such value, or one that has come before.
+    ///   - json: The JSON reader, at the member's value. It ends up after the value.
+    /// - Throws: If the value is malformed, or if the object has the member twice.
     mutating func read(
         _ key: String, _ json: inout JSONReader
     ) throws(JSONReader.Malformed) {
@@ -36,7 +36,9 @@ struct DescribedState {
         byteCount = sum + more
     }
 
-    /// A field's size includes the subsections of a structure in it.
+    /// Reads a field and returns its length in bytes; nil if the description does not state it.
+    ///
+    /// The size of a structure already includes the structure's subsections.
     private static func field(_ json: inout JSONReader) throws(JSONReader.Malformed) -> Int? {
         var size: Int?
         var length: Int?
@@ -54,7 +56,9 @@ struct DescribedState {
         return isTooLong ? nil : byteCount
     }
 
-    /// A subsection of the device itself comes with its own head: 05, length and name, version.
+    /// Reads a subsection and returns its length in bytes; nil if it is not stated.
+    ///
+    /// The length includes the subsection's header: 05, the name with its length, the version.
     private static func subsection(
         _ json: inout JSONReader
     ) throws(JSONReader.Malformed) -> Int? {

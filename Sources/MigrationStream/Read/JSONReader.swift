@@ -1,30 +1,30 @@
-/// Reads JSON (RFC 8259) from its beginning to its end, once, and keeps nothing of it.
+/// A JSON reader (RFC 8259) that reads a text once, from its start to its end.
 ///
-/// Memory use goes with the longest string. Values within values are read with a call each, so
-/// that there is a limit on how deep they go.
+/// It builds no tree of values: memory use depends on the longest string. The caller reads nested
+/// values with nested calls, so there is a limit on their depth.
 struct JSONReader: ~Copyable {
-    /// The text is no JSON, goes too deep, or holds another value than is asked for.
+    /// The text is not JSON, is nested too deeply, or contains another value than the expected one.
     struct Malformed: Error {}
 
     private let bytes: [UInt8]
     private var place = 0
     private let depthMax: Int
-    /// How many objects and arrays have begun and not ended.
+    /// The number of objects and arrays that have started and not ended.
     private var depth = 0
-    /// Whether nothing has come yet in the one that began last.
+    /// Whether the innermost object or array has just started.
     private var isFirst = false
 
-    /// Begins at a text's first byte.
+    /// Creates a reader at a text's first byte.
     ///
     /// - Parameters:
     ///   - text: The text.
-    ///   - depthMax: How many objects and arrays may be inside one another.
+    ///   - depthMax: The limit on the nesting depth of objects and arrays.
     init(_ text: [UInt8], depthMax: Int) {
         bytes = text
         self.depthMax = depthMax
     }
 
-    /// What the next value, or its end, begins with.
+    /// Skips white space and returns the next byte without consuming it.
     private mutating func peek() throws(Malformed) -> UInt8 {
         while place < bytes.count {
             switch bytes[place] {
@@ -35,13 +35,13 @@ struct JSONReader: ~Copyable {
         throw Malformed()
     }
 
-    /// Takes a byte that must come next, behind white space.
+    /// Consumes a byte that must come next, after any white space.
     private mutating func take(_ byte: Unicode.Scalar) throws(Malformed) {
         guard try peek() == UInt8(ascii: byte) else { throw Malformed() }
         place += 1
     }
 
-    /// Checks that nothing follows.
+    /// Checks that only white space follows.
     mutating func finish() throws(Malformed) {
         guard depth == 0, (try? peek()) == nil else { throw Malformed() }
     }
@@ -55,13 +55,13 @@ struct JSONReader: ~Copyable {
         isFirst = true
     }
 
-    /// Begins to read an object: each of its members follows, as key and value.
+    /// Starts to read an object, whose members the caller then reads with `nextKey`.
     mutating func beginObject() throws(Malformed) { try begin(with: "{") }
 
-    /// Begins to read an array: each of its values follows.
+    /// Starts to read an array, whose values the caller then reads with `hasNext`.
     mutating func beginArray() throws(Malformed) { try begin(with: "[") }
 
-    /// Takes what is between two values, or the end behind the last.
+    /// Consumes the separator before the next value, or the end of the object or array.
     ///
     /// - Returns: Whether another value follows.
     private mutating func next(before end: Unicode.Scalar) throws(Malformed) -> Bool {
@@ -75,7 +75,9 @@ struct JSONReader: ~Copyable {
         return true
     }
 
-    /// The key of the next member of an object, whose value must be read then; nil at its end.
+    /// Reads the key of an object's next member.
+    ///
+    /// - Returns: The key, whose value the caller must read next; nil at the object's end.
     mutating func nextKey() throws(Malformed) -> String? {
         guard try next(before: "}") else { return nil }
         let key = try string()
@@ -83,10 +85,10 @@ struct JSONReader: ~Copyable {
         return key
     }
 
-    /// Whether an array has another value, which must be read then.
+    /// Whether an array has another value, which the caller must read next.
     mutating func hasNext() throws(Malformed) -> Bool { try next(before: "]") }
 
-    /// Takes a value, whatever it is.
+    /// Skips a value of any type.
     mutating func skipValue() throws(Malformed) {
         switch try peek() {
         case UInt8(ascii: "{"):
@@ -104,7 +106,7 @@ struct JSONReader: ~Copyable {
 
     // MARK: Other values
 
-    /// Takes true, false or null, if it comes next.
+    /// Skips true, false or null; returns false if none of them comes next.
     private mutating func skipWord() throws(Malformed) -> Bool {
         _ = try peek()
         for word in ["true", "false", "null"] where bytes[place...].starts(with: word.utf8) {
@@ -114,9 +116,9 @@ struct JSONReader: ~Copyable {
         return false
     }
 
-    /// An integer.
+    /// Reads an integer or null.
     ///
-    /// - Returns: nil if it is null.
+    /// - Returns: The integer; nil for null.
     mutating func integer() throws(Malformed) -> Int? {
         if try peek() == UInt8(ascii: "n"), try skipWord() { return nil }
         guard let value = Int(String(decoding: bytes[try number()], as: UTF8.self)) else {
@@ -125,9 +127,9 @@ struct JSONReader: ~Copyable {
         return value
     }
 
-    /// Takes a number.
+    /// Skips a number.
     ///
-    /// - Returns: Where it is.
+    /// - Returns: The number's range in the text.
     private mutating func number() throws(Malformed) -> Range<Int> {
         _ = try peek()
         let start = place
@@ -158,7 +160,7 @@ struct JSONReader: ~Copyable {
         return place - start
     }
 
-    /// A string.
+    /// Reads a string.
     mutating func string() throws(Malformed) -> String {
         try take("\"")
         var text: [UInt8] = []
@@ -179,7 +181,7 @@ struct JSONReader: ~Copyable {
         throw Malformed()
     }
 
-    /// What is behind a backslash.
+    /// Reads the rest of an escape sequence, after the backslash, and returns it in UTF-8.
     private mutating func escaped() throws(Malformed) -> [UInt8] {
         guard place < bytes.count else { throw Malformed() }
         let byte = bytes[place]

@@ -1,7 +1,6 @@
 import SnapSystem
 
-/// Bytes of a stream that are kept as they are, in a scratch file, in which long runs of zeros are
-/// holes.
+/// Bytes of a stream that are kept verbatim in a scratch file, with holes for long runs of zeros.
 struct KeptBytes: ~Copyable {
     private let file: File
     private var waiting: [UInt8] = []
@@ -24,10 +23,10 @@ struct KeptBytes: ~Copyable {
         waiting.removeAll(keepingCapacity: true)
     }
 
-    /// The file, to be read.
+    /// Writes the bytes that still wait and returns the file for reading.
     consuming func finish() throws(SnapError) -> SharedFile {
         try flush()
-        // A hole at the end has no bytes that make the file as long.
+        // A hole at the end is never written, so it does not extend the file.
         try file.setLength(writtenByteCount)
         return SharedFile(file)
     }

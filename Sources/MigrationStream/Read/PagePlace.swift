@@ -1,7 +1,7 @@
-/// Where a page of a stream belongs.
+/// The place in a guest's RAM of a page of a stream.
 struct PagePlace {
-    /// Which of the RAM blocks.
+    /// The index of the RAM block.
     let block: Int
-    /// Where in the block, in bytes.
+    /// The page's offset in the block, in bytes.
     let offset: Int
 }

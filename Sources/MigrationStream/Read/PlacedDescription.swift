@@ -1,18 +1,18 @@
 import SnapSystem
 
-/// A description and where it is.
+/// A description and its range in a file.
 ///
 ///     00 end mark │ 06 │ length in 4 bytes │ JSON
 struct PlacedDescription {
     let description: VMDescription
-    /// Where the byte 06 is, in bytes from the file's start.
+    /// The offset of the byte 06 in the file.
     let offset: Int
-    /// Where the text ends.
+    /// The offset of the end of the text in the file.
     let end: Int
 
-    /// What comes before the text.
+    /// The number of bytes before the text: the byte 06 and the length.
     static let headByteCount = 5
-    /// The longest there can be, in bytes.
+    /// The length of the longest description, including those bytes.
     static let byteCountMax = headByteCount + StreamLimits.descriptionByteCountMax
 
     private init?(_ text: [UInt8], at offset: Int) {
@@ -22,15 +22,16 @@ struct PlacedDescription {
         end = offset + Self.headByteCount + text.count
     }
 
-    /// Finds the description at a file's end, behind which only zeros may come.
+    /// Finds the description at a file's end, after which only zeros may follow.
     ///
-    /// Nothing says where it begins. Its text has no byte 0, but its length has one: so the text
-    /// begins with the first brace behind the last 0, if the length fits.
+    /// The file does not state where the description starts. Its text contains no byte 0, but the
+    /// length before it does. So the text starts with the first brace after the last byte 0, if the
+    /// length matches.
     ///
     /// - Parameters:
     ///   - file: The file.
-    ///   - start: Where to look from, in bytes from the file's start.
-    /// - Returns: nil if no description is there.
+    ///   - start: The offset in the file before which no description is expected.
+    /// - Returns: The description; nil if there is none.
     /// - Throws: `.inputOutput`.
     static func last(
         in file: borrowing File, from start: Int
@@ -42,16 +43,17 @@ struct PlacedDescription {
         return last(in: try file.read(byteCount: tail, at: first), at: first)
     }
 
-    /// Finds the description at a stream's end, behind which only zeros may come.
+    /// Finds the description at a stream's end, after which only zeros may follow.
     ///
     /// - Parameters:
     ///   - tail: The stream's last bytes.
-    ///   - first: Where they begin.
+    ///   - first: The offset of the first of these bytes.
+    /// - Returns: The description; nil if there is none.
     static func last(in tail: [UInt8], at first: Int) -> PlacedDescription? {
         var bytes = tail
         bytes.removeLast(bytes.reversed().prefix { $0 == 0 }.count)
         guard let zero = bytes.lastIndex(of: 0) else { return nil }
-        // The length, whose last zero that is, may have a byte that looks like a brace.
+        // That 0 belongs to the length, which may also contain a byte that looks like a brace.
         for start in max(5, zero + 1)..<max(5, zero + 5) where start < bytes.count {
             let length = UInt32(bigEndianBytes: bytes[start - 4..<start])
             let mark = bytes[start - headByteCount]
@@ -63,13 +65,14 @@ struct PlacedDescription {
         return nil
     }
 
-    /// Finds every description in a file, whatever comes after it.
+    /// Finds every description in a file, regardless of the bytes that follow it.
     ///
     /// - Parameters:
     ///   - file: The file.
-    ///   - start: Where to look from, in bytes from the file's start.
-    /// - Returns: The descriptions in order; nil if there are more than a limit allows, or longer
-    ///   ones together than the file is.
+    ///   - start: The offset in the file at which the search starts.
+    /// - Returns: The descriptions in file order; nil if there are more than
+    ///   `StreamLimits.descriptionCountMax`, or if they overlap so much that their total length
+    ///   exceeds the file's.
     /// - Throws: `.inputOutput` or `.interrupted`.
     static func all(
         in file: borrowing File, from start: Int
@@ -81,7 +84,7 @@ struct PlacedDescription {
         var place = start
         while place < end {
             try Interruption.check()
-            // Heads that a window's end would cut are whole in the next.
+            // The extra bytes complete a description's head that starts at the window's end.
             let bytes = try file.read(byteCount: window + headByteCount + 2, at: place)
             for index in bytes.indices.prefix(window) where bytes[index] == 0 {
                 guard let length = textByteCount(behindEndMarkAt: index, in: bytes),
@@ -99,7 +102,7 @@ struct PlacedDescription {
         return found
     }
 
-    /// The length of a text whose head comes after an end mark; nil without such a head.
+    /// Returns the length of the text whose head follows an end mark; nil if there is no such head.
     private static func textByteCount(
         behindEndMarkAt index: Int, in bytes: [UInt8]
     ) -> Int? {

@@ -1,8 +1,8 @@
 import GuestMemory
 import SnapSystem
 
-// Layout, big-endian but for the bitmap, offsets from the file's start (QEMU's
-// docs/devel/migration/mapped-ram.rst):
+// In a mapped-ram stream, each block has this header. Its integers are big-endian, and its offsets
+// count from the file's start (QEMU's docs/devel/migration/mapped-ram.rst):
 //
 //     OFFSET  SIZE  DESCRIPTION
 //          0     4  version: 1
@@ -10,20 +10,22 @@ import SnapSystem
 //         12     8  offset of the bitmap
 //         20     8  offset of the pages
 //
-// Bit i of byte i/8 from the lowest says whether page i is not zero. It alone says so: what is at
-// the place of a page whose bit is clear is left from an earlier pass.
+// The bitmap has one bit per page: bit i%8 of byte i/8, counted from the least significant bit, is
+// set if page i is not zero. Only the bitmap decides: if the bit is clear, the bytes at the page's
+// place are left over from an earlier pass.
 
 extension RAMReader {
-    /// Where the pages of a block are.
+    /// The places of a block's pages.
     private struct MappedPages {
-        /// Which block.
+        /// The block's index.
         let block: Int
-        /// Where its first page is in the stream.
+        /// The offset of the block's first page in the stream, in bytes.
         let offset: Int
-        /// The run of data in the file in which, or before which, the last page was looked for.
+        /// The run of data in the file that contains the last examined page or is the next one
+        /// after it.
         var data: Range<Int>
 
-        /// Whether pages lie in a hole of the file, and so are zero.
+        /// Whether pages of `byteCount` bytes lie in a hole of the file, and are zero therefore.
         mutating func isHole(
             _ pages: ClosedRange<Int>, of byteCount: Int, in input: borrowing StreamInput
         ) -> Bool {
@@ -33,17 +35,17 @@ extension RAMReader {
         }
     }
 
-    /// How much of a bitmap is read at once.
+    /// The number of bytes of a bitmap that are read at a time.
     private static let bitmapPieceByteCount = 1 << 16
 
-    /// Reads the pages of the block that was listed last, at their places in the stream.
+    /// Reads the header, the bitmap and the pages of the block that was listed last.
     mutating func readMapped(_ input: inout StreamInput) throws(SnapError) {
         let index = blocks.count - 1
         let block = blocks[index]
         let header = input.offset
         let version = try input.integer("version of mapped RAM", as: UInt32.self)
         guard version == 1 else {
-            throw input.unsupported("mapped RAM has version \(version), expected 1", at: header)
+            throw input.unsupported("mapped RAM version is \(version), expected 1", at: header)
         }
         let size = try input.integer("page size of mapped RAM", as: UInt64.self)
         let bitmapOffset = try input.integer("offset of the bitmap", as: UInt64.self)
@@ -64,7 +66,7 @@ extension RAMReader {
                 of: input.offset, bitmap: bitmapOffset, bitmapByteCount: bitmapByteCount,
                 pages: pagesOffset)
         }
-        // What comes first is read first: a pipe has no way back.
+        // A pipe cannot be read backward, so the bitmap must precede the pages.
         let origin = UInt64(mappedOrigin ?? 0)
         let limit = UInt64(StreamLimits.memoryByteCountMax) * 2
         guard bitmapOffset >= origin + UInt64(input.offset), bitmapOffset < limit,
@@ -72,7 +74,7 @@ extension RAMReader {
         else {
             throw input.damage(
                 "RAM block \(block.name) has its bitmap at \(bitmapOffset) and its pages at "
-                    + "\(pagesOffset), expected both in this order behind "
+                    + "\(pagesOffset), expected both in this order after "
                     + "\(origin + UInt64(input.offset))", at: header)
         }
         let firstPage = Int(pagesOffset - origin)
@@ -81,15 +83,16 @@ extension RAMReader {
             block: index, offset: firstPage, data: input.isSeekable ? 0..<0 : 0..<Int.max)
         try readMappedPages(&input, &pages, bitmapByteCount: bitmapByteCount)
         try input.skip(firstPage + block.byteCount - input.offset)
-        // A clear bit is a zero page, sent like the others.
+        // A page whose bit is clear has been sent too: as a zero page.
         noteAll(index)
     }
 
-    /// Where in its file the stream begins: QEMU counts offsets from the file's start, and was told
-    /// to leave room before the stream (`file:PATH,offset=N`, libvirt's format `sparse`).
+    /// Finds the offset in its file at which the stream starts.
     ///
-    /// The first bitmap follows its header at once, and the pages begin at the next MiB of the
-    /// file. Unless both are so, the stream is taken to begin where the file does.
+    /// QEMU counts offsets from the file's start, but can leave room before the stream
+    /// (`file:PATH,offset=N`, libvirt's format `sparse`). The first bitmap directly follows its
+    /// header, and the pages start at the next multiple of 1 MiB in the file. If the offsets do not
+    /// satisfy both conditions, the stream is assumed to start at offset 0.
     private static func origin(
         of place: Int, bitmap bitmapOffset: UInt64, bitmapByteCount: Int,
         pages pagesOffset: UInt64
@@ -102,9 +105,10 @@ extension RAMReader {
         return Int(bitmapOffset) - place
     }
 
-    /// Reads a bitmap, and the pages that it says are there.
+    /// Reads a bitmap and the pages whose bits are set.
     ///
-    /// In a file piece by piece, past its holes. In a pipe the pages come behind all of it.
+    /// In a file, the bitmap is read piece by piece, without its holes. In a pipe, the pages follow
+    /// the complete bitmap.
     private mutating func readMappedPages(
         _ input: inout StreamInput, _ pages: inout MappedPages, bitmapByteCount: Int
     ) throws(SnapError) {
@@ -126,13 +130,13 @@ extension RAMReader {
         }
     }
 
-    /// Reads the pages that some bits of a bitmap say are there.
+    /// Reads the pages whose bits are set in a part of a bitmap.
     ///
     /// - Parameters:
     ///   - input: The stream.
-    ///   - pages: Where the block's pages are.
-    ///   - bits: The bits.
-    ///   - first: The page of the first of them.
+    ///   - pages: The places of the block's pages.
+    ///   - bits: The part of the bitmap.
+    ///   - first: The number of the page of the part's first bit.
     private mutating func readMappedPages(
         _ input: inout StreamInput, _ pages: inout MappedPages, bits: [UInt8], from first: Int
     ) throws(SnapError) {
@@ -143,7 +147,7 @@ extension RAMReader {
             guard last < pageCount else {
                 throw input.damage(
                     "bitmap of RAM block \(blocks[pages.block].name) has bit \(last) set, "
-                        + "expected none behind \(pageCount - 1)")
+                        + "expected none after \(pageCount - 1)")
             }
             if pages.isHole(start...last, of: pageByteCount, in: input) { continue }
             for page in start...last where byte >> (page - start) & 1 == 1 {

@@ -4,32 +4,36 @@ import SnapSystem
 
 /// Reads the RAM sections of a stream: the list of blocks, then page records in any order.
 ///
-///     record ─ PAGE │ ZERO │ XBZRLE on what is there │ COMPRESS_PAGE inflated ─ stage
+///     record ─ PAGE │ ZERO │ XBZRLE on the staged page │ COMPRESS_PAGE inflated ─ stage
 ///
-/// The last record of a page wins. Without a stage everything is checked and nothing kept.
+/// If a page has several records, the last one wins. Without a stage, the reader checks everything
+/// and stores nothing.
 struct RAMReader: ~Copyable {
     private let configuration: StreamConfiguration
     let pageByteCount: Int
     var stage: MemoryStage?
     /// The blocks in the stream's order.
     private(set) var blocks: [RAMBlock] = []
+    /// The index of each block by its name.
     private var indices: [String: Int] = [:]
-    /// Those of which a page has come.
+    /// The indices of the blocks of which the stream has sent at least one page.
     private(set) var sentBlocks: Set<Int> = []
-    /// Which pages of each have come; only kept where pages are staged.
+    /// The pages of each block that the stream has sent; empty if pages are not staged.
     private var sentPages: [SentPages] = []
-    /// The block of the last record, which the next may mean without naming it.
+    /// The block of the last record, which the next record need not name; nil before the first.
     private var current: Int?
     private var dataRecordCount = 0
     private var zeroRecordCount = 0
     private let inflater = Inflater()
-    /// Where in its file a mapped-ram stream begins; nil before its first block.
+    /// The offset in its file at which a mapped-ram stream starts; nil before its first block.
     var mappedOrigin: Int?
     private var page: MemoryBuffer
 
+    /// Creates a reader.
+    ///
     /// - Parameters:
-    ///   - configuration: What the stream says of itself.
-    ///   - stage: Where pages go; nil to keep none.
+    ///   - configuration: The stream's configuration.
+    ///   - stage: The stage that receives the pages; nil to store none.
     init(_ configuration: StreamConfiguration, _ stage: consuming MemoryStage?) {
         self.configuration = configuration
         pageByteCount = configuration.pageByteCount
@@ -40,69 +44,71 @@ struct RAMReader: ~Copyable {
     /// Whether pages are staged.
     var isStaging: Bool { stage != nil }
 
-    /// The staged RAM blocks, in the stream's order.
+    /// Finishes the stage.
     ///
+    /// - Returns: The staged RAM blocks in the stream's order; empty without a stage.
     /// - Throws: `.inputOutput` or `.interrupted`.
     consuming func takeImages() throws(SnapError) -> [MemoryImage] {
         guard let stage else { return [] }
         return try stage.finish()
     }
 
-    /// For each block the pages that no record is about, as runs.
+    /// The pages of each block that have no record, as runs; empty if pages are not staged.
     var unsentRuns: [[Range<Int>]] { sentPages.map { $0.unsentRuns() } }
 
-    /// Notes that a page of a block has come.
+    /// Marks a page of a block as sent.
     private mutating func note(_ block: Int, at offset: Int) {
         sentBlocks.insert(block)
         if stage != nil { sentPages[block].insert(offset..<offset + pageByteCount) }
     }
 
-    /// Notes that all of a block has come.
+    /// Marks all pages of a block as sent.
     mutating func noteAll(_ block: Int) {
         sentBlocks.insert(block)
         if stage != nil { sentPages[block].insertAll() }
     }
 
-    /// Whether pages that are not zero were sent by another way: a stream of one channel has at
-    /// least those of the ROMs.
+    /// Whether pages that are not zero must have been sent through another channel.
+    ///
+    /// A stream of a single channel contains at least the pages of the ROMs.
     var lacksPages: Bool {
         let pageCount = blocks.reduce(0) { $0 + $1.byteCount / pageByteCount }
         return !configuration.isMapped && !configuration.ignoresShared && dataRecordCount == 0
             && zeroRecordCount < pageCount
     }
 
-    /// Checks the header of a section that begins the RAM.
+    /// Checks the header of the section that starts the RAM.
     ///
     /// - Parameters:
     ///   - head: The header.
-    ///   - input: The stream, for messages.
+    ///   - input: The stream, for error messages.
     /// - Throws: `.inputDamaged` or `.unsupported`.
     func checkStart(_ head: SectionHead, _ input: borrowing StreamInput) throws(SnapError) {
         guard head.type == .start else {
-            throw input.damage("RAM is in one section, expected one that begins it")
+            throw input.damage("RAM starts with a full section, expected a start section")
         }
         guard head.versionID == StreamFormat.ramVersion else {
             throw input.unsupported(
-                "RAM section has version \(head.versionID), expected \(StreamFormat.ramVersion)")
+                "RAM section version is \(head.versionID), expected \(StreamFormat.ramVersion)")
         }
-        guard blocks.isEmpty else { throw input.damage("RAM begins twice") }
+        guard blocks.isEmpty else { throw input.damage("RAM starts twice") }
     }
 
-    /// Checks that the list of blocks has come with the RAM's first section.
+    /// Checks that the RAM's first section has listed the blocks.
     ///
     /// - Parameters:
-    ///   - input: The stream, for messages.
-    ///   - place: Where the section begins.
+    ///   - input: The stream, for error messages.
+    ///   - place: The section's offset in bytes.
     /// - Throws: `.inputDamaged`.
     func checkBlocks(_ input: borrowing StreamInput, at place: Int) throws(SnapError) {
         guard !blocks.isEmpty else {
-            throw input.damage("RAM begins without a list of its blocks", at: place)
+            throw input.damage("RAM starts without a list of its blocks", at: place)
         }
     }
 
-    /// Reads the payload of a RAM section, up to its own end.
+    /// Reads the records of a RAM section, through the one that ends the section.
     ///
-    /// - Parameter input: The stream, behind the section's header.
+    /// - Parameter input: The stream, after the section's header. It ends up before the footer.
     /// - Throws: `.inputDamaged`, `.unsupported`, `.inputOutput`, `.interrupted`.
     mutating func readSection(_ input: inout StreamInput) throws(SnapError) {
         let mask = UInt64(pageByteCount - 1)
@@ -115,11 +121,12 @@ struct RAMReader: ~Copyable {
                 try readBlocks(&input, byteCount: word & ~mask)
             } else if flags.contains(.multifdFlush) {
                 throw input.unsupported(
-                    "is the main channel of a multifd migration, its pages are in the others",
-                    at: place, hint: "migrate to a file or a pipe, with multifd off")
+                    "is the main channel of a multifd migration, whose pages are in the other "
+                        + "channels", at: place,
+                    hint: "migrate to a file or a pipe with multifd off")
             } else {
                 guard let offset = Int(exactly: word & ~mask) else {
-                    throw input.damage("page has the offset \(word & ~mask)", at: place)
+                    throw input.damage("page offset \(word & ~mask) is too large", at: place)
                 }
                 try readRecord(&input, flags: flags, offset: offset, at: place)
             }
@@ -133,7 +140,7 @@ struct RAMReader: ~Copyable {
     ) throws(SnapError) {
         let place = input.offset - 8
         guard blocks.isEmpty else {
-            throw input.damage("list of RAM blocks comes twice", at: place)
+            throw input.damage("stream contains a second list of RAM blocks", at: place)
         }
         guard byteCount > 0, byteCount <= StreamLimits.memoryByteCountMax else {
             throw input.damage(
@@ -148,8 +155,8 @@ struct RAMReader: ~Copyable {
             blocks.append(block)
             try stage?.add(block)
             if stage != nil { sentPages.append(SentPages(of: block)) }
-            // QEMU takes neither capability together with postcopy, and an address or a header
-            // could be taken for a size.
+            // QEMU allows neither capability together with postcopy. With one of them, an address
+            // or a mapped-ram header follows, which could be mistaken for a page size.
             if !configuration.ignoresShared && !configuration.isMapped {
                 try skipPageSize(&input)
             }
@@ -162,15 +169,15 @@ struct RAMReader: ~Copyable {
         _ input: inout StreamInput, left: Int
     ) throws(SnapError) -> RAMBlock {
         let place = input.offset
-        let name = try input.name("RAM block's name")
+        let name = try input.name("RAM block name")
         guard blocks.count < StreamLimits.blockCountMax else {
             throw input.damage(
-                "more than \(StreamLimits.blockCountMax) RAM blocks", at: place)
+                "stream has more than \(StreamLimits.blockCountMax) RAM blocks", at: place)
         }
         guard indices[name] == nil else {
             throw input.damage("RAM block \(name) is listed twice", at: place)
         }
-        let byteCount = try input.integer("RAM block's length", as: UInt64.self)
+        let byteCount = try input.integer("RAM block length", as: UInt64.self)
         guard byteCount > 0, byteCount <= left, byteCount % UInt64(pageByteCount) == 0 else {
             throw input.damage(
                 "RAM block \(name) has \(byteCount) bytes, expected a multiple of "
@@ -184,10 +191,11 @@ struct RAMReader: ~Copyable {
         return RAMBlock(name: name, byteCount: Int(byteCount))
     }
 
-    /// Skips the size of a block's pages.
+    /// Skips the page size of a block, if the stream contains it.
     ///
-    /// It is there only if the source had postcopy on, which a stream does not always say, and the
-    /// pages are not the host's: huge ones. Its bits tell it from a name or a record.
+    /// The stream contains it only if postcopy was on in the source, which a stream does not always
+    /// state, and if the block has pages of another size than the host's: huge pages. Its value
+    /// cannot be mistaken for a name or a record.
     private func skipPageSize(_ input: inout StreamInput) throws(SnapError) {
         let next = UInt64(bigEndianBytes: try input.peek(8))
         if next > 0, next < 1 << 40, next & (next - 1) == 0, next >= UInt64(pageByteCount) {
@@ -204,15 +212,15 @@ struct RAMReader: ~Copyable {
         guard [.zero, .page, .xbzrle, .compressed].contains(kind) else {
             let bits = String(flags.rawValue, radix: 16)
             if kind == .hook { throw input.unsupported("page was sent by RDMA", at: place) }
-            throw input.damage("page record has the flags 0x\(bits)", at: place)
+            throw input.damage("page record has invalid flags: 0x\(bits)", at: place)
         }
         if configuration.isMapped {
-            throw input.damage("mapped-ram stream has a page record", at: place)
+            throw input.damage("mapped-ram stream contains a page record", at: place)
         }
         let block = try readBlockOfRecord(&input, flags, at: place)
         guard offset <= blocks[block].byteCount - pageByteCount else {
             throw input.damage(
-                "page at \(offset) of RAM block \(blocks[block].name), which has "
+                "page at \(offset) is outside RAM block \(blocks[block].name), which has "
                     + "\(blocks[block].byteCount) bytes", at: place)
         }
         note(block, at: offset)
@@ -230,13 +238,14 @@ struct RAMReader: ~Copyable {
     ) throws(SnapError) -> Int {
         if flags.contains(.sameBlock) {
             guard let current else {
-                throw input.damage("first page record names no RAM block", at: place)
+                throw input.damage("first page record does not name a RAM block", at: place)
             }
             return current
         }
-        let name = try input.name("RAM block's name")
+        let name = try input.name("RAM block name")
         guard let block = indices[name] else {
-            throw input.damage("page of RAM block \(name), which is not in the list", at: place)
+            throw input.damage(
+                "page record names RAM block \(name), which is not in the list", at: place)
         }
         current = block
         return block
@@ -286,7 +295,7 @@ struct RAMReader: ~Copyable {
         try input.withBytes(length, "XBZRLE runs") { runs in
             isWhole = page.withMutableBytes(all) { Delta.apply(runs, to: &$0) }
         }
-        guard isWhole else { throw input.damage("XBZRLE runs are no runs of a page", at: start) }
+        guard isWhole else { throw input.damage("XBZRLE runs do not fit a page", at: start) }
         try writePage(to: place)
     }
 
@@ -296,7 +305,7 @@ struct RAMReader: ~Copyable {
         dataRecordCount += 1
         let start = input.offset
         let length = try input.integer("length of a compressed page", as: UInt32.self)
-        // zlib.h, compressBound.
+        // The longest compressed page, as zlib's compressBound computes it.
         let bound = pageByteCount + pageByteCount >> 12 + pageByteCount >> 14 + 13
         guard length <= bound else {
             throw input.damage(
@@ -310,7 +319,7 @@ struct RAMReader: ~Copyable {
         }
         guard isWhole else {
             throw input.damage(
-                "compressed page is no zlib stream of \(pageByteCount) bytes", at: start)
+                "compressed page is not a zlib stream of \(pageByteCount) bytes", at: start)
         }
         try writePage(to: place)
     }

@@ -1,6 +1,9 @@
 import SnapSystem
 
-/// What a section that begins says of itself: type, section id, name, instance id, version id.
+/// The header of a section.
+///
+/// A section that starts has all fields in its header; one that continues has only the type and the
+/// section's number.
 struct SectionHead {
     let type: ElementType
     let sectionID: UInt32
@@ -8,40 +11,42 @@ struct SectionHead {
     let instanceID: UInt32
     let versionID: UInt32
 
-    /// Its length in bytes.
+    /// The length of the header in bytes.
     var byteCount: Int { type == .start || type == .full ? 14 + name.utf8.count : 5 }
 
-    /// The longest there can be.
+    /// The length of the longest header in bytes.
     static let byteCountMax = 14 + StreamLimits.nameByteCountMax
 
-    /// Looks at the header that comes next, without taking it.
+    /// Reads the header of a section that starts, without advancing the stream.
     ///
-    /// - Parameter input: The stream, at a section's beginning.
-    /// - Throws: `.inputDamaged`.
+    /// - Parameter input: The stream, at the section's first byte.
+    /// - Throws: `.inputDamaged` if there is no such header; `.inputOutput` or `.interrupted`.
     init(peekingAt input: inout StreamInput) throws(SnapError) {
         let bytes = try input.peek(Self.byteCountMax)
         guard let head = SectionHead(bytes) else {
-            throw input.damage("section's header is cut short, or its name is not printable")
+            throw input.damage("section header is truncated, or its name is not printable text")
         }
         self = head
     }
 
-    /// The header of a section that continues, which has only its type and its section's number.
+    /// Reads the header of a section that continues, without advancing the stream.
     ///
     /// - Parameters:
-    ///   - input: The stream, at the section's beginning.
-    ///   - begun: The header of each section that has begun.
-    /// - Throws: `.inputDamaged`.
+    ///   - input: The stream, at the section's first byte.
+    ///   - begun: The headers of the sections that have started, by section number.
+    /// - Throws: `.inputDamaged` if there is no such header, or if the section has not started;
+    ///   `.inputOutput` or `.interrupted`.
     init(
         peekingAt input: inout StreamInput, continuing begun: [UInt32: SectionHead]
     ) throws(SnapError) {
         let bytes = try input.peek(5)
         guard bytes.count == 5, let type = ElementType(rawValue: bytes[0]) else {
-            throw input.damage("stream ends in a section's header")
+            throw input.damage("stream ends in a section header")
         }
         sectionID = UInt32(bigEndianBytes: bytes[1...])
         guard let start = begun[sectionID] else {
-            throw input.damage("section \(sectionID) continues and has not begun")
+            throw input.damage(
+                "unexpected continuation of section \(sectionID), which has not started")
         }
         self.type = type
         name = start.name
@@ -49,7 +54,7 @@ struct SectionHead {
         versionID = 0
     }
 
-    /// The header of a section that continues, of which only this is known.
+    /// Creates the header of a section that continues.
     init(type: ElementType, sectionID: UInt32, name: String) {
         self.type = type
         self.sectionID = sectionID
@@ -58,10 +63,10 @@ struct SectionHead {
         versionID = 0
     }
 
-    /// Reads a header.
+    /// Decodes the header of a section that starts.
     ///
-    /// - Parameter bytes: It, and what follows.
-    /// - Returns: nil if it is none.
+    /// - Parameter bytes: The header; other bytes may follow it.
+    /// - Returns: nil if the bytes do not start with such a header.
     init?(_ bytes: [UInt8]) {
         guard bytes.count >= 6, let type = ElementType(rawValue: bytes[0]),
             type == .start || type == .full
@@ -80,7 +85,7 @@ struct SectionHead {
 }
 
 extension StreamElement {
-    /// An element that begins with a header, its place yet to be said.
+    /// Creates an element from a section's header, without ranges.
     init(_ kind: Kind, _ head: SectionHead) {
         self.init(
             kind: kind, name: head.name, instanceID: head.instanceID, versionID: head.versionID,
@@ -89,11 +94,13 @@ extension StreamElement {
 }
 
 extension StreamInput {
-    /// Takes a section's footer.
+    /// Reads a section's footer, if the stream has footers.
     ///
     /// - Parameters:
-    ///   - sectionID: The section.
-    ///   - isThere: Whether this stream has footers.
+    ///   - sectionID: The section's number.
+    ///   - isThere: Whether the stream has footers.
+    /// - Throws: `.inputDamaged` if the footer is not this section's; `.inputOutput` or
+    ///   `.interrupted`.
     mutating func readFooter(of sectionID: UInt32, isThere: Bool) throws(SnapError) {
         guard isThere else { return }
         let place = offset
@@ -102,45 +109,50 @@ extension StreamInput {
         guard mark == ElementType.footer.rawValue, found == sectionID else {
             throw damage(
                 "footer is \(mark) of section \(found), expected "
-                    + "\(ElementType.footer.rawValue) of \(sectionID)", at: place)
+                    + "\(ElementType.footer.rawValue) of section \(sectionID)", at: place)
         }
     }
 
-    /// Takes a command that does nothing to a snapshot.
+    /// Skips a command that a stream in a file may contain.
     ///
-    /// - Returns: Which command it was.
+    /// - Returns: The command's number.
+    /// - Throws: `.unsupported` for any other command; `.inputDamaged`, `.inputOutput` or
+    ///   `.interrupted`.
     mutating func readCommand() throws(SnapError) -> UInt16 {
         let place = offset
         _ = try integer("command", as: UInt8.self)
         let command = try integer("command", as: UInt16.self)
-        let length = try integer("command's length", as: UInt16.self)
+        let length = try integer("command length", as: UInt16.self)
         guard StreamFormat.harmlessCommands.contains(command) else {
             throw unsupported(
-                "stream has the command \(command), which is of no snapshot", at: place)
+                "stream contains command \(command), which no snapshot contains", at: place)
         }
         try skip(Int(length))
         return command
     }
 
-    /// Whether a section's footer comes next, or in a stream without footers something that can
-    /// follow a section.
+    /// Checks whether a section's footer comes next.
     ///
     /// - Parameters:
-    ///   - sectionID: The section.
-    ///   - isThere: Whether this stream has footers.
+    ///   - sectionID: The section's number.
+    ///   - isThere: Whether the stream has footers.
+    /// - Returns: Whether the footer comes next or, in a stream without footers, an element.
+    /// - Throws: `.inputOutput` or `.interrupted`.
     mutating func hasFooter(of sectionID: UInt32, isThere: Bool) throws(SnapError) -> Bool {
         let next = try peek(StreamFormat.footerByteCount)
         guard isThere else { return next.first.flatMap(ElementType.init(rawValue:)) != nil }
         return next == [ElementType.footer.rawValue] + sectionID.bigEndianBytes
     }
 
-    /// Whether a section's footer, or what can follow a section without, comes behind its state.
+    /// Checks whether a section's footer follows its state.
     ///
     /// - Parameters:
-    ///   - sectionID: The section.
-    ///   - isThere: Whether this stream has footers.
-    ///   - head: The length of the section's header in bytes, which comes next.
-    ///   - state: The length of its state in bytes.
+    ///   - sectionID: The section's number.
+    ///   - isThere: Whether the stream has footers.
+    ///   - head: The length in bytes of the section's header, which comes next.
+    ///   - state: The length of the section's state in bytes.
+    /// - Returns: Whether the footer follows or, in a stream without footers, an element.
+    /// - Throws: `.inputOutput`.
     func hasFooter(
         of sectionID: UInt32, isThere: Bool, behind head: Int, _ state: Int
     ) throws(SnapError) -> Bool {
@@ -150,13 +162,14 @@ extension StreamInput {
         return next == [ElementType.footer.rawValue] + sectionID.bigEndianBytes
     }
 
-    /// Takes bytes up to what looks like a section's footer with another element behind it.
+    /// Skips to the next bytes that look like a section's footer followed by another element.
     ///
     /// - Parameters:
-    ///   - sectionID: The section.
-    ///   - names: The sections that have begun; nil where any may have.
-    ///   - allowsStrayBytes: Whether anything may follow the stream's end mark.
-    /// - Returns: false if there is none.
+    ///   - sectionID: The section's number.
+    ///   - names: The sections that have started; nil if any section may have started.
+    ///   - allowsStrayBytes: Whether any bytes may follow the stream's end mark.
+    /// - Returns: false if there are no such bytes; the stream is at its end then.
+    /// - Throws: `.inputDamaged`, `.inputOutput` or `.interrupted`.
     mutating func skipToFooter(
         of sectionID: UInt32, known names: [UInt32: SectionHead]?, allowsStrayBytes: Bool = false
     ) throws(SnapError) -> Bool {
@@ -174,7 +187,7 @@ extension StreamInput {
         return false
     }
 
-    /// Whether bytes look like the beginning of an element.
+    /// Whether bytes look like the start of an element.
     private static func isElement(_ bytes: [UInt8], known names: [UInt32: SectionHead]?) -> Bool {
         guard let first = bytes.first else { return false }
         switch ElementType(rawValue: first) {

@@ -1,28 +1,32 @@
 import GuestMemory
 import SnapSystem
 
-/// Divides the kept bytes of a stream into its elements, when all of them are there.
+/// Divides the kept bytes of a stream into elements after the complete stream has been read.
 struct SectionSplitter: ~Copyable {
     private let configuration: StreamConfiguration
     private var input: StreamInput
     private let kept: SharedFile
-    /// Where the bytes begin that are not divided yet.
+    /// The offset of the first undivided byte among the kept bytes.
     private let start: Int
     private var elements: StreamElements
     private let deviceCount: Int
-    /// The sections of RAM that has been staged, and how many bytes they have.
+    /// The ranges of RAM sections whose pages are staged, which are not kept, and their total
+    /// length in bytes.
     private var removed: [Range<Int>] = []
     private var removedByteCount = 0
-    /// How many more bytes may be looked at to find out how the stream divides.
+    /// The number of bytes that the search for a division may still examine; negative if it has
+    /// been exceeded.
     private var workLeft = 0
 
+    /// Creates a splitter.
+    ///
     /// - Parameters:
-    ///   - input: The kept bytes, to be read in order.
-    ///   - kept: The same, to look at their end first.
-    ///   - configuration: What the stream says of itself.
-    ///   - start: Where among them those begin that are not divided yet.
-    ///   - elements: The elements before them.
-    ///   - deviceCount: How many of the described devices are among these.
+    ///   - input: The kept bytes as a stream.
+    ///   - kept: The kept bytes as a file, whose end is read first.
+    ///   - configuration: The stream's configuration.
+    ///   - start: The offset of the first undivided byte among the kept bytes.
+    ///   - elements: The elements before that offset.
+    ///   - deviceCount: The number of described devices among those elements.
     init(
         _ input: consuming StreamInput, kept: SharedFile, configuration: StreamConfiguration,
         from start: Int, after elements: StreamElements, deviceCount: Int
@@ -35,13 +39,13 @@ struct SectionSplitter: ~Copyable {
         self.deviceCount = deviceCount
     }
 
-    /// Divides, and reads the RAM that is among the bytes.
+    /// Divides the bytes and reads the RAM sections among them.
     ///
     /// - Parameters:
-    ///   - ram: What reads RAM.
-    ///   - scratch: The directory in whose file system scratch files are.
-    /// - Returns: All elements, the file that holds their bytes and no others, and how many bytes,
-    ///   not all of them zero, follow the stream's end.
+    ///   - ram: The reader of the RAM sections.
+    ///   - scratch: The directory in whose file system scratch files are created.
+    /// - Returns: All elements; the file that contains exactly their bytes; and the number of
+    ///   bytes after the stream's end, 0 if they are all zero.
     /// - Throws: `.inputDamaged`, `.unsupported`, `.inputOutput`, `.interrupted`.
     consuming func split(
         _ ram: inout RAMReader, scratch: Directory
@@ -65,7 +69,7 @@ struct SectionSplitter: ~Copyable {
         return (elements.list, bytes, byteCount - end)
     }
 
-    /// Copies the bytes that are in elements into a file of their own.
+    /// Copies the bytes that belong to elements into a separate file.
     private mutating func keep(
         upTo end: Int, in scratch: Directory
     ) throws(SnapError) -> SharedFile {
@@ -86,14 +90,16 @@ struct SectionSplitter: ~Copyable {
 
     // MARK: Finding the pieces
 
-    /// Divides by the description at the end; where that does not fit, since something else follows
-    /// the stream, by whichever description does.
+    /// Divides the bytes by the description at the end or, if that does not fit, by another one.
+    ///
+    /// A description at the end that does not fit may belong to other bytes that follow the stream.
+    /// Then exactly one of the other descriptions must fit.
     private mutating func findPieces(
         _ byteCount: Int
     ) throws(SnapError) -> (pieces: [StreamPiece], placed: PlacedDescription?) {
         workLeft = SplitSearch.work(for: byteCount)
         let last = try PlacedDescription.last(in: kept.file, from: start)
-        // RAM of pages of another size makes no sense.
+        // Page records cannot be read with the wrong page size.
         try configuration.check(last?.description.pageByteCount, input)
         var failure: SnapError?
         if let last {
@@ -104,7 +110,7 @@ struct SectionSplitter: ~Copyable {
         }
         guard let all = try PlacedDescription.all(in: kept.file, from: start) else {
             throw input.damage(
-                "stream does not end with its description, and has more than "
+                "stream does not end with its description and contains more than "
                     + "\(StreamLimits.descriptionCountMax) others", at: start)
         }
         var found: [(pieces: [StreamPiece], placed: PlacedDescription)] = []
@@ -121,7 +127,7 @@ struct SectionSplitter: ~Copyable {
         if found.count == 1 { return (found[0].pieces, found[0].placed) }
         if found.count > 1 {
             throw input.damage(
-                "stream has \(found.count) descriptions that fit, and ends at one of them",
+                "stream contains \(found.count) descriptions that fit, expected one",
                 at: found[0].placed.offset)
         }
         if let failure { throw failure }
@@ -134,16 +140,19 @@ struct SectionSplitter: ~Copyable {
         } catch { throw failure ?? error }
     }
 
-    /// Refuses RAM that only a description in the midst of other bytes leads to: a guest could have
-    /// planted a whole stream in the state of a device, where the stream itself has no description.
+    /// Refuses RAM sections that were found only by a description that other bytes follow.
+    ///
+    /// If the stream itself has no description, a guest could have planted a complete stream in the
+    /// state of a device.
     private func checkRAM(
         _ pieces: [StreamPiece], _ placed: PlacedDescription
     ) throws(SnapError) {
         let ram = pieces.first { piece in if case .ram = piece.kind { true } else { false } }
         guard let ram else { return }
         throw input.unsupported(
-            "a section comes before the RAM's end, and other bytes follow the description at "
-                + "\(placed.offset) that could say how long it is", at: ram.range.lowerBound)
+            "a section precedes the end of the RAM, and its length is known only from the "
+                + "description at \(placed.offset), which other bytes follow",
+            at: ram.range.lowerBound)
     }
 
     private mutating func pieces(
@@ -161,7 +170,7 @@ struct SectionSplitter: ~Copyable {
                 hasRAMParts: elements.hasRAMParts, hasRAMEnd: elements.hasRAMEnd))
     }
 
-    /// Whether only zeros follow a place.
+    /// Whether all bytes from an offset on are zero.
     private mutating func isZero(from offset: Int) throws(SnapError) -> Bool {
         input.move(to: offset)
         while case let bytes = try input.peek(StreamInput.windowByteCount), !bytes.isEmpty {
@@ -171,7 +180,7 @@ struct SectionSplitter: ~Copyable {
         return true
     }
 
-    // MARK: Taking the pieces
+    // MARK: Adding the pieces to the elements
 
     private mutating func add(
         _ piece: StreamPiece, _ ram: inout RAMReader

@@ -1,29 +1,31 @@
 import GuestMemory
 
-/// Which pages of a RAM block a stream has sent.
+/// The pages of a RAM block that a stream has sent.
 ///
-/// QEMU sends every page of a guest's RAM, except those that the guest may not use: memory of a
-/// virtio-mem device that is not plugged in. What it takes goes with what is sent, not with the
-/// block's length.
+/// QEMU sends every page of a guest's RAM except those that the guest may not use: the unplugged
+/// memory of a virtio-mem device. Memory use depends on the pages that are sent, not on the block's
+/// length.
 struct SentPages: Sendable {
     private let pageCount: Int
-    /// The units of which some pages have come.
+    /// The sent pages of the units of which only some pages have been sent.
     private var partial: [Int: PageSet] = [:]
-    /// The units of which all have, one bit a unit.
+    /// The units of which all pages have been sent, one bit per unit.
     private var complete: [UInt64] = []
-    /// The unit of the last page, and what has come of it: pages mostly follow one another.
+    /// The unit of the last page and the sent pages of that unit, since most pages arrive in order.
     private var unit = 0
     private var pages = PageSet()
-    /// Whether the block was sent as a whole.
+    /// Whether all pages of the block have been sent.
     private var isWhole = false
 
-    /// - Parameter block: The block.
+    /// Creates a set without sent pages.
+    ///
+    /// - Parameter block: The RAM block.
     init(of block: RAMBlock) { pageCount = block.pageCount }
 
-    /// Notes that bytes have been sent.
+    /// Marks bytes as sent.
     ///
-    /// - Parameter range: Which, from the block's start and inside it; pages that they only touch
-    ///   count.
+    /// - Parameter range: The bytes' range in the block. A page that is only partly in the range
+    ///   counts as sent.
     mutating func insert(_ range: Range<Int>) {
         let last = (range.upperBound + Page.byteCount - 1) / Page.byteCount
         for page in range.lowerBound / Page.byteCount..<last {
@@ -32,7 +34,7 @@ struct SentPages: Sendable {
         }
     }
 
-    /// Notes that all of the block has been sent.
+    /// Marks all pages of the block as sent.
     mutating func insertAll() { isWhole = true }
 
     private mutating func turn(to next: Int) {
@@ -61,7 +63,7 @@ struct SentPages: Sendable {
         min(Unit.pageCount, pageCount - unit * Unit.pageCount)
     }
 
-    /// The pages that have not been sent, as runs, ascending.
+    /// Returns the pages that have not been sent, as ascending runs.
     consuming func unsentRuns() -> [Range<Int>] {
         if isWhole { return [] }
         store()
@@ -78,7 +80,7 @@ struct SentPages: Sendable {
         return runs
     }
 
-    /// The units of which something has come, ascending.
+    /// The units of which at least one page has been sent, ascending.
     private var units: [Int] {
         var units = Array(partial.keys)
         for (word, bits) in complete.enumerated() where bits != 0 {

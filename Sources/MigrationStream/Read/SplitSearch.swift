@@ -1,83 +1,91 @@
 import GuestMemory
 import SnapSystem
 
-/// Finds the one way in which the kept bytes of a stream divide into elements.
+/// Finds the only way to divide the kept bytes of a stream into elements.
 ///
-/// A section ends where the description or its own format says. Some devices that are sent in
-/// several sections have a format that is not known here, and the description leaves them out. Then
-/// every footer of the section may be its end, false ones that a guest has put into its devices'
-/// state among them. All ways are followed that fit headers, footers and description, to the
-/// stream's end; unless exactly one does, the stream is refused.
+/// The description or the device's own format determines where a section ends. Some devices that
+/// are sent in several sections have a format that snap does not know, and the description omits
+/// them. Then every footer of such a section may be its end, including false footers that a guest
+/// has put into the state of its devices. The search follows all ways that match headers, footers
+/// and description, to the stream's end. If not exactly one way reaches it, the stream is refused.
 ///
-/// Ways that differ only in how the sections of one device follow one another count as one: what is
-/// RAM and what is each device's is the same in them.
+/// Ways count as one if they differ only in the boundaries between consecutive sections of one
+/// device: they assign the same bytes to the RAM and to each device.
 struct SplitSearch: ~Copyable {
     typealias State = StreamStepper.State
 
-    /// How many ways there are, and the one where it is one: the number of its first node.
+    /// The number of ways from a place to the stream's end.
     private enum Outcome {
         case none
+        /// One way, with the number of its first node.
         case one(Int)
         case many
     }
 
-    /// A piece and the node of those behind it.
+    /// A piece and the number of the node after it.
     ///
-    /// There is one node for each content, so that two ways are the same if their first nodes have
-    /// the same number.
+    /// Equal nodes have the same number, so two ways are equal if their first nodes have the same
+    /// number.
     private struct Node: Hashable {
         let piece: StreamPiece
         let next: Int?
     }
 
-    /// All ways in which the sections of one device go on from one of its footers.
+    /// A footer of a device, from which the search continues in all ways.
     private struct RunKey: Hashable {
         let state: State
         let sectionID: UInt32
     }
 
     private var stepper: StreamStepper
-    /// Where the bytes begin that are divided here, and where they end.
+    /// The range among the kept bytes that the search divides.
     private let bytes: Range<Int>
     private var nodes: [Node] = []
+    /// The number of each node.
     private var numbers: [Node: Int] = [:]
+    /// The outcome of each place that has been searched.
     private var known: [State: Outcome] = [:]
+    /// The offsets at which each section may end, by section number.
     private var ends: [UInt32: [Int]] = [:]
+    /// The outcome of each footer that has been searched.
     private var runs: [RunKey: Outcome] = [:]
-    /// The error at the place that was farthest.
+    /// The error with the highest offset so far.
     private var farthest: SnapError?
     private var farthestOffset = -1
-    /// A section that may end in several places.
+    /// The first section that may end in several places.
     private var ambiguous: (name: String, offset: Int)?
-    /// How many more bytes may be looked at; below 0, not all ways have been followed.
+    /// The number of bytes that may still be examined; if negative, the search is incomplete.
     private(set) var workLeft: Int
 
+    /// Creates a search.
+    ///
     /// - Parameters:
-    ///   - stepper: What finds the elements whose end is known.
-    ///   - bytes: Where the bytes begin that are divided, and where they end.
-    ///   - work: How many bytes may be looked at, those that are looked at again counted again.
+    ///   - stepper: The stepper that finds the elements whose end is known.
+    ///   - bytes: The range among the kept bytes to divide.
+    ///   - work: The number of bytes that may be examined, counting repeated examinations.
     init(_ stepper: consuming StreamStepper, _ bytes: Range<Int>, work: Int) {
         self.stepper = stepper
         self.bytes = bytes
         workLeft = work
     }
 
-    /// How many bytes may be looked at to divide so many, however often that is tried.
+    /// Returns the number of bytes that all attempts together may examine to divide `byteCount`
+    /// bytes.
     static func work(for byteCount: Int) -> Int {
         byteCount.multipliedClamped(by: 16).addingClamped(1 << 24)
     }
 
-    /// Divides.
+    /// Divides the bytes.
     ///
-    /// - Parameter start: Where to begin, and what has come before.
-    /// - Returns: The pieces, one after the other.
-    /// - Throws: `.inputDamaged` if no way fits, or several do; `.unsupported` without a
-    ///   description for a section before the RAM's end; `.inputOutput` or `.interrupted`.
+    /// - Parameter start: The offset of the first byte, and the facts about the elements before it.
+    /// - Returns: The pieces in order, without gaps.
+    /// - Throws: `.inputDamaged` if no way or more than one way fits; `.unsupported` if a section
+    ///   precedes the end of the RAM and there is no description; `.inputOutput` or `.interrupted`.
     mutating func pieces(from start: State) throws(SnapError) -> [StreamPiece] {
         let outcome = try outcome(start, depth: 0)
         guard workLeft >= 0 else {
             throw stepper.input.damage(
-                "stream can be divided into sections in too many ways", at: start.offset)
+                "there are too many ways to divide the stream into sections", at: start.offset)
         }
         switch outcome {
         case .one(let first):
@@ -89,12 +97,13 @@ struct SplitSearch: ~Copyable {
             }
             return pieces
         case .none:
-            throw farthest ?? stepper.input.damage("stream cannot be divided", at: start.offset)
+            throw farthest
+                ?? stepper.input.damage("cannot divide the stream into sections", at: start.offset)
         case .many:
             let (name, offset) = ambiguous ?? ("", start.offset)
             throw stepper.input.damage(
-                "section \(name) may end in several places, and neither its length nor its format "
-                    + "is known", at: offset)
+                "section \(name) may end in several places, since neither its length nor its "
+                    + "format is known", at: offset)
         }
     }
 
@@ -120,7 +129,7 @@ struct SplitSearch: ~Copyable {
                     result = try ways(behind: head, from: state, depth: depth)
                 }
             } catch {
-                // Another way may do.
+                // Another way may still fit.
                 guard error.code == .inputDamaged || error.code == .unsupported else { throw error }
                 note(error)
             }
@@ -142,9 +151,10 @@ struct SplitSearch: ~Copyable {
     private mutating func spend(_ byteCount: Int) throws(SnapError) {
         try Interruption.check()
         if workLeft >= 0 { workLeft -= byteCount }
-        // Not an error of this way alone: others must not be taken for the only one.
+        // This error ends the complete search, so that no other way is mistaken for the only one.
         guard workLeft >= 0 else {
-            throw stepper.input.damage("too many ways to divide the stream into sections")
+            throw stepper.input.damage(
+                "there are too many ways to divide the stream into sections")
         }
     }
 
@@ -156,9 +166,9 @@ struct SplitSearch: ~Copyable {
         return nodes.count - 1
     }
 
-    // MARK: Sections whose end is searched for
+    // MARK: Sections of unknown length
 
-    /// Follows every way on from a section that may end at any of its footers.
+    /// Follows every way from a section that may end at any of its footers.
     private mutating func ways(
         behind head: SectionHead, from state: State, depth: Int
     ) throws(SnapError) -> Outcome {
@@ -180,10 +190,10 @@ struct SplitSearch: ~Copyable {
                     sectionID: head.sectionID), nodes[node].next))
     }
 
-    /// The ways on from all of a device's footers, from one on.
+    /// Follows every way from a device's footers, starting with a given one.
     ///
-    /// From the last to the first, so that what comes after each is known before it is asked for
-    /// again: the cost goes with the number of footers.
+    /// It searches from the last footer to the first, so that the outcome after each footer is
+    /// known when an earlier one needs it. The cost grows linearly with the number of footers.
     private mutating func runs(
         of head: SectionHead, in ends: [Int], from first: Int, _ state: State, depth: Int
     ) throws(SnapError) -> Outcome {
@@ -208,8 +218,10 @@ struct SplitSearch: ~Copyable {
         return result
     }
 
-    /// The ways on from a section's end, with the sections of the same device that follow at once
-    /// made part of it: they begin with an empty piece, or with those.
+    /// Follows every way from a section's end, and merges the sections of the same device that
+    /// directly follow into the section.
+    ///
+    /// The first piece of the result is empty; its range is where the merged section ends.
     private mutating func run(
         of head: SectionHead, endingAt state: State, depth: Int
     ) throws(SnapError) -> Outcome {

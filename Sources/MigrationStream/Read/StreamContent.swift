@@ -1,25 +1,26 @@
 package import GuestMemory
 package import SnapSystem
 
-/// What a stream holds besides pages.
+/// The content of a stream, except its pages.
 package struct StreamContent: Sendable {
-    /// What it says of itself.
+    /// The header and the configuration.
     package let configuration: StreamConfiguration
-    /// Its RAM blocks, in its order; none if it has no RAM section.
+    /// The RAM blocks, in stream order; empty if the stream has no RAM section.
     package let blocks: [RAMBlock]
-    /// Those of them of which pages have come.
+    /// The indices of the blocks of which the stream contains at least one page.
     package let sentBlocks: Set<Int>
-    /// For each block the pages that the source has not sent, as runs; empty where pages were not
+    /// The pages of each block that the source has not sent, as runs; empty if pages were not
     /// staged.
     package let unsentRuns: [[Range<Int>]]
-    /// Its elements in order, one after the other without gaps.
+    /// The elements in stream order, without gaps.
     package let elements: [StreamElement]
-    /// The file that holds their bytes, and no others.
+    /// The file that contains exactly the bytes of the elements.
     package let bytes: SharedFile
-    /// How many bytes, not all of them zero, followed its end.
+    /// The number of bytes after the stream's end; 0 if they were all zero.
     package let strayByteCount: Int
 
-    /// The blocks that are listed and of which no page has come, because others share them.
+    /// The blocks that the stream lists without pages, because QEMU shares them with other
+    /// processes; empty without x-ignore-shared.
     package var ignoredBlocks: [RAMBlock] {
         configuration.ignoresShared
             ? blocks.indices.filter { !sentBlocks.contains($0) }.map { blocks[$0] } : []

@@ -1,32 +1,33 @@
 import GuestMemory
 import SnapSystem
 
-/// An element of a stream that is kept.
+/// An element of a stream, as a checkpoint keeps it.
 package struct StreamElement: Sendable, Equatable {
-    /// The sorts of elements.
+    /// The kinds of elements.
     package enum Kind: Sendable {
-        /// Bytes around sections: header, configuration, commands, end, description.
+        /// Bytes around sections: header, configuration, commands, end mark, description.
         case framing
-        /// The section that begins the RAM.
+        /// The section that starts the RAM and lists the RAM blocks.
         case ramStart
         /// A later section of the RAM.
         case ram
-        /// A section of a device; several of one device that follow one another are one element.
+        /// A section of a device. Consecutive sections of one device form one element.
         case device
     }
 
-    /// What sort it is.
+    /// The element's kind, which determines the meaning of the other properties.
     package let kind: Kind
-    /// The section's name; empty for framing.
+    /// The section's name; empty for framing and for later sections of the RAM.
     package var name = ""
-    /// Which of several devices of that name.
+    /// The number that distinguishes devices of the same name.
     package var instanceID: UInt32 = 0
-    /// The version of the device's own format.
+    /// The version of the device's own state format.
     package var versionID: UInt32 = 0
-    /// The section's number in the stream.
+    /// The section's number in the stream; 0 for framing and for devices that cannot be separated.
     package var sectionID: UInt32 = 0
-    /// Where its bytes are in the kept ones; none for RAM whose pages are staged.
+    /// The element's range in the kept bytes; empty for RAM whose pages are staged.
     package var range = 0..<0
-    /// Where the device's own state is in its bytes, without header and footer.
+    /// The range of the device's own state in the element's bytes, which excludes the first header
+    /// and the last footer.
     package var state = 0..<0
 }

@@ -1,34 +1,36 @@
 import SnapSystem
 
-/// The list of a stream's elements, as they are found.
+/// The list of a stream's elements, which grows as they are found.
 struct StreamElements: Sendable {
     private(set) var list: [StreamElement] = []
-    /// The headers of the sections that have begun.
+    /// The headers of the sections that have started, by section number.
     private(set) var begun: [UInt32: SectionHead] = [:]
-    /// The number of the RAM's section; nil before it has begun.
+    /// The section number of the RAM; nil before the RAM starts.
     private(set) var ramID: UInt32?
-    /// Whether sections with pages have come.
+    /// Whether the list has a later section of the RAM.
     private(set) var hasRAMParts = false
-    /// Whether the last of them has.
+    /// Whether the list has the last section of the RAM.
     private(set) var hasRAMEnd = false
     private let keepsRAM: Bool
-    /// The first device behind it that has one section.
+    /// The index in the list of the first device after the RAM that has one section.
     private var firstDeviceBehindRAM: Int?
 
-    /// The name under which the devices of a stream without footers or description are listed.
+    /// The name of the element with all devices of a stream without footers or description.
     private static let allDevices = "devices"
 
-    /// - Parameter keepsRAM: Whether RAM sections are listed with their bytes.
+    /// Creates an empty list.
+    ///
+    /// - Parameter keepsRAM: Whether all RAM sections are listed, with their bytes.
     init(keepsRAM: Bool) { self.keepsRAM = keepsRAM }
 
-    /// Checks that there is room for another element.
+    /// Checks that the limit allows another element.
     func checkCount(_ input: borrowing StreamInput) throws(SnapError) {
         guard max(begun.count, list.count) < StreamLimits.elementCountMax else {
-            throw input.damage("more than \(StreamLimits.elementCountMax) elements")
+            throw input.damage("stream has more than \(StreamLimits.elementCountMax) elements")
         }
     }
 
-    /// Adds bytes around sections to those before them.
+    /// Adds framing bytes, to the previous element if that is framing that they directly follow.
     mutating func addFraming(_ range: Range<Int>) {
         if let last = list.last, last.kind == .framing, last.range.upperBound == range.lowerBound {
             list[list.count - 1].range = last.range.lowerBound..<range.upperBound
@@ -42,10 +44,11 @@ struct StreamElements: Sendable {
     /// Adds a RAM section.
     ///
     /// - Parameters:
-    ///   - head: Its header.
-    ///   - range: Its bytes among the kept ones; none if its pages are staged.
-    ///   - input: The stream, for messages.
-    ///   - place: Where in the stream it begins.
+    ///   - head: The section's header.
+    ///   - range: The section's range in the kept bytes; empty if its pages are staged.
+    ///   - input: The stream, for error messages.
+    ///   - place: The section's offset in the stream, in bytes.
+    /// - Throws: `.inputDamaged` if the RAM has already ended, or the section starts twice.
     mutating func addRAM(
         _ head: SectionHead, _ range: Range<Int>, of input: borrowing StreamInput, at place: Int
     ) throws(SnapError) {
@@ -67,14 +70,15 @@ struct StreamElements: Sendable {
         firstDeviceBehindRAM = nil
     }
 
-    /// Adds a device's section, to the one before it where both are of a device that has several.
+    /// Adds a device's section, to the previous element if that belongs to the same device.
     ///
     /// - Parameters:
-    ///   - head: Its header.
-    ///   - range: Its bytes among the kept ones.
-    ///   - stateByteCount: The length of the device's own state behind the header.
-    ///   - input: The stream, for messages.
-    ///   - place: Where in the stream it begins.
+    ///   - head: The section's header.
+    ///   - range: The section's range in the kept bytes.
+    ///   - stateByteCount: The length of the device's own state, which follows the header.
+    ///   - input: The stream, for error messages.
+    ///   - place: The section's offset in the stream, in bytes.
+    /// - Throws: `.inputDamaged` if the section starts twice.
     mutating func addDevice(
         _ head: SectionHead, _ range: Range<Int>, stateByteCount: Int,
         of input: borrowing StreamInput, at place: Int
@@ -96,7 +100,7 @@ struct StreamElements: Sendable {
         list.append(element)
     }
 
-    /// Adds all devices of a stream in which nothing tells them apart, and the stream's end.
+    /// Adds one element with all devices, which cannot be separated, and the stream's end.
     mutating func addAllDevices(_ range: Range<Int>) {
         endRAM(at: range.lowerBound)
         var element = StreamElement(kind: .device)
@@ -106,14 +110,15 @@ struct StreamElements: Sendable {
         list.append(element)
     }
 
-    /// Adds the end mark and what belongs to it.
+    /// Adds the end mark and the description.
     mutating func addEnd(_ range: Range<Int>) {
         endRAM(at: range.lowerBound)
         addFraming(range)
     }
 
-    /// Notes where the RAM ends in a background snapshot, which has no last section of it: before
-    /// the first device that follows.
+    /// Adds the end of the RAM in a background snapshot, whose RAM has no last section.
+    ///
+    /// The RAM ends before the first device that follows it.
     private mutating func endRAM(at offset: Int) {
         guard !keepsRAM, !hasRAMEnd, let ramID else { return }
         hasRAMEnd = true
@@ -129,7 +134,7 @@ struct StreamElements: Sendable {
         _ head: SectionHead, _ input: borrowing StreamInput, at place: Int
     ) throws(SnapError) {
         guard begun.updateValue(head, forKey: head.sectionID) == nil else {
-            throw input.damage("section \(head.sectionID) begins twice", at: place)
+            throw input.damage("section \(head.sectionID) starts twice", at: place)
         }
     }
 }

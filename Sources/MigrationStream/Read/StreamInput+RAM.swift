@@ -1,9 +1,9 @@
 import SnapSystem
 
 extension StreamInput {
-    /// Takes what a RAM section holds, without looking at what is in its pages.
+    /// Skips the contents of a RAM section without storing its pages.
     ///
-    /// - Parameter configuration: What the stream says of itself.
+    /// - Parameter configuration: The stream's configuration.
     /// - Throws: `.inputDamaged`, `.inputOutput` or `.interrupted`.
     mutating func skipRAM(_ configuration: StreamConfiguration) throws(SnapError) {
         let mask = UInt64(configuration.pageByteCount - 1)
@@ -24,7 +24,7 @@ extension StreamInput {
                 try skip(Int(try integer("XBZRLE length", as: UInt16.self)))
             case .compressed:
                 try skip(Int(try integer("length of a compressed page", as: UInt32.self)))
-            default: throw damage("page record has the flags \(flags.rawValue)")
+            default: throw damage("page record has invalid flags: \(flags.rawValue)")
             }
         }
     }
@@ -33,7 +33,7 @@ extension StreamInput {
         try skip(Int(try integer("length of a name", as: UInt8.self)))
     }
 
-    /// Takes the list of RAM blocks by reading it, which needs no pages.
+    /// Skips the list of RAM blocks: reads it with a reader that has no stage.
     private mutating func skipBlocks(
         byteCount: UInt64, _ configuration: StreamConfiguration
     ) throws(SnapError) {

@@ -2,48 +2,51 @@ import SnapSystem
 import SystemPackage
 import WorkPipeline
 
-/// Reads a stream from its beginning to its end, once: a file, or a pipe.
+/// A stream that is read once, from its start to its end: a file or a pipe.
 ///
-/// Whatever the bytes are, it reads nothing outside them and throws an error that names the place.
-/// Integers are big-endian.
+/// For any input, it reads only bytes of the stream, and its errors contain the offset. Integers
+/// are big-endian.
 struct StreamInput: ~Copyable {
-    /// What is read; nil if all of it is in the buffer.
+    /// The file or pipe; nil if all bytes are in the buffer.
     private let source: SharedFile?
-    /// Where its bytes come from: what messages name.
+    /// The file that error messages name: the stream from which the bytes come.
     private let origin: FilePath
+    /// The offset in that file of the first byte, which error messages add to their own.
     private let originOffset: Int
-    /// Whether it is a file, in which one can look ahead.
+    /// Whether the source is a file, which can be read at any offset.
     let isSeekable: Bool
-    /// Whether what the file system calls a hole is zero for sure.
+    /// Whether every hole that the file system reports is known to be zero.
     private let trustsHoles: Bool
     private var buffer: MemoryBuffer
-    /// The bytes of the buffer that have been read from the source and not yet taken.
+    /// The range in the buffer of bytes that have been read from the source but not consumed.
     private var unread = 0..<0
-    /// Where in the stream the next byte is.
+    /// The offset of the next byte in the stream.
     private(set) var offset = 0
-    /// What takes the bytes that are kept.
+    /// The destination of the bytes that are kept; nil if none are.
     private var kept: KeptBytes?
-    /// How many bytes have been kept, and may be.
+    /// The number of bytes kept so far.
     private(set) var keptByteCount = 0
+    /// The number of bytes that may be kept.
     var keptByteCountMax = Int.max
-    /// Where it tells how far it has come.
+    /// The progress to which the number of bytes read is reported.
     var progress: WorkProgress?
-    /// Whether bytes are kept as they are taken.
+    /// Whether bytes are kept when they are consumed.
     var isKeeping = false
-    /// Until when bytes come from a pipe; nil for no limit.
+    /// When a pipe must have delivered the complete stream; nil for no limit.
     var deadline: ContinuousClock.Instant?
 
     private static let bufferByteCount = 1 << 20
-    /// The most that can be looked at at once.
+    /// The number of bytes that can be peeked at or lent at a time.
     static let windowByteCount = 1 << 17
 
-    /// Begins at a stream's first byte.
+    /// Opens a stream at its first byte.
     ///
     /// - Parameters:
     ///   - source: The stream.
-    ///   - kept: What takes the bytes that are kept; nil if none are.
+    ///   - kept: The destination of the bytes that are kept; nil if none are.
+    /// - Throws: `.inputOutput`.
     init(_ source: SharedFile, keeping kept: consuming KeptBytes?) throws(SnapError) {
-        // A descriptor that stands elsewhere than at the start is read on from there, like a pipe.
+        // A file whose descriptor is not at the start is read from there on, like a pipe.
         let isFile = try source.file.status().kind == .regular
         let isAtStart = isFile ? try source.file.position() == 0 : false
         let fileSystem = try source.file.fileSystem()
@@ -56,12 +59,13 @@ struct StreamInput: ~Copyable {
         buffer = MemoryBuffer(byteCount: Self.bufferByteCount)
     }
 
-    /// Begins at the first of the bytes that were kept of a stream.
+    /// Opens the bytes that were kept of a stream.
     ///
     /// - Parameters:
     ///   - kept: The kept bytes.
-    ///   - origin: The stream they are of.
-    ///   - originOffset: How many bytes of it, before those that are of interest, were not kept.
+    ///   - origin: The path of the stream, for error messages.
+    ///   - originOffset: The number of bytes of the stream that were not kept, which error messages
+    ///     add to offsets.
     init(kept: SharedFile, of origin: FilePath, _ originOffset: Int) {
         isSeekable = true
         trustsHoles = false
@@ -72,11 +76,11 @@ struct StreamInput: ~Copyable {
         buffer = MemoryBuffer(byteCount: Self.bufferByteCount)
     }
 
-    /// Begins at the first of some bytes of a stream.
+    /// Opens bytes of a stream that are in memory.
     ///
     /// - Parameters:
     ///   - bytes: The bytes.
-    ///   - origin: Where they are from, for messages.
+    ///   - origin: The file from which they come, for error messages.
     init(bytes: [UInt8], of origin: FilePath) {
         source = nil
         self.origin = origin
@@ -89,42 +93,42 @@ struct StreamInput: ~Copyable {
         kept = nil
     }
 
-    /// The same kept bytes again, from their beginning.
+    /// Returns the same kept bytes as a new stream, at its first byte.
     func copy() -> StreamInput {
         precondition(isSeekable)
         guard let source else { return StreamInput(bytes: [], of: origin) }
         return StreamInput(kept: source, of: origin, originOffset)
     }
 
-    /// The stream's path, for messages.
+    /// The stream's path, for error messages.
     var path: FilePath { origin }
 
-    /// Hands over what has been kept; no more is.
+    /// Returns the kept bytes and stops keeping; nil if there is no destination for them.
     mutating func takeKept() throws(SnapError) -> SharedFile? {
         isKeeping = false
         guard let kept = kept.take() else { return nil }
         return try kept.finish()
     }
 
-    /// The error that the stream is not what it should be.
+    /// Returns the error for a damaged stream, by default with the current offset.
     func damage(_ message: String, at offset: Int? = nil) -> SnapError {
         SnapError(
             .inputDamaged, message, path: origin, offset: originOffset + (offset ?? self.offset))
     }
 
-    /// The error that the stream is of a sort that cannot be read.
+    /// Returns the error for a stream that snap cannot read, by default with the current offset.
     func unsupported(_ message: String, at offset: Int? = nil, hint: String? = nil) -> SnapError {
         SnapError(
             .unsupported, message, path: origin, offset: originOffset + (offset ?? self.offset),
             hint: hint)
     }
 
-    // MARK: Looking
+    // MARK: Peeking
 
-    /// Makes a number of bytes ready to be looked at.
+    /// Fills the buffer with the next bytes.
     ///
-    /// - Parameter count: How many, at most `windowByteCount`.
-    /// - Returns: How many there are: fewer only at the stream's end.
+    /// - Parameter count: The number of bytes, at most `windowByteCount`.
+    /// - Returns: The number of bytes in the buffer, which is less only at the stream's end.
     private mutating func fill(_ count: Int) throws(SnapError) -> Int {
         precondition(count <= Self.windowByteCount)
         if unread.count >= count { return unread.count }
@@ -150,38 +154,43 @@ struct StreamInput: ~Copyable {
         return unread.count
     }
 
-    /// Some of the next bytes, without taking them.
+    /// Returns the next bytes without consuming them.
     ///
-    /// - Parameter count: How many, at most `windowByteCount`; fewer at the stream's end.
+    /// - Parameter count: The number of bytes, at most `windowByteCount`.
+    /// - Returns: The bytes; fewer than `count` at the stream's end.
+    /// - Throws: `.inputOutput` or `.interrupted`.
     mutating func peek(_ count: Int) throws(SnapError) -> [UInt8] {
         let count = min(count, try fill(count))
         return buffer.withBytes(unread.lowerBound..<unread.lowerBound + count) { $0.bytes }
     }
 
-    /// Some bytes farther on, in a file.
+    /// Returns bytes at a later offset of a file.
     ///
     /// - Parameters:
-    ///   - count: How many; fewer at the stream's end.
-    ///   - distance: How far behind the next byte.
+    ///   - count: The number of bytes.
+    ///   - distance: The distance from the next byte, in bytes.
+    /// - Returns: The bytes; fewer than `count` at the file's end, and none for a pipe.
+    /// - Throws: `.inputOutput`.
     func look(_ count: Int, ahead distance: Int) throws(SnapError) -> [UInt8] {
         guard let source, isSeekable else { return [] }
         return try source.file.read(byteCount: count, at: offset + distance)
     }
 
-    /// Finds the data in a file from a place on.
+    /// Finds the next run of data in a file.
     ///
-    /// - Parameter place: Where to look from.
-    /// - Returns: A run of bytes behind which there may be more; what is before it is zero, and
-    ///   all is that follows if there is none.
+    /// - Parameter place: The offset at which the search starts.
+    /// - Returns: The range of a run of data, which other runs may follow. The bytes between
+    ///   `place` and the run are zero. If the result is nil, all bytes after `place` are zero.
     func data(from place: Int) -> Range<Int>? {
         guard let source, trustsHoles else { return place..<Int.max }
         return source.file.data(from: place)
     }
 
-    /// Takes all that is left, without keeping it.
+    /// Consumes all remaining bytes without keeping them.
     ///
-    /// - Parameter count: How much of the end is wanted.
-    /// - Returns: The last bytes, at least so many if there are.
+    /// - Parameter count: The number of bytes that the caller needs of the end.
+    /// - Returns: The last bytes: at least `count` of them, if that many remain.
+    /// - Throws: `.inputOutput` or `.interrupted`.
     mutating func takeTail(byteCountMax count: Int) throws(SnapError) -> [UInt8] {
         isKeeping = false
         var tail: [UInt8] = []
@@ -193,7 +202,7 @@ struct StreamInput: ~Copyable {
         return tail
     }
 
-    // MARK: Taking
+    // MARK: Consuming
 
     private mutating func require(_ count: Int, _ what: String) throws(SnapError) {
         let found = try fill(count)
@@ -209,7 +218,7 @@ struct StreamInput: ~Copyable {
                 throw damage(
                     "device state has at least \(keptByteCount + count) bytes, expected at most "
                         + "\(keptByteCountMax)", at: offset + keptByteCountMax - keptByteCount
-                ).with(hint: "--device-state-limit allows more")
+                ).with(hint: "use --device-state-limit to allow more")
             }
             let bytes = unread.lowerBound..<unread.lowerBound + count
             try buffer.withBytes(bytes) { (bytes) throws(SnapError) in try kept?.append(bytes) }
@@ -219,7 +228,7 @@ struct StreamInput: ~Copyable {
         offset += count
     }
 
-    /// Takes an integer.
+    /// Reads an integer; `what` names it in the error message.
     mutating func integer<Field: FixedWidthInteger & BitwiseCopyable>(
         _ what: String, as type: Field.Type = Field.self
     ) throws(SnapError) -> Field {
@@ -234,12 +243,13 @@ struct StreamInput: ~Copyable {
         return field
     }
 
-    /// Takes bytes and lends them.
+    /// Reads bytes and lends them to a closure.
     ///
     /// - Parameters:
-    ///   - count: How many, at most `windowByteCount`.
-    ///   - what: What they are, for the message.
-    ///   - body: Takes them.
+    ///   - count: The number of bytes, at most `windowByteCount`.
+    ///   - what: The name of the bytes in the error message.
+    ///   - body: Called once with the bytes.
+    /// - Throws: `.inputDamaged` if fewer bytes remain, and what `body` throws.
     mutating func withBytes(
         _ count: Int, _ what: String, body: (RawSpan) throws(SnapError) -> Void
     ) throws(SnapError) {
@@ -250,11 +260,13 @@ struct StreamInput: ~Copyable {
         try advance(count)
     }
 
-    /// Takes bytes.
+    /// Reads bytes.
     ///
     /// - Parameters:
-    ///   - count: How many; already compared with a limit by the caller.
-    ///   - what: What they are, for the message.
+    ///   - count: The number of bytes, which the caller has compared with a limit.
+    ///   - what: The name of the bytes in the error message.
+    /// - Returns: Exactly `count` bytes.
+    /// - Throws: `.inputDamaged` if fewer bytes remain.
     mutating func bytes(_ count: Int, _ what: String) throws(SnapError) -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {
@@ -264,7 +276,7 @@ struct StreamInput: ~Copyable {
         return bytes
     }
 
-    /// Takes a name: its length in one byte, and printable ASCII.
+    /// Reads a name: its length in one byte, then printable ASCII characters.
     mutating func name(_ what: String) throws(SnapError) -> String {
         let place = offset
         let bytes = try bytes(Int(try integer(what, as: UInt8.self)), what)
@@ -274,15 +286,15 @@ struct StreamInput: ~Copyable {
         return name
     }
 
-    /// Printable ASCII as text; nil if it is anything else.
+    /// Decodes printable ASCII; returns nil if there are other bytes.
     static func text(_ bytes: [UInt8]) -> String? {
         bytes.allSatisfy { (0x20...0x7e).contains($0) }
             ? String(decoding: bytes, as: UTF8.self) : nil
     }
 
-    /// Takes bytes that nobody wants to see.
+    /// Skips bytes.
     ///
-    /// Those that a file has beyond its end are missed by whatever is taken next.
+    /// In a file, this may move past the end without an error. The next read then finds no bytes.
     mutating func skip(_ count: Int) throws(SnapError) {
         var left = count
         while left > 0 {
@@ -297,9 +309,9 @@ struct StreamInput: ~Copyable {
         }
     }
 
-    /// Takes bytes until the next is a certain one.
+    /// Skips to the next byte with a given value.
     ///
-    /// - Returns: false if the stream ends first.
+    /// - Returns: false if the stream ends before such a byte.
     mutating func skip(to byte: UInt8) throws(SnapError) -> Bool {
         while try fill(1) > 0 {
             let found = buffer.withBytes(unread) { bytes in
@@ -311,12 +323,12 @@ struct StreamInput: ~Copyable {
         return false
     }
 
-    /// Takes all that is left.
+    /// Skips all remaining bytes.
     mutating func skipRest() throws(SnapError) {
         while case let count = try fill(1), count > 0 { try advance(count) }
     }
 
-    /// Goes to a place in a file, forwards or back.
+    /// Moves forward or backward to an offset in a file.
     mutating func move(to offset: Int) {
         precondition(isSeekable && !isKeeping)
         if offset >= self.offset, offset - self.offset <= unread.count {

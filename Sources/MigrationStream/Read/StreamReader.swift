@@ -1,8 +1,8 @@
 // MigrationStream
 //
-// QEMU's migration stream, in (Read) and out (Write), and how files of other kinds are recognised
-// (Format). It knows files and pipes, and neither stores nor sockets. Start here, with
-// `StreamContent` for what comes out of it; shared terms are in QEMU's docs/devel/migration.
+// Reads QEMU's migration stream (Read), writes it (Write), and recognizes files in other formats
+// (Format). It uses files and pipes, but neither stores nor sockets. Start here; `StreamContent` is
+// what the reader returns. QEMU's docs/devel/migration defines the terms of the stream.
 
 package import GuestMemory
 package import SnapSystem
@@ -11,42 +11,43 @@ package import WorkPipeline
 /// Reads a QEMU migration stream in one pass.
 ///
 ///     header ─ configuration ─┬─ RAM sections ─ page records ─ stage
-///                             └─ all else, as it is ─ kept ─ divided by the description
+///                             └─ all other bytes, verbatim ─ kept ─ divided by the description
 ///
-/// What a device's section holds has no length in the stream. The description at the stream's end
-/// has it, and that is read first where the stream is a file. Where the stream comes through a
-/// pipe, or the description says too little, everything from the first section of unknown length
-/// on is kept, RAM too, and divided when all of it is there.
+/// A device's section does not contain its own length, but the description at the stream's end
+/// does. If the stream is a file, the reader reads the description first. If the stream is a pipe,
+/// or the description is incomplete, the reader keeps everything from the first section of unknown
+/// length on, including RAM, and divides it after the complete stream has arrived.
 package struct StreamReader: ~Copyable {
-    /// How many bytes of a stream are kept unless more are allowed: 1 GiB.
+    /// The default limit on the bytes that are kept of a stream: 1 GiB.
     package static let usualKeptByteCountMax = 1 << 30
 
     private let keepsRAM: Bool
     private let scratch: Directory
     private var input: StreamInput
     private var configuration: StreamConfiguration
-    /// The description at the end of a file.
+    /// The description at the end of a file; nil for a pipe.
     private let description: VMDescription?
-    /// How many of the devices that it describes have come.
+    /// The number of described devices that have been read so far.
     private var deviceCount = 0
     private var ram: RAMReader
     private var hasBegunRAM = false
     private var elements: StreamElements
-    /// Where among the kept bytes the sections begin that are not divided yet, if some bytes of
-    /// them have been taken.
+    /// The offset among the kept bytes of a section of unknown length that has been read in part;
+    /// nil if there is none.
     private var firstUndivided: Int?
 
-    /// Opens a stream and reads what it says of itself.
+    /// Opens a stream and reads its header and configuration.
     ///
     /// - Parameters:
     ///   - source: The stream: a file or a pipe.
-    ///   - scratch: The directory in whose file system scratch files are.
-    ///   - stagesRAM: Whether pages are staged; if not, RAM sections are kept like all else.
-    ///   - deadline: Until when all of it has to come from a pipe; nil for no limit.
-    ///   - keptByteCountMax: How many bytes may be kept: device state, and RAM that is not staged,
-    ///     or has to be divided from it when all is there.
-    ///   - progress: Where it tells how far it has come.
-    /// - Throws: `.unsupported` for what is no such stream, `.inputDamaged`, `.inputOutput`.
+    ///   - scratch: The directory in whose file system scratch files are created.
+    ///   - stagesRAM: Whether pages are staged. If not, RAM sections are kept like other sections.
+    ///   - deadline: When a pipe must have delivered the complete stream; nil for no limit.
+    ///   - keptByteCountMax: The number of bytes that may be kept: device state, and RAM that is
+    ///     not staged or must be separated from device state at the end.
+    ///   - progress: The progress to which the reader reports the number of bytes read.
+    /// - Throws: `.unsupported` if the source is not a stream that snap can read; `.inputDamaged`,
+    ///   `.inputOutput` or `.interrupted`.
     package init(
         _ source: SharedFile, scratch: Directory, stagesRAM: Bool,
         deadline: ContinuousClock.Instant? = nil, keptByteCountMax: Int = usualKeptByteCountMax,
@@ -62,7 +63,7 @@ package struct StreamReader: ~Copyable {
             throw input.unsupported("mapped-ram together with x-ignore-shared is not supported")
         }
         if configuration.isMapped && !stagesRAM {
-            throw input.unsupported("a mapped-ram stream is no device state", at: 0)
+            throw input.unsupported("is a mapped-ram stream, expected only device state", at: 0)
         }
         let description =
             input.isSeekable
@@ -81,13 +82,14 @@ package struct StreamReader: ~Copyable {
 
     /// Reads the stream to its end.
     ///
-    /// - Returns: What it holds, and its RAM blocks, where they were staged.
-    /// - Throws: `.inputDamaged` with the place, `.unsupported`, `.inputOutput`, `.interrupted`.
+    /// - Returns: The stream's content, and an image of each RAM block; no images if pages are not
+    ///   staged.
+    /// - Throws: `.inputDamaged` with the offset, `.unsupported`, `.inputOutput` or `.interrupted`.
     package consuming func read() throws(SnapError) -> (StreamContent, [MemoryImage]) {
         do throws(SnapError) {
             while try readElement() {}
         } catch {
-            // Pages of another size make no sense, and only the stream's end says that they are.
+            // The page size may be the cause: a pipe's stream may state it only at its end.
             guard error.code == .inputDamaged || error.code == .unsupported,
                 hasBegunRAM, !input.isSeekable
             else { throw error }
@@ -101,7 +103,7 @@ package struct StreamReader: ~Copyable {
         try input.skipRest()
         let leftOut = input.offset - input.keptByteCount
         guard let kept = try input.takeKept() else {
-            throw SnapError(.internalFailure, "nothing was kept of a stream")
+            throw SnapError(.internalFailure, "no bytes of the stream were kept")
         }
         let splitter = SectionSplitter(
             StreamInput(kept: kept, of: path, leftOut), kept: kept, configuration: configuration,
@@ -110,8 +112,8 @@ package struct StreamReader: ~Copyable {
         if ram.lacksPages && !keepsRAM {
             throw SnapError(
                 .unsupported,
-                "has no pages but zero ones: is it the main channel of a multifd migration?",
-                path: path, offset: 0, hint: "migrate to a file or a pipe, with multifd off")
+                "has only zero pages: it may be the main channel of a multifd migration",
+                path: path, offset: 0, hint: "migrate to a file or a pipe with multifd off")
         }
         let content = StreamContent(
             configuration: configuration, blocks: ram.blocks, sentBlocks: ram.sentBlocks,
@@ -120,9 +122,10 @@ package struct StreamReader: ~Copyable {
         return (content, try ram.takeImages())
     }
 
-    /// Reads an element whose end is known.
+    /// Reads the next element, if its end is known.
     ///
-    /// - Returns: Whether another may follow: the RAM has not ended.
+    /// - Returns: false after the end of the RAM, at the end mark, or if the element's end is not
+    ///   known.
     private mutating func readElement() throws(SnapError) -> Bool {
         let place = input.offset
         try elements.checkCount(input)
@@ -146,12 +149,15 @@ package struct StreamReader: ~Copyable {
             elements.addFraming(first..<input.keptByteCount)
         default:
             throw input.damage(
-                "element has type \(byte), expected one of 0 to 4 or 8", at: place)
+                "element has type \(byte), expected 0 to 4 or 8", at: place)
         }
         return !elements.hasRAMEnd
     }
 
-    /// Reads a RAM section; of staged RAM its beginning and its end are noted, without bytes.
+    /// Reads a RAM section.
+    ///
+    /// If pages are staged, the list of elements has only the start and the end of the RAM, without
+    /// bytes.
     private mutating func readRAM(_ head: SectionHead) throws(SnapError) {
         let place = input.offset
         hasBegunRAM = true
@@ -165,10 +171,9 @@ package struct StreamReader: ~Copyable {
         try elements.addRAM(head, first..<input.keptByteCount, of: input, at: place)
     }
 
-    /// Reads a section of a device, if its end is known: from the description of a file, or from
-    /// the format of what is sent in several sections.
+    /// Reads a section of a device, if its end is known from the description or the format.
     ///
-    /// - Returns: Whether it was.
+    /// - Returns: Whether the end is known.
     private mutating func readDevice(_ head: SectionHead) throws(SnapError) -> Bool {
         let place = input.offset
         let first = input.keptByteCount

@@ -1,26 +1,32 @@
 import SnapSystem
 
-/// Goes through the kept bytes of a stream from one element to the next, as long as each one's end
-/// is known.
+/// Steps through the kept bytes of a stream, from each element whose end is known to the next.
 ///
-/// A description that is there is believed, and must be right: the devices that have one section
-/// are those that it names, in its order, each as long as it says.
+/// If the stream has a description, the stepper relies on it, and the stream must match it: the
+/// devices that have one section are exactly those in the description, in its order, and each
+/// state has the length in the description.
 struct StreamStepper: ~Copyable {
-    /// What decides how the rest of the stream can be divided.
+    /// A position in the stream, with all facts that determine how the rest can be divided.
     struct State: Hashable {
+        /// The offset among the kept bytes.
         var offset: Int
-        /// How many of the described devices have come.
+        /// The number of described devices before the offset.
         var deviceCount: Int
-        /// The number of the RAM's section; nil before it has begun.
+        /// The section number of the RAM; nil before the RAM starts.
         var ramID: UInt32?
+        /// Whether a later section of the RAM precedes the offset.
         var hasRAMParts = false
+        /// Whether the last section of the RAM precedes the offset.
         var hasRAMEnd = false
     }
 
-    /// What can be done at a place.
+    /// The element at an offset.
     enum Step {
+        /// An element, and the state after it.
         case piece(StreamPiece, State)
+        /// The stream's last element.
         case last(StreamPiece)
+        /// A section that may end at any of its footers.
         case openEnd(SectionHead)
     }
 
@@ -29,17 +35,19 @@ struct StreamStepper: ~Copyable {
     private(set) var input: StreamInput
     private let end: Int
     private let allowsStrayBytes: Bool
-    /// The headers of the sections that have begun, on whatever way.
+    /// The headers of the sections that have started, in any division of the stream tried so far.
     private var begun: [UInt32: SectionHead]
 
+    /// Creates a stepper.
+    ///
     /// - Parameters:
     ///   - input: The kept bytes.
-    ///   - byteCount: How many they are.
-    ///   - configuration: What the stream says of itself.
-    ///   - placed: The description that says what is to be found, and ends the stream; nil
-    ///     without one, and then the first footer is a section's end.
-    ///   - begun: The headers of the sections that have begun before.
-    ///   - allowsStrayBytes: Whether anything may follow the end of a stream without a
+    ///   - byteCount: The number of kept bytes.
+    ///   - configuration: The stream's configuration.
+    ///   - placed: The description that the stream must match and that ends it; nil if there is
+    ///     none, and then a section ends at its first footer.
+    ///   - begun: The headers of the sections that have already started.
+    ///   - allowsStrayBytes: Whether any bytes may follow the end of a stream that has no
     ///     description.
     init(
         _ input: consuming StreamInput, byteCount: Int, configuration: StreamConfiguration,
@@ -53,12 +61,13 @@ struct StreamStepper: ~Copyable {
         end = byteCount
     }
 
-    /// Where a section of this number may have ended, ascending.
+    /// Finds the offsets at which a section of a given number may end.
     ///
     /// - Parameters:
     ///   - sectionID: The section's number.
-    ///   - start: Where to look from.
-    ///   - countMax: How many are wanted.
+    ///   - start: The offset at which the search starts.
+    ///   - countMax: The number of offsets after which the search stops.
+    /// - Returns: The offsets after the section's footers, ascending.
     mutating func ends(
         of sectionID: UInt32, from start: Int, countMax: Int
     ) throws(SnapError) -> [Int] {
@@ -72,11 +81,12 @@ struct StreamStepper: ~Copyable {
         return found
     }
 
-    /// Finds out what comes at a place.
+    /// Determines which element is at an offset.
     ///
-    /// - Parameter state: The place, and what has come before it.
-    /// - Throws: `.inputDamaged` if nothing that fits; `.unsupported` without a description for a
-    ///   section before the RAM's end; `.inputOutput`.
+    /// - Parameter state: The offset, and the facts about the elements before it.
+    /// - Returns: The element.
+    /// - Throws: `.inputDamaged` if no element fits; `.unsupported` if a section precedes the end
+    ///   of the RAM and there is no description; `.inputOutput` or `.interrupted`.
     mutating func step(at state: State) throws(SnapError) -> Step {
         input.move(to: state.offset)
         guard let byte = try input.peek(1).first else {
@@ -92,11 +102,11 @@ struct StreamStepper: ~Copyable {
         case .part, .sectionEnd:
             return try stepThroughSection(try continuation(at: state), at: state)
         default:
-            throw input.damage("element has type \(byte), expected one of 0 to 4 or 8")
+            throw input.damage("element has type \(byte), expected 0 to 4 or 8")
         }
     }
 
-    /// A piece up to where the input is, and what comes after it.
+    /// Returns the piece that ends at the input's current offset, and the state after it.
     private func step(
         _ kind: StreamPiece.Kind, _ sectionID: UInt32 = 0, at state: State
     ) -> Step {
@@ -107,16 +117,18 @@ struct StreamStepper: ~Copyable {
         return .piece(piece, next)
     }
 
-    /// The header of a section that continues; which one is checked when the way is known.
+    /// Reads the header of a section that continues.
+    ///
+    /// Whether that section has started is checked when the division of the stream is known.
     private mutating func continuation(at state: State) throws(SnapError) -> SectionHead {
         let bytes = try input.peek(5)
         guard bytes.count == 5, let type = ElementType(rawValue: bytes[0]) else {
-            throw input.damage("stream ends in a section's header")
+            throw input.damage("stream ends in a section header")
         }
         let id = UInt32(bigEndianBytes: bytes[1...])
         let name = id == state.ramID ? StreamFormat.ramName : begun[id]?.name ?? ""
         if placed == nil && name.isEmpty {
-            throw input.damage("section \(id) continues and has not begun")
+            throw input.damage("unexpected continuation of section \(id), which has not started")
         }
         return SectionHead(type: type, sectionID: id, name: name)
     }
@@ -138,15 +150,15 @@ struct StreamStepper: ~Copyable {
             return step(.device(head.type), head.sectionID, at: state)
         }
         guard configuration.hasFooters else {
-            // What the description names could not be told from what it does not.
+            // Without footers, nothing separates this section from the described devices.
             guard placed == nil else {
                 throw input.damage(
-                    "nothing says where section \(head.name) ends", at: state.offset)
+                    "cannot determine where section \(head.name) ends", at: state.offset)
             }
             return .last(try allDevices(from: state))
         }
         if placed != nil { return .openEnd(head) }
-        // Where fewer bytes are left than the longest field has, the stream was cut.
+        // If fewer bytes remain than the longest field has, the stream is truncated.
         guard try input.peek(8).count == 8 else {
             throw input.damage("stream ends in section \(head.name)", at: end)
         }
@@ -154,9 +166,10 @@ struct StreamStepper: ~Copyable {
         return try stepToFooter(head, at: state, first: first)
     }
 
-    /// Notes a header.
+    /// Remembers the header of a section that starts.
     ///
-    /// Where two ways have other sections of the same number, its name is neither's.
+    /// If two divisions of the stream have different sections with the same number, the remembered
+    /// name becomes empty.
     private mutating func begin(_ head: SectionHead) {
         var head = head
         if let other = begun[head.sectionID], other.name != head.name {
@@ -170,7 +183,7 @@ struct StreamStepper: ~Copyable {
     ) throws(SnapError) -> Step {
         let isStart = head.type == .start
         guard head.type != .full, isStart == (state.ramID == nil), !state.hasRAMEnd else {
-            throw input.damage("RAM begins or continues where it cannot")
+            throw input.damage("unexpected start or continuation of the RAM")
         }
         try input.skip(head.byteCount)
         try input.skipRAM(configuration)
@@ -190,7 +203,7 @@ struct StreamStepper: ~Copyable {
         _ head: SectionHead, at state: State, first: Int
     ) throws(SnapError) -> Step {
         guard let devices = placed?.description.devices else {
-            // A background snapshot has pages and no end of them.
+            // In a background snapshot, the RAM has pages but no last section.
             guard state.hasRAMEnd || state.hasRAMParts else {
                 throw try isTooEarly(head, at: state)
             }
@@ -202,8 +215,8 @@ struct StreamStepper: ~Copyable {
         guard state.deviceCount < devices.count, devices[state.deviceCount].isOwner(of: head)
         else {
             throw input.damage(
-                "section \(head.name) of instance \(head.instanceID) is not the one that the "
-                    + "stream's description names here", at: state.offset)
+                "section \(head.name), instance \(head.instanceID), is not the next device in "
+                    + "the stream's description", at: state.offset)
         }
         guard let byteCount = devices[state.deviceCount].byteCount,
             try input.hasFooter(
@@ -222,16 +235,16 @@ struct StreamStepper: ~Copyable {
                 sectionID: head.sectionID), next)
     }
 
-    /// The error of a section whose footer is not where the description says.
+    /// Returns the error for a section whose footer is not where the description places it.
     private func isOtherLength(
         _ head: SectionHead, _ byteCount: Int?, at state: State
     ) -> SnapError {
-        let length = byteCount.map { "is not \($0) bytes long" } ?? "has no length"
+        let length = byteCount.map { "does not have \($0) bytes, its length" } ?? "has no length"
         return input.damage(
-            "section \(head.name) \(length), as the stream's description says", at: state.offset
+            "section \(head.name) \(length) in the stream's description", at: state.offset
         ).with(
-            hint: "QEMU before 9.2 describes some devices wrongly, and leaves the description "
-                + "out with -machine suppress-vmdesc=on")
+            hint: "QEMU before 9.2 describes some devices incorrectly; start QEMU with "
+                + "-machine suppress-vmdesc=on to omit the description")
     }
 
     private mutating func stepToFooter(
@@ -248,7 +261,7 @@ struct StreamStepper: ~Copyable {
         return step(.device(head.type), head.sectionID, at: state)
     }
 
-    /// The error of a section before the RAM's end whose length nothing says.
+    /// Returns the error for a section of unknown length before the end of the RAM.
     private mutating func isTooEarly(
         _ head: SectionHead, at state: State
     ) throws(SnapError) -> SnapError {
@@ -257,16 +270,15 @@ struct StreamStepper: ~Copyable {
             return input.damage("stream ends without its end mark", at: end)
         }
         return input.unsupported(
-            "section \(head.name) comes before the RAM's end, and the stream has no description "
-                + "that says how long it is", at: state.offset)
+            "section \(head.name) precedes the end of the RAM, and the stream has no description "
+                + "that states the section's length", at: state.offset)
     }
 
-    /// What can't be told apart stays together, if it ends as a stream does.
+    /// Returns one piece with all devices, which cannot be separated, up to the stream's end.
     private mutating func allDevices(from state: State) throws(SnapError) -> StreamPiece {
         guard state.hasRAMEnd || state.hasRAMParts else {
             throw input.unsupported(
-                "a section comes before the RAM's end, and nothing says how long it is",
-                at: state.offset)
+                "a section of unknown length precedes the end of the RAM", at: state.offset)
         }
         input.move(to: end - 1)
         guard try input.peek(1) == [0] else {
@@ -275,18 +287,19 @@ struct StreamStepper: ~Copyable {
         return StreamPiece(kind: .allDevices, range: state.offset..<end)
     }
 
-    /// The end mark, and the description where there is one.
+    /// Returns the piece with the end mark and, if there is one, the description.
     private mutating func endPiece(at state: State) throws(SnapError) -> StreamPiece {
         if let placed {
             guard state.ramID == nil || state.hasRAMEnd || state.hasRAMParts else {
-                throw input.damage("stream ends before its RAM", at: state.offset)
+                throw input.damage("stream ends before the pages of its RAM", at: state.offset)
             }
             guard state.offset + 1 == placed.offset,
                 state.deviceCount == placed.description.devices.count
             else {
                 throw input.damage(
-                    "stream ends after \(state.deviceCount) devices, its description has "
-                        + "\(placed.description.devices.count) and is at \(placed.offset)",
+                    "stream ends after \(state.deviceCount) devices, expected "
+                        + "\(placed.description.devices.count) devices before the description "
+                        + "at \(placed.offset)",
                     at: state.offset)
             }
             return StreamPiece(kind: .end, range: state.offset..<placed.end)
@@ -295,7 +308,7 @@ struct StreamStepper: ~Copyable {
         if try input.peek(1) == [ElementType.description.rawValue] {
             try input.skip(1)
             let start = input.offset
-            let length = try input.integer("description's length", as: UInt32.self)
+            let length = try input.integer("description length", as: UInt32.self)
             guard length <= StreamLimits.descriptionByteCountMax else {
                 throw input.damage(
                     "description has \(length) bytes, expected at most "

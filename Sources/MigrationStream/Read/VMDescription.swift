@@ -1,17 +1,16 @@
-/// The JSON at a stream's end, which says what devices are in the stream and how long each one's
-/// state is.
+/// The JSON description at a stream's end: the devices and the lengths of their states.
 ///
-/// QEMU's docs/devel/migration/main.rst and scripts/analyze-migration.py.
+/// The format is that of QEMU's docs/devel/migration/main.rst and scripts/analyze-migration.py.
 struct VMDescription {
-    /// A device that has one section, with all of its state.
+    /// A device whose complete state is in one section.
     struct DescribedDevice {
         let name: String
-        /// Which of several of that name.
+        /// The number that distinguishes devices of the same name.
         let instanceID: UInt32
-        /// The length of its state in bytes; nil if it is not said.
+        /// The length of the device's state in bytes; nil if the description does not state it.
         let byteCount: Int?
 
-        /// Whether a section is this device's.
+        /// Whether a section belongs to this device.
         ///
         /// - Parameter head: The section's header.
         func isOwner(of head: SectionHead) -> Bool {
@@ -19,17 +18,18 @@ struct VMDescription {
         }
     }
 
-    /// The devices in stream order: exactly those that have one section.
+    /// The devices that have one section, in stream order.
     ///
-    /// RAM, and what else is sent in several sections, is not among them.
+    /// They do not include the RAM and other devices that are sent in several sections.
     let devices: [DescribedDevice]
-    /// The length of a page of the target in bytes; nil if it is not said.
+    /// The length of the target's pages in bytes; nil if the description does not state it.
     let pageByteCount: Int?
 
-    /// Reads a description.
+    /// Parses a description.
     ///
-    /// - Parameter text: The text.
-    /// - Returns: nil if it is none, or nested more deeply than a limit allows.
+    /// - Parameter text: The JSON text.
+    /// - Returns: nil if the text is not a description, or is nested more deeply than
+    ///   `StreamLimits.descriptionDepthMax`.
     init?(_ text: [UInt8]) {
         do throws(JSONReader.Malformed) {
             var json = JSONReader(text, depthMax: StreamLimits.descriptionDepthMax)
