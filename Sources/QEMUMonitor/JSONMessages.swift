@@ -1,39 +1,40 @@
-/// Divides what comes through a QMP socket into JSON objects, however they are laid out.
+/// Splits the bytes from a QMP socket into JSON objects.
 ///
-/// QEMU writes one object a line, or several lines an object with `pretty=on`. An object ends where
-/// its outermost brace is closed; braces inside strings do not count (RFC 8259).
+/// QEMU writes one object per line, or several lines per object with `pretty=on`. An object ends
+/// with the brace that closes it; braces inside strings do not count (RFC 8259).
 package struct JSONMessages: Sendable {
-    /// What came that is no part of an object.
+    /// Bytes that do not belong to an object, or an object that is nested too deeply.
     package struct Foreign: Error {
-        /// The first bytes of it.
+        /// The first of the bytes, for the error message.
         package let bytes: [UInt8]
     }
 
     private var bytes: [UInt8] = []
-    /// How far the bytes have been looked at.
+    /// The number of bytes that have been scanned.
     private var position = 0
     private var depth = 0
     private var isInString = false
     private var isEscaped = false
 
     private static let shownByteCount = 100
-    /// How deep objects and arrays may lie in one another: what reads them calls itself for each.
+    /// The limit on the nesting depth of objects and arrays, for which the JSON decoder recurses.
     private static let depthMax = 32
 
-    /// Begins without a byte.
+    /// Creates a splitter without bytes.
     package init() {}
 
-    /// How many bytes wait for the rest of their object.
+    /// The number of received bytes whose object is still incomplete.
     package var waitingByteCount: Int { bytes.count }
 
-    /// Takes bytes that have come.
+    /// Adds received bytes.
     ///
-    /// - Parameter more: The bytes, in order.
+    /// - Parameter more: The bytes, in order of arrival.
     package mutating func append(_ more: [UInt8]) { bytes += more }
 
-    /// The next whole object; nil if more bytes are needed.
+    /// Removes the next complete object from the received bytes.
     ///
-    /// - Throws: `Foreign` if something else than an object comes, or one that is nested too deep.
+    /// - Returns: The object's bytes; nil if more bytes are needed.
+    /// - Throws: `Foreign` if the next bytes are not an object, or the object is nested too deeply.
     package mutating func next() throws(Foreign) -> [UInt8]? {
         while position < bytes.count {
             let byte = bytes[position]
@@ -51,7 +52,7 @@ package struct JSONMessages: Sendable {
             case 0...UInt8(ascii: " ") where depth == 0: continue
             default: break
             }
-            // Between objects only white space may come.
+            // Only white space may separate objects.
             let hasEnded = depth == 0 && [UInt8(ascii: "}"), UInt8(ascii: "]")].contains(byte)
             guard hasEnded || (1...Self.depthMax).contains(depth) else {
                 let shown = bytes.drop { $0 <= UInt8(ascii: " ") }.prefix(Self.shownByteCount)
@@ -65,7 +66,7 @@ package struct JSONMessages: Sendable {
             }
         }
         if depth == 0 {
-            // White space alone is no beginning of an object.
+            // The remaining bytes are white space, which is not part of an object.
             bytes.removeAll(keepingCapacity: true)
             position = 0
         }

@@ -1,31 +1,31 @@
-/// How QEMU migrates: the part of it that a save changes and puts back.
+/// QEMU's migration settings, as far as a save changes and restores them.
 package struct MigrationSettings: Codable, Sendable, Equatable {
-    /// A capability and whether it is on.
+    /// A migration capability and its state.
     package struct Capability: Codable, Sendable, Equatable {
-        /// QEMU's name for it.
+        /// QEMU's name of the capability.
         package let capability: String
-        /// Whether it is on.
+        /// Whether the capability is on.
         package let state: Bool
 
-        /// Describes a capability; the parameters are the properties.
+        /// Creates a capability; the parameters are the properties.
         package init(capability: String, state: Bool) {
             self.capability = capability
             self.state = state
         }
     }
 
-    /// What is not on or off.
+    /// The settings that are not capabilities.
     package struct Parameters: Codable, Sendable, Equatable {
         enum CodingKeys: String, CodingKey {
             case maxBandwidth = "max-bandwidth"
             case tlsCredentials = "tls-creds"
         }
-        /// In bytes a second.
+        /// The bandwidth limit in bytes per second.
         package let maxBandwidth: UInt64
-        /// What encrypts; nil or empty for nothing.
+        /// The id of the TLS credentials; nil or empty if migrations are not encrypted.
         let tlsCredentials: String?
 
-        /// Describes the parameters; the parameters are the properties.
+        /// Creates the settings; the parameters are the properties.
         package init(maxBandwidth: UInt64, tlsCredentials: String?) {
             self.maxBandwidth = maxBandwidth
             self.tlsCredentials = tlsCredentials
@@ -36,32 +36,32 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
         let capabilities: [Capability]
     }
 
-    /// All capabilities that a save may change, or those that are to be changed.
+    /// All capabilities that a save may change, or only the ones to set.
     package let capabilities: [Capability]
-    /// What else is to be set.
+    /// The settings that are not capabilities.
     package let parameters: Parameters
 
-    /// The capability that leaves RAM out which others share.
+    /// The capability that omits RAM that QEMU shares with other processes.
     private static let ignoreShared = "x-ignore-shared"
-    /// Those that a save turns off: they change what is sent, or when.
+    /// The capabilities that a save turns off, because they change what QEMU sends, or when.
     ///
-    /// No other is ever set, whatever a peer or a marker names. Not here is what changes nothing
-    /// in the stream of a guest that is stopped, or must be the same in the destination: events,
-    /// validate-uuid, late-block-activate.
+    /// snap never sets another capability, regardless of what a peer or a marker names. The set
+    /// excludes capabilities that do not change the stream of a stopped guest, or that must be the
+    /// same in the destination: events, validate-uuid, late-block-activate.
     private static let turnedOff: Set<String> = [
         "auto-converge", "background-snapshot", "block", "compress", "dirty-bitmaps",
         "dirty-limit", "mapped-ram", "multifd", "pause-before-switchover", "postcopy-blocktime",
         "postcopy-preempt", "postcopy-ram", "rdma-pin-all", "release-ram", "return-path",
         "switchover-ack", "x-colo", "xbzrle", "zero-blocks", "zero-copy-send",
     ]
-    /// In bytes a second; QEMU takes it for no limit.
+    /// The bandwidth for a save in bytes per second, which is no limit in practice.
     private static let bandwidthMax: UInt64 = 1 << 40
 
-    /// Describes how QEMU migrates: of the capabilities, those that a save may change.
+    /// Creates settings, without the capabilities that a save may not change.
     ///
     /// - Parameters:
-    ///   - capabilities: All, or those that are to be changed.
-    ///   - parameters: What else is to be set.
+    ///   - capabilities: All capabilities of QEMU, or only the ones to set.
+    ///   - parameters: The settings that are not capabilities.
     package init(_ capabilities: [Capability], _ parameters: Parameters) {
         var names = Set<String>()
         self.capabilities = capabilities.filter {
@@ -71,7 +71,7 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
         self.parameters = parameters
     }
 
-    /// Reads what a marker holds.
+    /// Decodes settings from a marker, without the capabilities that a save may not change.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -81,7 +81,7 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
 
     var request: Request { Request(capabilities: capabilities) }
 
-    /// What has to be set so that only device state is sent, at once and in one stream.
+    /// The settings to apply so that QEMU sends only device state, without delay and in one stream.
     package var forDeviceState: MigrationSettings {
         let changed = capabilities.filter {
             $0.state != ($0.capability == Self.ignoreShared)
@@ -93,12 +93,13 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
                 tlsCredentials: nil))
     }
 
-    /// What makes these settings again what they were before a save changed them.
+    /// Computes the settings to apply so that a save's changes are undone.
     ///
-    /// Of the save's changes only those are undone that are in force here: a save may end between
-    /// any two of its commands. What somebody else has changed since then is kept.
+    /// Only changes that are still in force in these settings are undone, since a save may end
+    /// between any two of its commands. Later changes by another process are kept.
     ///
-    /// - Parameter before: The settings that `forDeviceState` was made of.
+    /// - Parameter before: The settings before the save, whose `forDeviceState` was applied.
+    /// - Returns: The capabilities to set, and the bandwidth.
     package func undoing(changesTo before: MigrationSettings) -> MigrationSettings {
         let changes = before.forDeviceState
         let left = changes.capabilities.filter(capabilities.contains)
@@ -110,19 +111,21 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
                 tlsCredentials: nil))
     }
 
-    /// Whether anything is in force here of changes to other settings.
+    /// Checks whether any change that a save made is still in force in these settings.
     ///
-    /// - Parameter before: The settings that `forDeviceState` was made of.
+    /// - Parameter before: The settings before the save, whose `forDeviceState` was applied.
+    /// - Returns: Whether there is something to undo.
     package func areChanged(before: MigrationSettings) -> Bool {
         let undo = undoing(changesTo: before)
         return !undo.capabilities.isEmpty
             || undo.parameters.maxBandwidth != parameters.maxBandwidth
     }
 
-    /// Whether a migration with these settings can only be one of device state alone: shared RAM
-    /// is left out here, and was not before.
+    /// Checks whether a migration with these settings can only be one that a save has started.
     ///
-    /// - Parameter before: The settings that `forDeviceState` was made of.
+    /// - Parameter before: The settings before the save, whose `forDeviceState` was applied.
+    /// - Returns: Whether all changes of the save are in force, and omitting shared RAM is one of
+    ///   them.
     package func areForDeviceState(before: MigrationSettings) -> Bool {
         let changes = before.forDeviceState
         return changes.capabilities.contains { $0.capability == Self.ignoreShared }
@@ -130,10 +133,10 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
             && parameters.maxBandwidth == changes.parameters.maxBandwidth
     }
 
-    /// Whether QEMU encrypts what it sends, for which both ends have to speak.
+    /// Whether QEMU encrypts migrations, which requires a handshake with the destination.
     package var isEncrypted: Bool { !(parameters.tlsCredentials ?? "").isEmpty }
 
-    /// Whether QEMU can leave shared RAM out.
+    /// Whether QEMU has the capability to omit shared RAM.
     package var canIgnoreShared: Bool {
         capabilities.contains { $0.capability == Self.ignoreShared }
     }

@@ -1,13 +1,13 @@
 package import SnapSystem
 
-/// Who listens at a QMP socket: the process and the user that began to (unix(7), SO_PEERCRED).
+/// The process that started to listen at a QMP socket, and its user (unix(7), SO_PEERCRED).
 package struct MonitorPeer: Sendable {
-    /// The process.
+    /// The process, QEMU unless the socket belongs to another program.
     package let process: ProcessIdentity
-    /// Its user.
+    /// The process's effective user when it started to listen.
     package let userID: UInt32
 
-    /// Names a peer; the parameters are the properties.
+    /// Creates a peer; the parameters are the properties.
     package init(process: ProcessIdentity, userID: UInt32) {
         self.process = process
         self.userID = userID

@@ -1,14 +1,14 @@
 // QEMUMonitor
 //
-// A conversation with a running QEMU over QMP: pause, device state, the files of its RAM, resume.
-// It imports SnapSystem and GuestMemory, and decides nothing: when to pause is LiveGuest's. Start
-// here; `QMPClient` speaks the protocol.
+// A QMP connection to a running QEMU: pausing, device state, the files of the RAM, resuming. It
+// imports SnapSystem and GuestMemory. It makes no decisions: LiveGuest decides when to pause. Start
+// here; `QMPClient` implements the protocol.
 
 import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-/// A guest under a running QEMU, as far as a checkpoint needs it.
+/// A guest of a running QEMU, with the operations that a checkpoint needs.
 package struct QEMUGuest: ~Copyable {
     private struct Status: Decodable {
         let status: String
@@ -54,17 +54,17 @@ package struct QEMUGuest: ~Copyable {
         let uri: String
     }
 
-    /// A file behind some of the guest's RAM.
+    /// A memory backend: a file that contains RAM of the guest.
     package struct Backend: Sendable, Equatable {
-        /// The backend's id, which is the RAM block's name, or the last part of it.
+        /// The backend's id, which is the RAM block's name or the last part of it.
         package let name: String
-        /// Where it is.
+        /// The file's path, absolute if QEMU's working directory can be seen.
         package let path: FilePath
-        /// How many bytes of RAM QEMU has in it, from the file's start.
+        /// The length of the RAM in bytes, which starts at the file's start.
         package let byteCount: Int
     }
 
-    /// What tells a migration that is over from another.
+    /// The properties that distinguish a migration that has ended from others.
     package struct MigrationTrace: Codable, Sendable, Equatable {
         let milliseconds: UInt64?
         let byteCount: UInt64?
@@ -72,20 +72,20 @@ package struct QEMUGuest: ~Copyable {
 
     private var client: QMPClient
 
-    /// The name of the descriptor that QEMU is given.
+    /// QEMU's name for the descriptor that snap passes to it.
     private static let descriptorName = "snap-device-state"
     private static let fileBackend = "child<memory-backend-file>"
     private static let backendPrefix = "child<memory-backend-"
-    /// The most bytes of a path, with a 0 behind them (PATH_MAX).
+    /// The length limit of a path in bytes, without the 0 at its end (PATH_MAX).
     private static let pathByteCountMax = 4095
-    /// The most bytes of a RAM block's name, in QEMU's stream.
+    /// The length limit of a RAM block's name in QEMU's stream, in bytes.
     private static let nameByteCountMax = 255
 
     /// Connects to QEMU.
     ///
     /// - Parameters:
     ///   - path: The QMP socket.
-    ///   - timeout: How long to wait for another client to leave.
+    ///   - timeout: How long to wait until another client disconnects.
     ///   - calls: The system calls.
     /// - Throws: As `QMPClient.connect`.
     package init(
@@ -94,25 +94,26 @@ package struct QEMUGuest: ~Copyable {
         client = try QMPClient.connect(to: path, timeout: timeout, calls)
     }
 
-    /// Who listens at the socket: QEMU, or who says so.
+    /// The process that listens at the socket: QEMU, or one that claims to be QEMU.
     package var peer: MonitorPeer { client.peer }
 
-    /// When QEMU has to have done what is under way; some minutes after the connection at first.
+    /// When QEMU must have completed the current operation; at first 2 minutes after connecting.
     package var deadline: ContinuousClock.Instant {
         get { client.deadline }
         set { client.deadline = newValue }
     }
 
-    /// Undoes something: signals change nothing from now on.
+    /// Starts to undo changes: sets a new deadline, and ignores signals from now on.
     ///
-    /// - Parameter timeout: How long QEMU may take.
+    /// - Parameter timeout: The time from now to the deadline.
     package mutating func beginUndoing(within timeout: Duration) {
         client.deadline = .now + timeout
         client.ignoresInterruption = true
     }
 
-    /// The guest's state as QEMU names it.
+    /// Queries the guest's state.
     ///
+    /// - Returns: QEMU's name of the state, and whether the guest is running.
     /// - Throws: As `QMPClient.ask`.
     package mutating func status() throws(SnapError) -> (name: String, isRunning: Bool) {
         let status: Status = try client.ask("query-status")
@@ -133,9 +134,11 @@ package struct QEMUGuest: ~Copyable {
         try client.execute("cont", QMPClient.Nothing())
     }
 
-    /// The files that QEMU shares the guest's RAM through.
+    /// Finds the files through which QEMU shares the guest's RAM.
     ///
-    /// - Throws: `.unsupported` if there are none, and what `QMPClient.ask` throws.
+    /// - Returns: The memory backends that are shared, at least one.
+    /// - Throws: `.unsupported` if there are none, or if one has no file or a file name that snap
+    ///   cannot use; and what `QMPClient.ask` throws.
     package mutating func backends() throws(SnapError) -> [Backend] {
         let children: [Child] = try client.ask("qom-list", Place(path: "/objects"))
         var backends: [Backend] = []
@@ -143,30 +146,30 @@ package struct QEMUGuest: ~Copyable {
             guard child.name.utf8.count <= Self.nameByteCountMax else {
                 throw SnapError(
                     .unsupported,
-                    "name of RAM \(child.name.shortened()) has more than "
+                    "name of memory backend \(child.name.shortened()) has more than "
                         + "\(Self.nameByteCountMax) bytes", path: client.path)
             }
             let object = "/objects/\(child.name)"
             let isShared: Bool = try client.ask(
                 "qom-get", Property(path: object, property: "share"))
-            // What is not shared is in the stream.
+            // RAM that is not shared is in the stream.
             guard isShared else { continue }
             guard child.type == Self.fileBackend else {
                 throw SnapError(
-                    .unsupported, "RAM \(child.name) is shared, and in no file that has a name",
-                    path: client.path, hint: "-object memory-backend-file puts it into one")
+                    .unsupported, "RAM \(child.name) is shared, but not in a file with a name",
+                    path: client.path, hint: "use -object memory-backend-file for it")
             }
             let path: String = try client.ask(
                 "qom-get", Property(path: object, property: "mem-path"))
-            // JSON has no other way to say bytes that are not UTF-8.
+            // JSON cannot contain bytes that are not UTF-8. They become this character.
             guard !path.contains("\u{fffd}") else {
                 throw SnapError(
-                    .unsupported, "the file of RAM \(child.name) has a name that is not UTF-8",
+                    .unsupported, "name of the file of RAM \(child.name) is not UTF-8",
                     path: client.path)
             }
             guard !path.utf8.contains(0), path.utf8.count <= Self.pathByteCountMax else {
                 throw SnapError(
-                    .unsupported, "the file of RAM \(child.name) has a name that no file can have",
+                    .unsupported, "name of the file of RAM \(child.name) is not a valid path",
                     path: client.path)
             }
             let byteCount: Int = try client.ask(
@@ -178,19 +181,19 @@ package struct QEMUGuest: ~Copyable {
         guard !backends.isEmpty else {
             throw SnapError(
                 .unsupported, "no RAM of this guest is in a shared file", path: client.path,
-                hint: "-object memory-backend-file,share=on puts it there; without, "
-                    + "migrate \"exec:snap save - --guest NAME\" saves it")
+                hint: "start QEMU with -object memory-backend-file,share=on; or save the guest "
+                    + "with migrate \"exec:snap save - --guest NAME\" in QEMU's monitor")
         }
         return backends
     }
 
-    /// A path as QEMU means it, which may be in another directory than snap.
+    /// Resolves a path relative to QEMU's working directory, which may be another one than snap's.
     private func resolved(_ path: FilePath) -> FilePath {
         guard path.isRelative, let directory = peer.process.workingDirectory else { return path }
         return directory.appending(path.components)
     }
 
-    /// Waits a moment before QEMU is asked again.
+    /// Waits 2 milliseconds before the caller queries QEMU again.
     ///
     /// - Throws: `.interrupted` or `.inputOutput`.
     package mutating func waitBriefly() throws(SnapError) {
@@ -199,8 +202,9 @@ package struct QEMUGuest: ~Copyable {
 
     // MARK: Device state
 
-    /// Whether a migration is under way.
+    /// Checks whether a migration is in progress.
     ///
+    /// - Returns: Whether a migration has started and not ended.
     /// - Throws: As `QMPClient.ask`.
     package mutating func isMigrating() throws(SnapError) -> Bool {
         let migration: Migration = try client.ask("query-migrate")
@@ -208,9 +212,9 @@ package struct QEMUGuest: ~Copyable {
         return migration.status.map { !ended.contains($0) } ?? false
     }
 
-    /// Has the device state written into a pipe.
+    /// Makes QEMU write the device state to a pipe.
     ///
-    /// - Parameter writing: The pipe's writing end, of which QEMU gets a descriptor of its own.
+    /// - Parameter writing: The pipe's write end. QEMU gets its own descriptor of it.
     /// - Throws: As `QMPClient.execute`.
     package mutating func startDeviceState(into writing: SharedFile) throws(SnapError) {
         try client.execute(
@@ -218,23 +222,24 @@ package struct QEMUGuest: ~Copyable {
         try client.execute("migrate", Target(uri: "fd:\(Self.descriptorName)"))
     }
 
-    /// Waits until the migration whose bytes have all been read is over.
+    /// Waits for the end of the migration whose bytes the caller has read completely.
     ///
-    /// - Throws: `.inputOutput` if it failed, `.busy` if it does not end, and what
-    ///   `QMPClient.ask` throws.
+    /// - Throws: `.inputOutput` if the migration failed; `.busy` if it does not end before the
+    ///   deadline; and what `QMPClient.ask` throws.
     package mutating func finishDeviceState() throws(SnapError) {
         try waitForMigration()
         let migration: Migration = try client.ask("query-migrate")
         guard migration.status == "completed" else {
             throw SnapError(
                 .inputOutput,
-                "QEMU's migration ended as \((migration.status ?? "nothing").shortened()): "
-                    + (migration.reason ?? "no reason is given").shortened(), path: client.path)
+                "QEMU's migration ended as \((migration.status ?? "unknown").shortened()): "
+                    + (migration.reason ?? "QEMU gives no reason").shortened(), path: client.path)
         }
     }
 
-    /// What is known of the migration that ended last.
+    /// Queries the last migration.
     ///
+    /// - Returns: The properties that distinguish it from others.
     /// - Throws: As `QMPClient.ask`.
     package mutating func lastMigration() throws(SnapError) -> MigrationTrace {
         let migration: Migration = try client.ask("query-migrate")
@@ -242,9 +247,9 @@ package struct QEMUGuest: ~Copyable {
             milliseconds: migration.time, byteCount: migration.ram?.transferred)
     }
 
-    /// Ends a migration that has not ended.
+    /// Cancels a migration that is in progress, and waits for its end.
     ///
-    /// - Throws: As `QMPClient.execute`, and `.busy` if it does not end.
+    /// - Throws: As `QMPClient.execute`, and `.busy` if it does not end before the deadline.
     package mutating func cancelMigration() throws(SnapError) {
         guard try isMigrating() else { return }
         try client.execute("migrate_cancel", QMPClient.Nothing())
@@ -254,7 +259,8 @@ package struct QEMUGuest: ~Copyable {
     private mutating func waitForMigration() throws(SnapError) {
         while try isMigrating() {
             guard ContinuousClock.now < deadline else {
-                throw SnapError(.busy, "QEMU's migration does not end", path: client.path)
+                throw SnapError(
+                    .busy, "QEMU did not end its migration within its timeout", path: client.path)
             }
             try client.waitBriefly()
         }
@@ -262,9 +268,9 @@ package struct QEMUGuest: ~Copyable {
 
     // MARK: Settings
 
-    /// Changes how QEMU migrates.
+    /// Changes QEMU's migration settings.
     ///
-    /// - Parameter settings: What to set.
+    /// - Parameter settings: The settings to apply. Other settings stay unchanged.
     /// - Throws: As `QMPClient.execute`.
     package mutating func apply(_ settings: MigrationSettings) throws(SnapError) {
         try client.execute("migrate-set-parameters", settings.parameters)
@@ -272,8 +278,9 @@ package struct QEMUGuest: ~Copyable {
         try client.execute("migrate-set-capabilities", settings.request)
     }
 
-    /// How QEMU migrates.
+    /// Queries QEMU's migration settings.
     ///
+    /// - Returns: The settings that a save may change.
     /// - Throws: As `QMPClient.ask`.
     package mutating func settings() throws(SnapError) -> MigrationSettings {
         MigrationSettings(

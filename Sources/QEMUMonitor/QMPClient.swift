@@ -2,7 +2,7 @@ import FoundationEssentials
 package import SnapSystem
 package import SystemPackage
 
-/// A conversation with a running QEMU (QEMU's docs/interop/qmp-spec.rst).
+/// A QMP connection to a running QEMU (QEMU's docs/interop/qmp-spec.rst).
 package struct QMPClient: ~Copyable {
     private struct Request<Arguments: Encodable>: Encodable {
         let execute: String
@@ -30,44 +30,45 @@ package struct QMPClient: ~Copyable {
         let greeting: Nothing
     }
 
-    /// What a command has that takes no arguments, and an answer that says nothing.
+    /// The arguments of a command that takes none, and the content of an empty reply.
     package struct Nothing: Codable {
-        /// Nothing.
+        /// Creates the empty value.
         package init() {}
     }
 
-    /// Who listens.
+    /// The process that listens at the socket.
     package let peer: MonitorPeer
     private let socket: LocalSocket
     private var received = JSONMessages()
     private var lastID = 0
-    /// When all that is under way has to be done: no wait lasts longer, whatever comes meanwhile.
+    /// The end of every wait for QEMU, regardless of what QEMU sends until then.
     package var deadline: ContinuousClock.Instant
-    /// Whether signals change nothing, because something is undone that must not stay.
+    /// Whether signals are ignored, because the caller is undoing changes that must not remain.
     package var ignoresInterruption = false
 
-    /// A message is never longer than this, in bytes.
+    /// The length limit of a message in bytes.
     private static let messageByteCountMax = 1 << 22
-    /// How long QEMU may take.
+    /// The time limits for QEMU's replies.
     package struct Timeouts: Sendable {
-        /// Until it says that it is there.
+        /// The time from the connection to QEMU's greeting.
         package var greeting = Duration.seconds(5)
-        /// For everything after that, until `deadline` is set anew.
+        /// The time for all commands after the greeting, until the caller sets `deadline`.
         package var commands = Duration.seconds(120)
 
-        /// The usual ones.
+        /// Creates the default time limits.
         package init() {}
     }
 
-    /// Connects and says hello.
+    /// Connects to QEMU and negotiates capabilities.
     ///
     /// - Parameters:
     ///   - path: The QMP socket.
-    ///   - timeout: How long to wait for another client to leave.
+    ///   - timeout: How long to wait until another client disconnects.
     ///   - calls: The system calls.
-    ///   - timeouts: How long QEMU may take.
-    /// - Throws: `.notFound`, `.permission`; `.busy` if another client does not leave;
-    ///   `.unsupported` if it is no QMP socket; `.inputOutput`, `.interrupted`.
+    ///   - timeouts: The time limits for QEMU's replies.
+    /// - Returns: The connection, ready for commands.
+    /// - Throws: `.notFound`, `.permission`; `.busy` if another client does not disconnect;
+    ///   `.unsupported` if `path` is not a QMP socket; `.inputOutput` or `.interrupted`.
     package static func connect(
         to path: FilePath, timeout: Duration, _ calls: SystemCalls,
         timeouts: Timeouts = Timeouts()
@@ -97,24 +98,26 @@ package struct QMPClient: ~Copyable {
             greeting = try nextMessage()
         } catch let error where error.code == .busy {
             throw SnapError(
-                .busy, "QEMU sends no greeting: another client is connected, or it hangs",
-                path: path)
+                .busy,
+                "QEMU did not send a greeting within its timeout: another client is connected, "
+                    + "or QEMU hangs", path: path)
         }
         guard (try? JSONDecoder().decode(Greeting.self, from: Data(greeting))) != nil else {
-            throw SnapError(.unsupported, "is no QMP socket", path: path)
+            throw SnapError(.unsupported, "is not a QMP socket", path: path)
         }
     }
 
-    /// The socket's path, for messages.
+    /// The socket's path, for error messages.
     package var path: FilePath { socket.path }
 
-    /// Has a command executed.
+    /// Executes a command and ignores the content of its reply.
     ///
     /// - Parameters:
-    ///   - command: The command.
-    ///   - arguments: Its arguments.
-    /// - Throws: `.inputOutput` with QEMU's words if it refuses; `.busy` if it does not answer;
-    ///   `.interrupted`.
+    ///   - command: The command's name.
+    ///   - arguments: The command's arguments.
+    /// - Throws: `.inputOutput` with QEMU's message if QEMU refuses the command or the connection
+    ///   fails; `.busy` if QEMU does not answer before the deadline; `.unsupported` if the reply is
+    ///   not QMP; `.interrupted`.
     package mutating func execute(
         _ command: String, _ arguments: some Encodable
     ) throws(SnapError) {
@@ -122,12 +125,12 @@ package struct QMPClient: ~Copyable {
         _ = try reply(to: command)
     }
 
-    /// Has a command executed that takes a descriptor along.
+    /// Executes a command that passes a descriptor to QEMU.
     ///
     /// - Parameters:
-    ///   - command: The command.
-    ///   - arguments: Its arguments.
-    ///   - file: The file whose descriptor it is.
+    ///   - command: The command's name.
+    ///   - arguments: The command's arguments.
+    ///   - file: The file whose descriptor is passed. QEMU gets its own copy of the descriptor.
     /// - Throws: As `execute`.
     package mutating func execute(
         _ command: String, _ arguments: some Encodable, passing file: borrowing File
@@ -138,12 +141,13 @@ package struct QMPClient: ~Copyable {
         _ = try reply(to: command)
     }
 
-    /// Asks a question.
+    /// Executes a command and decodes the content of its reply.
     ///
     /// - Parameters:
-    ///   - command: The command.
-    ///   - arguments: Its arguments.
-    /// - Throws: As `execute`, and `.unsupported` for an answer of another kind.
+    ///   - command: The command's name.
+    ///   - arguments: The command's arguments.
+    /// - Returns: The content of the reply.
+    /// - Throws: As `execute`, and `.unsupported` if the content has another type.
     package mutating func ask<Answer: Decodable>(
         _ command: String, _ arguments: some Encodable = Nothing()
     ) throws(SnapError) -> Answer {
@@ -151,12 +155,13 @@ package struct QMPClient: ~Copyable {
         let line = try reply(to: command)
         guard let reply = try? JSONDecoder().decode(Reply<Answer>.self, from: Data(line)) else {
             throw SnapError(
-                .unsupported, "QEMU answers \(command) with \(Self.shown(line))", path: path)
+                .unsupported, "unexpected answer of QEMU to \(command): \(Self.shown(line))",
+                path: path)
         }
         return reply.return
     }
 
-    /// Gives QEMU a moment before it is asked again.
+    /// Waits 2 milliseconds before the caller queries QEMU again.
     ///
     /// - Throws: `.interrupted` or `.inputOutput`.
     package mutating func waitBriefly() throws(SnapError) {
@@ -166,7 +171,7 @@ package struct QMPClient: ~Copyable {
                     until: min(deadline, .now + .milliseconds(2)),
                     ignoresInterruption: ignoresInterruption))
         } catch let error where error.code == .busy {
-            // Nothing came, and nothing had to.
+            // QEMU sent nothing, which is expected.
         }
     }
 
@@ -176,7 +181,7 @@ package struct QMPClient: ~Copyable {
         lastID += 1
         let request = Request(execute: command, arguments: arguments, id: lastID)
         do { return Array(try JSONEncoder().encode(request)) + Array("\n".utf8) } catch {
-            throw SnapError(.internalFailure, "cannot say \(command): \(error)")
+            throw SnapError(.internalFailure, "cannot encode \(command): \(error)")
         }
     }
 
@@ -187,14 +192,16 @@ package struct QMPClient: ~Copyable {
         try socket.send(line, until: deadline, ignoresInterruption: ignoresInterruption)
     }
 
-    /// Waits for the reply to the last command; events, and replies to commands that were given
-    /// up, are passed by.
+    /// Waits for the reply to the last command.
+    ///
+    /// It skips events, and late replies to earlier commands that failed by a timeout.
     private mutating func reply(to command: String) throws(SnapError) -> [UInt8] {
         while true {
             let message: [UInt8]
             do throws(SnapError) { message = try nextMessage() } catch {
                 guard error.code == .busy else { throw error }
-                throw SnapError(.busy, "QEMU does not answer \(command)", path: path)
+                throw SnapError(
+                    .busy, "QEMU did not answer \(command) within its timeout", path: path)
             }
             guard let head = try? JSONDecoder().decode(Head.self, from: Data(message)) else {
                 throw notQMP(message)
@@ -215,12 +222,13 @@ package struct QMPClient: ~Copyable {
             } catch { throw notQMP(error.bytes) }
             guard received.waitingByteCount <= Self.messageByteCountMax else {
                 throw SnapError(
-                    .unsupported, "is no QMP socket: a message without end", path: path)
+                    .unsupported, "is not a QMP socket: it sends a message that is too long",
+                    path: path)
             }
             let bytes = try socket.receive(
                 until: deadline, ignoresInterruption: ignoresInterruption)
             guard !bytes.isEmpty else {
-                throw SnapError(.inputOutput, "QEMU has closed the connection", path: path)
+                throw SnapError(.inputOutput, "QEMU closed the connection", path: path)
             }
             received.append(bytes)
         }
@@ -228,7 +236,7 @@ package struct QMPClient: ~Copyable {
 
     private func notQMP(_ message: [UInt8]) -> SnapError {
         SnapError(
-            .unsupported, "is no QMP socket: it says \(Self.shown(message))", path: path)
+            .unsupported, "is not a QMP socket: it sends \(Self.shown(message))", path: path)
     }
 
     private static func shown(_ message: [UInt8]) -> String {

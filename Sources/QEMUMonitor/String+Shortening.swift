@@ -1,5 +1,5 @@
 extension String {
-    /// The text, or its beginning: what a peer says must not fill a screen.
+    /// Returns the text's first 200 characters, so that a peer's text cannot fill the screen.
     func shortened() -> String {
         let shown = unicodeScalars.prefix(200)
         return shown.count == unicodeScalars.count ? self : String(shown) + "…"
