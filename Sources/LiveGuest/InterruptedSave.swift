@@ -1,20 +1,20 @@
 package import GuestMemory
 package import SnapSystem
 
-/// What a killed save has left in a running QEMU, as far as the guest's directory shows it.
+/// A save that was killed after it had changed a running QEMU, as the guest's directory shows it.
 package enum InterruptedSave {
-    /// What a user who resumes the guest by hand has to know.
+    /// The hint for a user who wants to resume the guest without snap.
     static let contHint =
-        "cont in QEMU's monitor resumes it too, but leaves x-ignore-shared on until the next "
-        + "snap save --qmp: migrations leave the RAM out until then"
+        "use cont in QEMU's monitor to resume the guest; x-ignore-shared then stays on and "
+        + "migrations omit the RAM until the next snap save --qmp"
 
-    /// Reports a guest whose save was killed after it had changed QEMU.
+    /// Detects a guest whose save was killed after it had changed QEMU.
     ///
     /// - Parameters:
-    ///   - guest: The guest.
+    ///   - guest: The guest's name, for the warning.
     ///   - directory: The guest's directory in the store.
-    /// - Returns: A warning; nil if there is no such guest, its QEMU is gone, or the save is still
-    ///   under way.
+    /// - Returns: A warning; nil if there was no such save, if its QEMU has ended, or if the save
+    ///   is still running.
     package static func warning(of guest: GuestName, in directory: Directory) -> SnapError? {
         guard case .marker(let marker)? = try? PauseMarker.find(in: directory),
             let saver = marker.saver, !saver.exists(directory.calls),
@@ -22,9 +22,10 @@ package enum InterruptedSave {
         else { return nil }
         return SnapError(
             .busy,
-            "save of \(guest) of \(marker.since) was interrupted: the guest may be paused, "
-                + "and QEMU's migrations may leave its RAM out",
+            "\(guest) may be paused since \(marker.since) by an interrupted save, and QEMU's "
+                + "migrations may omit its RAM",
             path: directory.file(PauseMarker.name),
-            hint: "snap save --qmp --resume-stale resumes the guest and puts the settings back")
+            hint: "use snap save --qmp --resume-stale to resume the guest and restore QEMU's "
+                + "settings")
     }
 }

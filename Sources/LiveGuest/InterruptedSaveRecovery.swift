@@ -2,46 +2,47 @@ import QEMUMonitor
 import SnapSystem
 import SystemPackage
 
-/// Undoes what a save that was killed has left in its guest's QEMU.
+/// Undoes the changes that a killed save has left in its guest's QEMU.
 ///
-/// Nothing is undone that the user may have done: the guest may have been moved elsewhere since,
-/// and must not run twice.
+/// It undoes nothing that the user may have done since: the guest may have been migrated to another
+/// host, and must not run twice.
 struct InterruptedSaveRecovery {
-    /// The QMP socket.
+    /// The path of the QMP socket, for error messages.
     let socket: FilePath
-    /// The guest's directory.
+    /// The guest's directory in the store, which contains the marker.
     let directory: Directory
-    /// Whether a guest that is paused is resumed.
+    /// Whether to resume a guest that the killed save has left paused.
     let resumes: Bool
-    /// What takes warnings.
+    /// The closure that receives warnings.
     let warn: @Sendable (SnapError) -> Void
 
-    /// How long a migration that the killed save had begun may take to fail.
+    /// How long a migration that the killed save had started may take to fail.
     private static let failureTimeout = Duration.seconds(5)
 
-    /// Looks for a marker, and undoes what it names.
+    /// Searches for a marker, undoes the changes that it describes, and deletes it.
     ///
-    /// - Parameter guest: The guest.
-    /// - Throws: `.busy` if the guest is paused and not resumed, or a migration is under way;
-    ///   `.permission`, `.inputOutput`, `.interrupted`.
+    /// - Parameter guest: The guest at the QMP socket.
+    /// - Throws: `.busy` if the guest is paused and must not be resumed, or if a migration is in
+    ///   progress; `.permission`, `.inputOutput` or `.interrupted`.
     func run(on guest: inout QEMUGuest) throws(SnapError) {
         switch try PauseMarker.find(in: directory) {
         case .none: return
         case .foreign(let reason):
             warn(
                 SnapError(
-                    .permission, "\(reason): what it says of an interrupted save is ignored",
+                    .permission, "\(reason): ignored as the marker of an interrupted save",
                     path: directory.file(PauseMarker.name)))
         case .unreadable:
-            try checkRunning(&guest, otherwise: "what a save has left of it cannot be read")
+            try checkRunning(
+                &guest, otherwise: "the marker of an interrupted save cannot be decoded")
         case .marker(let marker):
             switch marker.isFor(guest) {
             case true?: try undo(marker, on: &guest)
-            // Another QEMU has not been paused by that save.
+            // That save did not pause this QEMU, which is another process.
             case false?: break
             case nil:
                 try checkRunning(
-                    &guest, otherwise: "whether by a save that did not end cannot be seen")
+                    &guest, otherwise: "snap cannot determine whether by an interrupted save")
             }
         }
         try PauseMarker.remove(in: directory)
@@ -65,7 +66,7 @@ struct InterruptedSaveRecovery {
         let deadline = ContinuousClock.now + (status.isRunning ? .zero : Self.failureTimeout)
         while try guest.isMigrating() {
             guard ContinuousClock.now < deadline else {
-                throw SnapError(.busy, "a migration of this guest is under way", path: socket)
+                throw SnapError(.busy, "a migration of this guest is in progress", path: socket)
             }
             try guest.waitBriefly()
         }
@@ -80,26 +81,27 @@ struct InterruptedSaveRecovery {
             warn(
                 SnapError(
                     .busy,
-                    "QEMU's migration settings, changed by an interrupted save of \(marker.since), "
-                        + "are as before again", path: socket))
+                    "restored QEMU's migration settings, which an interrupted save of "
+                        + "\(marker.since) had changed", path: socket))
         }
         if mustResume {
             try PausableGuest.resume(&guest)
             warn(
                 SnapError(
-                    .busy, "guest was \(status.name) since \(marker.since), and goes on now",
-                    path: socket))
+                    .busy,
+                    "resumed the guest, which was \(status.name) since \(marker.since) by an "
+                        + "interrupted save", path: socket))
         }
     }
 
-    /// Refuses to resume a guest that is not known to be paused for the killed save alone.
+    /// Refuses to resume the guest, unless `resumes` is set and only the killed save has paused it.
     private func check(
         _ marker: PauseMarker, on guest: inout QEMUGuest, areSettingsOurs: Bool
     ) throws(SnapError) {
         let name = try guest.status().name
         var isOurs = name == "paused"
         if name == "postmigrate" {
-            // A migration has come to its end: the killed save's?
+            // A migration has completed. Only the killed save's own allows the guest to be resumed.
             isOurs =
                 marker.migration == nil
                 ? areSettingsOurs : try guest.lastMigration() == marker.migration
@@ -107,14 +109,14 @@ struct InterruptedSaveRecovery {
         guard isOurs else {
             throw SnapError(
                 .busy,
-                "guest is \(name), and not only by the save that did not end, of \(marker.since)",
+                "guest is \(name), but not only by the interrupted save of \(marker.since)",
                 path: socket,
-                hint: "if the guest does not run elsewhere: " + InterruptedSave.contHint)
+                hint: "if the guest does not run elsewhere, " + InterruptedSave.contHint)
         }
         guard resumes else {
             throw SnapError(
-                .busy, "guest is \(name) since a save that did not end, of \(marker.since)",
-                path: socket, hint: "--resume-stale lets it go on before it is saved")
+                .busy, "guest is \(name) since \(marker.since) by an interrupted save",
+                path: socket, hint: "use --resume-stale to resume it before it is saved")
         }
     }
 }

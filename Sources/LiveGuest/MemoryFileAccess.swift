@@ -4,26 +4,28 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// Opens the files that a QMP peer calls its guest's RAM, as far as the peer itself reaches.
+/// Opens the files that a QMP peer names as its guest's RAM, if the peer itself may read them.
 ///
-/// A guest may have taken its QEMU over, which then names whatever file it likes. What it has open
-/// for reading it may read. Beyond that, a peer of a user other than root and this process's
-/// reaches only that user's own files.
+/// A guest may have taken over its QEMU, which can then name any file. So snap reads a file only if
+/// the peer has it open for reading. If the peer's user is neither root nor the user of this
+/// process, the file must also belong to the peer's user. If the peer's open files cannot be seen,
+/// snap trusts only a peer of root or of this process's user, and only for that user's own files.
 package struct MemoryFileAccess {
     private let peer: MonitorPeer
     private let context: WorkContext
+    /// The identity of each file when it was inspected.
     private let files: [FilePath: FileIdentity]
-    /// Where the peer has them open; nil if that cannot be seen.
+    /// The peer's descriptors of the files that it has open; nil if they cannot be seen.
     private let descriptors: [FileIdentity: FilePath]?
 
-    /// Looks at the files, and for them at what the peer has open.
+    /// Inspects the files, and finds the peer's descriptors of them.
     ///
     /// - Parameters:
     ///   - paths: The files.
-    ///   - peer: Who names them.
-    ///   - context: How to run.
-    /// - Throws: `.notFound` if one is not there or no regular file; `.unsupported` for a
-    ///   directory; `.permission` where no /proc is mounted; `.inputOutput`, `.interrupted`.
+    ///   - peer: The process that names the files.
+    ///   - context: The context of the operation.
+    /// - Throws: `.notFound` if a file does not exist or is not a regular file; `.unsupported` for
+    ///   a directory; `.permission` if /proc is not mounted; `.inputOutput` or `.interrupted`.
     package init(
         to paths: [FilePath], namedBy peer: MonitorPeer, _ context: WorkContext
     ) throws(SnapError) {
@@ -31,12 +33,12 @@ package struct MemoryFileAccess {
         var files: [FilePath: FileIdentity] = [:]
         for path in paths {
             guard let status = try FileStatus(of: path, context.calls) else {
-                throw SnapError(.notFound, "there is no such file", path: path)
+                throw SnapError(.notFound, "does not exist", path: path)
             }
             guard status.kind != .directory else {
                 throw SnapError(
-                    .unsupported, "is a directory, in which the RAM is in no file that has a name",
-                    path: path, hint: "mem-path names a file")
+                    .unsupported, "is a directory, in which the RAM is in a file without a name",
+                    path: path, hint: "set mem-path to a file")
             }
             guard status.kind == .regular else {
                 throw SnapError(
@@ -53,12 +55,14 @@ package struct MemoryFileAccess {
 
     /// Opens one of the files for reading.
     ///
-    /// - Parameter path: The file.
-    /// - Throws: `.mismatch` if the peer has no such file open, `.permission` if it may not reach
-    ///   it; `.notFound`, `.inputOutput`.
+    /// - Parameter path: The file, one of those passed to the initializer.
+    /// - Returns: The file.
+    /// - Throws: `.mismatch` if the peer does not have the file open, or if the file has been
+    ///   replaced; `.permission` if the peer is not allowed to read it; `.notFound`,
+    ///   `.inputOutput`.
     package func open(_ path: FilePath) throws(SnapError) -> File {
         guard let expected = files[path] else {
-            throw SnapError(.internalFailure, "has not been looked at", path: path)
+            throw SnapError(.internalFailure, "has not been inspected", path: path)
         }
         let file: File
         if let descriptors {
@@ -66,7 +70,7 @@ package struct MemoryFileAccess {
                 throw SnapError(
                     .mismatch,
                     "is not open in process \(peer.process.number), which listens at the QMP "
-                        + "socket: it has been replaced, or the socket is not QEMU's own",
+                        + "socket: the file has been replaced, or the process is not QEMU",
                     path: path)
             }
             file = try File(reopening: descriptor, shownAs: path, context.calls)
@@ -75,32 +79,33 @@ package struct MemoryFileAccess {
         }
         let status = try file.status()
         guard status.identity == expected else {
-            throw SnapError(.mismatch, "has been replaced meanwhile", path: path)
+            throw SnapError(.mismatch, "has been replaced while snap opened it", path: path)
         }
         guard status.userID == peer.userID || isTrusted && descriptors != nil else {
             throw SnapError(
                 .permission,
-                "belongs to user \(status.userID), expected \(peer.userID), who listens at the "
-                    + "QMP socket", path: path, hint: "give the file to QEMU's user")
+                "belongs to user \(status.userID), expected \(peer.userID), the user of the "
+                    + "process that listens at the QMP socket", path: path,
+                hint: "change the owner of the file to QEMU's user")
         }
         return file
     }
 
-    /// Whether the peer may do what this process may.
+    /// Whether the peer's user is root or the user of this process.
     private var isTrusted: Bool { peer.userID == 0 || peer.userID == geteuid() }
 
-    /// Opens a file of a peer whose descriptors are hidden.
+    /// Opens a file of a peer whose descriptors cannot be seen.
     private func openUnseen(_ path: FilePath) throws(SnapError) -> File {
         guard isTrusted else {
             throw SnapError(
-                .permission, "what QEMU has open, as user \(peer.userID), cannot be seen",
+                .permission, "cannot see which files QEMU has open as user \(peer.userID)",
                 path: path, hint: "run snap as root or as QEMU's user, in QEMU's PID namespace")
         }
         context.warn(
             SnapError(
                 .permission,
-                "what QEMU has open cannot be seen: that this is the file it has in memory is "
-                    + "believed", path: path))
+                "cannot see which files QEMU has open: snap trusts that this is the file with the "
+                    + "guest's RAM", path: path))
         let (directory, name) = try Directory.holding(path, context.calls)
         return try File(reading: name, in: directory)
     }

@@ -1,7 +1,7 @@
 // LiveGuest
 //
-// A guest under a running QEMU as something to save: its RAM's files, its device state, and the
-// pause in which both are read. It imports QEMUMonitor and MigrationStream, and knows nothing of
+// A guest of a running QEMU that snap can save: the files of its RAM, its device state, and the
+// pause during which snap reads both. It imports QEMUMonitor and MigrationStream, and does not know
 // stores. Start at `PausableGuest.whilePaused`.
 
 package import GuestMemory
@@ -11,62 +11,68 @@ package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
 
-/// A running guest that is paused while its memory is read, and resumed whatever happens.
+/// A running guest that is paused while its memory is read, and resumed on success and on failure.
 ///
-///     connect ─ what a killed save left ─ open RAM │ marker ─ stop ─ device state ─ pages ─ cont ─
-///     marker gone │
+///     connect ─ undo a killed save's changes ─ open RAM │ write marker ─ stop ─ device state ─
+///     pages ─ cont ─ delete marker │
 ///
-/// A guest that was paused before is not resumed. QEMU calls it `postmigrate` afterwards, and saves
-/// no device state of it again before it has run.
+/// A guest that was already paused is not resumed. QEMU then reports it as `postmigrate`, and does
+/// not save its device state again until it has run.
 package struct PausableGuest: ~Copyable {
     private var guest: QEMUGuest
-    /// The QMP socket.
+    /// The path of the QMP socket.
     package let socket: FilePath
     private let directory: Directory
-    /// QEMU's migration settings when it was connected to.
+    /// QEMU's migration settings when snap connected to it.
     private let settingsBefore: MigrationSettings
-    /// The RAM, in the files that QEMU names.
+    /// The guest's RAM, one image per file that QEMU names.
     package let images: [MemoryImage]
-    /// What is in the guest's directory; nil if nothing has been changed.
+    /// The marker in the guest's directory; nil if snap has changed nothing in QEMU.
     private var marker: PauseMarker?
     private var areSettingsChanged = false
+    /// When the guest was paused.
     private var start = ContinuousClock.now
-    /// How long the guest was paused; nil while it is, and if it was paused before.
+    /// How long the guest was paused; nil during the pause, and if the guest was already paused.
     package private(set) var pauseDuration: Duration?
-    /// Why the guest could not be resumed, or QEMU's settings could not be put back.
+    /// Why the guest could not be resumed, or QEMU's settings could not be restored; nil if both
+    /// succeeded.
+    ///
+    /// The message can follow "the".
     package private(set) var resumeFailure: SnapError?
 
-    /// How long its device state may be, in bytes.
+    /// The length limit of the device state in bytes.
     package var deviceStateByteCountMax = StreamReader.usualKeptByteCountMax
 
-    /// How long a pause may take.
+    /// The time limits of a pause.
     package struct Timeouts: Sendable {
-        /// Until all RAM has been read.
+        /// The time from the start of the pause until all RAM has been read.
         package var pause = Duration.seconds(3600)
-        /// Of that for QEMU, until all of its device state has come.
+        /// The time from the start of the pause until QEMU has sent its complete device state.
         package var deviceState = Duration.seconds(120)
-        /// For QEMU's settings to be put back, afterwards.
+        /// The time to restore QEMU's settings after the memory has been read.
         package var settings = Duration.seconds(5)
-        /// For the guest to be resumed then.
+        /// The time to resume the guest after that.
         package var resume = Duration.seconds(20)
 
-        /// The usual ones.
+        /// Creates the default time limits.
         package init() {}
     }
 
     private let timeouts: Timeouts
 
-    /// Connects to the guest, recovers from a save that was killed, and opens the RAM.
+    /// Connects to the guest, undoes the changes of a killed save, and opens the RAM.
     ///
     /// - Parameters:
-    ///   - socket: The QMP socket.
+    ///   - socket: The path of the QMP socket.
     ///   - directory: The guest's directory in the store.
-    ///   - resumesInterrupted: Whether a guest that a killed save has left paused is resumed.
-    ///   - context: How to run; the lock timeout is also that for another QMP client to leave.
-    ///   - timeouts: How long a pause may take.
-    /// - Throws: `.notFound`, `.permission`; `.busy` if another client or a migration is in the
-    ///   way, or a killed save has left the guest paused; `.mismatch` if a file is not the RAM that
-    ///   QEMU has; `.unsupported`; `.inputOutput`, `.interrupted`.
+    ///   - resumesInterrupted: Whether to resume a guest that a killed save has left paused.
+    ///   - context: The context of the operation. Its lock timeout also limits the wait until
+    ///     another QMP client disconnects.
+    ///   - timeouts: The time limits of a pause.
+    /// - Returns: The guest, which snap has not paused yet.
+    /// - Throws: `.notFound`, `.permission`; `.busy` if another client is connected, a migration is
+    ///   in progress, or a killed save has left the guest paused; `.mismatch` if a file does not
+    ///   match QEMU's RAM; `.unsupported`, `.inputOutput` or `.interrupted`.
     package static func connect(
         to socket: FilePath, in directory: Directory, resumesInterrupted: Bool,
         _ context: WorkContext, timeouts: Timeouts = Timeouts()
@@ -84,17 +90,19 @@ package struct PausableGuest: ~Copyable {
     ) throws(SnapError) {
         self.timeouts = timeouts
         guard try !guest.isMigrating() else {
-            throw SnapError(.busy, "a migration of this guest is under way", path: socket)
+            throw SnapError(.busy, "a migration of this guest is in progress", path: socket)
         }
         let settings = try guest.settings()
         guard settings.canIgnoreShared else {
             throw SnapError(
-                .unsupported, "this QEMU has no capability x-ignore-shared, which came with 4.0",
+                .unsupported,
+                "QEMU lacks the capability x-ignore-shared, expected QEMU 4.0 or later",
                 path: socket)
         }
         guard !settings.isEncrypted else {
             throw SnapError(
-                .unsupported, "QEMU is told to encrypt migrations, by tls-creds", path: socket)
+                .unsupported, "QEMU encrypts migrations, expected tls-creds to be empty",
+                path: socket)
         }
         images = try Self.openImages(of: &guest, context)
         settingsBefore = settings
@@ -116,10 +124,11 @@ package struct PausableGuest: ~Copyable {
             guard byteCount == backend.byteCount else {
                 throw SnapError(
                     .mismatch,
-                    "length is \(byteCount) bytes, QEMU has \(backend.byteCount) of RAM "
-                        + "\(backend.name) in it", path: backend.path,
+                    "length is \(byteCount) bytes, expected \(backend.byteCount), the length of "
+                        + "RAM \(backend.name) in QEMU", path: backend.path,
                     hint: byteCount > backend.byteCount
-                        ? "truncate -s \(backend.byteCount) cuts off what QEMU does not use" : nil)
+                        ? "use truncate -s \(backend.byteCount) to cut off the bytes that QEMU "
+                            + "does not use" : nil)
             }
             images.append(try MemoryImage(raw: file, name: backend.name))
         }
@@ -128,16 +137,17 @@ package struct PausableGuest: ~Copyable {
 
     // MARK: Pausing
 
-    /// Pauses the guest, unless it is paused already, and resumes it when the memory has been read.
+    /// Pauses the guest, unless it is already paused, and resumes it after a closure has returned.
     ///
-    /// Signals only set their flag meanwhile. Whether `body` throws or not, the guest is resumed
-    /// and QEMU's settings are put back; if that fails, `resumeFailure` says why.
+    /// During the pause, signals only set a flag. Whether `body` throws or not, the guest is
+    /// resumed if it was running, and QEMU's settings are restored. If that fails, `resumeFailure`
+    /// is the reason.
     ///
-    /// - Parameter body: What reads the memory; it takes the device state and whatever RAM is in no
-    ///   file, and when it has to have read the rest.
-    /// - Returns: What `body` returns.
+    /// - Parameter body: Reads the memory. Its parameters are the device state, with the RAM that
+    ///   is not in a file, and the time by which it must have read the remaining RAM.
+    /// - Returns: The result of `body`.
     /// - Throws: `.busy` if the guest is neither running nor paused; `.inputOutput` if QEMU fails;
-    ///   what reading a stream throws, and what `body` throws.
+    ///   what `StreamReader` throws, and what `body` throws.
     package mutating func whilePaused<Result: ~Copyable>(
         _ body: (StreamContent, _ deadline: ContinuousClock.Instant) throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
@@ -160,7 +170,7 @@ package struct PausableGuest: ~Copyable {
             throw SnapError(
                 .busy, "guest is \(status.name), expected running or paused", path: socket,
                 hint: status.name == "postmigrate"
-                    ? "cont in QEMU's monitor lets it go on, if it does not run elsewhere" : nil)
+                    ? "if it does not run elsewhere, use cont in QEMU's monitor to resume it" : nil)
         }
         let marker = PauseMarker(
             process: guest.peer.process, since: Timestamp.now.rfc3339, wasRunning: status.isRunning,
@@ -181,16 +191,16 @@ package struct PausableGuest: ~Copyable {
             keptByteCountMax: deviceStateByteCountMax
         ).read()
         try guest.finishDeviceState()
-        // If this process is killed from now on, the next knows whose migration it was.
+        // If this process is killed from now on, the next save can identify the migration.
         marker?.migration = try guest.lastMigration()
         try marker?.write(in: directory)
         try putSettingsBack()
         return stream
     }
 
-    /// Makes QEMU write its device state into a pipe, and returns the reading end.
+    /// Makes QEMU write its device state to a pipe, and returns the read end.
     ///
-    /// Only QEMU holds the other end, so the end of the file means that QEMU is done.
+    /// Only QEMU holds the write end, so the pipe ends when QEMU has written everything.
     private mutating func startDeviceState() throws(SnapError) -> SharedFile {
         let (reading, writing) = try Pipe.make(socket, directory.calls)
         try guest.startDeviceState(into: writing)
@@ -203,8 +213,9 @@ package struct PausableGuest: ~Copyable {
         areSettingsChanged = false
     }
 
-    /// Resumes the guest, if it was running, and leaves QEMU as it was; if it cannot, the marker
-    /// stays.
+    /// Resumes the guest, if it was running, and restores QEMU's settings.
+    ///
+    /// If either fails, the marker stays.
     private mutating func endPause() {
         do throws(SnapError) { try resumeAndPutSettingsBack() } catch { resumeFailure = error }
     }
@@ -220,29 +231,30 @@ package struct PausableGuest: ~Copyable {
             } catch { failure = error }
         }
         if marker.wasRunning {
-            // Whatever QEMU has done with its time so far.
+            // QEMU gets this time regardless of how much it has used so far.
             guest.beginUndoing(within: timeouts.resume)
             do throws(SnapError) { try Self.resume(&guest) } catch {
                 throw SnapError(
-                    error.code, "guest cannot be let go: \(error.message)", path: socket,
-                    hint: "if QEMU is still there: the next snap save --resume-stale resumes it; "
+                    error.code, "guest cannot be resumed: \(error.message)", path: socket,
+                    hint: "if QEMU still runs, use snap save --qmp --resume-stale, or "
                         + InterruptedSave.contHint)
             }
             pauseDuration = ContinuousClock.now - start
         }
         if let failure {
             throw SnapError(
-                failure.code, "guest's QEMU migrates otherwise than before: \(failure.message)",
-                path: socket)
+                failure.code,
+                "migration settings of QEMU cannot be restored: \(failure.message)", path: socket)
         }
         self.marker = nil
         try PauseMarker.remove(in: directory)
     }
 
-    /// Resumes a guest, as soon as QEMU lets it: it may be busy with a migration's end.
+    /// Resumes a guest as soon as QEMU allows it, which may still be completing a migration.
     ///
-    /// - Parameter guest: The guest.
-    /// - Throws: What QEMU says if it refuses for long.
+    /// - Parameter guest: The guest to resume.
+    /// - Throws: QEMU's refusal, if QEMU still refuses at the deadline; and what
+    ///   `QMPClient.execute` throws.
     static func resume(_ guest: inout QEMUGuest) throws(SnapError) {
         var refusal: SnapError?
         do throws(SnapError) {
@@ -255,7 +267,7 @@ package struct PausableGuest: ~Copyable {
                 try guest.waitBriefly()
             }
         } catch {
-            // Why QEMU refuses says more than that the time is over.
+            // The reason for QEMU's refusal is more useful than the timeout.
             throw error.code == .busy ? refusal ?? error : error
         }
     }

@@ -3,33 +3,33 @@ import Glibc
 import QEMUMonitor
 import SnapSystem
 
-/// A file in the guest's directory for as long as a save has changed something in its QEMU.
+/// A file in the guest's directory that exists while a save has changed settings of its QEMU.
 ///
-/// A save that is killed leaves it behind, and the guest paused; so does one whose QEMU dies. The
-/// next save finds it.
+/// A killed save leaves the marker in the directory and the guest paused. A save whose QEMU dies
+/// leaves the marker too. The next save finds it.
 ///
-/// What it says is done to that QEMU, so it counts only if nobody can have made or changed it who
-/// could not have saved the guest.
+/// The next save applies the marker's contents to that QEMU. So the marker counts only if every
+/// user who can have created or changed it could also have saved the guest.
 struct PauseMarker: Codable, Sendable {
-    /// QEMU's process: a socket may be another one's meanwhile.
+    /// The process of QEMU, since another process may own the socket when the marker is read.
     let process: ProcessIdentity
-    /// When the guest was paused, RFC 3339.
+    /// When the guest was paused, in the format of RFC 3339.
     let since: String
-    /// Whether it was running then.
+    /// Whether the guest was running before the save.
     let wasRunning: Bool
-    /// How QEMU migrated before.
+    /// QEMU's migration settings before the save.
     let settings: MigrationSettings
-    /// The process that saves; nil in a marker of version 0.1.
+    /// The process of the save; nil in a marker of version 0.1.
     var saver: ProcessIdentity?
-    /// The migration that wrote the device state, once it is over.
+    /// The migration that wrote the device state; nil until it has ended.
     var migration: QEMUGuest.MigrationTrace?
 
-    /// What is found where a marker may be.
+    /// The result of the search for a marker.
     enum Found {
         case none
-        /// Something that does not count, and why.
+        /// A file that does not count as a marker, and why.
         case foreign(String)
-        /// A marker that cannot be understood.
+        /// A marker that cannot be decoded.
         case unreadable
         case marker(PauseMarker)
     }
@@ -37,12 +37,13 @@ struct PauseMarker: Codable, Sendable {
     /// Version 0.1 looks for this name too.
     static let name = "standstill"
     private static let byteCountMax = 1 << 16
-    /// The most bytes of a time.
+    /// The length limit of `since` in bytes.
     private static let sinceByteCountMax = 40
 
-    /// Looks for the marker that a save has left.
+    /// Searches for a marker that a save has left.
     ///
     /// - Parameter directory: The guest's directory.
+    /// - Returns: The marker, or why there is none.
     /// - Throws: `.permission` or `.inputOutput`.
     static func find(in directory: Directory) throws(SnapError) -> Found {
         guard let link = try directory.status(of: name) else { return .none }
@@ -61,7 +62,7 @@ struct PauseMarker: Codable, Sendable {
         return .marker(marker)
     }
 
-    /// Why a file does not count; nil if it does.
+    /// Returns why a file does not count as a marker; nil if it counts.
     private static func fault(
         of status: FileStatus, in directory: Directory
     ) throws(SnapError) -> String? {
@@ -69,10 +70,10 @@ struct PauseMarker: Codable, Sendable {
             return "length is \(status.byteCount) bytes, expected at most \(byteCountMax)"
         }
         guard status.permissions & (S_IWGRP | S_IWOTH) == 0 else {
-            return "may be written by others than its owner"
+            return "is writable by users other than its owner"
         }
         let user = geteuid()
-        // On CIFS, or NFS that squashes root, all files are of another user.
+        // On CIFS, and on NFS that squashes root, all files belong to another user.
         let owner = try directory.status()?.userID
         guard status.userID == user || status.userID == owner else {
             return "belongs to user \(status.userID), expected \(owner ?? user)"
@@ -80,18 +81,19 @@ struct PauseMarker: Codable, Sendable {
         return nil
     }
 
-    /// Whether this is the QEMU that the marker was written for; nil if that cannot be told.
+    /// Determines whether the marker was written for a guest's QEMU.
     ///
-    /// - Parameter guest: What is at the QMP socket now.
+    /// - Parameter guest: The guest at the QMP socket now.
+    /// - Returns: Whether the processes are the same; nil if neither can be identified.
     func isFor(_ guest: borrowing QEMUGuest) -> Bool? {
         let other = guest.peer.process
         return process.start == nil && other.start == nil ? nil : process == other
     }
 
-    /// Writes the marker.
+    /// Writes the marker, or replaces it.
     ///
     /// - Parameter directory: The guest's directory.
-    /// - Throws: `.permission` or `.inputOutput`: a guest that cannot be marked is not paused.
+    /// - Throws: `.permission` or `.inputOutput`; the caller must not pause the guest then.
     func write(in directory: Directory) throws(SnapError) {
         let bytes: [UInt8]
         do { bytes = Array(try JSONEncoder().encode(self)) } catch {
@@ -100,7 +102,7 @@ struct PauseMarker: Codable, Sendable {
         try directory.replace(Self.name, with: bytes, isDurable: false)
     }
 
-    /// Removes the marker, whether it is there or not.
+    /// Deletes the marker, if it exists.
     ///
     /// - Parameter directory: The guest's directory.
     /// - Throws: `.permission` or `.inputOutput`.

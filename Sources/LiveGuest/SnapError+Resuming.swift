@@ -1,13 +1,14 @@
 package import SnapSystem
 
 extension SnapError {
-    /// The error of a save, and that its guest could not be resumed afterwards.
+    /// Adds to the error of a save that the guest could not be resumed after it.
     ///
-    /// - Parameter failure: Why the guest could not be resumed; nil if it was.
+    /// - Parameter failure: The error of resuming; nil if the guest has been resumed.
+    /// - Returns: This error with both messages and the hint of `failure`; unchanged without it.
     package func with(failureToResume failure: SnapError?) -> SnapError {
         guard let failure else { return self }
         return SnapError(
-            code, "\(message); and the \(failure.message)", path: path, offset: offset,
+            code, "\(message); also, the \(failure.message)", path: path, offset: offset,
             hint: failure.hint)
     }
 }
