@@ -137,6 +137,16 @@ struct StyleTests {
         }
     }
 
+    @Test("words are plain: no phrase of the list in PlainWords is used")
+    func words() throws {
+        let (findings, fileCount) = try PlainWords.search()
+        for finding in findings {
+            Issue.record(
+                "\(finding.file):\(finding.line): \(finding.phrase) (\(finding.replacement))")
+        }
+        #expect(fileCount > 450)
+    }
+
     @Test("lines have at most 100 characters, files 400 lines, functions 60")
     func lengths() throws {
         var functionCount = 0
