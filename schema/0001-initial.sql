@@ -1,15 +1,15 @@
--- The index of a store: what `list` and `show` tell, and which files there are. It is derived from
--- the files and never the only place of anything; `snap reindex` rebuilds it.
+-- The index of a store: what `list` and `show` print, and which files exist. It is derived from the
+-- files and is never the only place of any information. `snap reindex` rebuilds it.
 --
 -- Numbers of parents and of referenced files are plain numbers, not foreign keys: a parent may be
--- gone while its pages live on.
+-- deleted while other checkpoints still need its pages.
 
 CREATE TABLE guest (
     guest_id INTEGER PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Savevm files, and those retired ones of which other checkpoints may need pages.
+-- Savevm files, including retired ones whose pages other checkpoints may need.
 CREATE TABLE file (
     guest_id   INTEGER NOT NULL REFERENCES guest,
     number     INTEGER NOT NULL CHECK (number BETWEEN 1 AND 16777215),
@@ -66,8 +66,8 @@ CREATE TABLE device_section (
     FOREIGN KEY (guest_id, number) REFERENCES checkpoint ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Which files a checkpoint's pages may lie in, as runs of numbers: a chain of a thousand
--- checkpoints is one row each, not a thousand.
+-- The files that may contain a checkpoint's pages, as runs of numbers. In a chain of a thousand
+-- checkpoints, each checkpoint has one row, not a thousand.
 CREATE TABLE reference (
     guest_id     INTEGER NOT NULL,
     number       INTEGER NOT NULL,

@@ -2,7 +2,7 @@ import GRDB
 import GuestMemory
 import SnapSystem
 
-/// How a checkpoint stands in its row, and in which order its columns are.
+/// The columns of a checkpoint's row, and their order.
 ///
 /// Columns are read by position, which is several times faster than by name.
 enum CheckpointColumns {
@@ -13,18 +13,21 @@ enum CheckpointColumns {
         "device_state_byte_count",
     ]
 
-    /// Where the counts of `PageCounts.fields` begin among the columns.
+    /// The index of the column with the first of `PageCounts.fields`.
     private static let firstCountIndex = 6
 
-    /// The columns as SQL; the guest's name is selected behind them.
+    /// The columns as SQL, after which queries select the guest's name.
     static let list = names.joined(separator: ", ")
 
-    /// The least that a row has in the database, in bytes: an id of 32, and a byte for each other
+    /// The minimum length of a row in the database, in bytes: 32 for the id, and one for each other
     /// column.
     static let rowByteCountMin = 32 + names.count
 
-    /// Reads a row; nil if it is not one of a checkpoint: a value is of another type, or beyond
-    /// the limits of savevm(5).
+    /// Decodes a row.
+    ///
+    /// - Parameter row: The columns of `list`, then the guest's name.
+    /// - Returns: The checkpoint; nil if a value has another type or exceeds the limits of
+    ///   savevm(5).
     static func checkpoint(_ row: Row) -> Checkpoint? {
         guard let checkpoint = try? decode(row), checkpoint.isWithinLimits else { return nil }
         return checkpoint
@@ -49,7 +52,7 @@ enum CheckpointColumns {
             deviceStateByteCount: row.decode(atIndex: 15))
     }
 
-    /// Writes a row.
+    /// Inserts a checkpoint's row.
     static func insert(_ checkpoint: Checkpoint, guestID: Int64, _ database: Database) throws {
         let pages = checkpoint.pages
         var values: [(any DatabaseValueConvertible)?] = [

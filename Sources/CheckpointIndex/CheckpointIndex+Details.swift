@@ -2,13 +2,14 @@ import GRDB
 package import GuestMemory
 package import SnapSystem
 
-// What belongs to one checkpoint, or one guest: more than `list` tells.
+// Details of one checkpoint or one guest that `list` does not print.
 extension CheckpointIndex {
-    /// Which of some files a guest's checkpoints refer to.
+    /// Finds the files to which a guest's checkpoints refer.
     ///
     /// - Parameters:
-    ///   - numbers: The files' numbers.
+    ///   - numbers: The numbers of the files to check.
     ///   - guest: The guest's name.
+    /// - Returns: Those of `numbers` to which at least one checkpoint refers.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func referenced(
         among numbers: Set<Int>, of guest: GuestName
@@ -22,7 +23,7 @@ extension CheckpointIndex {
                     """, arguments: [guest.description]
             ).map { try Self.run(first: $0.decode(atIndex: 0), last: $0.decode(atIndex: 1)) }
         }
-        // Both ascend: each run and each number is looked at once.
+        // Runs and numbers ascend, so that each is examined once.
         var referenced: Set<Int> = []
         var rest = numbers.sorted()[...]
         for run in runs {
@@ -34,9 +35,10 @@ extension CheckpointIndex {
         return referenced
     }
 
-    /// The RAM blocks of a checkpoint, in order.
+    /// Reads the RAM blocks of a checkpoint.
     ///
     /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Returns: The blocks, in the checkpoint's order.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func ramBlocks(of checkpoint: Checkpoint) throws(SnapError) -> [RAMBlock] {
         try rows(of: checkpoint, "name, byte_count, guest_physical_address", from: "ram_block") {
@@ -48,9 +50,10 @@ extension CheckpointIndex {
         }
     }
 
-    /// The device sections of a checkpoint, in order.
+    /// Reads the device sections of a checkpoint.
     ///
     /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Returns: The sections, in the checkpoint's order.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func deviceSections(of checkpoint: Checkpoint) throws(SnapError) -> [DeviceSection] {
         try rows(
@@ -63,9 +66,10 @@ extension CheckpointIndex {
         }
     }
 
-    /// Everything that the index keeps of a checkpoint; nil if there is no row of its file.
+    /// Reads everything that the index contains about a checkpoint.
     ///
     /// - Parameter checkpoint: A checkpoint of this index.
+    /// - Returns: The contents; nil if the checkpoint's file has no row.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func indexed(
         _ checkpoint: Checkpoint
@@ -88,15 +92,15 @@ extension CheckpointIndex {
             references: runs, file: file)
     }
 
-    /// A run of numbers; empty if no checkpoint can have them.
+    /// Returns a run of numbers, which is empty if no checkpoint can have one of its bounds.
     private static func run(first: Int, last: Int) -> Range<Int> {
         guard first >= 1, first <= last, last <= Checkpoint.numberMax else { return 0..<0 }
         return first..<last + 1
     }
 
-    /// Reads what belongs to a checkpoint.
+    /// Reads the rows of a checkpoint from a table.
     ///
-    /// - Parameter value: Makes a value of a row; nil if the row is beyond the limits of savevm(5).
+    /// - Parameter value: Decodes a row; returns nil if a value exceeds the limits of savevm(5).
     private func rows<Value>(
         of checkpoint: Checkpoint, _ columns: String, from table: String,
         orderedBy order: String = "position", _ value: (Row) throws -> Value?

@@ -2,14 +2,14 @@ import GRDB
 package import GuestMemory
 package import SnapSystem
 
-// What changes the index: one transaction each, all or nothing.
+// The methods that change the index. Each is one transaction, so it changes everything or nothing.
 extension CheckpointIndex {
-    /// Adds checkpoints; each replaces what the index says of a file of that number.
+    /// Adds checkpoints, each of which replaces all rows of the file with its number.
     ///
-    /// On failure none is added.
+    /// Leaves the index unchanged on failure.
     ///
-    /// - Parameter checkpoints: What the files say.
-    /// - Throws: `.busy` beyond the timeout, `.damaged`, `.permission` or `.inputOutput`.
+    /// - Parameter checkpoints: The checkpoints, as read from their files.
+    /// - Throws: `.busy` after the timeout, `.damaged`, `.permission` or `.inputOutput`.
     package func insert(_ checkpoints: [IndexedCheckpoint]) throws(SnapError) {
         try write { database in
             for indexed in checkpoints {
@@ -25,14 +25,14 @@ extension CheckpointIndex {
         }
     }
 
-    /// Notes that files are retired: their checkpoints are gone, their pages may be needed.
+    /// Marks files as retired: their checkpoints are deleted, but their pages may be needed.
     ///
-    /// On failure nothing is changed.
+    /// Leaves the index unchanged on failure.
     ///
     /// - Parameters:
     ///   - files: The files by their numbers.
-    ///   - guest: Whose they are.
-    /// - Throws: as `insert`.
+    ///   - guest: The guest to which the files belong.
+    /// - Throws: As `insert`.
     package func retire(_ files: [Int: IndexedFile], of guest: GuestName) throws(SnapError) {
         try write { database in
             let guestID = try Self.guestID(guest, database)
@@ -44,14 +44,14 @@ extension CheckpointIndex {
         }
     }
 
-    /// Forgets retired files that are gone.
+    /// Removes the rows of retired files that have been deleted.
     ///
-    /// On failure nothing is changed.
+    /// Leaves the index unchanged on failure.
     ///
     /// - Parameters:
     ///   - numbers: The files' numbers.
-    ///   - guest: Whose they were.
-    /// - Throws: as `insert`.
+    ///   - guest: The guest to which the files belonged.
+    /// - Throws: As `insert`.
     package func forgetRetired(
         _ numbers: Set<Int>, of guest: GuestName
     ) throws(SnapError) {

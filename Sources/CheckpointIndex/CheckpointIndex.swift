@@ -1,24 +1,24 @@
 // CheckpointIndex
 //
-// The SQLite database of checkpoints: it finds, and is derived from the files. One connection, one
-// owner. It imports GuestMemory, and GRDB, which no other part does: rows never leave it, what goes
-// in and out are plain values. Start here; changes are in CheckpointIndex+Writing.swift. These
-// protect from a database of another program or user: IndexFiles, UntrustedDatabase, Schema,
-// Watchdog, and CheckpointColumns for a row.
+// The SQLite database that finds checkpoints. It is derived from the files. Each index has one
+// connection with one owner. This is the only part that imports GRDB: its callers pass and get
+// plain values of GuestMemory, never rows. Start here; the methods that change the index are in
+// CheckpointIndex+Writing.swift. IndexFiles, UntrustedDatabase, Schema, Watchdog and, for a row,
+// CheckpointColumns protect snap against a database from another program or user.
 
 import GRDB
 package import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-/// The index of a store, open.
+/// The open index of a store.
 ///
-/// What is in the database is not trusted: it may come with the store from somewhere else. SQL that
-/// the schema holds never runs, since the schema is compared with snap's own before anything is
-/// read; each row is checked, and one that is wrong costs its own checkpoint; and reading ends when
-/// it takes longer than the database's bytes justify.
+/// The database is not trusted, because the store may have been copied from another machine. The
+/// schema is compared with snap's own before anything is read, so SQL in a foreign schema never
+/// runs. Each row is checked, and snap ignores only the checkpoints whose own rows are malformed.
+/// Reading stops if it takes longer than the database's length justifies.
 package final class CheckpointIndex {
-    /// The database file, for messages.
+    /// The path of the database file, for error messages.
     package let path: FilePath
     private let directory: Directory
     private let warn: (SnapError) -> Void
@@ -32,12 +32,12 @@ package final class CheckpointIndex {
     /// Opens an index.
     ///
     /// - Parameters:
-    ///   - name: The database's file, which exists; it may be empty for a writer.
+    ///   - name: The name of the database file, which must exist. It may be empty for a writer.
     ///   - directory: The store's directory.
-    ///   - isWritable: Whether rows will be written. A reader needs no permission to write.
-    ///   - warn: Called with rows that cannot be used.
-    /// - Throws: `.damaged` if it is no database of this kind, with a hint; `.unsupported` if a
-    ///   later version made it; `.permission`, `.busy` or `.inputOutput`.
+    ///   - isWritable: Whether the caller will write. A reader needs no permission to write.
+    ///   - warn: Called with a warning if a query finds malformed rows.
+    /// - Throws: `.damaged`, with a hint, if the file is not an index of a store; `.unsupported` if
+    ///   a later version of snap made it; `.permission`, `.busy` or `.inputOutput`.
     package init(
         _ name: String, in directory: Directory, isWritable: Bool,
         warn: @escaping (SnapError) -> Void = { _ in }
@@ -59,7 +59,7 @@ package final class CheckpointIndex {
         guard version <= Schema.currentVersion else {
             throw SnapError(
                 .unsupported,
-                "schema version is \(version), this snap knows \(Schema.currentVersion)",
+                "schema version is \(version), expected at most \(Schema.currentVersion)",
                 path: path)
         }
         guard version >= 0 else {
@@ -71,7 +71,7 @@ package final class CheckpointIndex {
         }
         guard try read({ try Schema.isOwn($0, version: version) }) else {
             throw SnapError(
-                .damaged, "has tables, views or triggers that snap has not made", path: path,
+                .damaged, "has tables, views or triggers that snap did not create", path: path,
                 hint: Self.hint)
         }
     }
@@ -79,8 +79,9 @@ package final class CheckpointIndex {
     private static func configuration(
         isWritable: Bool, byteCount: Int, _ watchdog: Watchdog
     ) -> Configuration {
-        // Not read-only for readers either: one that may write undoes what a writer that died has
-        // left half done, and SQLite itself opens a file read-only where it may not.
+        // The connection is not read-only for readers either: a reader with permission to write
+        // rolls back the unfinished transaction of a writer that died. Without that permission,
+        // SQLite itself opens the file read-only.
         var configuration = Configuration()
         configuration.busyMode = .timeout(busySeconds)
         configuration.prepareDatabase { database in
@@ -88,9 +89,10 @@ package final class CheckpointIndex {
             watchdog.begin(reading: byteCount)
             watchdog.watch(database)
             if isWritable {
-                // A save that exited 0 survives power loss, and a reader needs no -shm file. EXTRA
-                // syncs the directory when the journal is gone: FULL does not, and a journal that
-                // comes back after a power cut rolls the last rows back.
+                // A save that exited with 0 must survive a power loss, and a reader must not need
+                // a -shm file. EXTRA syncs the directory after the journal has been deleted. FULL
+                // does not: the journal could reappear after a power loss and roll back the last
+                // rows.
                 try database.execute(
                     sql: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA")
             }
@@ -98,21 +100,25 @@ package final class CheckpointIndex {
         return configuration
     }
 
-    /// Whether writes wait for the disk at each step that matters: PRAGMA synchronous, 3 is EXTRA.
+    /// Queries how writes wait for the disk.
     ///
+    /// - Returns: The value of PRAGMA synchronous; 3 is EXTRA.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func synchronousLevel() throws(SnapError) -> Int {
         try read { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? 0 }
     }
 
-    /// Whether the schema is older than this snap's.
+    /// Checks whether the database has an older schema than this version of snap.
     ///
+    /// - Returns: Whether `migrate` has to be called before the index can be written.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func needsMigration() throws(SnapError) -> Bool {
         try read { try Schema.version($0) } < Schema.currentVersion
     }
 
-    /// Brings the schema to the newest version; the caller holds the store's lock exclusively.
+    /// Upgrades the schema to the newest version.
+    ///
+    /// The caller must hold the store's exclusive lock. Leaves the database unchanged on failure.
     ///
     /// - Throws: `.damaged`, `.busy` or `.inputOutput`.
     package func migrate() throws(SnapError) {
@@ -121,9 +127,10 @@ package final class CheckpointIndex {
 
     // MARK: Reading
 
-    /// The checkpoints of one guest or of all, by guest and number.
+    /// Reads the checkpoints of one guest or of all guests.
     ///
-    /// - Parameter guest: Whose; nil for all.
+    /// - Parameter guest: The guest's name; nil for all guests.
+    /// - Returns: The checkpoints, sorted by guest and number.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func checkpoints(of guest: GuestName? = nil) throws(SnapError) -> [Checkpoint] {
         try fetch(
@@ -131,11 +138,12 @@ package final class CheckpointIndex {
             guest.map { [$0.description] } ?? [])
     }
 
-    /// A guest's checkpoint by its number.
+    /// Finds a guest's checkpoint by its number.
     ///
     /// - Parameters:
-    ///   - guest: Whose.
-    ///   - number: Its number.
+    ///   - guest: The guest's name.
+    ///   - number: The checkpoint's number.
+    /// - Returns: The checkpoint; nil if there is none.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func checkpoint(
         of guest: GuestName, number: Int
@@ -143,11 +151,12 @@ package final class CheckpointIndex {
         try fetch("WHERE name = ? AND number = ?", [guest.description, number]).first
     }
 
-    /// A guest's newest checkpoint, or one before it.
+    /// Finds a guest's checkpoint with the highest number, or an earlier one.
     ///
     /// - Parameters:
-    ///   - guest: Whose.
-    ///   - back: How many before the one of the highest number.
+    ///   - guest: The guest's name.
+    ///   - back: The number of checkpoints to go back from there.
+    /// - Returns: The checkpoint; nil if there is none.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func latest(of guest: GuestName, back: Int = 0) throws(SnapError) -> Checkpoint? {
         try fetch(
@@ -155,11 +164,12 @@ package final class CheckpointIndex {
         ).first
     }
 
-    /// A guest's newest checkpoint at or before a time.
+    /// Finds a guest's newest checkpoint at or before a time.
     ///
     /// - Parameters:
-    ///   - guest: Whose.
-    ///   - time: The time.
+    ///   - guest: The guest's name.
+    ///   - time: The latest creation time, to the second.
+    /// - Returns: The checkpoint; nil if there is none.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func checkpoint(
         of guest: GuestName, at time: Timestamp
@@ -170,18 +180,20 @@ package final class CheckpointIndex {
         ).first
     }
 
-    /// The checkpoints whose id begins with some hex digits; at most two.
+    /// Finds the checkpoints whose id starts with given hex digits.
     ///
-    /// - Parameter prefix: Lower-case hex digits.
+    /// - Parameter prefix: The digits in lower case.
+    /// - Returns: At most two checkpoints, which is enough to detect an ambiguous prefix.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func checkpoints(idPrefix prefix: String) throws(SnapError) -> [Checkpoint] {
         try fetch(
             "WHERE id >= ? AND id < ? || 'g' ORDER BY id", [prefix, prefix], atMost: 2)
     }
 
-    /// Whether a guest has ever had a file.
+    /// Checks whether a guest has ever had a file.
     ///
-    /// - Parameter guest: Its name.
+    /// - Parameter guest: The guest's name.
+    /// - Returns: Whether the index has a row of the guest.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func knows(_ guest: GuestName) throws(SnapError) -> Bool {
         try read { database in
@@ -191,10 +203,10 @@ package final class CheckpointIndex {
         }
     }
 
-    /// The numbers of a guest's checkpoints, and of its retired files; those that no checkpoint
-    /// can have are left out.
+    /// Reads the numbers of a guest's checkpoints and of its retired files.
     ///
-    /// - Parameter guest: Its name.
+    /// - Parameter guest: The guest's name.
+    /// - Returns: Both sets of numbers, without numbers that no checkpoint can have.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func numbers(
         of guest: GuestName
@@ -214,22 +226,23 @@ package final class CheckpointIndex {
         }
     }
 
-    /// Has SQLite look through the whole database.
+    /// Makes SQLite check the complete database.
     ///
-    /// - Throws: `.damaged` with what is wrong, or `.inputOutput`.
+    /// - Throws: `.damaged` with the first finding, or `.inputOutput`.
     package func checkIntegrity() throws(SnapError) {
         let findings = try read { database in
             try String.fetchAll(database, sql: "PRAGMA integrity_check")
                 + (Row.fetchAll(database, sql: "PRAGMA foreign_key_check").isEmpty
-                    ? [] : ["a row refers to one that is not there"])
+                    ? [] : ["a row refers to a missing row"])
         }
         guard let finding = findings.first(where: { $0 != "ok" }) else { return }
         throw SnapError(.damaged, finding, path: path, hint: Self.hint)
     }
 
-    /// Reads checkpoints; a row that is wrong costs its own checkpoint, and a warning.
+    /// Reads checkpoints, without those whose rows are malformed, and warns about these.
     ///
-    /// Rows are counted here and not by LIMIT in SQL, so that a wrong one hides no other.
+    /// Rows are counted here and not with LIMIT in SQL, so that a malformed row does not take the
+    /// place of another one.
     private func fetch(
         _ condition: String, _ arguments: [any DatabaseValueConvertible],
         skipping skippedCount: Int = 0, atMost count: Int = .max
@@ -258,7 +271,7 @@ package final class CheckpointIndex {
                     CheckpointColumns.rowByteCountMin + (checkpoint.label?.utf8.count ?? 0)
                 guard bytesLeft >= 0 else {
                     throw SnapError(
-                        .damaged, "has rows of more bytes than it has itself", path: path,
+                        .damaged, "has rows with more bytes than the database", path: path,
                         hint: Self.hint)
                 }
                 checkpoints.append(checkpoint)
@@ -276,8 +289,8 @@ package final class CheckpointIndex {
 
     // MARK: Errors
 
-    /// What to do about a damaged index.
-    package static let hint = "snap reindex rebuilds the index from the files"
+    /// The hint for a damaged index.
+    package static let hint = "run snap reindex to rebuild the index from the files"
 
     func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
         try passFaultPoint()
@@ -291,7 +304,7 @@ package final class CheckpointIndex {
         try Self.translating(path) { try queue.write(body) }
     }
 
-    /// The database's length in bytes, as it is now.
+    /// Returns the database's current length in bytes.
     private func byteCount() throws(SnapError) -> Int {
         try directory.status(of: name)?.byteCount ?? 0
     }

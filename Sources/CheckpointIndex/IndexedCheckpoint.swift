@@ -1,20 +1,21 @@
 package import GuestMemory
 
-/// Everything that the index keeps of a checkpoint.
+/// Everything that the index contains about a checkpoint.
 package struct IndexedCheckpoint: Sendable, Equatable {
-    /// What `list` tells.
+    /// The checkpoint as `list` prints it.
     package var checkpoint: Checkpoint
-    /// Its RAM blocks, in order.
+    /// The RAM blocks, in the order of the savevm file.
     package var ramBlocks: [RAMBlock]
-    /// Its device sections, in order.
+    /// The device sections, in the order of the device-state file.
     package var deviceSections: [DeviceSection]
-    /// The numbers of the files that its pages may lie in, as runs, ascending: however long they
-    /// are said to be, they are never expanded.
+    /// The numbers of the files that may contain the checkpoint's pages, as ascending runs.
+    ///
+    /// Runs are never expanded to single numbers, since a malformed one may be very long.
     package var references: [Range<Int>]
-    /// Its savevm file.
+    /// The checkpoint's own savevm file.
     package var file: IndexedFile
 
-    /// Describes a checkpoint; the parameters are the properties.
+    /// Creates the contents of the index for a checkpoint; the parameters are the properties.
     package init(
         checkpoint: Checkpoint, ramBlocks: [RAMBlock], deviceSections: [DeviceSection],
         references: [Range<Int>], file: IndexedFile

@@ -1,17 +1,17 @@
-/// A savevm file, live or retired.
+/// The index's description of a savevm file, live or retired.
 package struct IndexedFile: Sendable, Equatable {
-    /// How often it has been rewritten.
+    /// The number of times that the file has been rewritten.
     package var generation: Int
-    /// Its length in bytes.
+    /// The length of the file in bytes.
     package var byteCount: Int
 
-    /// Describes a file; the parameters are the properties.
+    /// Creates a description; the parameters are the properties.
     package init(generation: Int, byteCount: Int) {
         self.generation = generation
         self.byteCount = byteCount
     }
 
-    /// Whether it is one that a savevm file can be, wherever it has been read.
+    /// Whether a savevm file can have these values; a database may contain any.
     var isWithinLimits: Bool {
         (0...Int(UInt32.max)).contains(generation) && byteCount >= 0
     }

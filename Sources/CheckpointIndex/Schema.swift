@@ -1,11 +1,11 @@
 import GRDB
 
-/// The versions of the index's schema: one file of `schema/` each, never edited once shipped.
+/// The versions of the index's schema, one file in `schema/` per version.
 ///
-/// `PRAGMA user_version` tells which of them a database has been through.
+/// The SQL of a shipped file must never change. `PRAGMA user_version` is the version of a database.
 package enum Schema {
-    /// The files' contents; version n is at index n - 1. (The build turns the first digit of a
-    /// file's name into an underscore.)
+    /// The contents of the files; version n is at index n - 1. (The build replaces the first digit
+    /// of a file's name with an underscore.)
     static let versions = [PackageResources._001_initial_sql]
 
     /// The newest version.
@@ -15,21 +15,23 @@ package enum Schema {
         try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
     }
 
-    /// Whether a database has the tables of a version, and nothing else, word for word.
+    /// Whether the schema of a database is exactly that of a version, word for word.
     ///
-    /// SQLite runs what a schema says: a view in a table's place, a trigger, an expression of an
-    /// index.
+    /// SQLite executes parts of a schema: a view in place of a table, a trigger, an expression in
+    /// an index.
     static func isOwn(_ database: Database, version: Int) throws -> Bool {
         let expected = Set(versions[..<version].flatMap { statements(in: $0) })
         let found = try String?.fetchAll(
             database, sql: "SELECT sql FROM sqlite_schema LIMIT ?",
-            // Some tables have an index without a text.
+            // SQLite creates indexes for some tables, which have no SQL text.
             arguments: [2 * expected.count + 1])
         return Set(found.compactMap(\.self)) == expected && found.count <= 2 * expected.count
     }
 
-    /// The statements that make tables and indexes, as SQLite keeps them: without what stands
-    /// before them, and without their semicolons.
+    /// Returns the statements of a file as SQLite stores them.
+    ///
+    /// SQLite stores neither the comment lines before a statement nor its semicolon. It does store
+    /// comments inside a statement, so these belong to the schema.
     private static func statements(in bytes: [UInt8]) -> [String] {
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
             .filter { !$0.hasPrefix("--") }
@@ -37,7 +39,7 @@ package enum Schema {
             .map { String($0.drop(while: \.isWhitespace)) }.filter { !$0.isEmpty }
     }
 
-    /// Brings a database to the newest version, step by step.
+    /// Upgrades a database to the newest version, one version at a time.
     static func migrate(_ database: Database) throws {
         for version in try version(database)..<currentVersion {
             let sql = String(decoding: versions[version], as: UTF8.self)

@@ -3,7 +3,7 @@ import SnapSystem
 import SystemPackage
 
 extension SnapError {
-    /// What an error of SQLite means for the command.
+    /// Translates an error of SQLite; `hint` is used if the index is damaged.
     init(_ error: DatabaseError, path: FilePath, hint: String) {
         let message = error.message ?? "no message"
         let text = "SQLite error \(error.extendedResultCode.rawValue): \(message)"
@@ -13,8 +13,8 @@ extension SnapError {
             self.init(.damaged, text, path: path, hint: hint)
         case .SQLITE_READONLY where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK:
             self.init(
-                .permission, "\(text); an interrupted write has to be undone first", path: path,
-                hint: "run snap list once as a user who may write to the store")
+                .permission, "\(text); an interrupted write must be rolled back first", path: path,
+                hint: "run snap list once as a user who can write to the store")
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             self.init(.permission, text, path: path)
         case .SQLITE_BUSY, .SQLITE_LOCKED: self.init(.busy, text, path: path)

@@ -1,27 +1,27 @@
 import CSQLite
 import GRDB
 
-/// How SQLite treats a database that may be an attacker's.
+/// The configuration of SQLite for a database that an attacker may have created.
 enum UntrustedDatabase {
-    /// The least that a value may have, in bytes: the schema's own text is one.
+    /// The lowest limit on the length of a value in bytes, since the schema's own text is a value.
     private static let valueByteCountMin = 1 << 16
 
-    /// Whether files are opened by the paths that are given, without a look at links in them.
+    /// Whether SQLite opens files by the given paths, without resolving symbolic links in them.
     private static let opensPathsAsGiven = snap_sqlite_open_paths_as_given() == SQLITE_OK
 
-    /// Prepares the library, once, before the first database is opened.
+    /// Configures the library once, before the first database is opened.
     ///
-    /// - Throws: If it cannot be prepared.
+    /// - Throws: `DatabaseError` if that fails.
     static func prepareLibrary() throws {
         guard opensPathsAsGiven else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
     }
 
-    /// Prepares a connection before its first statement.
+    /// Configures a connection before its first statement.
     ///
     /// - Parameters:
     ///   - database: The connection.
-    ///   - byteCount: The database's length in bytes: no value of it has more.
-    /// - Throws: If SQLite refuses.
+    ///   - byteCount: The database's length in bytes, which no value in it can exceed.
+    /// - Throws: `DatabaseError` if that fails.
     static func prepare(_ database: Database, byteCount: Int) throws {
         let connection = unsafe database.sqliteConnection
         guard unsafe snap_sqlite_defend(connection) == SQLITE_OK else {

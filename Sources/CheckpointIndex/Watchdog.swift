@@ -4,25 +4,27 @@ import GuestMemory
 import SnapSystem
 import Synchronization
 
-/// Ends a statement of SQLite that runs for longer than the database's bytes justify, or that the
-/// user no longer waits for.
+/// A limit that stops an SQLite statement that runs too long or that the user has interrupted.
 ///
-/// Pages of a database that refer to one another can hold more rows than bytes.
+/// The limit depends on the database's length in bytes, because pages of a damaged database that
+/// refer to each other can contain more rows than the database has bytes.
 final class Watchdog: Sendable {
-    /// After how many steps of a statement SQLite asks whether to go on.
+    /// The number of steps of a statement after which SQLite asks whether to continue.
     private static let stepsBetweenLooks: Int32 = 1000
+    /// The number of steps that a statement may take in a database of any length.
     private static let stepCountMin = 4_000_000
-    /// A row has more than 20 bytes and is read in fewer than 100 steps.
+    /// The number of steps allowed per byte: a row has more than 20 bytes and takes fewer than 100
+    /// steps to read.
     private static let stepsPerByte = 16
 
-    /// How many steps a transaction that writes may take after a signal has come: the rows of a
-    /// committed checkpoint take fewer.
+    /// The number of steps of a writing transaction that a signal cannot interrupt, which is more
+    /// than the rows of a checkpoint take.
     private static let stepCountOfWrites = 1_000_000
 
     private let stepsLeft = Atomic<Int>(0)
     private let isWriting = Atomic<Bool>(false)
 
-    /// Watches a connection for as long as both exist.
+    /// Watches a connection, which must not outlive the watchdog.
     func watch(_ database: Database) {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         unsafe sqlite3_progress_handler(
@@ -35,7 +37,7 @@ final class Watchdog: Sendable {
             }, context)
     }
 
-    /// Begins to read.
+    /// Sets the limit for a reading transaction.
     ///
     /// - Parameter byteCount: The database's length in bytes.
     func begin(reading byteCount: Int) {
@@ -45,7 +47,7 @@ final class Watchdog: Sendable {
         isWriting.store(false, ordering: .relaxed)
     }
 
-    /// Begins to write: what is written is as long as it is, and only a signal ends it.
+    /// Removes the limit for a writing transaction, which only a signal stops.
     func beginWriting() {
         stepsLeft.store(Self.stepCountOfWrites, ordering: .relaxed)
         isWriting.store(true, ordering: .relaxed)
