@@ -250,7 +250,7 @@ package struct PausableGuest: ~Copyable {
         try PauseMarker.remove(in: directory)
     }
 
-    /// Resumes a guest as soon as QEMU allows it, which may still be completing a migration.
+    /// Resumes a guest, and retries if QEMU refuses because it is still completing a migration.
     ///
     /// - Parameter guest: The guest to resume.
     /// - Throws: QEMU's refusal, if QEMU still refuses at the deadline; and what

@@ -23,7 +23,8 @@ enum IterableFormat: String {
     /// - Parameters:
     ///   - input: The stream, after the section's header. It ends up before the footer.
     ///   - sectionID: The section's number.
-    /// - Returns: Whether the contents have this format. If not, some of them may be skipped.
+    /// - Returns: Whether the contents have this format. If not, some of them may have been
+    ///   skipped.
     /// - Throws: `.inputOutput` or `.interrupted`.
     func isPayload(
         _ input: inout StreamInput, of sectionID: UInt32

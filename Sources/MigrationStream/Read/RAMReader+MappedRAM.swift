@@ -25,7 +25,7 @@ extension RAMReader {
         /// after it.
         var data: Range<Int>
 
-        /// Whether pages of `byteCount` bytes lie in a hole of the file, and are zero therefore.
+        /// Whether pages of `byteCount` bytes are in a hole of the file, and are therefore zero.
         mutating func isHole(
             _ pages: ClosedRange<Int>, of byteCount: Int, in input: borrowing StreamInput
         ) -> Bool {
