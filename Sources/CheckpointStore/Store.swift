@@ -37,7 +37,7 @@ package struct Store: ~Copyable {
         let directory = store.root
         guard try directory.status() != nil else {
             throw SnapError(
-                .notFound, "store does not exist", path: path, hint: "the first save creates it")
+                .notFound, "store does not exist", path: path, hint: "run snap save to create it")
         }
         guard try store.hasIdentity() else {
             if try store.guests().isEmpty {

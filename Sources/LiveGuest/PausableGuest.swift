@@ -235,7 +235,7 @@ package struct PausableGuest: ~Copyable {
             guest.beginUndoing(within: timeouts.resume)
             do throws(SnapError) { try Self.resume(&guest) } catch {
                 throw SnapError(
-                    error.code, "guest cannot be resumed: \(error.message)", path: socket,
+                    error.code, "cannot resume the guest: \(error.message)", path: socket,
                     hint: "if QEMU still runs, use snap save --qmp --resume-stale, or "
                         + InterruptedSave.contHint)
             }
@@ -244,7 +244,7 @@ package struct PausableGuest: ~Copyable {
         if let failure {
             throw SnapError(
                 failure.code,
-                "migration settings of QEMU cannot be restored: \(failure.message)", path: socket)
+                "cannot restore QEMU's migration settings: \(failure.message)", path: socket)
         }
         self.marker = nil
         try PauseMarker.remove(in: directory)

@@ -8,7 +8,7 @@ extension SnapError {
     package func with(failureToResume failure: SnapError?) -> SnapError {
         guard let failure else { return self }
         return SnapError(
-            code, "\(message); also, the \(failure.message)", path: path, offset: offset,
+            code, "\(message); also, snap \(failure.message)", path: path, offset: offset,
             hint: failure.hint)
     }
 }

@@ -104,7 +104,7 @@ struct SaveRun {
         let checkpoint = saved.indexed.checkpoint
         if let failure = saved.resumeFailure {
             throw SnapError(
-                failure.code, "\(checkpoint.name) is saved, but \(failure.message)",
+                failure.code, "\(checkpoint.name) is saved, but snap \(failure.message)",
                 path: failure.path, hint: failure.hint)
         }
         return Save.Outcome(checkpoint: checkpoint, pauseDuration: saved.pauseDuration)
