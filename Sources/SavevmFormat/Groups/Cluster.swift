@@ -2,17 +2,17 @@ package import Codecs
 
 /// A run of a group's slots, compressed together: the unit of random access.
 package struct Cluster: Sendable, Equatable {
-    /// Its first slot.
+    /// The group's slot that comes first in the cluster.
     package let firstSlot: Int
-    /// How many slots it has.
+    /// The number of its slots.
     package let slotCount: Int
-    /// How its bytes are stored.
+    /// The codec of its stored bytes.
     package let codec: Codec
-    /// The sum of its slots' encoded lengths, in bytes.
+    /// The length of its decoded bytes: the sum of its slots' encoded lengths.
     package let encodedByteCount: Int
-    /// Its length in the file, in bytes.
+    /// The length of its stored bytes.
     package let storedByteCount: Int
-    /// Where it begins behind the group's head, in bytes.
+    /// The offset of its stored bytes from the end of the group's head.
     package let storedOffset: Int
     /// The checksum of its stored bytes.
     package let checksum: Hash128

@@ -1,16 +1,16 @@
 import GuestMemory
 import SnapSystem
 
-/// A group as it will stand in a file.
+/// A group that is encoded for a file.
 package struct EncodedGroup: Sendable {
-    /// The level of its pages.
+    /// The level of its pages: 0 for guest pages.
     package let level: Int
-    /// Its head.
+    /// The bytes of its head.
     package let head: [UInt8]
-    /// Its clusters, one after the other.
+    /// The stored bytes of its clusters, one after another.
     package let clusters: [UInt8]
 
-    /// What the group index will say of it, once it is known where it stands.
+    /// Creates the group's entry in the group index, for a group at an offset in the file.
     func entry(at offset: Int) -> GroupEntry {
         GroupEntry(
             offset: offset, headByteCount: head.count, clusterByteCount: clusters.count,

@@ -2,13 +2,13 @@ package import Codecs
 import GuestMemory
 package import SnapSystem
 
-/// Turns pages into a group: cuts clusters and compresses them.
+/// An encoder of groups, which divides pages into clusters and compresses them.
 ///
-/// A worker owns one.
+/// Each worker owns one.
 package struct GroupEncoder: ~Copyable {
     private let deflater: Deflater
 
-    /// Sets an encoder up.
+    /// Creates an encoder.
     ///
     /// - Parameter compression: How hard to compress.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
@@ -19,9 +19,10 @@ package struct GroupEncoder: ~Copyable {
     /// Encodes pages as a group.
     ///
     /// - Parameters:
-    ///   - records: What is known of each, in slot order; 1 to 512.
-    ///   - bytes: Their encodings, one after the other, as long as the records say.
+    ///   - records: The records of the pages, in slot order; 1 to 512.
+    ///   - bytes: The pages' encodings, one after another, with the lengths in the records.
     ///   - level: The pages' level.
+    /// - Returns: The encoded group.
     /// - Throws: `.internalFailure` if the codec fails.
     package func encode(
         _ records: [Record], _ bytes: RawSpan, level: Int

@@ -1,13 +1,13 @@
-/// Where a group stands, and what vouches for it.
+/// An entry of the group index: the position of a group, and the checksum of its head.
 package struct GroupEntry: Sendable, Equatable {
-    /// Where its head begins, in bytes from the file's start; the clusters follow.
+    /// The offset of the group's head in the file, in bytes; the clusters follow the head.
     package let offset: Int
-    /// The length of its head in bytes.
+    /// The length of the head in bytes.
     package let headByteCount: Int
-    /// The length of its clusters together, in bytes.
+    /// The length of all clusters together, in bytes.
     package let clusterByteCount: Int
-    /// The level of its pages.
+    /// The level of the group's pages.
     package let level: Int
-    /// The checksum of its head.
+    /// The checksum of the head, which contains the checksums of the clusters.
     package let headChecksum: Hash128
 }

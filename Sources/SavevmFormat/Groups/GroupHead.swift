@@ -15,26 +15,26 @@ package import SystemPackage
 //              16n  the digests of the slots' pages, in slot order
 //                -  the forms of the slots, in slot order (varints):
 //                     0      literal, 4096 bytes
-//                     1      dead: empty, nothing live reaches it
-//                     v ≥ 2  a delta of v-1 bytes; a signed varint follows: its base's
-//                            location less that of the base before it (0 at first) less 1
+//                     1      dead: no bytes, and nothing live points to it
+//                     v ≥ 2  a delta of v-1 bytes; a signed varint follows: its base's location
+//                            minus that of the previous base (0 for the first) minus 1
 //
 //     a cluster:
 //          0     2  slot count
 //          2     1  codec: 0 stored, 1 zlib
 //          3     1  dictionary count: 0; others are reserved
 //          4     4  encoded bytes: the sum of its slots' lengths, at most 65536
-//          8     4  stored bytes, at most the encoded
+//          8     4  stored bytes, at most the encoded bytes
 //         12     4  reserved
 //         16    16  checksum of the stored bytes
 
-/// The front of a group: where its clusters are and what its slots hold.
+/// The head of a group, which describes its clusters and slots.
 package struct GroupHead: Sendable, Equatable {
     /// The level of its pages: 0 for guest pages.
     package let level: Int
     /// Its clusters, in slot order.
     package let clusters: [Cluster]
-    /// What its slots hold, in slot order.
+    /// The records of its pages, in slot order.
     package let records: [Record]
 
     static let fixedByteCount = 8
@@ -45,18 +45,19 @@ package struct GroupHead: Sendable, Equatable {
         self.records = records
     }
 
-    /// The cluster that holds a slot.
+    /// Finds the cluster that contains a slot.
     ///
     /// - Parameter slot: A slot of the group.
+    /// - Returns: The cluster's index in `clusters`.
     package func clusterIndex(ofSlot slot: Int) -> Int {
-        // Most clusters are of equal length, so that the first guess is near.
+        // Most clusters have about the same number of slots, so the first guess is close.
         var index = min(slot * clusters.count / records.count, clusters.count - 1)
         while clusters[index].firstSlot > slot { index -= 1 }
         while clusters[index].firstSlot + clusters[index].slotCount <= slot { index += 1 }
         return index
     }
 
-    /// Encodes the head.
+    /// Encodes the head in the layout above.
     func encode() -> [UInt8] {
         var writer = ByteWriter(
             capacity: Self.fixedByteCount + clusters.count * Cluster.byteCount
@@ -94,11 +95,11 @@ package struct GroupHead: Sendable, Equatable {
     /// Decodes a head whose checksum has been checked.
     ///
     /// - Parameters:
-    ///   - bytes: The head.
-    ///   - path: The file it was read from.
-    ///   - offset: Where in that file it is.
+    ///   - bytes: The bytes of the head.
+    ///   - path: The path of the file that they were read from.
+    ///   - offset: The offset of the head in that file.
     ///   - clusterByteCount: The length of the group's clusters together, in bytes.
-    /// - Throws: `.damaged`, or `.unsupported` for a codec or dictionary of a later version.
+    /// - Throws: `.damaged`; `.unsupported` for a codec or dictionary of a later version.
     package init(
         _ bytes: [UInt8], path: FilePath, offset: Int, clusterByteCount: Int
     ) throws(SnapError) {
@@ -116,7 +117,7 @@ package struct GroupHead: Sendable, Equatable {
             last.storedOffset + last.storedByteCount == clusterByteCount
         else {
             throw reader.damage(
-                "clusters hold \(last.firstSlot + last.slotCount) slots in "
+                "clusters contain \(last.firstSlot + last.slotCount) slots in "
                     + "\(last.storedOffset + last.storedByteCount) bytes, expected \(slotCount) "
                     + "in \(clusterByteCount)")
         }
@@ -127,7 +128,7 @@ package struct GroupHead: Sendable, Equatable {
             let encodedByteCount = slots.reduce(0) { $0 + $1.encodedByteCount }
             guard encodedByteCount == cluster.encodedByteCount else {
                 throw reader.damage(
-                    "cluster holds \(cluster.encodedByteCount) encoded bytes, its slots "
+                    "cluster has \(cluster.encodedByteCount) encoded bytes, its slots have "
                         + "\(encodedByteCount)")
             }
         }

@@ -2,21 +2,22 @@ import GuestMemory
 import SnapSystem
 import SystemPackage
 
-// Layout: savevm(5), "Group index". Blocks of 4096 bytes, the last one as long as its entries need:
+// Layout: savevm(5), "Group index". Blocks of 4096 bytes; the last one ends after its last entry:
 //
 //     OFFSET  SIZE  DESCRIPTION
 //          0    16  checksum over 32 bytes (file id 16, generation 4, zero 4, block number 8)
 //                   and the block's bytes from 16 on
 //         16    16  reserved
 //         32    32  an entry, up to 127 times:
-//                       0     8  offset of the group's head; 0 in an entry of zeros: absent
+//                       0     8  offset of the group's head; 0 if the group is absent, as all
+//                                other fields
 //                       8     4  length of the group's clusters together
 //                      12     2  length of the group's head
 //                      14     1  level of the group's pages
 //                      15     1  reserved
 //                      16    16  checksum of the group's head
 
-/// The table of a file's groups, in blocks of which each can be read alone.
+/// The index of a file's groups, in blocks that can be read independently of each other.
 enum GroupIndex {
     static let blockByteCount = 4096
     static let entriesPerBlock = 127
@@ -53,15 +54,15 @@ enum GroupIndex {
         return index
     }
 
-    /// Decodes one block, its checksum before anything else.
+    /// Decodes a block, and checks its checksum before its entries.
     ///
     /// - Parameters:
-    ///   - bytes: The block.
-    ///   - block: Which block it is.
-    ///   - offset: Where in the file it is.
+    ///   - bytes: The bytes of the block.
+    ///   - block: The number of the block, from 0.
+    ///   - offset: The offset of the block in the file.
     ///   - trailer: The file's trailer.
-    ///   - path: The file.
-    /// - Returns: Its entries; nil for an absent group.
+    ///   - path: The file's path, for messages.
+    /// - Returns: The entries of the block; nil for an absent group.
     /// - Throws: `.damaged`.
     static func decode(
         _ bytes: [UInt8], block: Int, at offset: Int, _ trailer: Trailer, path: FilePath
@@ -72,7 +73,7 @@ enum GroupIndex {
             bytes, block, fileID: trailer.checkpointID, generation: trailer.generation)
         guard found == expected else {
             throw reader.damage(
-                "group index block \(block) checksum is \(found.hex), it says \(expected.hex)",
+                "group index block \(block) checksum is \(found.hex), expected \(expected.hex)",
                 bytesBack: Hash128.byteCount)
         }
         try reader.zeros(16, "group index block")
@@ -95,7 +96,8 @@ enum GroupIndex {
             guard start >= FileHeader.byteCount, head >= GroupHead.fixedByteCount,
                 head + clusters <= groupsEnd - start
             else {
-                throw reader.damage("group at \(start) does not fit before \(groupsEnd)")
+                throw reader.damage(
+                    "group at \(start) does not fit between the header and \(groupsEnd)")
             }
             entries.append(
                 GroupEntry(

@@ -1,37 +1,39 @@
 import GuestMemory
 
-/// What is known of a stored page.
+/// The record of a stored page in the head of its group.
 package struct Record: Sendable, Equatable {
-    /// How a page's bytes are encoded.
+    /// The form in which a page is encoded.
     package enum Form: Sendable, Equatable {
-        /// As they are.
+        /// The page's bytes.
         case literal
-        /// As runs against a literal page of a lower location.
+        /// Runs against a literal page at a lower location.
         case delta(base: Location)
-        /// Not at all: nothing live reaches the slot.
+        /// No bytes: nothing live points to the slot.
         case dead
     }
 
-    /// The digest of the page.
+    /// The digest of the page, which is undefined if the slot is dead.
     package let digest: Hash128
-    /// How its bytes are encoded.
+    /// The form in which the page is encoded.
     package let form: Form
     /// The length of the encoding in bytes.
     package let encodedByteCount: Int
 
-    /// The record of a page that is encoded as it is.
+    /// Creates the record of a literal page.
     ///
     /// - Parameter digest: The page's digest.
+    /// - Returns: The record.
     package static func literal(_ digest: Hash128) -> Record {
         Record(digest: digest, form: .literal, encodedByteCount: Page.byteCount)
     }
 
-    /// The record of a page that is encoded as a delta.
+    /// Creates the record of a page that is encoded as a delta.
     ///
     /// - Parameters:
     ///   - digest: The page's digest.
-    ///   - base: The literal page it differs from.
+    ///   - base: The location of the delta's base, which must be literal.
     ///   - encodedByteCount: The length of the runs in bytes.
+    /// - Returns: The record.
     package static func delta(
         _ digest: Hash128, base: Location, encodedByteCount: Int
     ) -> Record {
