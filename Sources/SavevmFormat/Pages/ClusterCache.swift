@@ -2,11 +2,12 @@ import Codecs
 import GuestMemory
 import SnapSystem
 
-/// Reads group heads and clusters, and keeps those that were used last.
+/// A cache that reads group heads and clusters and keeps those that were used last.
 ///
-/// A worker owns one for each purpose, guest pages and tables, so that neither removes the other's.
+/// Each worker owns one for guest pages and one for tables, so that neither use displaces the
+/// clusters of the other.
 struct ClusterCache: ~Copyable {
-    /// What distinguishes clusters.
+    /// The identity of a cluster.
     private struct Key: Hashable {
         let group: UInt64
         let firstSlot: Int
@@ -17,37 +18,38 @@ struct ClusterCache: ~Copyable {
         }
     }
 
-    /// The files that pages may lie in.
+    /// The files that the clusters may be in.
     let files: SavevmFiles
     private let decompressor = Decompressor()
     private var groups: [OpenGroup] = []
     private var keys: [Key?] = []
     private var nextVictim = 0
-    /// How many clusters have been decoded.
+    /// The number of clusters decoded so far.
     private(set) var decodedCount = 0
-    /// Decoded clusters, one after the other.
+    /// The decoded clusters, each in its own 64 KiB.
     private var clusters: MemoryBuffer
-    /// A cluster as it is stored.
+    /// The stored bytes of the current cluster.
     private var stored = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
-    /// Clusters whose checksums have been compared, and which were not decoded.
+    /// Clusters whose checksums were checked, but which were not decoded.
     private var checked: Set<Key> = []
 
     private static let groupCountMax = 8
     private static let clusterCountMax = 4
     private static let checkedCountMax = 4096
 
-    /// - Parameter files: The files that pages may lie in.
+    /// - Parameter files: The files that the clusters may be in.
     init(_ files: SavevmFiles) {
         self.files = files
         clusters = MemoryBuffer(byteCount: Self.clusterCountMax * Limits.clusterByteCountMax)
     }
 
-    /// Reads the head of the group that holds a page.
+    /// Reads the head of the group that contains a page.
     ///
     /// - Parameters:
-    ///   - location: Where the page is stored.
-    ///   - level: Its level.
-    /// - Throws: `.damaged` if the group has another level or no such slot, or is damaged;
+    ///   - location: The page's location.
+    ///   - level: The page's level.
+    /// - Returns: The group.
+    /// - Throws: `.damaged` if the group is damaged, has another level, or does not have the slot;
     ///   `.unsupported`, `.permission` or `.inputOutput`.
     mutating func group(of location: Location, level: Int) throws(SnapError) -> OpenGroup {
         let group: OpenGroup
@@ -63,17 +65,18 @@ struct ClusterCache: ~Copyable {
         }
         guard location.slot < group.head.records.count, group.head.level == level else {
             throw group.damage(
-                "slot \(location.slot) of level \(level) is pointed to, the group has "
-                    + "\(group.head.records.count) of level \(group.head.level)")
+                "a location refers to slot \(location.slot) of level \(level), the group has "
+                    + "\(group.head.records.count) slots of level \(group.head.level)")
         }
         return group
     }
 
-    /// Decodes the cluster that holds an encoding, unless that is here already.
+    /// Decodes the cluster that contains an encoding, unless the cache already has it.
     ///
-    /// - Parameter encoding: Where the encoding is.
-    /// - Returns: Where its bytes are for `withBytes`, until the next cluster is decoded.
-    /// - Throws: `.damaged` if its checksum or its content is wrong; what opening a file throws.
+    /// - Parameter encoding: The position of the encoding.
+    /// - Returns: The range to pass to `withBytes`, which is valid until the next `load`.
+    /// - Throws: `.damaged` if the cluster's checksum or content is wrong; the errors of opening a
+    ///   file.
     mutating func load(_ encoding: StoredEncoding) throws(SnapError) -> Range<Int> {
         let key = Key(encoding)
         let place: Int
@@ -92,7 +95,7 @@ struct ClusterCache: ~Copyable {
         let place = nextVictim
         nextVictim = (nextVictim + 1) % Self.clusterCountMax
         if place < keys.count {
-            keys[place] = nil  // until the new one is complete
+            keys[place] = nil  // Until the new cluster is complete.
         } else {
             keys.append(nil)
         }
@@ -108,19 +111,20 @@ struct ClusterCache: ~Copyable {
         return place
     }
 
-    /// Lends bytes of decoded clusters.
+    /// Calls a closure with bytes of a decoded cluster.
     ///
     /// - Parameters:
-    ///   - range: Where they are, as `load` says.
-    ///   - body: What reads them.
+    ///   - range: The range that `load` returned.
+    ///   - body: Receives the bytes.
+    /// - Returns: The result of `body`.
     func withBytes<Result>(_ range: Range<Int>, _ body: (RawSpan) -> Result) -> Result {
         clusters.withBytes(range, body)
     }
 
-    /// Compares the checksum of the cluster that holds an encoding, and does not decode it.
+    /// Checks the checksum of the cluster that contains an encoding, without decoding it.
     ///
-    /// - Parameter encoding: Where the encoding is.
-    /// - Throws: `.damaged` if the checksum is wrong; what opening a file throws.
+    /// - Parameter encoding: The position of the encoding.
+    /// - Throws: `.damaged` if the checksum is wrong; the errors of opening a file.
     mutating func check(_ encoding: StoredEncoding) throws(SnapError) {
         let key = Key(encoding)
         if checked.contains(key) { return }

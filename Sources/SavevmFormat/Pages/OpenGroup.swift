@@ -1,25 +1,25 @@
 import SnapSystem
 import SystemPackage
 
-/// A group whose head has been read, and what is needed of its file.
+/// A group whose head has been read, with the values of its file that readers need.
 ///
-/// The file itself may be closed by now: the pages of a unit can lie in more files than a process
-/// may have open.
+/// The file itself may be closed already, because a unit's pages can be in more files than a
+/// process can keep open.
 struct OpenGroup {
-    /// The location of its pages, without a slot.
+    /// The `groupKey` of its pages' locations.
     let key: UInt64
-    /// Its file's path.
+    /// The path of its file.
     let path: FilePath
     /// The key of its pages' digests.
     let digestKey: DigestKey
-    /// Where it stands in the file.
+    /// Its entry in the group index.
     let entry: GroupEntry
-    /// Its head.
+    /// The decoded head.
     let head: GroupHead
-    /// For each slot where its encoding begins in its cluster, in bytes.
+    /// The offset of each slot's encoding in its decoded cluster, in bytes.
     private let slotOffsets: [Int]
 
-    /// Takes a group's head.
+    /// Creates a group from its head.
     init(_ head: GroupHead, of entry: GroupEntry, at location: Location, in file: SavevmFile) {
         key = location.groupKey
         path = file.path
@@ -38,14 +38,15 @@ struct OpenGroup {
         self.slotOffsets = slotOffsets
     }
 
-    /// Whether a location is one of its slots.
+    /// Checks whether a location is one of the group's slots.
     func holds(_ location: Location) -> Bool {
         key == location.groupKey && location.slot < head.records.count
     }
 
-    /// Where the encoding of a page is.
+    /// Finds the encoding of a page.
     ///
-    /// - Parameter location: One of its slots.
+    /// - Parameter location: The location of one of the group's slots.
+    /// - Returns: The position of the encoding.
     func encoding(of location: Location) -> StoredEncoding {
         let start = slotOffsets[location.slot]
         return StoredEncoding(
@@ -54,7 +55,7 @@ struct OpenGroup {
             range: start..<start + head.records[location.slot].encodedByteCount)
     }
 
-    /// The error that something in the group is wrong.
+    /// Creates an error that reports damage in the group.
     func damage(_ message: String) -> SnapError {
         SnapError(.damaged, message, path: path, offset: entry.offset)
     }

@@ -1,7 +1,7 @@
-/// What is known of a stored page without reading its bytes.
+/// The metadata of a stored page, which a reader gets without reading the page's bytes.
 package struct PageMetadata: Sendable {
-    /// Its digest; nil if that was computed with another key.
+    /// The page's digest; nil if it was computed with another key than the requested one.
     package internal(set) var digest: Hash128?
-    /// The page it is a delta against, if it is one.
+    /// The location of the page's base; nil if the page is not a delta.
     package internal(set) var base: Location?
 }

@@ -3,18 +3,18 @@ import GuestMemory
 package import SnapSystem
 package import SystemPackage
 
-/// Reads stored pages: literals, deltas on their bases, and the check of every digest.
+/// A reader of stored pages, which applies deltas to their bases and checks every digest.
 ///
-/// A worker owns one.
+/// Each worker owns one.
 package struct PageReader: ~Copyable {
-    /// An encoding that is needed, and what is to become of it.
+    /// An encoding to read, and its use.
     private struct Step {
         enum Use {
-            /// It is the page.
+            /// The encoding is the page.
             case literal
-            /// It is the base of a delta that becomes the page.
+            /// The encoding is the base of a delta, which is turned into the page.
             case base
-            /// It is the runs of that delta.
+            /// The encoding is the runs of that delta.
             case runs
         }
 
@@ -34,7 +34,7 @@ package struct PageReader: ~Copyable {
             self.targetPage = targetPage
         }
 
-        /// The error that something in its group is wrong.
+        /// Creates an error that reports damage in the encoding's group.
         func damage(_ message: String) -> SnapError {
             SnapError(.damaged, message, path: path, offset: encoding.entry.offset)
         }
@@ -43,26 +43,26 @@ package struct PageReader: ~Copyable {
     private var cache: ClusterCache
     private var runs: [UInt8] = []
 
-    /// Prepares to read.
+    /// Creates a reader.
     ///
-    /// - Parameter files: The files that pages may lie in.
+    /// - Parameter files: The files that the pages and their bases may be in.
     package init(_ files: SavevmFiles) {
         cache = ClusterCache(files)
     }
 
-    /// How many clusters have been decoded so far.
+    /// The number of clusters decoded so far.
     package var decodedClusterCount: Int { cache.decodedCount }
 
-    /// Reads pages, each cluster that they lie in once.
+    /// Reads pages, and decodes each cluster that contains any of them only once.
     ///
-    /// The base of a delta is put into the place of the page that it becomes. The runs wait until
-    /// all clusters have been decoded, since a base may come after them.
+    /// The base of a delta is copied to the position of its page in the target. The runs are
+    /// applied after all clusters have been decoded, since a base can come after the runs.
     ///
     /// - Parameters:
-    ///   - requests: The pages, at most a unit's.
-    ///   - level: Their level.
-    ///   - target: Where their bytes go; other pages of it are left alone.
-    /// - Throws: `.damaged` if any byte or digest on the way is wrong, with file and offset;
+    ///   - requests: The pages, at most 512.
+    ///   - level: The pages' level.
+    ///   - target: Receives the pages. Its other pages stay unchanged.
+    /// - Throws: `.damaged` with the file and the offset if any needed byte or digest is wrong;
     ///   `.unsupported`, `.permission` or `.inputOutput`.
     package mutating func read(
         _ requests: [PageRequest], level: Int, into target: inout MemoryBuffer
@@ -84,13 +84,12 @@ package struct PageReader: ~Copyable {
         for delta in deltas { try apply(delta.runs, delta.step, to: &target) }
     }
 
-    /// Checks that the clusters of pages, and of their bases, are what was written, without
-    /// inflating them.
+    /// Checks the clusters of pages and of their bases by their checksums, without inflating them.
     ///
     /// - Parameters:
-    ///   - requests: The pages, at most a unit's.
-    ///   - level: Their level.
-    /// - Throws: as `read`.
+    ///   - requests: The pages, at most 512.
+    ///   - level: The pages' level.
+    /// - Throws: The errors of `read`.
     package mutating func checkClusters(
         of requests: [PageRequest], level: Int
     ) throws(SnapError) {
@@ -99,7 +98,7 @@ package struct PageReader: ~Copyable {
         }
     }
 
-    /// Finds out which encodings are needed, in an order in which each cluster is needed once.
+    /// Determines the encodings to read, in an order in which each cluster is decoded once.
     private mutating func steps(
         for requests: [PageRequest], level: Int
     ) throws(SnapError) -> [Step] {
@@ -114,11 +113,12 @@ package struct PageReader: ~Copyable {
             case .literal: break
             case .delta(let base):
                 guard base < request.location else {
-                    throw group.damage("delta's base is not of a lower location")
+                    throw group.damage("delta's base does not have a lower location")
                 }
                 bases.append((base, request.targetPage))
             case .dead:
-                throw group.damage("slot \(request.location.slot) is pointed to and empty")
+                throw group.damage(
+                    "a location refers to slot \(request.location.slot), which is dead")
             }
             steps.append(step)
         }
@@ -137,12 +137,12 @@ package struct PageReader: ~Copyable {
         let group = try cache.group(of: base, level: level)
         let step = Step(base, in: group, for: targetPage, isBase: true)
         guard step.record.form == .literal else {
-            throw group.damage("slot \(base.slot) is the base of a delta and not literal")
+            throw group.damage("slot \(base.slot) is the base of a delta, but not literal")
         }
         return step
     }
 
-    /// Makes a page of its base, which is in its place already.
+    /// Turns a base, which is already at the position of its page, into the page.
     private func apply(
         _ part: Range<Int>, _ step: Step, to target: inout MemoryBuffer
     ) throws(SnapError) {
@@ -157,14 +157,14 @@ package struct PageReader: ~Copyable {
         try check(step, in: target)
     }
 
-    /// Reads a literal page that a delta is to be encoded against.
+    /// Reads a literal page as the base of a new delta.
     ///
     /// - Parameters:
-    ///   - base: Where it is stored.
-    ///   - level: Its level.
-    ///   - page: Which page of the target it becomes.
-    ///   - target: Where its bytes go.
-    /// - Throws: as `read`; `.damaged` too if it is not literal.
+    ///   - base: The base's location.
+    ///   - level: The base's level.
+    ///   - page: The index in the target of the page that receives the base.
+    ///   - target: Receives the base. Its other pages stay unchanged.
+    /// - Throws: The errors of `read`; `.damaged` also if the page is not literal.
     package mutating func readBase(
         _ base: Location, level: Int, as page: Int, into target: inout MemoryBuffer
     ) throws(SnapError) {
@@ -173,32 +173,33 @@ package struct PageReader: ~Copyable {
         try check(step, in: target)
     }
 
-    /// Reads one page into an array of its own.
+    /// Reads one page into a new array.
     ///
     /// - Parameters:
-    ///   - location: Where it is stored.
-    ///   - level: Its level.
-    /// - Throws: as `read`.
+    ///   - location: The page's location.
+    ///   - level: The page's level.
+    /// - Returns: The page's 4096 bytes.
+    /// - Throws: The errors of `read`.
     package mutating func page(at location: Location, level: Int) throws(SnapError) -> [UInt8] {
         var buffer = MemoryBuffer(byteCount: Page.byteCount)
         try read([PageRequest(location, targetPage: 0)], level: level, into: &buffer)
         return buffer.withBytes(Page.bytes(0)) { $0.bytes }
     }
 
-    /// Reads what is known of stored pages, without their bytes; each group's head once.
+    /// Reads the metadata of stored pages without their bytes, and each group's head only once.
     ///
     /// - Parameters:
-    ///   - locations: Where they are stored; nothing is known of the zero page.
-    ///   - level: Their level.
-    ///   - key: The key in which digests are wanted; nil if none are.
-    /// - Returns: One for each location, in the same order.
-    /// - Throws: as `read`.
+    ///   - locations: The pages' locations. The zero page has neither a digest nor a base.
+    ///   - level: The pages' level.
+    ///   - key: The key that the digests must be computed with; nil if no digests are needed.
+    /// - Returns: The metadata of each page, in the order of `locations`.
+    /// - Throws: The errors of `read`.
     package mutating func metadata(
         at locations: [Location], level: Int, key: DigestKey?
     ) throws(SnapError) -> [PageMetadata] {
         var known = [PageMetadata](repeating: PageMetadata(), count: locations.count)
         var order = locations.indices.filter { locations[$0] != .zero }
-        // Where all pages lie in one group, as after a full save, they are in order already.
+        // If all pages are in one group, as after a full save, they are already in order.
         if zip(order, order.dropFirst()).contains(where: { locations[$0] > locations[$1] }) {
             order.sort { locations[$0] < locations[$1] }
         }
@@ -221,13 +222,14 @@ package struct PageReader: ~Copyable {
         return known
     }
 
-    /// Whether a stored page would be lost with some of the files.
+    /// Checks whether a stored page would be lost if some of the files were deleted.
     ///
     /// - Parameters:
-    ///   - numbers: The files.
-    ///   - location: Where it is stored.
-    ///   - level: Its level.
-    /// - Throws: as `read`.
+    ///   - numbers: The numbers of the files.
+    ///   - location: The page's location.
+    ///   - level: The page's level.
+    /// - Returns: Whether the page or its base is in one of the files.
+    /// - Throws: The errors of `read`.
     package mutating func isStored(
         in numbers: Set<Int>, _ location: Location, level: Int
     ) throws(SnapError) -> Bool {
@@ -238,7 +240,11 @@ package struct PageReader: ~Copyable {
         return numbers.contains(base.number)
     }
 
-    /// The file that a location is in, for messages.
+    /// Finds the path of the file that contains a location, for messages.
+    ///
+    /// - Parameter location: A location other than the zero page's.
+    /// - Returns: The path of the live or retired file.
+    /// - Throws: The errors of opening the file.
     package func path(of location: Location) throws(SnapError) -> FilePath {
         try cache.files.file(location.number).path
     }
@@ -256,7 +262,7 @@ package struct PageReader: ~Copyable {
         }
         guard digest == step.record.digest else {
             throw step.damage(
-                "page digest is \(digest.hex), its record says \(step.record.digest.hex)")
+                "page digest is \(digest.hex), expected \(step.record.digest.hex)")
         }
     }
 }

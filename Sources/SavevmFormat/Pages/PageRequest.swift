@@ -1,11 +1,11 @@
-/// A stored page, and where its bytes are wanted.
+/// A request to read a stored page to a position in a target.
 package struct PageRequest: Sendable {
-    /// Where the page is stored; never the zero page.
+    /// The page's location; never that of the zero page.
     package let location: Location
-    /// Which page of the target it becomes.
+    /// The index of the page in the target.
     package let targetPage: Int
 
-    /// Asks for a page; the parameters are the properties.
+    /// Creates a request from its properties.
     package init(_ location: Location, targetPage: Int) {
         self.location = location
         self.targetPage = targetPage

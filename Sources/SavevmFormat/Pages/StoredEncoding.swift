@@ -1,11 +1,11 @@
-/// Where the encoding of a stored page is.
+/// The position of the encoding of a stored page.
 struct StoredEncoding {
-    /// Where the page is stored.
+    /// The page's location.
     let location: Location
-    /// Where its group stands in the file.
+    /// The group index entry of the page's group.
     let entry: GroupEntry
-    /// The cluster of the group that holds it.
+    /// The group's cluster that contains the encoding.
     let cluster: Cluster
-    /// Which of the cluster's bytes it is.
+    /// The bytes of the decoded cluster that are the encoding.
     let range: Range<Int>
 }
