@@ -1,21 +1,22 @@
 import GuestMemory
 package import SnapSystem
 
-/// Two page tables of the same shape, walked side by side: of what they share nothing is read.
+/// A comparison of two page tables of the same shape, which reads no table that both share.
 package struct PageTablePair: ~Copyable {
-    /// A unit in which the two differ.
+    /// A unit in which the two page tables differ.
     package struct Difference: Sendable {
-        /// Which unit.
+        /// The unit's index in the RAM block.
         package let unit: Int
-        /// Where the first has its pages.
+        /// The locations of the unit's pages in the first page table.
         package let before: [Location]
-        /// Where the second has them.
+        /// The locations of the unit's pages in the second page table.
         package let after: [Location]
         fileprivate let sharesFiles: Bool
 
-        /// Whether a page is one and the same in both.
+        /// Checks whether both page tables refer to the same stored page.
         ///
-        /// - Parameter page: Which page of the unit.
+        /// - Parameter page: The page's index in the unit.
+        /// - Returns: Whether they do. If not, the pages can still have the same content.
         package func isShared(_ page: Int) -> Bool {
             before[page] == after[page] && (sharesFiles || before[page] == .zero)
         }
@@ -29,17 +30,17 @@ package struct PageTablePair: ~Copyable {
     private var differenceCount = 0
     private var differenceCountMax = countWithoutLook
 
-    /// How many units may differ before the files' lengths are looked at.
+    /// The number of units that may differ before the lengths of the files are checked.
     private static let countWithoutLook = 65536
-    /// The least that the table of a unit takes in a file: its record.
+    /// The fewest bytes that the table of a unit takes in a file: those of its digest.
     private static let tableByteCountMin = 16
 
-    /// Prepares to walk.
+    /// Creates a comparison that starts at the first unit.
     ///
     /// - Parameters:
-    ///   - before: Walks the first shape.
-    ///   - after: Walks the second one, of a block of the same length.
-    ///   - sharesFiles: Whether a location means the same in both: they are of one guest.
+    ///   - before: The walker of the first page table.
+    ///   - after: The walker of the second page table, of a block of the same length.
+    ///   - sharesFiles: Whether both belong to one guest, so that equal locations are equal pages.
     package init(
         _ before: consuming PageTableWalker, _ after: consuming PageTableWalker,
         sharesFiles: Bool
@@ -51,9 +52,10 @@ package struct PageTablePair: ~Copyable {
         self.sharesFiles = sharesFiles
     }
 
-    /// The next unit in which the tables differ; nil after the last.
+    /// Finds the next unit in which the page tables differ.
     ///
-    /// - Throws: `.damaged` and what else reading a page throws.
+    /// - Returns: The unit and its locations; nil if there are no further differences.
+    /// - Throws: `.interrupted`; the errors of reading a page.
     package mutating func next() throws(SnapError) -> Difference? {
         while unit < shape.unitCount {
             try Interruption.check()
@@ -70,8 +72,10 @@ package struct PageTablePair: ~Copyable {
         return nil
     }
 
-    /// Ends the walk where more units differ than the files have tables: a table that stands in
-    /// many places, which no writer makes, could make endless work of few bytes.
+    /// Counts a difference, and fails if more units differ than the files have space for.
+    ///
+    /// A table that many entries refer to, which no writer produces, could otherwise cause endless
+    /// work from few bytes.
     private mutating func countDifference() throws(SnapError) {
         differenceCount += 1
         if differenceCount <= differenceCountMax { return }
@@ -80,13 +84,14 @@ package struct PageTablePair: ~Copyable {
         guard differenceCount <= differenceCountMax else {
             throw SnapError(
                 .damaged,
-                "page tables differ in more than \(differenceCountMax) units, their files have "
-                    + "\(byteCount) bytes", path: after.directory)
+                "page tables differ in more than \(differenceCountMax) units, but their files have "
+                    + "only \(byteCount) bytes", path: after.directory)
         }
     }
 
-    /// The unit behind the largest subtree that begins here and is the same in both; nil if even
-    /// the tables of this unit differ.
+    /// Finds the end of the largest subtree that starts at the current unit and that both share.
+    ///
+    /// Returns the unit after the subtree, or nil if even the tables of the current unit differ.
     private mutating func endOfShared() throws(SnapError) -> Int? {
         let lowest = min(1, shape.depth)
         for level in (lowest...shape.depth).reversed() {

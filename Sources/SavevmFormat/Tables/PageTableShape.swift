@@ -4,21 +4,21 @@ package import SystemPackage
 
 /// The shape of a RAM block's page table: a radix tree of tables of 512 locations.
 ///
-/// Level 1 tables stand over guest pages, level n+1 over level n. The depth follows from the
-/// block's length and is never read from a file: the smallest d with 512^d ≥ pages. At depth 0
-/// the root is the one guest page itself.
+/// Tables of level 1 contain the locations of guest pages; tables of level n+1, those of tables of
+/// level n. The depth is the smallest d with 512^d ≥ pages. It follows from the block's length and
+/// is never read from a file. At depth 0, the root is the location of the only guest page.
 package struct PageTableShape: Sendable {
-    /// Pages of the RAM block.
+    /// The number of pages in the RAM block.
     package let pageCount: Int
-    /// Levels of tables.
+    /// The number of levels of tables.
     package let depth: Int
 
-    /// Bits of a page number that one level resolves: 512 = 2^9.
+    /// The number of bits of a page number that each level resolves: 512 = 2^9.
     private static let levelBits = 9
 
-    /// Derives the shape.
+    /// Creates the shape for a RAM block.
     ///
-    /// - Parameter pageCount: Pages of the RAM block, at least 1.
+    /// - Parameter pageCount: The number of pages in the RAM block, at least 1.
     package init(pageCount: Int) {
         var depth = 0
         while (pageCount - 1) >> (Self.levelBits * depth) > 0 { depth += 1 }
@@ -26,30 +26,33 @@ package struct PageTableShape: Sendable {
         self.depth = depth
     }
 
-    /// How many pages there are at a level: guest pages at 0, tables above.
+    /// Computes the number of pages at a level.
     ///
-    /// - Parameter level: 0 to the depth.
+    /// - Parameter level: The level, 0 to the depth.
+    /// - Returns: The number of guest pages for level 0, of tables for higher levels.
     package func count(level: Int) -> Int {
         (pageCount - 1) >> (Self.levelBits * level) + 1
     }
 
-    /// How many entries of a table lie inside the block; those past it are zero.
+    /// Computes how many entries of a table are inside the block.
     ///
     /// - Parameters:
     ///   - level: The table's level, 1 to the depth.
-    ///   - index: Which of the tables of that level.
+    ///   - index: The table's index in its level.
+    /// - Returns: The number of entries, 1 to 512. The entries after them are zero.
     package func entryCount(level: Int, index: Int) -> Int {
         min(Unit.pageCount, count(level: level - 1) - index * Unit.pageCount)
     }
 
-    /// How many units there are: tables of level 1, or the one page of a block without tables.
+    /// The number of units: one for each table of level 1, or one for a block without tables.
     package var unitCount: Int { count(level: min(1, depth)) }
 
-    /// The highest level at which a whole subtree begins at a unit and ends in a range.
+    /// Finds the highest level with a subtree that starts at a unit and fits into a range.
     ///
     /// - Parameters:
-    ///   - unit: Where the subtree is to begin.
-    ///   - end: The unit behind the range; more than `unit`.
+    ///   - unit: The unit at which the subtree and the range start.
+    ///   - end: The unit after the range, greater than `unit`.
+    /// - Returns: The level of the subtree's table.
     func subtreeLevel(atUnit unit: Int, upTo end: Int) -> Int {
         var level = min(1, depth)
         while level < depth {
@@ -62,21 +65,22 @@ package struct PageTableShape: Sendable {
         return level
     }
 
-    /// Which table of a level stands over a unit.
+    /// The index of the table of a level that covers a unit.
     func index(ofUnit unit: Int, level: Int) -> Int {
         unit >> (Self.levelBits * max(level - 1, 0))
     }
 
-    /// The first unit under a table.
+    /// The first unit that a table covers.
     func firstUnit(level: Int, index: Int) -> Int {
         index << (Self.levelBits * max(level - 1, 0))
     }
 
-    /// The guest pages under a page of a level.
+    /// Computes the guest pages that a page of a level covers.
     ///
     /// - Parameters:
     ///   - level: 0 for the guest page itself, n for a table of level n.
-    ///   - index: Which page of that level.
+    ///   - index: The page's index in that level.
+    /// - Returns: The indexes of the guest pages in the RAM block.
     package func pages(level: Int, index: Int) -> Range<Int> {
         let shift = Self.levelBits * level
         return index << shift..<min((index + 1) << shift, pageCount)
@@ -84,7 +88,8 @@ package struct PageTableShape: Sendable {
 
     /// Encodes the entries of a table as a page.
     ///
-    /// - Parameter entries: At most 512 locations; the rest of the page is zero.
+    /// - Parameter entries: At most 512 locations; all further entries of the page are zero.
+    /// - Returns: The page's 4096 bytes.
     package static func encode(_ entries: [Location]) -> [UInt8] {
         var writer = ByteWriter(capacity: Page.byteCount)
         for entry in entries { writer.append(entry.rawValue) }
@@ -97,11 +102,11 @@ package struct PageTableShape: Sendable {
     /// - Parameters:
     ///   - page: The table page's 4096 bytes.
     ///   - level: The table's level.
-    ///   - index: Which of the tables of that level.
-    ///   - location: Where the page is stored: no entry may point to a higher number.
-    ///   - path: The file it is stored in, for messages.
-    /// - Returns: 512 locations.
-    /// - Throws: `.damaged`.
+    ///   - index: The table's index in its level.
+    ///   - location: The table's location. No entry may refer to a file with a higher number.
+    ///   - path: The path of the file that contains the table, for messages.
+    /// - Returns: The 512 entries of the table.
+    /// - Throws: `.damaged` if an entry is invalid.
     package func decode(
         _ page: [UInt8], level: Int, index: Int, at location: Location, path: FilePath
     ) throws(SnapError) -> [Location] {

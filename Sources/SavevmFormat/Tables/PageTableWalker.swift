@@ -2,24 +2,24 @@ import GuestMemory
 package import SnapSystem
 import SystemPackage
 
-/// Walks a stored RAM block's page table, top down, one table at a time.
+/// A walker of a stored RAM block's page table, top down and one table at a time.
 ///
-/// It keeps the tables on the path it went last, so that walking the tables in order reads each
-/// of them once.
+/// It keeps the tables on the path to the last page, so that a walk in order reads each table only
+/// once.
 package struct PageTableWalker: ~Copyable {
     /// The table's shape.
     package let shape: PageTableShape
     private let root: Location
     private let files: SavevmFiles
     private var reader: TableReader
-    /// For each level from 1 the table last used: its index and its entries.
+    /// The last used table of each level from 1: its index and its entries.
     private var path: [(index: Int, entries: [Location])]
 
-    /// Prepares to walk.
+    /// Creates a walker.
     ///
     /// - Parameters:
-    ///   - block: The block and its root.
-    ///   - files: The files that its tables may lie in.
+    ///   - block: The RAM block with the root of its page table.
+    ///   - files: The files that the block's tables may be in.
     package init(_ block: StoredBlock, _ files: SavevmFiles) {
         shape = PageTableShape(pageCount: block.ram.pageCount)
         root = block.root
@@ -28,24 +28,26 @@ package struct PageTableWalker: ~Copyable {
         path = Array(repeating: (-1, []), count: shape.depth)
     }
 
-    /// Where a page is stored.
+    /// Finds the location of a page.
     ///
     /// - Parameters:
     ///   - level: 0 for a guest page, n for a table of level n.
-    ///   - index: Which page of that level.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - index: The page's index in that level.
+    /// - Returns: The location.
+    /// - Throws: The errors of reading a page.
     package mutating func location(level: Int, index: Int) throws(SnapError) -> Location {
         if level == shape.depth { return root }
         return try entries(level: level + 1, index: index / Unit.pageCount)[
             index % Unit.pageCount]
     }
 
-    /// The 512 entries of a table.
+    /// Reads the entries of a table.
     ///
     /// - Parameters:
     ///   - level: The table's level, at least 1.
-    ///   - index: Which table of that level.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - index: The table's index in that level.
+    /// - Returns: The 512 entries.
+    /// - Throws: The errors of reading a page.
     package mutating func entries(level: Int, index: Int) throws(SnapError) -> [Location] {
         if path[level - 1].index == index { return path[level - 1].entries }
         let location = try location(level: level, index: index)
@@ -59,24 +61,26 @@ package struct PageTableWalker: ~Copyable {
         return entries
     }
 
-    /// The locations of the pages under one table; the root alone at the top level.
+    /// Reads the locations of the pages directly under one table.
     ///
     /// - Parameters:
     ///   - level: The pages' level: 0 for a unit's guest pages.
-    ///   - index: Which table of the level above.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - index: The index of the table, in the level above.
+    /// - Returns: The 512 locations. At the top level, which has no table above, only the root.
+    /// - Throws: The errors of reading a page.
     package mutating func locations(
         level: Int, inTable index: Int
     ) throws(SnapError) -> [Location] {
         level == shape.depth ? [root] : try entries(level: level + 1, index: index)
     }
 
-    /// The first unit, from one on, of which anything is stored; nil if there is none.
+    /// Finds the next unit that has stored pages.
     ///
-    /// Whole subtrees of zero pages are skipped at once.
+    /// Subtrees of zero pages are skipped in one step.
     ///
-    /// - Parameter first: Where to begin.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    /// - Parameter first: The unit to start with.
+    /// - Returns: The unit; nil if no unit from `first` on has stored pages.
+    /// - Throws: `.interrupted`; the errors of reading a page.
     package mutating func storedUnit(from first: Int) throws(SnapError) -> Int? {
         var unit = first
         while unit < shape.unitCount {
@@ -87,8 +91,9 @@ package struct PageTableWalker: ~Copyable {
         return nil
     }
 
-    /// The unit behind the largest subtree of zero pages over a unit; nil if even its own table is
-    /// stored.
+    /// Finds the end of the largest subtree of zero pages that covers a unit.
+    ///
+    /// Returns the unit after the subtree, or nil if the unit's own table is stored.
     private mutating func endOfZeros(at unit: Int) throws(SnapError) -> Int? {
         for level in (min(1, shape.depth)...shape.depth).reversed() {
             let index = shape.index(ofUnit: unit, level: level)
@@ -99,45 +104,47 @@ package struct PageTableWalker: ~Copyable {
         return nil
     }
 
-    /// The length of all files that its tables may lie in, in bytes.
+    /// Adds up the lengths of all files that the tables may be in, in bytes.
     ///
     /// - Throws: `.permission` or `.inputOutput`.
     func filesByteCount() throws(SnapError) -> Int { try files.byteCount() }
 
-    /// The directory of these files, for messages.
+    /// The path of the directory of these files, for messages.
     var directory: FilePath { files.directory }
 
-    /// Whether a table, or the one page of a block without tables, would be lost with some of
-    /// the files.
+    /// Checks whether a table, or the only page of a block without tables, would be lost if some of
+    /// the files were deleted.
     ///
     /// - Parameters:
-    ///   - numbers: The files.
-    ///   - location: Where it is stored.
-    ///   - level: Its level.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - numbers: The numbers of the files.
+    ///   - location: The table's location.
+    ///   - level: The table's level.
+    /// - Returns: Whether the table or its base is in one of the files.
+    /// - Throws: The errors of reading a page.
     package mutating func isStored(
         in numbers: Set<Int>, _ location: Location, level: Int
     ) throws(SnapError) -> Bool {
         try reader.isStored(in: numbers, location, level: level)
     }
 
-    /// The literal table behind a place: the one that lies there, or its base if it is a delta.
+    /// Finds the literal table for a table: its base if it is a delta, else the table itself.
     ///
     /// - Parameters:
     ///   - level: The table's level.
-    ///   - index: Which table of that level.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - index: The table's index in that level.
+    /// - Returns: The location of the literal table.
+    /// - Throws: The errors of reading a page.
     mutating func base(level: Int, index: Int) throws(SnapError) -> Location {
         try reader.base(of: try location(level: level, index: index), level: level)
     }
 
-    /// Reads a literal table as the page it is.
+    /// Reads the bytes of a literal table.
     ///
     /// - Parameters:
-    ///   - base: Where it is stored.
-    ///   - level: Its level.
-    ///   - target: Where its bytes go, at the front.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - base: The table's location.
+    ///   - level: The table's level.
+    ///   - target: Receives the 4096 bytes, at its start.
+    /// - Throws: The errors of reading a page.
     mutating func readBase(
         _ base: Location, level: Int, into target: inout MemoryBuffer
     ) throws(SnapError) {

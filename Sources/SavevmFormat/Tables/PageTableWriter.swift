@@ -2,17 +2,18 @@ package import Codecs
 import GuestMemory
 package import SnapSystem
 
-/// Builds a RAM block's page table bottom up while its units come in order.
+/// A writer that builds a RAM block's page table bottom up, from units in ascending order.
 ///
-/// Each table is a page of its level; up to 512 of them, those under one table, make a group. A
-/// table with the same entries as the parent's at its place is the parent's, shared; one that
-/// differs little is a delta. At any time one group is open per level.
+/// Each table is a page of its level. The new tables directly under one table, up to 512, form a
+/// group. If a table has the same entries as the parent's table at the same place, the parent's
+/// table is shared. If it differs only slightly, it is stored as a delta. Each level has at most
+/// one open group.
 package struct PageTableWriter: ~Copyable {
-    /// What a place in a table holds.
+    /// The page that an entry of a table refers to.
     package enum Child: Sendable {
-        /// A page that is stored already, or the zero page.
+        /// A page that is already stored, or the zero page.
         case stored(Location)
-        /// A new table with these entries; of a block without tables, its one page.
+        /// A new table with these entries; for a block without tables, the location of its page.
         case table([Location])
     }
 
@@ -21,9 +22,9 @@ package struct PageTableWriter: ~Copyable {
         var index = 0
         var entries: [Location] = []
         var records: [Record] = []
-        /// Their encodings, one after the other.
+        /// The encodings of the new tables, one after another.
         var encodings: [UInt8] = []
-        /// Which entry each of the new tables under it is.
+        /// The index of the entry for each new table.
         var places: [Int] = []
     }
 
@@ -32,28 +33,31 @@ package struct PageTableWriter: ~Copyable {
     private let evicted: Set<Int>
     private let encoder: GroupEncoder
     private var parentTable: PageTableWalker?
-    /// The open tables of the levels from 1; the first is never used, since tables over guest
-    /// pages come complete.
+    /// The open tables of the levels from 1.
+    ///
+    /// The first is never used, since the caller appends complete tables of level 1.
     private var open: [OpenTable]
-    /// Where the root is, when all units have been appended.
+    /// The location of the root, once all units have been appended.
     package private(set) var root = Location.zero
     private var basePage = MemoryBuffer(byteCount: Page.byteCount)
 
-    /// Longer deltas of tables do not pay: tables compress five times, and one that is stored as
-    /// it is keeps the deltas of later saves short.
+    /// The length of the longest delta of a table that is worth storing, in bytes.
+    ///
+    /// Tables compress to a fifth of their length, and a literal table keeps the deltas of later
+    /// saves short.
     private static let deltaByteCountMax = Page.byteCount / 8
 
-    /// How many units have been appended or shared.
+    /// The number of units that have been appended or shared.
     package private(set) var unitCount = 0
 
-    /// Prepares to build.
+    /// Creates a writer that starts at the first unit.
     ///
     /// - Parameters:
     ///   - shape: The shape of the table.
     ///   - digestKey: The key of the new tables' digests.
-    ///   - compression: How hard to compress them.
-    ///   - parentTable: The parent's table of the same shape, to share with.
-    ///   - evicted: Files in which nothing may be shared.
+    ///   - compression: How hard to compress the new tables.
+    ///   - parentTable: The parent's page table of the same shape; nil if there is none to share.
+    ///   - evicted: The numbers of the evicted files, whose tables must not be shared.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     package init(
         _ shape: PageTableShape, _ digestKey: DigestKey, compression: CompressionLevel,
@@ -67,12 +71,12 @@ package struct PageTableWriter: ~Copyable {
         open = Array(repeating: OpenTable(), count: shape.depth)
     }
 
-    /// Appends the table of the next unit, or the one page of a block without tables.
+    /// Appends the table of the next unit, or the only page of a block without tables.
     ///
     /// - Parameters:
-    ///   - child: What the unit's table is.
-    ///   - file: Where new tables go.
-    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    ///   - child: The table.
+    ///   - file: The writer that new tables are appended to.
+    /// - Throws: `.inputOutput`; `.damaged` if the parent's tables cannot be read.
     package mutating func append(
         _ child: Child, to file: inout SavevmWriter
     ) throws(SnapError) {
@@ -81,12 +85,12 @@ package struct PageTableWriter: ~Copyable {
         try append(child, level: level, to: &file)
     }
 
-    /// Shares the parent's tables up to a unit, whole subtrees at a time.
+    /// Shares the parent's tables of the units before a unit, in subtrees as large as possible.
     ///
     /// - Parameters:
-    ///   - unit: The unit that is appended next, or how many there are.
-    ///   - file: Where new tables go.
-    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    ///   - unit: The next unit that will be appended, or the number of units.
+    ///   - file: The writer that new tables are appended to.
+    /// - Throws: `.inputOutput`; `.damaged` if the parent's tables cannot be read.
     package mutating func share(
         upTo unit: Int, _ file: inout SavevmWriter
     ) throws(SnapError) {
@@ -94,19 +98,19 @@ package struct PageTableWriter: ~Copyable {
         try appendSubtrees(upTo: unit, areParents: true, &file)
     }
 
-    /// Appends units of zero pages, whole subtrees at a time.
+    /// Appends zero pages for the units before a unit, in subtrees as large as possible.
     ///
     /// - Parameters:
-    ///   - unit: The unit that is appended next, or how many there are.
-    ///   - file: Where new tables go.
-    /// - Throws: `.inputOutput`, and `.damaged` if the parent's tables cannot be read.
+    ///   - unit: The next unit that will be appended, or the number of units.
+    ///   - file: The writer that new tables are appended to.
+    /// - Throws: `.inputOutput`; `.damaged` if the parent's tables cannot be read.
     package mutating func appendZeros(
         upTo unit: Int, _ file: inout SavevmWriter
     ) throws(SnapError) {
         try appendSubtrees(upTo: unit, areParents: false, &file)
     }
 
-    /// Appends the units up to one, which are all the parent's, or all zero.
+    /// Appends the units before a unit, which are all shared with the parent or all zero.
     private mutating func appendSubtrees(
         upTo unit: Int, areParents: Bool, _ file: inout SavevmWriter
     ) throws(SnapError) {
@@ -120,7 +124,7 @@ package struct PageTableWriter: ~Copyable {
                 subtree = try parentTable?.location(level: level, index: index) ?? .zero
             }
             unitCount = min(unit, shape.firstUnit(level: level, index: index + 1))
-            // The tables below are those of the last subtree, closed and empty.
+            // The open tables below belong to the last subtree; they are closed and empty.
             for below in open.indices.prefix(level).dropFirst() {
                 open[below].index = shape.index(ofUnit: unitCount, level: below + 1)
             }
@@ -128,7 +132,7 @@ package struct PageTableWriter: ~Copyable {
         }
     }
 
-    /// Appends a page of a level to the table above it, and closes what is full.
+    /// Appends a page of a level to the table above it, and closes the tables that are full.
     private mutating func append(
         _ child: Child, level: Int, to file: inout SavevmWriter
     ) throws(SnapError) {
@@ -167,7 +171,7 @@ package struct PageTableWriter: ~Copyable {
         }
     }
 
-    /// Stores the new tables under a full table, and decides what that table itself is.
+    /// Stores the new tables under a full table, and determines whether to share that table itself.
     private mutating func close(
         level: Int, in file: inout SavevmWriter
     ) throws(SnapError) -> Child {
@@ -200,7 +204,7 @@ package struct PageTableWriter: ~Copyable {
         return isLost ? nil : location
     }
 
-    /// Encodes a table as a delta where that pays, else as it is.
+    /// Encodes a table as a delta if that is worth storing, else as a literal.
     private mutating func encode(
         _ entries: [Location], level: Int, index: Int
     ) throws(SnapError) -> (record: Record, encoding: [UInt8]) {

@@ -10,18 +10,18 @@ import SnapSystem
 //        1  1 if the guest-physical address is known, else 0
 //        8  guest-physical address, or zero
 //        8  location of the root of its page table
-//        8  how many of its pages are zero
+//        8  number of its pages that are zero
 
-/// A RAM block of a checkpoint and the root of its page table.
+/// A RAM block of a checkpoint, and the root of its page table.
 package struct StoredBlock: Sendable, Equatable {
-    /// The block.
+    /// The RAM block.
     package let ram: RAMBlock
-    /// Where its root is: the one table that all others are reached from.
+    /// The location of the root, through which a reader finds all other tables.
     package let root: Location
-    /// How many of its pages are zero.
+    /// The number of its pages that are zero.
     package let zeroPageCount: Int
 
-    /// Names a stored block; the parameters are the properties.
+    /// Creates a stored block from its properties.
     package init(ram: RAMBlock, root: Location, zeroPageCount: Int) {
         self.ram = ram
         self.root = root
@@ -53,12 +53,12 @@ package struct StoredBlock: Sendable, Equatable {
             let byteCount = try reader.count(
                 "block length", as: UInt64.self, in: Page.byteCount...Limits.blockByteCountMax)
             guard byteCount % Page.byteCount == 0 else {
-                throw reader.damage("block length is \(byteCount), no multiple of a page")
+                throw reader.damage("block length is \(byteCount), expected a multiple of a page")
             }
             left -= byteCount
             guard left >= 0 else {
                 throw reader.damage(
-                    "blocks have more than \(Limits.memoryByteCountMax) bytes together")
+                    "blocks together have more than \(Limits.memoryByteCountMax) bytes")
             }
             let hasAddress = try reader.count("address flag", as: UInt8.self, in: 0...1) == 1
             let address = try reader.integer("guest-physical address", as: UInt64.self)
@@ -81,7 +81,7 @@ package struct StoredBlock: Sendable, Equatable {
 }
 
 extension StoredBlock {
-    /// The place of the block's root.
+    /// The place of the block's root in its page table.
     package var rootPlace: TablePlace {
         TablePlace(
             location: root, level: PageTableShape(pageCount: ram.pageCount).depth, index: 0,

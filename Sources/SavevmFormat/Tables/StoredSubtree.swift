@@ -1,10 +1,11 @@
-/// A table and all under it, which may be in several places: all that counts is how many pages
-/// there are under it.
+/// A stored table with everything under it, regardless of its place in a page table.
+///
+/// All places with the same location, level and number of guest pages have the same content.
 package struct StoredSubtree: Hashable, Sendable {
-    /// Where the table is stored.
+    /// The location of the table.
     package let location: Location
-    /// Its level.
+    /// The table's level.
     package let level: Int
-    /// How many guest pages are under it.
+    /// The number of guest pages that the table covers.
     package let pageCount: Int
 }

@@ -1,32 +1,33 @@
 import GuestMemory
 
-/// A table in its place; of a block without tables, its one page.
+/// A table and its place in a page table; for a block without tables, the block's only page.
 package struct TablePlace: Hashable, Sendable {
-    /// Where it is stored.
+    /// The location of the table.
     package let location: Location
-    /// Its level.
+    /// The table's level.
     package let level: Int
-    /// Which of the tables of that level.
+    /// The table's index in its level.
     package let index: Int
-    /// Pages of the RAM block.
+    /// The number of pages in the RAM block.
     package let pageCount: Int
 
-    /// The guest pages under it.
+    /// The guest pages that the table covers, by their index in the RAM block.
     package var pages: Range<Int> { shape.pages(level: level, index: index) }
 
     /// The shape of the block's page table.
     package var shape: PageTableShape { PageTableShape(pageCount: pageCount) }
 
-    /// What it holds, wherever it is.
+    /// The table with everything under it, without its place.
     package var subtree: StoredSubtree {
         StoredSubtree(location: location, level: level, pageCount: pages.count)
     }
 
-    /// The place of one of its entries.
+    /// Computes the place of the page that one of the table's entries refers to.
     ///
     /// - Parameters:
-    ///   - location: What the entry holds.
-    ///   - entry: Which of the 512.
+    ///   - location: The location that the entry contains.
+    ///   - entry: The index of the entry, 0 to 511.
+    /// - Returns: The place, one level below this one.
     package func child(_ location: Location, entry: Int) -> TablePlace {
         TablePlace(
             location: location, level: level - 1, index: index * Unit.pageCount + entry,

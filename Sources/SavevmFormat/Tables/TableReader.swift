@@ -1,22 +1,24 @@
 package import SnapSystem
 
-/// Reads the tables of page tables, each by its place.
+/// A reader of single tables of page tables.
 ///
-/// A worker owns one: it keeps the clusters that it used last.
+/// Each worker owns one, since it keeps the clusters that it used last.
 package struct TableReader: ~Copyable {
     private var reader: PageReader
 
-    /// Prepares to read.
+    /// Creates a reader.
     ///
-    /// - Parameter files: The files that tables may lie in.
+    /// - Parameter files: The files that the tables may be in.
     package init(_ files: SavevmFiles) {
         reader = PageReader(files)
     }
 
-    /// The 512 entries of a table.
+    /// Reads the entries of a table.
     ///
-    /// - Parameter place: Which table; level 1 or more, not zero.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    /// - Parameter place: The place of the table. Its level is at least 1, and its location is not
+    ///   that of the zero page.
+    /// - Returns: The 512 entries.
+    /// - Throws: The errors of reading a page.
     package mutating func entries(_ place: TablePlace) throws(SnapError) -> [Location] {
         let page = try reader.page(at: place.location, level: place.level)
         return try place.shape.decode(
@@ -24,45 +26,49 @@ package struct TableReader: ~Copyable {
             path: try reader.path(of: place.location))
     }
 
-    /// The files without which a table, or page, cannot be read.
+    /// Finds the files that are needed to read a table or page.
     ///
-    /// - Parameter place: Which; not zero.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    /// - Parameter place: The place of the table or page. Its location is not that of the zero
+    ///   page.
+    /// - Returns: The numbers of the files with the table and, if it is a delta, its base.
+    /// - Throws: The errors of reading a page.
     package mutating func numbers(_ place: TablePlace) throws(SnapError) -> Set<Int> {
         [place.location.number, try base(of: place.location, level: place.level).number]
     }
 
-    /// The literal table behind a place: the one that lies there, or its base if it is a delta.
+    /// Finds the literal table for a table: its base if it is a delta, else the table itself.
     ///
     /// - Parameters:
-    ///   - location: Where the table is stored; the zero page is its own base.
+    ///   - location: The table's location. For the zero page, the result is the zero page.
     ///   - level: The table's level.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    /// - Returns: The location of the literal table.
+    /// - Throws: The errors of reading a page.
     mutating func base(of location: Location, level: Int) throws(SnapError) -> Location {
         try reader.metadata(at: [location], level: level, key: nil)[0].base ?? location
     }
 
-    /// Reads a literal table as the page it is.
+    /// Reads the bytes of a literal table.
     ///
     /// - Parameters:
-    ///   - base: Where it is stored.
-    ///   - level: Its level.
-    ///   - target: Where its bytes go, at the front.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - base: The table's location.
+    ///   - level: The table's level.
+    ///   - target: Receives the 4096 bytes, at its start.
+    /// - Throws: The errors of reading a page.
     mutating func readBase(
         _ base: Location, level: Int, into target: inout MemoryBuffer
     ) throws(SnapError) {
         try reader.readBase(base, level: level, as: 0, into: &target)
     }
 
-    /// Whether a table, or the one page of a block without tables, would be lost with some of
-    /// the files.
+    /// Checks whether a table, or the only page of a block without tables, would be lost if some of
+    /// the files were deleted.
     ///
     /// - Parameters:
-    ///   - numbers: The files.
-    ///   - location: Where it is stored.
-    ///   - level: Its level.
-    /// - Throws: `.damaged` and what else reading a page throws.
+    ///   - numbers: The numbers of the files.
+    ///   - location: The table's location.
+    ///   - level: The table's level.
+    /// - Returns: Whether the table or its base is in one of the files.
+    /// - Throws: The errors of reading a page.
     mutating func isStored(
         in numbers: Set<Int>, _ location: Location, level: Int
     ) throws(SnapError) -> Bool {
