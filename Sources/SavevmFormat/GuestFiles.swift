@@ -1,19 +1,19 @@
 package import GuestMemory
 package import SnapSystem
 
-/// Opens the files in a guest's directory.
+/// The files in a guest's directory.
 ///
-/// All savevm and device-state files are opened here.
+/// All savevm and device-state files are opened through this type.
 package struct GuestFiles: Sendable {
     /// The guest's directory.
     package let directory: Directory
-    /// The guest, whose files alone are opened.
+    /// The guest that the files must belong to.
     private let guest: GuestName
 
-    /// Prepares to open files.
+    /// Creates a value without opening any file.
     ///
     /// - Parameters:
-    ///   - guest: The guest; another guest's files are refused, whatever they are called.
+    ///   - guest: The guest. The files of any other guest are refused, regardless of their names.
     ///   - directory: The guest's directory.
     package init(of guest: GuestName, in directory: Directory) {
         self.guest = guest
@@ -23,23 +23,25 @@ package struct GuestFiles: Sendable {
     /// Opens a savevm file, live or retired, and checks that it is complete.
     ///
     /// - Parameter name: The file's name.
-    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place, also if it is another
-    ///   guest's or of another number; `.unsupported` or `.inputOutput`.
+    /// - Returns: The open file.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the offset, also if the file belongs
+    ///   to another guest or has another number; `.unsupported` or `.inputOutput`.
     package func savevm(_ name: FileName) throws(SnapError) -> SavevmFile {
         let file = try SavevmFile(name, in: directory)
         guard file.header.number == name.number, file.checkpoint.guest == guest else {
             throw SnapError(
                 .damaged,
-                "says that it is \(file.checkpoint.guest):\(file.header.number), expected "
+                "is checkpoint \(file.checkpoint.guest):\(file.header.number), expected "
                     + "\(guest):\(name.number)", path: file.path)
         }
         return file
     }
 
-    /// Reads the header of a savevm file, live or retired, and no more of it.
+    /// Reads only the header of a savevm file, live or retired.
     ///
     /// - Parameter name: The file's name.
-    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported` or
+    /// - Returns: The header.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the offset; `.unsupported` or
     ///   `.inputOutput`.
     package func header(_ name: FileName) throws(SnapError) -> FileHeader {
         let file = try File(reading: name.text, in: directory)
@@ -47,20 +49,22 @@ package struct GuestFiles: Sendable {
             try file.read(byteCount: FileHeader.byteCount, at: 0), .savevm, path: file.path)
     }
 
-    /// Writes a retired file that is a header and no more: its number is taken.
+    /// Writes a retired file that consists only of a header, so that its number stays in use.
     ///
-    /// - Parameter header: What it was and whose.
+    /// - Parameter header: The header of the deleted checkpoint's file.
     /// - Throws: `.permission` or `.inputOutput`.
     package func writeRetired(_ header: FileHeader) throws(SnapError) {
         let name = FileName.retired(header.number).text
         try directory.replace(name, with: header.encode(), isDurable: true)
     }
 
-    /// Opens the device state of a checkpoint.
+    /// Opens the device-state file of a checkpoint.
     ///
     /// - Parameter file: The checkpoint's savevm file.
-    /// - Throws: `.notFound` if the checkpoint has none, `.damaged` if the file is missing,
-    ///   incomplete or another checkpoint's; `.unsupported`, `.permission` or `.inputOutput`.
+    /// - Returns: The open device-state file.
+    /// - Throws: `.notFound` if the checkpoint has no device state; `.damaged` if the file is
+    ///   missing, is incomplete, or belongs to another checkpoint; `.unsupported`, `.permission` or
+    ///   `.inputOutput`.
     package func deviceState(of file: SavevmFile) throws(SnapError) -> DeviceStateFile {
         let number = file.header.number
         guard let seal = file.checkpoint.deviceState else {
@@ -72,14 +76,15 @@ package struct GuestFiles: Sendable {
         return try deviceState(number, sealed: seal, checkpointID: file.header.checkpointID)
     }
 
-    /// Opens a device-state file and checks that it is the one that a checkpoint names.
+    /// Opens a device-state file, and checks that it belongs to a checkpoint.
     ///
     /// - Parameters:
     ///   - number: The checkpoint's number.
-    ///   - seal: What the checkpoint's savevm file says of it.
+    ///   - seal: The seal of the file, from the checkpoint's savevm file.
     ///   - checkpointID: The checkpoint's id.
-    /// - Throws: `.damaged` if the file is missing, incomplete or another's; `.unsupported`,
-    ///   `.permission` or `.inputOutput`.
+    /// - Returns: The open device-state file.
+    /// - Throws: `.damaged` if the file is missing, is incomplete, or belongs to another
+    ///   checkpoint; `.unsupported`, `.permission` or `.inputOutput`.
     package func deviceState(
         _ number: Int, sealed seal: DeviceStateSeal, checkpointID: Identifier
     ) throws(SnapError) -> DeviceStateFile {

@@ -1,44 +1,44 @@
 import GuestMemory
 
-/// What no file may exceed.
+/// The limits that every file must keep to.
 ///
-/// Every length and count read from a file is compared with one of these before it sizes or indexes
-/// anything.
+/// Every length and count from a file is compared with one of these limits before it is used as a
+/// size or an index.
 package enum Limits {
-    /// Slots in a group, entries in a table.
+    /// The most slots in a group, and entries in a table.
     package static let slotCountMax = Unit.pageCount
-    /// Clusters in a group: one for each slot at worst.
+    /// The most clusters in a group: one for each slot in the worst case.
     package static let clusterCountMax = slotCountMax
-    /// Encoded pages in a cluster, in bytes.
+    /// The most bytes of encoded pages in a cluster, and of content in a piece of a section.
     package static let clusterByteCountMax = 64 * 1024
-    /// A group's head in bytes.
+    /// The most bytes in the head of a group.
     package static let groupHeadByteCountMax =
         GroupHead.fixedByteCount + clusterCountMax * Cluster.byteCount
         + slotCountMax * (Hash128.byteCount + 2 + 10)
-    /// Groups in a file: 31 bits of a location hold one.
+    /// The most groups in a file: a location has 31 bits for the group.
     package static let groupCountMax = Location.groupMax + 1
-    /// A RAM block in bytes: the sum over all blocks still fits 63 bits.
+    /// The most bytes in a RAM block: the sum of all blocks fits into 63 bits.
     package static let blockByteCountMax = RAMBlock.byteCountMax
-    /// Levels of tables: 512^5 pages are more than such a block has.
+    /// The most levels of tables: the longest RAM block has fewer than 512^5 pages.
     package static let levelMax = 5
-    /// RAM blocks of a guest.
+    /// The most RAM blocks of a guest.
     package static let blockCountMax = RAMBlock.countMax
-    /// The memory of a guest in bytes, all its RAM blocks together.
+    /// The most bytes of a guest's memory, all RAM blocks together.
     package static let memoryByteCountMax = Checkpoint.memoryByteCountMax
-    /// Pages of a guest.
+    /// The most pages of a guest.
     package static let pageCountMax = memoryByteCountMax / Page.byteCount
-    /// Files that a checkpoint refers to, itself included.
+    /// The most files that a checkpoint refers to, its own included.
     package static let referenceCountMax = 1024
-    /// How many are left when a save had to evict files.
+    /// The most files that a checkpoint refers to when its save had to evict files.
     package static let referenceCountAfterMoving = 512
-    /// A name or a label in bytes.
+    /// The most bytes in a name or a label.
     package static let textByteCountMax = Checkpoint.textByteCountMax
-    /// Device sections of a checkpoint.
+    /// The most device sections of a checkpoint.
     package static let deviceSectionCountMax = Checkpoint.deviceSectionCountMax
-    /// A device section in bytes.
+    /// The most bytes in a device section.
     package static let deviceSectionByteCountMax = Checkpoint.deviceSectionByteCountMax
-    /// A section of a file, which is read whole, in bytes.
+    /// The most bytes in a section of a file, which is read into memory as one.
     package static let sectionByteCountMax = 1 << 28
-    /// What a checkpoint can add to a store, in bytes.
+    /// The most bytes that a checkpoint can add to a store.
     package static let storedByteCountMax = Checkpoint.storedByteCountMax
 }

@@ -1,12 +1,12 @@
-/// What a savevm file says of its checkpoint, besides its groups.
+/// The contents of a savevm file, except its groups.
 package struct SavevmContents: Sendable {
-    /// What the file is and whose.
+    /// The file's header.
     package let header: FileHeader
-    /// What it says of its checkpoint.
+    /// The description of the checkpoint.
     package let checkpoint: CheckpointDescription
-    /// The RAM blocks and their roots.
+    /// The RAM blocks and the roots of their page tables.
     package let blocks: [StoredBlock]
-    /// The files that pages may lie in, this one last.
+    /// The files that may contain the checkpoint's pages; this file is the last.
     package let references: [FileReference]
     /// How often the file has been rewritten.
     package let generation: Int

@@ -1,9 +1,10 @@
 // SavevmFormat
 //
-// The files of a store, byte by byte, as savevm(5) describes them. It imports Codecs and
-// GuestMemory, and knows neither index nor stream. Start here; the folders are the parts of a file:
-// Envelope (its two ends and its sections), Groups (pages as they are stored), Tables (page
-// tables), Pages (reading stored pages), DeviceState (the other kind of file).
+// The files of a store, byte by byte, as savevm(5) describes them. It imports Codecs, GuestMemory
+// and SnapSystem, and depends neither on the index nor on QEMU's streams. Start with this file. The
+// folders are Envelope (headers, trailers and the sections that trailers list), Groups (encoded
+// pages), Tables (page tables), Pages (reading stored pages), DeviceState (device-state files) and
+// Bytes (fields, checksums and digests).
 
 package import Codecs
 import GuestMemory
@@ -11,24 +12,25 @@ package import SnapSystem
 import Synchronization
 package import SystemPackage
 
-/// A whole savevm file, open for reading.
+/// A complete savevm file, open for reading.
 ///
-/// Opening it checks header, trailer and description; each other part is checked as it is read.
+/// Opening the file checks its header, trailer and description. Every other part is checked when it
+/// is read.
 package final class SavevmFile: Sendable {
-    /// What the file is and whose.
+    /// The file's header.
     package let header: FileHeader
-    /// What it says of its checkpoint.
+    /// The description of the checkpoint.
     package let checkpoint: CheckpointDescription
     private let file: EnvelopedFile
-    /// The part of the group index that was used last: groups are mostly asked for in order.
+    /// The block of the group index that was used last; most callers read groups in order.
     private let lastIndexChunk = Mutex<(block: Int, entries: [GroupEntry?])>((-1, []))
 
-    /// Opens a file and checks that it is whole.
+    /// Opens a file and checks that it is complete.
     ///
     /// - Parameters:
     ///   - name: The file's name.
     ///   - directory: The guest's directory.
-    /// - Throws: `.notFound` or `.permission`; `.damaged` with the place; `.unsupported`.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the offset; `.unsupported`.
     init(_ name: FileName, in directory: Directory) throws(SnapError) {
         file = try EnvelopedFile(name, in: directory, .savevm)
         header = file.header
@@ -46,7 +48,7 @@ package final class SavevmFile: Sendable {
     /// The file's path.
     package var path: FilePath { file.path }
 
-    /// The file's number and id.
+    /// The number and id of the file's checkpoint.
     package var reference: FileReference {
         FileReference(number: header.number, id: header.checkpointID)
     }
@@ -57,24 +59,27 @@ package final class SavevmFile: Sendable {
     /// How often the file has been rewritten.
     package var generation: Int { file.trailer.generation }
 
-    /// Reads the RAM blocks and their roots.
+    /// Reads the RAM blocks and the roots of their page tables.
     ///
+    /// - Returns: The blocks, in the order of the block table.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func blocks() throws(SnapError) -> [StoredBlock] {
         var reader = try file.reader(of: .blockTable)
         return try StoredBlock.decode(&reader, number: header.number)
     }
 
-    /// Reads the files that the checkpoint's pages may lie in, this one last.
+    /// Reads the list of the files that may contain the checkpoint's pages.
     ///
+    /// - Returns: References to the files, in ascending order; this file is the last.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func references() throws(SnapError) -> [FileReference] {
         var reader = try file.reader(of: .references)
         return try FileReference.decode(&reader, last: reference)
     }
 
-    /// Reads all that it says of its checkpoint, besides its groups.
+    /// Reads everything in the file except its groups.
     ///
+    /// - Returns: The contents.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func contents() throws(SnapError) -> SavevmContents {
         SavevmContents(
@@ -82,16 +87,17 @@ package final class SavevmFile: Sendable {
             references: try references(), generation: generation, byteCount: byteCount)
     }
 
-    /// Reads where a group stands.
+    /// Reads the entry of a group in the group index.
     ///
-    /// - Parameter group: The group's number.
-    /// - Throws: `.damaged` if there is no such group, or its entry is.
+    /// - Parameter group: The group's number, from 0.
+    /// - Returns: The entry.
+    /// - Throws: `.damaged` if the group does not exist or its entry is damaged; `.inputOutput`.
     package func entry(ofGroup group: Int) throws(SnapError) -> GroupEntry {
         let index = file.trailer[.groupIndex]
         guard group < file.trailer.itemCount else {
             throw damage(
-                "group \(group) is pointed to, the file has \(file.trailer.itemCount)",
-                at: index.offset)
+                "a location refers to group \(group), the file has "
+                    + "\(file.trailer.itemCount) groups", at: index.offset)
         }
         let block = group / GroupIndex.entriesPerBlock
         let offset = index.offset + block * GroupIndex.blockByteCount
@@ -107,7 +113,7 @@ package final class SavevmFile: Sendable {
             lastIndexChunk.withLock { $0 = (block, entries) }
         }
         guard let entry = entries[group % GroupIndex.entriesPerBlock] else {
-            throw damage("group \(group) is pointed to and absent", at: offset)
+            throw damage("a location refers to group \(group), which is absent", at: offset)
         }
         return entry
     }
@@ -115,8 +121,9 @@ package final class SavevmFile: Sendable {
     /// Reads a group's head.
     ///
     /// - Parameters:
-    ///   - entry: Where the group stands.
-    ///   - level: The level that its pages must have.
+    ///   - entry: The group's entry in the group index.
+    ///   - level: The level that the group's pages must have.
+    /// - Returns: The head.
     /// - Throws: `.damaged`, `.unsupported` or `.inputOutput`.
     package func head(_ entry: GroupEntry, level: Int) throws(SnapError) -> GroupHead {
         guard entry.level == level else {
@@ -137,11 +144,11 @@ package final class SavevmFile: Sendable {
     /// Reads a cluster and inflates it.
     ///
     /// - Parameters:
-    ///   - cluster: Which one.
-    ///   - entry: Where its group stands.
-    ///   - target: Where its encoded bytes go: exactly as long.
-    ///   - scratch: Room for its stored bytes, at least `Limits.clusterByteCountMax`.
-    ///   - decompressor: What decodes it.
+    ///   - cluster: The cluster.
+    ///   - entry: The group index entry of the cluster's group.
+    ///   - target: Receives the encoded pages. Its length must be `cluster.encodedByteCount`.
+    ///   - scratch: Temporary space, at least `Limits.clusterByteCountMax` bytes.
+    ///   - decompressor: The decompressor to use.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func inflate(
         _ cluster: Cluster, of entry: GroupEntry, into target: inout MutableRawSpan,
@@ -151,18 +158,19 @@ package final class SavevmFile: Sendable {
         try scratch.withBytes(0..<cluster.storedByteCount) { (stored) throws(SnapError) in
             guard decompressor.decode(stored, cluster.codec, into: &target) else {
                 throw damage(
-                    "cluster is no zlib stream of \(cluster.encodedByteCount) bytes", at: offset)
+                    "cluster is not a zlib stream of \(cluster.encodedByteCount) bytes",
+                    at: offset)
             }
         }
     }
 
-    /// Reads the stored bytes of a cluster and checks them; nothing is inflated.
+    /// Reads the stored bytes of a cluster and checks their checksum, without inflating them.
     ///
     /// - Parameters:
-    ///   - cluster: Which one.
-    ///   - entry: Where its group stands.
-    ///   - scratch: Where they go, at least `Limits.clusterByteCountMax`.
-    /// - Returns: Where in the file they are.
+    ///   - cluster: The cluster.
+    ///   - entry: The group index entry of the cluster's group.
+    ///   - scratch: Receives the stored bytes; at least `Limits.clusterByteCountMax` bytes long.
+    /// - Returns: The offset of the stored bytes in the file.
     /// - Throws: `.damaged` or `.inputOutput`.
     @discardableResult
     package func readStored(
@@ -174,7 +182,8 @@ package final class SavevmFile: Sendable {
             try file.file.read(into: &stored, at: offset)
         }
         guard count == cluster.storedByteCount else {
-            throw damage("cluster ends early: \(count) bytes of \(range.upperBound)", at: offset)
+            throw damage(
+                "cluster ends early: \(count) bytes, expected \(range.upperBound)", at: offset)
         }
         let checksum = scratch.withBytes(range) { Hash128(checksumOf: $0) }
         guard checksum == cluster.checksum else {
@@ -185,7 +194,12 @@ package final class SavevmFile: Sendable {
         return offset
     }
 
-    /// The error that something in this file is wrong.
+    /// Creates an error that reports damage in this file.
+    ///
+    /// - Parameters:
+    ///   - message: A description of the damage.
+    ///   - offset: The offset of the damage in the file, in bytes.
+    /// - Returns: The error, with the code `.damaged`.
     package func damage(_ message: String, at offset: Int) -> SnapError {
         SnapError(.damaged, message, path: path, offset: offset)
     }

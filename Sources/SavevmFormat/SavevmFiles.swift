@@ -3,9 +3,9 @@ package import SnapSystem
 import Synchronization
 import SystemPackage
 
-/// The files that a checkpoint's pages lie in, opened as they are needed.
+/// The savevm files that contain a checkpoint's pages, opened when they are needed.
 ///
-/// A bounded number of them is open at a time. Several workers may share one.
+/// Only a limited number of files is open at a time. Several workers can share one instance.
 package final class SavevmFiles: Sendable {
     fileprivate struct Open {
         var files: [Int: SavevmFile] = [:]
@@ -16,30 +16,33 @@ package final class SavevmFiles: Sendable {
     private let ids: [Int: FileReference]
     private let open = Mutex(Open())
 
-    /// How many are kept open: a share of what the process may have open, since a command can have
-    /// several of these.
+    /// The most files that stay open.
+    ///
+    /// This is a part of the process's limit on descriptors, since a command can have several
+    /// instances.
     private static let openCountMax = min(256, max(4, (DescriptorLimit.current - 32) / 4))
 
-    /// Prepares to open files.
+    /// Creates an instance without opening any file.
     ///
     /// - Parameters:
     ///   - references: The files that may be opened.
-    ///   - guest: Opens the guest's files.
+    ///   - guest: The guest's directory with these files.
     package init(_ references: [FileReference], in guest: GuestFiles) {
         self.guest = guest
         ids = Dictionary(references.map { ($0.number, $0) }) { first, _ in first }
     }
 
-    /// The file of a checkpoint, live or retired.
+    /// Opens the savevm file of a checkpoint, live or retired, unless it is already open.
     ///
     /// - Parameter number: The checkpoint's number.
-    /// - Throws: `.damaged` if it is missing, not whole or not the one that is referred to;
-    ///   `.unsupported`, `.permission` or `.inputOutput`.
+    /// - Returns: The open file.
+    /// - Throws: `.damaged` if the file is missing, is incomplete, or is not the one in the
+    ///   references; `.unsupported`, `.permission` or `.inputOutput`.
     package func file(_ number: Int) throws(SnapError) -> SavevmFile {
         if let file = open.withLock({ $0.use(number) }) { return file }
         guard let reference = ids[number] else {
             throw SnapError(
-                .damaged, "is pointed to and not among the references",
+                .damaged, "a location refers to this file, but it is not in the reference list",
                 path: guest.directory.file(FileName.savevm(number).text))
         }
         let file: SavevmFile
@@ -51,15 +54,16 @@ package final class SavevmFiles: Sendable {
         guard file.reference == reference else {
             throw SnapError(
                 .damaged,
-                "is checkpoint \(file.header.number) of id \(file.reference.id.hex), expected "
-                    + "\(number) of id \(reference.id.hex)", path: file.path)
+                "is checkpoint \(file.header.number) with id \(file.reference.id.hex), expected "
+                    + "\(number) with id \(reference.id.hex)", path: file.path)
         }
         open.withLock { $0.insert(file, number, countMax: Self.openCountMax) }
         return file
     }
 
-    /// The length of all files in bytes, live or retired.
+    /// Adds up the lengths of all files, live and retired.
     ///
+    /// - Returns: The total length in bytes.
     /// - Throws: `.permission` or `.inputOutput`.
     func byteCount() throws(SnapError) -> Int {
         var byteCount = 0
@@ -72,7 +76,7 @@ package final class SavevmFiles: Sendable {
         return byteCount
     }
 
-    /// The guest's directory, for messages.
+    /// The path of the guest's directory, for messages.
     var directory: FilePath { guest.directory.path }
 
     private func retired(_ number: Int) throws(SnapError) -> SavevmFile {
@@ -80,7 +84,7 @@ package final class SavevmFiles: Sendable {
             return try guest.savevm(.retired(number))
         } catch let error where error.code == .notFound {
             throw SnapError(
-                .damaged, "is missing, and pages of the checkpoint lie in it",
+                .damaged, "is missing, but pages of the checkpoint are stored in it",
                 path: guest.directory.file(FileName.savevm(number).text))
         }
     }

@@ -1,9 +1,10 @@
 import GuestMemory
 package import SnapSystem
 
-/// Writes a savevm file: groups as they come, then everything that makes it whole.
+/// A writer of a savevm file: the groups in the order of the calls, then all other parts.
 ///
-/// Until `publish` the file has no name; an abandoned writer leaves nothing.
+/// The file has no name until `publish`. If the caller discards the writer before that, no file
+/// remains.
 package struct SavevmWriter: ~Copyable {
     private let header: FileHeader
     private let pending: PendingFile
@@ -11,15 +12,16 @@ package struct SavevmWriter: ~Copyable {
     private var writeBackOffset = 0
     private var entries: [GroupEntry] = []
 
-    /// How many bytes may wait in memory before the kernel is asked to begin writing them, so
-    /// that the fsync at the end finds little left.
+    /// The number of unwritten bytes at which the writer asks the kernel to start writing them.
+    ///
+    /// The fsync at the end then has little left to write.
     private static let writeBackByteCount = 8 << 20
 
-    /// Begins a file.
+    /// Creates a writer and starts the file.
     ///
     /// - Parameters:
     ///   - directory: The guest's directory.
-    ///   - header: What the file is and whose.
+    ///   - header: The file's header.
     /// - Throws: `.permission` or `.inputOutput`.
     package init(in directory: Directory, _ header: FileHeader) throws(SnapError) {
         precondition(header.kind == .savevm)
@@ -30,20 +32,20 @@ package struct SavevmWriter: ~Copyable {
         offset = FileHeader.byteCount
     }
 
-    /// The number of the checkpoint that the file is for.
+    /// The number of the file's checkpoint.
     package var number: Int { header.number }
 
     /// Appends a group.
     ///
-    /// On failure the writer must be abandoned.
+    /// After a failure, the caller must discard the writer.
     ///
     /// - Parameter group: The group.
-    /// - Returns: Its number in the file.
-    /// - Throws: `.inputOutput`, or `.unsupported` past the limit on groups.
+    /// - Returns: The group's number in the file, from 0.
+    /// - Throws: `.inputOutput`; `.unsupported` if the file already has the most groups allowed.
     package mutating func append(_ group: EncodedGroup) throws(SnapError) -> Int {
         guard entries.count < Limits.groupCountMax else {
             throw SnapError(
-                .unsupported, "more than \(Limits.groupCountMax) groups in one checkpoint",
+                .unsupported, "checkpoint has more than \(Limits.groupCountMax) groups",
                 path: pending.file.path)
         }
         entries.append(group.entry(at: offset))
@@ -62,16 +64,16 @@ package struct SavevmWriter: ~Copyable {
         offset += bytes.count
     }
 
-    /// Completes the file, makes it durable and gives it its name: the commit point.
+    /// Completes the file, makes it durable and gives it its name, which is the commit point.
     ///
-    /// On failure the file is gone.
+    /// On failure, the file does not exist.
     ///
     /// - Parameters:
-    ///   - blocks: The RAM blocks and their roots.
-    ///   - references: The files that their pages may lie in, this one last.
-    ///   - description: What else there is to say; the stored bytes are filled in here.
-    /// - Returns: What the file says.
-    /// - Throws: `.cannotCreate` if the number is taken, `.inputOutput` or `.permission`.
+    ///   - blocks: The RAM blocks and the roots of their page tables.
+    ///   - references: The files that may contain the blocks' pages; this file is the last.
+    ///   - description: The description of the checkpoint. The writer sets its `storedByteCount`.
+    /// - Returns: The contents of the file, except its groups.
+    /// - Throws: `.cannotCreate` if the number is taken; `.inputOutput` or `.permission`.
     package consuming func publish(
         blocks: [StoredBlock], references: [FileReference], description: CheckpointDescription
     ) throws(SnapError) -> SavevmContents {
@@ -83,7 +85,7 @@ package struct SavevmWriter: ~Copyable {
         try append(index)
         try appendSection(StoredBlock.encode(blocks), to: &sections)
         try appendSection(FileReference.encode(references), to: &sections)
-        // The description's length does not depend on the number that is filled in.
+        // The length of the description does not depend on the value of this field.
         var description = description
         description.storedByteCount =
             offset + description.encode().count + Trailer.byteCount
