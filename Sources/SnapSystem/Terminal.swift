@@ -13,7 +13,7 @@ package struct Terminal: Sendable, Equatable {
 
     /// The width of a line in characters.
     package let columnCount: Int
-    /// Whether the output may contain colours.
+    /// Whether the output may contain colors.
     package let hasColor: Bool
 
     private static let usualColumnCount = 80
@@ -21,7 +21,7 @@ package struct Terminal: Sendable, Equatable {
 
     /// Checks whether a stream is a terminal, and reads its width.
     ///
-    /// If the terminal does not report its width, `COLUMNS` is used. Colours are disabled by
+    /// If the terminal does not report its width, `COLUMNS` is used. Colors are disabled by
     /// `TERM=dumb`, and by `NO_COLOR` (no-color.org) if it is not empty.
     ///
     /// - Parameters:

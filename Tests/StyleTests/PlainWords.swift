@@ -18,8 +18,10 @@ enum PlainWords {
     private static let replacements: [(phrases: String, replacement: String)] = [
         ("for ever", "permanently"),
         ("anew", "again"),
-        ("(let|lets|letting) (it|them|the guest|a guest) go|(let|lets) go|(is|be|was|been) let go",
-            "resume, release"),
+        (
+            "(let|lets|letting) (it|them|the guest|a guest) go|(let|lets) go|(is|be|was|been) let go",
+            "resume, release"
+        ),
         ("(go|goes|went|going|gone) on", "continue, resume"),
         ("(stand|stands|stood|standing) still|standstill", "is paused, pause"),
         ("(give|gives|gave|given|giving) (it |them |a checkpoint )?up", "delete, stop"),
@@ -39,8 +41,10 @@ enum PlainWords {
         ("behind (?=the|a|it|them|its|another)", "after, past"),
         ("beside", "next to, in addition to"),
         ("the seam|the house", "system calls, architecture"),
-        ("(is|are|was|stays|stay|be) whole|not whole|(stored|restored|read|kept) whole",
-            "complete, intact, in full"),
+        (
+            "(is|are|was|stays|stay|be) whole|not whole|(stored|restored|read|kept) whole",
+            "complete, intact, in full"
+        ),
         ("so many (bytes|pages|lines|times|digits)", "a number of"),
     ]
 

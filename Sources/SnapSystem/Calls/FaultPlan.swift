@@ -5,7 +5,7 @@ package import SystemPackage
 ///
 /// One plan serves one run of a command. Calls are counted from 0 over all threads.
 package final class FaultPlan: Sendable {
-    /// The behaviour of the chosen call.
+    /// The behavior of the chosen call.
     package enum Fault: Sendable, Equatable {
         /// The call is not made and fails once with this error.
         case fail(Errno)
@@ -68,7 +68,7 @@ package final class FaultPlan: Sendable {
     ///
     /// - Parameters:
     ///   - chosenCall: The index of the call that fails, from 0; nil only counts the calls.
-    ///   - fault: The behaviour of the chosen call.
+    ///   - fault: The behavior of the chosen call.
     package init(at chosenCall: Int?, _ fault: Fault) {
         self.chosenCall = chosenCall
         self.fault = fault

@@ -1,7 +1,7 @@
 import Foundation
 import SnapSystem
 
-/// A style of text on a terminal with colours; the raw value is SGR's parameter (ECMA-48).
+/// A style of text on a terminal with colors; the raw value is SGR's parameter (ECMA-48).
 enum Style: String {
     case strong = "1"
     case faint = "2"
@@ -13,7 +13,7 @@ enum Style: String {
     /// The characters that start an escape sequence (ECMA-48, CSI).
     static let introducer = "\u{1b}["
 
-    /// Applies the style to text if the terminal shows colours.
+    /// Applies the style to text if the terminal shows colors.
     ///
     /// - Parameters:
     ///   - text: The text.

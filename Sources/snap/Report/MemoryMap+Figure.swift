@@ -4,8 +4,8 @@ import SnapSystem
 
 /// A memory map as figures in the report.
 ///
-/// A cell's colour shows the greatest change of any of its pages. The more pages changed in that
-/// way, the stronger the colour.
+/// A cell's color shows the greatest change of any of its pages. The more pages changed in that
+/// way, the stronger the color.
 extension MemoryMap {
     /// The number of cells in a row.
     static let figureColumnCount = 64
@@ -24,9 +24,9 @@ extension MemoryMap {
             writeLegend(&section)
             section.element(
                 "p",
-                "A cell has the colour of the first of these states that any of its pages is in: "
+                "A cell has the color of the first of these states that any of its pages is in: "
                     + "stored in full, stored as a delta, unchanged, zero. The more pages are in "
-                    + "that state, the stronger the colour.",
+                    + "that state, the stronger the color.",
                 with: ["class": "note"])
             for block in drawnBlocks {
                 section.element("figure") { figure in
@@ -71,7 +71,7 @@ extension MemoryMap {
 /// A cell's appearance; adjacent cells with the same appearance are drawn as one rectangle.
 private struct CellLook: Equatable {
     let state: PageState
-    /// The strength of the colour: 1 if less than a tenth of the pages are in the state, 2 if less
+    /// The strength of the color: 1 if less than a tenth of the pages are in the state, 2 if less
     /// than half are, else 3.
     let strength: Int
 
