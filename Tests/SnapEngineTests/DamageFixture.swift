@@ -32,7 +32,7 @@ struct DamageFixture {
         }
     }
 
-    /// Whether a checkpoint restores, device state and all; it must then be what was saved.
+    /// Whether a checkpoint restores with its device state; expects the saved bytes if it does.
     func restores(_ number: Int) throws -> Bool {
         let output = store.scratch.file("output")
         let device = store.scratch.file("device")
@@ -46,10 +46,12 @@ struct DamageFixture {
         return true
     }
 
-    /// Restores with a damaged file: the image and device state as saved, or status 1 with
-    /// the place and no output.
+    /// Restores from a damaged file.
     ///
-    /// - Returns: Whether the damage was found.
+    /// Expects either the saved image and device state, or an error that names the file and leaves
+    /// no output.
+    ///
+    /// - Returns: Whether the damage was detected.
     @discardableResult
     func check(_ number: Int, _ what: @autoclosure () -> String) throws -> Bool {
         let output = store.scratch.file("output")

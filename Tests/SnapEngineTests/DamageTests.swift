@@ -14,27 +14,29 @@ struct DamageTests {
         "0000000001.savevm", "0000000002.savevm", "0000000003.savevm", "0000000003.devstate",
     ]
 
-    @Test("any flipped byte is found or makes no difference", arguments: files)
+    @Test("a flipped byte is detected or has no effect", arguments: files)
     func flips(name: String) throws {
         let fixture = try DamageFixture()
         let path = fixture.store.guestPath.appending(name)
-        let whole = try bytes(of: path)
+        let original = try bytes(of: path)
         var foundCount = 0
-        for offset in whole.indices {
-            var damaged = whole
+        for offset in original.indices {
+            var damaged = original
             damaged[offset] ^= UInt8(1 << (offset % 8))
             try write(damaged, to: path)
             if try fixture.check(3, "\(name), byte \(offset)") { foundCount += 1 }
         }
-        // Nearly every byte of the two files of the checkpoint itself is covered by a checksum that
-        // a restore looks at; of the others, the parts that it needs.
+        // A restore verifies nearly every byte of the checkpoint's own two files, because it checks
+        // their checksums. In the other files it reads only the parts that it needs.
         let share = name.contains("0003") ? 0.9 : 0.1
-        #expect(Double(foundCount) > share * Double(whole.count), "\(foundCount) of \(whole.count)")
-        try write(whole, to: path)
+        #expect(
+            Double(foundCount) > share * Double(original.count),
+            "\(foundCount) of \(original.count)")
+        try write(original, to: path)
         #expect(try fixture.store.restores(3, to: fixture.images[2]))
     }
 
-    @Test("a flipped byte in what a checkpoint does not need costs it nothing")
+    @Test("damage to a later checkpoint's file does not affect earlier checkpoints")
     func flipsElsewhere() throws {
         let fixture = try DamageFixture()
         let path = fixture.store.guestPath.appending("0000000003.savevm")
@@ -43,12 +45,12 @@ struct DamageTests {
         #expect(try fixture.store.restores(2, to: fixture.images[1]))
     }
 
-    @Test("any truncation is found", arguments: files)
+    @Test("each truncation is detected", arguments: files)
     func truncations(name: String) throws {
         let fixture = try DamageFixture()
         let path = fixture.store.guestPath.appending(name)
-        let whole = try bytes(of: path)
-        for count in stride(from: whole.count - 1, through: 0, by: -1) {
+        let original = try bytes(of: path)
+        for count in stride(from: original.count - 1, through: 0, by: -1) {
             #expect(truncate(path.string, count) == 0)
             let output = fixture.store.scratch.file("output")
             var restore = Restore(.number(fixture.store.guest, 3), to: .file(output))
@@ -61,7 +63,7 @@ struct DamageTests {
         }
     }
 
-    @Test("a missing file is named", arguments: files)
+    @Test("the error names a missing file", arguments: files)
     func missing(name: String) throws {
         let fixture = try DamageFixture()
         try removeFile(fixture.store.guestPath.appending(name))
@@ -74,13 +76,13 @@ struct DamageTests {
         #expect(error?.path?.lastComponent?.string == name)
     }
 
-    @Test("a file of another checkpoint in the place of one is found")
+    @Test("a file from another store under the same name is detected")
     func misplaced() throws {
         let fixture = try DamageFixture()
         let other = try DamageFixture()
         for name in Self.files {
             let path = fixture.store.guestPath.appending(name)
-            let whole = try bytes(of: path)
+            let original = try bytes(of: path)
             try write(try bytes(of: other.store.guestPath.appending(name)), to: path)
             let error = #expect(throws: SnapError.self, "\(name)") {
                 _ = try fixture.store.restore(3) {
@@ -88,27 +90,27 @@ struct DamageTests {
                 }
             }
             #expect(error?.code == .damaged, "\(name)")
-            try write(whole, to: path)
+            try write(original, to: path)
         }
     }
 
-    @Test("an index of any damage is told or tells the truth")
+    @Test("a damaged index never causes a trap, and reindex rebuilds it")
     func indexFlips() throws {
         let fixture = try DamageFixture()
         let path = fixture.store.path.appending("index.sqlite")
-        let whole = try bytes(of: path)
+        let original = try bytes(of: path)
         let expected = try fixture.store.list()
         var generator = Seeded(9)
         for _ in 0..<1500 {
-            var damaged = whole
-            damaged[Int.random(in: 0..<whole.count, using: &generator)] ^= UInt8(
+            var damaged = original
+            damaged[Int.random(in: 0..<original.count, using: &generator)] ^= UInt8(
                 1 << Int.random(in: 0..<8, using: &generator))
             try write(damaged, to: path)
-            // Whatever the bytes, an answer or an error; files are never touched by a list.
+            // Both commands must return or throw, and must not change the checkpoints' files.
             _ = try? fixture.store.list(warn: { _ in })
             _ = try? fixture.store.restore(3, in: .testing(warn: { _ in }))
         }
-        try write(Array("this is no database, it is a text".utf8), to: path)
+        try write(Array("this is a text, not a database".utf8), to: path)
         let error = #expect(throws: SnapError.self) { _ = try fixture.store.list() }
         #expect(error?.code == .damaged && error?.hint?.contains("snap reindex") == true)
         let saveError = #expect(throws: SnapError.self) {

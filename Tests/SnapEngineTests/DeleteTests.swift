@@ -52,7 +52,7 @@ struct DeleteTests {
         try names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
     }
 
-    @Test("any subset in any order: what is left restores", arguments: 0..<15)
+    @Test("the remaining checkpoints restore after any subset is deleted", arguments: 0..<15)
     func subsets(seed: Int) throws {
         var (store, saved) = try Self.history(8, seed: seed)
         var generator = Seeded(UInt64(seed) + 50)
@@ -80,7 +80,7 @@ struct DeleteTests {
         try Self.delete(Array(saved.keys), in: store, allowsLast: true)
         #expect(try Self.files(of: store) == ["0000000008.retired"])
         #expect(try bytes(of: store.guestPath.appending("0000000008.retired")).count == 512)
-        // Numbers are never used again, not even after a reindex.
+        // Numbers are never reused, not even after a reindex.
         _ = try Reindex().run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
         let next = try store.save(MadeUpImage(pageCount: 3))
         #expect(next.number == 9 && next.parentNumber == nil)
@@ -88,7 +88,7 @@ struct DeleteTests {
         #expect(try Self.files(of: store) == ["0000000009.savevm", "0000000010.savevm"])
     }
 
-    @Test("the last checkpoint stays unless it may go, and nothing is done by halves")
+    @Test("deleting the last or a missing checkpoint is refused, and nothing is deleted")
     func refusals() throws {
         let (store, saved) = try Self.history(3)
         let before = try Self.files(of: store)
@@ -102,15 +102,15 @@ struct DeleteTests {
         #expect(vague?.code == .usage)
         #expect(try Self.files(of: store) == before)
         #expect(try store.list().count == saved.count)
-        // By its whole id, and twice at that.
+        // The complete id and the number specify the same checkpoint, which is deleted once.
         let id = try store.list()[0].id.hex
         let outcome = try Delete([.guestOrID(id), .number(store.guest, 1)])
             .run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
         #expect(outcome.deleted.map(\.number) == [1])
     }
 
-    @Test("what cannot be opened does not count as a checkpoint that is left")
-    func lastWhole() throws {
+    @Test("a checkpoint that cannot be opened does not count as a remaining one")
+    func lastIntact() throws {
         let (store, _) = try Self.history(2)
         try write([1, 2, 3], to: store.guestPath.appending("0000000001.savevm"))
         let error = #expect(throws: SnapError.self) { try Self.delete([2], in: store) }
@@ -119,7 +119,7 @@ struct DeleteTests {
         #expect(try store.list().map(\.number) == [2])
     }
 
-    @Test("a guest that is busy stops the deletion, and the error says what is gone")
+    @Test("a busy guest stops the deletion, and the error lists the deleted checkpoints")
     func severalGuests() throws {
         let (store, saved) = try Self.history(2)
         let other = try GuestName(checking: "other", as: "guest")
@@ -139,7 +139,7 @@ struct DeleteTests {
         #expect(try store.list().map(\.name.description) == ["g:2", "other:1", "other:2"])
     }
 
-    @Test("while a restore reads, the space is not given back; the next writer gives it back")
+    @Test("space is not freed while a restore reads; the next writer frees it")
     func readers() throws {
         let (store, saved) = try Self.history(2)
         let lock = try File(reading: "reader.lock", in: Directory(store.guestPath, .kernel))
@@ -156,7 +156,7 @@ struct DeleteTests {
         #expect(try store.restores(1, to: try #require(saved[1])))
     }
 
-    @Test("a remaining file that cannot be read keeps all space")
+    @Test("no space is freed while a remaining file cannot be read")
     func damagedFile() throws {
         let (store, saved) = try Self.history(4)
         let path = store.guestPath.appending("0000000003.savevm")
@@ -168,7 +168,7 @@ struct DeleteTests {
         #expect(warnings.all.map(\.path) == [path])
         #expect(outcome.freedByteCount < 4096)
         #expect(try bytes(of: store.guestPath.appending("0000000004.retired")).count > 4096)
-        // The damaged one can be given up too, and then all is well again.
+        // The damaged checkpoint can be deleted too, and then all others restore.
         try Self.delete([3], in: store)
         #expect(try store.list().map(\.number) == [1, 2])
         for number in [1, 2] {
@@ -176,7 +176,7 @@ struct DeleteTests {
         }
     }
 
-    @Test("a checkpoint whose file is lost can be given up, and keeps its number")
+    @Test("a checkpoint whose file is lost can be deleted, and its number is not reused")
     func lostFile() throws {
         let (store, saved) = try Self.history(3)
         try removeFile(store.guestPath.appending("0000000003.savevm"))
@@ -186,7 +186,7 @@ struct DeleteTests {
     }
 
     @Test(
-        "whatever system call fails, it stops between checkpoints and can be tried again",
+        "after any failed call, each checkpoint is complete or deleted, and a retry succeeds",
         arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .stop])
     func faults(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 40, of: "delete, several") { plan, what in
@@ -198,7 +198,7 @@ struct DeleteTests {
                 #expect(live.contains(FileName.savevm(number).text), "\(what)")
                 #expect(try store.restores(number, to: try #require(saved[number])), "\(what)")
             }
-            // A checkpoint is there whole or not at all, whatever the index still says.
+            // A checkpoint exists completely or not at all, regardless of its index row.
             for number in [2, 5] where live.contains(FileName.savevm(number).text) {
                 #expect(try store.restores(number, to: try #require(saved[number])), "\(what)")
                 try Self.delete([number], in: store)

@@ -15,7 +15,7 @@ struct DirtyBitmapTests {
     }
 
     @Test(
-        "both lengths are taken, all others refused",
+        "the exact and the padded length are accepted, all others are refused",
         arguments: [1, 7, 8, 9, 63, 64, 65, 511, 512, 513, 1000, 524_288 + 3])
     func lengths(pageCount: Int) throws {
         let store = try TestStore()
@@ -102,7 +102,7 @@ struct DirtyBitmapTests {
         for dirty in [[], [0], [262_143], [262_144], [last], [512, 300_000], places] {
             for page in dirty { image.pages[page]?[page % 4096] ^= 1 }
             let bitmap = try store.scratch.write(image.bitmap(Set(dirty)), to: "bitmap")
-            // What is clean is not read: in the file it is something else.
+            // snap must not read clean pages, so the file differs from the image there.
             var file = image
             for page in places where !dirty.contains(page) { file.pages[page] = nil }
             for page in [1, 513, 262_145] { file.pages[page] = MadeUpImage.text(1) }
@@ -119,10 +119,10 @@ struct DirtyBitmapTests {
         #expect(table.dropFirst().allSatisfy { $0 < 8192 }, "\(table)")
     }
 
-    @Test("when files must be evicted, clean pages are taken from the store")
+    @Test("when a save evicts files, it copies clean pages from the store")
     func moving() throws {
         let store = try TestStore()
-        // Longer than what is read of a bitmap at a time.
+        // The bitmap is longer than the part that snap reads at a time.
         var image = MadeUpImage(pageCount: 40_000)
         image.fillWithText(0..<1500)
         image.pages[39_000] = MadeUpImage.text(39_000)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Duplicates and digests")
 struct DuplicateTests {
-    @Test("equal pages of a save are stored once, in one unit or in several")
+    @Test("equal pages of a save are stored once, within a unit and across units")
     func once() throws {
         let store = try TestStore()
         var generator = Seeded(1)
@@ -19,7 +19,7 @@ struct DuplicateTests {
         #expect(first.pages.duplicate == image.pages.count - 1)
         #expect(first.storedByteCount < 16_000)
         #expect(try store.restores(1, to: image))
-        // A page of the parent is no duplicate: only what this save stores is.
+        // A page is a duplicate only of a page that this save stores, not of the parent's pages.
         image.pages[4] = noise
         image.pages[5] = noise
         let second = try store.save(image)
@@ -27,9 +27,11 @@ struct DuplicateTests {
         #expect(try store.restores(2, to: image))
     }
 
-    /// Two pages of equal digest, made with the key: XXH3 adds up the products of the halves of
-    /// each 8 bytes XOR the secret, so where one half is zero the other goes unnoticed in the
-    /// product, and in the sum of the lanes it is made good 64 bytes later.
+    /// Makes two different pages with the same digest, which is possible only with the key.
+    ///
+    /// XXH3 XORs each 8 bytes with the secret, and adds the product of the two halves to a lane. If
+    /// one half is zero, the other half does not change the product. XXH3 also adds the bytes
+    /// themselves to a lane; the opposite change 64 bytes later cancels that difference.
     static func collision(_ key: DigestKey) -> (first: [UInt8], second: [UInt8]) {
         var first = [UInt8](repeating: 7, count: 4096)
         for stripe in [2, 3] {
@@ -50,7 +52,7 @@ struct DuplicateTests {
             .checkpoint.digestKey
     }
 
-    @Test("pages of equal digest and different bytes are not taken for duplicates")
+    @Test("different pages with the same digest are not stored as duplicates")
     func collidingDuplicates() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 2000)
@@ -69,7 +71,7 @@ struct DuplicateTests {
         #expect(try store.restores(2, to: image))
     }
 
-    @Test("a page of the parent's digest with other bytes is found by --compare-bytes")
+    @Test("--compare-bytes detects a changed page with the same digest as the parent's page")
     func collidingParent() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 20)
@@ -82,7 +84,7 @@ struct DuplicateTests {
         let compared = try store.save(image) { $0.pageOptions.comparesBytes = true }
         #expect(compared.pages.delta == 1 && compared.pages.unchanged == 1)
         #expect(try store.restores(3, to: image))
-        // And deltas against such pages come out right, in both directions.
+        // Deltas between such pages are correct in both directions.
         image.pages[5] = first
         image.pages[5]?[4000] = 1
         try store.save(image)

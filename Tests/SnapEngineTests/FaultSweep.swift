@@ -5,16 +5,16 @@ import TestSupport
 import Testing
 
 extension FaultPlan {
-    /// Does a piece of work again and again, each time with one more call before the one that
-    /// fails, until none does.
+    /// Runs an operation again and again, each time with a fault at a later system call, until it
+    /// ends before the fault.
     ///
     /// - Parameters:
-    ///   - fault: How a call fails.
-    ///   - count: How many calls the work has at least.
-    ///   - name: What the work is called where the faults are counted.
-    ///   - first: The first call that fails.
-    ///   - stride: How many calls further on the next one is.
-    ///   - work: Does it with a plan; the text says which call fails.
+    ///   - fault: The fault.
+    ///   - count: The number of calls that the operation must exceed.
+    ///   - name: The operation's name in the table of faults.
+    ///   - first: The index of the first call that fails.
+    ///   - stride: The number of calls between one that fails and the next one that does.
+    ///   - work: Runs the operation with a plan. The text names the fault and the call.
     static func sweep(
         _ fault: Fault, past count: Int, of name: String, from first: Int = 0, stride: Int = 1,
         _ work: (FaultPlan, String) throws -> Void
@@ -32,20 +32,21 @@ extension FaultPlan {
         Self.note(failedCount, as: fault.name, name)
     }
 
-    /// Appends how often something was tried to a table in the folder that SNAP_COUNTS names:
-    /// `make soak` sums it up.
+    /// Appends a count to a table in the folder that SNAP_COUNTS names, if it is set.
+    ///
+    /// `make soak` adds up the counts.
     ///
     /// - Parameters:
-    ///   - count: How often.
-    ///   - column: What it was, or what came of it.
-    ///   - name: With what it was tried.
-    ///   - table: The table.
+    ///   - count: The number of tries.
+    ///   - column: The table's column: a fault, or the result of a try.
+    ///   - name: The table's row: an operation or a kind of damage.
+    ///   - table: The table's file name.
     static func note(
         _ count: Int, as column: String, _ name: String, in table: String = "sweep"
     ) {
         guard let folder = ProcessInfo.processInfo.environment["SNAP_COUNTS"] else { return }
         let line = Array("\(name)\t\(column)\t\(count)\n".utf8)
-        // One write to a file that is open to append: tests that run beside this one do the same.
+        // One write in append mode, because other tests append to the file at the same time.
         if let file = try? FileDescriptor.open(
             FilePath(folder).appending(table), .writeOnly, options: [.append, .create],
             permissions: .ownerReadWrite)
@@ -56,22 +57,22 @@ extension FaultPlan {
 }
 
 extension FaultPlan.Fault {
-    /// All kinds; which of them a run of the tests takes is `sampled`.
+    /// All kinds of faults; `sampled` contains those that this run tries.
     static let all: [FaultPlan.Fault] = [
         .fail(.ioError), .fail(.noSpace), .fail(.diskQuotaExceeded), .fail(.permissionDenied),
         .fail(.readOnlyFileSystem), .fail(.tooManyOpenFiles), .fail(.tooManyOpenFilesInSystem),
         .fail(.noMemory), .fail(.interrupted), .short, .stop,
     ]
 
-    /// Whether all kinds are tried, at every call.
+    /// Whether this run tries all kinds of faults at every call: SNAP_SWEEP is set.
     static let isComplete = ProcessInfo.processInfo.environment["SNAP_SWEEP"] != nil
 
-    /// One of each class that snap treats alike; all of them where SNAP_SWEEP is set.
+    /// One of each class of faults that snap treats alike; all faults if SNAP_SWEEP is set.
     static let sampled: [FaultPlan.Fault] =
         isComplete
         ? all : [.fail(.ioError), .fail(.permissionDenied), .fail(.interrupted), .short, .stop]
 
-    /// As it is called in tables.
+    /// The fault's name in tables.
     var name: String {
         switch self {
         case .fail(let errno):
@@ -92,10 +93,10 @@ extension FaultPlan.Fault {
         }
     }
 
-    /// Whether the command must succeed all the same.
+    /// Whether a command must succeed in spite of the fault.
     var isHarmless: Bool { self == .short || self == .fail(.interrupted) }
 
-    /// What the command may say.
+    /// The error codes with which a command may fail.
     var codes: Set<SnapError.Code> {
         switch self {
         case .fail(.permissionDenied), .fail(.readOnlyFileSystem): [.permission]
@@ -104,12 +105,12 @@ extension FaultPlan.Fault {
         }
     }
 
-    /// Runs what may fail, and expects that it does not where the fault is harmless.
+    /// Runs an operation, and expects that it succeeds if the fault is harmless.
     ///
     /// - Parameters:
-    ///   - what: What is run, for the record.
-    ///   - work: Runs it.
-    /// - Returns: How it failed; nil if it did not.
+    ///   - what: The operation and the fault, for a failure's message.
+    ///   - work: Runs the operation.
+    /// - Returns: The operation's error; nil if it succeeded.
     func failure(of what: String, _ work: () throws -> Void) throws -> SnapError? {
         do {
             try work()
@@ -124,7 +125,8 @@ extension FaultPlan.Fault {
 extension TestStore {
     /// Whether a checkpoint exists after a save that may have failed.
     ///
-    /// It does after one that succeeded; one that failed, and was not killed, leaves no file.
+    /// Expects that it does if the save succeeded. If it does not and the process was not killed,
+    /// expects that no file of the checkpoint remains.
     func isCommitted(
         _ number: Int, _ what: String, after failure: SnapError?, wasKilled: Bool
     ) throws -> Bool {

@@ -6,9 +6,9 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-@Suite("Whatever system call fails")
+@Suite("Failing system calls")
 struct FaultTests {
-    /// A store with two checkpoints, and what they hold.
+    /// A store with two checkpoints, their images, and the next image to save.
     private struct Fixture {
         let store: TestStore
         let images: [MadeUpImage]
@@ -40,7 +40,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a save loses nothing and can be tried again", arguments: FaultPlan.Fault.sampled)
+    @Test("a failed save loses nothing, and a retry succeeds", arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 60, of: "save, incremental") { plan, what in
             let fixture = try Fixture()
@@ -54,11 +54,11 @@ struct FaultTests {
                     $0.deviceStates = [fixture.state]
                 }
             }
-            // What is there is whole: the new checkpoint restores or does not exist.
+            // The new checkpoint restores or does not exist.
             let committed = try store.isCommitted(
                 3, what, after: failure, wasKilled: fault == .stop)
             try fixture.checkHistory(what)
-            // A retry works, and adopts or clears away whatever the failed one left.
+            // A retry succeeds, and adopts or deletes what the failed save has left.
             let again = try fixture.store.save(at: image)
             #expect(again.number == (committed ? 4 : 3), "\(what)")
             #expect(try fixture.store.restores(again.number, to: fixture.next), "\(what)")
@@ -71,7 +71,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a first save can be tried again", arguments: FaultPlan.Fault.sampled)
+    @Test("a retry of a failed first save succeeds", arguments: FaultPlan.Fault.sampled)
     func firstSave(fault: FaultPlan.Fault) throws {
         var image = MadeUpImage(pageCount: 8)
         image.pages[3] = MadeUpImage.text(3)
@@ -90,7 +90,9 @@ struct FaultTests {
         }
     }
 
-    @Test("a restore leaves no output and can be tried again", arguments: FaultPlan.Fault.sampled)
+    @Test(
+        "a failed restore leaves no output, and a retry succeeds",
+        arguments: FaultPlan.Fault.sampled)
     func restore(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         try fixture.store.save(fixture.next) { $0.deviceStates = [fixture.state] }
@@ -119,14 +121,14 @@ struct FaultTests {
         }
     }
 
-    @Test("a reindex leaves an index behind", arguments: FaultPlan.Fault.sampled)
+    @Test("a failed reindex does not lose the index", arguments: FaultPlan.Fault.sampled)
     func reindex(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         let before = try fixture.store.list()
         try FaultPlan.sweep(fault, past: 30, of: "reindex") { (plan, what) throws in
             let outcome = try? Reindex().run(
                 in: fixture.store.path, .testing(SystemCalls(faults: plan), warn: { _ in }))
-            // What could not be read is reported, hides nothing else, and the command is repeated.
+            // snap reports a file that it could not read; the user then repeats the command.
             if let outcome, outcome.damagedFileCount > 0 {
                 _ = try Reindex().run(in: fixture.store.path, .testing() { _ in })
             }

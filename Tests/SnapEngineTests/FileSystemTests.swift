@@ -6,8 +6,8 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-/// What some file systems refuse: NFS, 9p, sshfs, CIFS, FAT, FUSE, hugetlbfs.
-@Suite("Odd file systems")
+/// File systems that do not support all operations: NFS, 9p, sshfs, CIFS, FAT, FUSE, hugetlbfs.
+@Suite("Limited file systems")
 struct FileSystemTests {
     private static let kinds: [(name: String, refusals: FaultPlan.Refusals)] = [
         ("NFS", [.renameFlags, .namelessFiles, .readOnlyLocks]),
@@ -21,7 +21,7 @@ struct FileSystemTests {
         try TestSupport.names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
     }
 
-    @Test("have a store that works like any other", arguments: kinds.map(\.name))
+    @Test("a store works on a limited file system like on any other", arguments: kinds.map(\.name))
     func works(name: String) throws {
         let kind = try #require(Self.kinds.first { $0.name == name })
         var store = try TestStore()
@@ -38,7 +38,7 @@ struct FileSystemTests {
             try store.save(images[number]) { $0.deviceStates = [dev] }
         }
         for number in 1...3 { #expect(try store.restores(number, to: images[number])) }
-        // Names that are taken stay taken, and --force replaces them.
+        // An existing output is refused, and replaced only if forced.
         let output = try store.restore(1)
         var restore = Restore(.number(store.guest, 2), to: .file(output))
         let taken = #expect(throws: SnapError.self) {
@@ -70,7 +70,7 @@ struct FileSystemTests {
         #expect(!around.contains { $0.hasPrefix(".snap-") }, "\(around)")
     }
 
-    @Test("without locks are refused at the first command, which says so")
+    @Test("a file system without locks is refused by the first command, with the reason")
     func withoutLocks() throws {
         var store = try TestStore()
         store.calls = SystemCalls(faults: FaultPlan(refusing: .locks))
@@ -78,9 +78,11 @@ struct FileSystemTests {
         #expect(error?.code == .unsupported && error?.message.contains("locks") == true)
     }
 
-    /// FUSE with a kernel cache: lseek(2) asks the daemon, which has not seen what a guest has
-    /// written into a mapping, while read(2) finds it in the cache.
-    @Test("whose search for data misses some are read whole")
+    /// On FUSE with a kernel cache, lseek(2) can miss what a guest has written into a mapping.
+    ///
+    /// lseek(2) asks the daemon, which does not know these bytes yet. read(2) finds them in the
+    /// cache.
+    @Test("an image is read completely if the search for data misses some of it")
     func holes() throws {
         var store = try TestStore()
         store.calls = SystemCalls(faults: FaultPlan(refusing: .dataSearch))
@@ -88,7 +90,7 @@ struct FileSystemTests {
         image.fillWithText(stride(from: 0, to: 1100, by: 3))
         try store.save(image)
         #expect(try store.restores(1, to: image))
-        // In place, a hole that is none would keep what is in it.
+        // In an update in place, a range that wrongly counts as a hole would keep its old content.
         let output = store.scratch.file("memory")
         try image.write(to: output)
         let zeros = MadeUpImage(pageCount: 1100)
@@ -99,14 +101,14 @@ struct FileSystemTests {
     }
 
     @Test(
-        "a search for data that fails means that all is data",
+        "an image is read completely if the search for data fails",
         arguments: [
             Errno.invalidArgument, .notSupported, .ioError, .badFileDescriptor,
         ])
     func failingSearch(errno: Errno) throws {
         var image = MadeUpImage(pageCount: 600)
         image.fillWithText([0, 1, 300, 599])
-        // Whichever call fails, what is saved is the memory, or the save fails.
+        // Whichever call fails, the save fails too or the checkpoint is correct.
         try FaultPlan.sweep(.fail(errno), past: 20, of: "save") { plan, what in
             var store = try TestStore()
             store.calls = SystemCalls(faults: plan)
@@ -121,7 +123,7 @@ struct FileSystemTests {
         }
     }
 
-    @Test("huge pages are refused before anything changes")
+    @Test("an output on hugetlbfs is refused before anything changes")
     func hugePages() throws {
         var store = try TestStore()
         var image = MadeUpImage(pageCount: 512)

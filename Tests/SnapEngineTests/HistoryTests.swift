@@ -7,9 +7,9 @@ import WorkPipeline
 
 @Suite("Long random histories")
 struct HistoryTests {
-    /// Fifty checkpoints: edits of bytes, pages and runs, moves, zeroing, going back, bitmaps that
-    /// say too much, deletions; at the end every one that is left restores.
-    @Test("fifty checkpoints deep", arguments: 0..<8)
+    /// Makes fifty checkpoints, at random with edits, moves and zeroing of pages, returns to older
+    /// checkpoints, bitmaps that mark clean pages as dirty, and deletions.
+    @Test("the remaining checkpoints of a history of fifty restore unchanged", arguments: 0..<8)
     func fifty(seed: Int) throws {
         var generator = Seeded(UInt64(seed) + 100)
         let store = try TestStore()
@@ -65,7 +65,7 @@ struct HistoryTests {
             for _ in 0..<5 { dirty.insert(.random(in: 0..<image.pageCount, using: &generator)) }
         }
         let bitmap = try store.scratch.write(image.bitmap(dirty), to: "bitmap")
-        // What a clean bit stands for is not looked at: let it be something else.
+        // snap must not read a page whose bit is clean, so the file differs from the image there.
         var file = image
         if kind == 0, let parent, saved[parent] != nil {
             for page in 0..<image.pageCount where !dirty.contains(page) {

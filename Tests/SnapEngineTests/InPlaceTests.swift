@@ -17,7 +17,7 @@ struct InPlaceTests {
             .run(in: store.path, .testing(calls, jobs: jobs)).writtenPageCount
     }
 
-    @Test("any image becomes any other, and only what differs is written", arguments: 0..<20)
+    @Test("any image becomes any other, and only differing pages are written", arguments: 0..<20)
     func anyToAny(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
@@ -56,7 +56,7 @@ struct InPlaceTests {
         #expect(try zeros.equals(output))
     }
 
-    @Test("an output that is not there or of another length is refused and left alone")
+    @Test("a missing output or one of another length is refused and stays unchanged")
     func misfits() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 10)
@@ -75,7 +75,7 @@ struct InPlaceTests {
         #expect(try bytes(of: store.scratch.file("short")).allSatisfy { $0 == 1 })
     }
 
-    @Test("a device state beside it is replaced only with force")
+    @Test("an existing device-state output is replaced only if forced")
     func deviceState() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 10)
@@ -105,7 +105,7 @@ struct InPlaceTests {
         #expect(try image.equals(output))
     }
 
-    @Test("what is damaged is found before the first write")
+    @Test("damage is detected before the first write")
     func damage() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 1200)
@@ -116,7 +116,7 @@ struct InPlaceTests {
         try other.write(to: output)
         let path = store.guestPath.appending("0000000001.savevm")
         var file = try bytes(of: path)
-        // In the last unit's clusters: all units before it could be written.
+        // The damage is in a cluster of the last unit: all earlier units could be written.
         let place = file.count * 2 / 3
         file[place] ^= 1
         try write(file, to: path)
@@ -126,7 +126,7 @@ struct InPlaceTests {
     }
 
     @Test(
-        "whatever system call fails, the same command again mends it",
+        "after any failed call, the same command completes the image",
         arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .short, .stop])
     func faults(fault: FaultPlan.Fault) throws {
         let store = try TestStore()

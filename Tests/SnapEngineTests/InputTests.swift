@@ -10,18 +10,20 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-@Suite("Input that cannot be saved or found")
+@Suite("Invalid inputs and outputs")
 struct InputTests {
-    @Test("lengths that are no multiple of a page", arguments: [0, 1, 4095, 4097, 8191])
+    @Test(
+        "an image whose length is not a multiple of the page size is refused",
+        arguments: [0, 1, 4095, 4097, 8191])
     func length(byteCount: Int) throws {
         let store = try TestStore()
         let image = try store.scratch.write([UInt8](repeating: 1, count: byteCount), to: "image")
         let error = #expect(throws: SnapError.self) { try store.save(at: image) }
         #expect(error?.code == .mismatch && error?.path == image)
-        #expect(!exists(store.path), "a save that cannot work makes no store")
+        #expect(!exists(store.path), "a refused save creates no store")
     }
 
-    @Test("device state beyond its limit, all of it together")
+    @Test("device state whose total size exceeds the limit is refused")
     func deviceStateLimit() throws {
         var image = MadeUpImage(pageCount: 1)
         image.pages[0] = MadeUpImage.text(1)
@@ -45,7 +47,7 @@ struct InputTests {
         }
     }
 
-    @Test("more RAM than a checkpoint holds")
+    @Test("RAM whose total size exceeds the limit is refused")
     func total() throws {
         let store = try TestStore()
         let path = try store.scratch.write([], to: "image")
@@ -59,14 +61,14 @@ struct InputTests {
             try Save(.blocks(files), guest: store.guest).run(in: store.path, store.context())
         }
         #expect(error?.code == .mismatch)
-        // That many are saved at once: they are holes.
+        // RAM up to the limit is saved quickly, because the files consist of holes.
         let saved = try Save(.blocks(files.dropLast()), guest: store.guest)
             .run(in: store.path, store.context()).checkpoint
         #expect(saved.pages.zero == RAMBlock.totalByteCountMax / Page.byteCount)
         #expect(saved.pages.total == saved.pages.zero)
     }
 
-    @Test("inputs that are not there or are no files")
+    @Test("missing inputs, directories and devices are refused")
     func missing() throws {
         let store = try TestStore()
         let cases = [store.scratch.file("none"), store.scratch.path, "/dev/null"]
@@ -88,14 +90,14 @@ struct InputTests {
         #expect(!exists(store.path))
     }
 
-    @Test("an image that shrinks while it is read")
+    @Test("a save fails if its image shrinks, and all saved checkpoints restore")
     func shrinks() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 512 * 64)
         image.fillWithText(0..<image.pageCount)
         try store.save(image)
         let path = store.scratch.file("image")
-        // The thread shortens the file over and over while saves read it.
+        // Each attempt truncates the image in another thread, at another time during the save.
         var failures = 0
         for attempt in 0..<20 {
             try image.write(to: path)
@@ -108,19 +110,19 @@ struct InputTests {
                 try store.save(at: path)
             } catch let error as SnapError {
                 failures += 1
-                // Before it was opened, a short image is one of another length.
+                // An image that is truncated before snap opens it is saved without an error.
                 #expect(error.code == .inputDamaged && error.path == path)
             }
             while !thread.isFinished { usleep(100) }
         }
         #expect(failures > 0)
         for checkpoint in try store.list() {
-            // Consistent bytes: every digest holds, whatever the image was.
+            // A restore checks the digest of each page, so the checkpoint is consistent.
             try removeFile(try store.restore(checkpoint.number))
         }
     }
 
-    @Test("references that name nothing, or two checkpoints")
+    @Test("a specifier finds one checkpoint; unknown, ambiguous and invalid ones are refused")
     func references() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 1)
@@ -156,7 +158,7 @@ struct InputTests {
         }
     }
 
-    @Test("an explicit parent of another size or guest")
+    @Test("an explicit parent that is missing or of another size is refused")
     func parents() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 4)
@@ -168,7 +170,7 @@ struct InputTests {
             try store.save(other) { $0.parent = .checkpoint(.number(store.guest, 1)) }
         }
         #expect(error?.code == .mismatch)
-        // Without one, a guest of another size begins anew.
+        // Without an explicit parent, a guest of another size starts with a full checkpoint.
         let second = try store.save(other)
         #expect(second.parentNumber == nil && second.kind == "full" && second.pages.literal == 1)
         let missing = #expect(throws: SnapError.self) {
@@ -177,7 +179,7 @@ struct InputTests {
         #expect(missing?.code == .notFound)
     }
 
-    @Test("outputs that exist")
+    @Test("an existing output file is replaced only if forced, and keeps its mode")
     func outputs() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 3)
@@ -205,7 +207,7 @@ struct InputTests {
         }
     }
 
-    @Test("a forced restore that fails removes nothing that was there")
+    @Test("a failed forced restore keeps the existing files")
     func forcedDeviceState() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 3)

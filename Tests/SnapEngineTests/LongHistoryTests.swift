@@ -8,11 +8,11 @@ import Testing
 
 @Suite("A long history")
 struct LongHistoryTests {
-    @Test("1,100 saves of a small changing image: all restore, references stay bounded")
+    @Test("all of 1,100 checkpoints restore, and the number of references stays bounded")
     func references() throws {
         let store = try TestStore()
-        // Two thousand pages under four tables: each save changes one page and leaves the rest in
-        // the files of the saves before.
+        // Two thousand pages under four tables: each save changes one page, and the other pages
+        // stay in the files of earlier checkpoints.
         var image = MadeUpImage(pageCount: 2000)
         for page in 0..<2000 {
             image.pages[page] = Array(repeating: UInt8(page % 251 + 1), count: 4096)
@@ -44,14 +44,14 @@ struct LongHistoryTests {
             #expect(try savevm.references().count <= 1024)
         }
         #expect(movedCount > 0, "the limit was reached")
-        // Every one restores: the image as it was is made anew from the beginning.
-        var then = MadeUpImage(pageCount: 2000)
+        // Repeat all changes from the start, to compare each restored checkpoint with its image.
+        var expected = MadeUpImage(pageCount: 2000)
         for page in 0..<2000 {
-            then.pages[page] = Array(repeating: UInt8(page % 251 + 1), count: 4096)
+            expected.pages[page] = Array(repeating: UInt8(page % 251 + 1), count: 4096)
         }
         for number in 1...1100 {
-            then.pages[number * 7 % 2000] = history[number]
-            #expect(try store.restores(number, to: then), "checkpoint \(number)")
+            expected.pages[number * 7 % 2000] = history[number]
+            #expect(try store.restores(number, to: expected), "checkpoint \(number)")
         }
     }
 }

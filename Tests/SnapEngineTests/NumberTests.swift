@@ -9,8 +9,8 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-/// Which number the next checkpoint has: nothing but a checkpoint's own file uses up the highest.
-@Suite("Numbers")
+/// The number of the next checkpoint: only a checkpoint's own file uses up the highest number.
+@Suite("Checkpoint numbers")
 struct NumberTests {
     private static let highest = "0016777215"
 
@@ -27,7 +27,7 @@ struct NumberTests {
         self.image = image
     }
 
-    /// Saves and expects a number, and that the checkpoint is whole.
+    /// Saves, and expects the checkpoint's number and that it restores.
     private func expectNext(_ number: Int, _ what: String) throws {
         let file = store.scratch.file("image")
         try image.write(to: file)
@@ -37,7 +37,7 @@ struct NumberTests {
     }
 
     @Test(
-        "a planted name of the highest number is none",
+        "a planted file that is named with the highest number does not use it up",
         arguments: [".savevm", ".retired", ".devstate"], [0, 3, 512, 5000])
     func plantedNames(suffix: String, byteCount: Int) throws {
         let path = store.guestPath.appending(Self.highest + suffix)
@@ -48,7 +48,9 @@ struct NumberTests {
         try expectNext(5, "\(suffix) of \(byteCount) bytes, reindexed")
     }
 
-    @Test("a checkpoint under another number's name is none", arguments: [".savevm", ".retired"])
+    @Test(
+        "a checkpoint's file under another number's name does not use that number up",
+        arguments: [".savevm", ".retired"])
     func otherNumber(suffix: String) throws {
         let path = store.guestPath.appending(Self.highest + suffix)
         let second = store.guestPath.appending("0000000002.savevm")
@@ -57,14 +59,14 @@ struct NumberTests {
         try expectNext(4, "\(suffix), again")
     }
 
-    @Test("names that are taken are left out, whatever they are")
+    @Test("a number whose file name exists is skipped, regardless of the file's content")
     func takenNames() throws {
         try write([], to: store.guestPath.appending("0000000003.savevm"))
         try write([7], to: store.guestPath.appending("0000000004.retired"))
         try expectNext(5, "two names are taken")
     }
 
-    @Test("rows of the highest number do not use it up", arguments: [false, true])
+    @Test("index rows with the highest number do not use it up", arguments: [false, true])
     func plantedRows(isRetired: Bool) throws {
         let file = IndexedFile(generation: 0, byteCount: 5000)
         do {
@@ -85,7 +87,7 @@ struct NumberTests {
         try expectNext(4, "a row, retired: \(isRetired), again")
     }
 
-    @Test("a file whose header has a number uses it up, live or retired, though the rest is gone")
+    @Test("a file that consists only of its header uses up its number, live or retired")
     func realNumbers() throws {
         #expect(try store.save(image).number == 3)
         let live = store.guestPath.appending("0000000003.savevm")
@@ -98,7 +100,7 @@ struct NumberTests {
         let header = Array(try bytes(of: fourth).prefix(512))
         try removeFile(fourth)
         _ = try Reindex().run(in: store.path, .testing(warn: { _ in }))
-        try expectNext(4, "the file has gone, and its row")
+        try expectNext(4, "the file and its row are deleted")
         try write(header, to: fourth)
         _ = try Reindex().run(in: store.path, .testing(warn: { _ in }))
         try expectNext(5, "a header alone")

@@ -17,7 +17,7 @@ struct PageDiffTests {
             .run(in: store.path, .testing(jobs: jobs))
     }
 
-    @Test("pages of random histories that differ, and no others", arguments: 0..<12)
+    @Test("a diff lists exactly the pages that differ, in random histories", arguments: 0..<12)
     func histories(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
@@ -26,7 +26,7 @@ struct PageDiffTests {
         var saved: [MadeUpImage] = []
         for _ in 0..<5 {
             image.edit(Int.random(in: 0...image.pageCount / 2 + 2, using: &generator), &generator)
-            // Some come back to what they were, and are stored in another place.
+            // Some pages return to their first content, which may then be stored in another place.
             if let old = saved.first {
                 for page in 0..<min(9, image.pageCount) { image.pages[page] = old.pages[page] }
             }
@@ -52,7 +52,7 @@ struct PageDiffTests {
         }
     }
 
-    @Test("three levels of tables, most of them shared")
+    @Test("a diff finds changed pages below three levels of mostly shared tables")
     func deep() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
@@ -67,7 +67,7 @@ struct PageDiffTests {
         #expect(block.units.map(\.index) == [512, 1024])
     }
 
-    @Test("guests are compared by what they hold, blocks by name and length")
+    @Test("pages of two guests are compared by content, and blocks matched by name and length")
     func guests() throws {
         let store = try TestStore()
         let other = try TestStore(in: store, guest: "other")
@@ -113,7 +113,7 @@ struct PageDiffTests {
         }
     }
 
-    @Test("what has been done is told, up to the end")
+    @Test("progress reaches the total at the end of each phase")
     func progress() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 1500)

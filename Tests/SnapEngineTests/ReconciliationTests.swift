@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-@Suite("What a process that died leaves behind")
+@Suite("Recovery from killed processes and lost files")
 struct ReconciliationTests {
     private static func history(_ count: Int) throws -> (TestStore, [MadeUpImage]) {
         let store = try TestStore()
@@ -22,7 +22,7 @@ struct ReconciliationTests {
         return (store, images)
     }
 
-    @Test("a whole file without a row is adopted")
+    @Test("a complete file without an index row is adopted")
     func adoption() throws {
         let (store, images) = try Self.history(3)
         let index = store.path.appending("index.sqlite")
@@ -36,7 +36,7 @@ struct ReconciliationTests {
         #expect(try store.list()[3] == fourth)
     }
 
-    @Test("temporary files and a device state alone are removed")
+    @Test("temporary files and a device state without its savevm file are deleted")
     func leftovers() throws {
         let (store, images) = try Self.history(1)
         for name in [".snap-abc", "0000000002.devstate"] {
@@ -63,7 +63,7 @@ struct ReconciliationTests {
         #expect(try store.restores(4, to: images[1]))
     }
 
-    @Test("a file that is not whole is reported, left alone, and keeps its number")
+    @Test("a damaged file is reported, stays unchanged, and keeps its number")
     func damagedFile() throws {
         let (store, images) = try Self.history(1)
         let path = store.guestPath.appending("0000000002.savevm")
@@ -80,7 +80,7 @@ struct ReconciliationTests {
         #expect(damaged.all.count == 1)
     }
 
-    @Test("a device state whose savevm file is away for a moment is kept")
+    @Test("a device state is kept while its savevm file is temporarily missing")
     func lostSavevm() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 4)
@@ -90,21 +90,21 @@ struct ReconciliationTests {
             path: try store.scratch.write([1, 2], to: "dev"))
         try store.save(image) { $0.deviceStates = [state] }
         let path = store.guestPath.appending("0000000001.savevm")
-        let away = store.scratch.file("away")
-        try FileManager.default.moveItem(atPath: path.string, toPath: away.string)
+        let moved = store.scratch.file("moved")
+        try FileManager.default.moveItem(atPath: path.string, toPath: moved.string)
         let file = store.scratch.file("image")
         try store.save(at: file, in: .testing(warn: { _ in }))
-        try FileManager.default.moveItem(atPath: away.string, toPath: path.string)
+        try FileManager.default.moveItem(atPath: moved.string, toPath: path.string)
         let output = store.scratch.file("state")
         _ = try store.restore(1) { $0.deviceState = output }
         #expect(try bytes(of: output) == [1, 2])
-        // Lost for good, it is damage that reindex tells of; the RAM stays in the index.
+        // Reindex reports a deleted device state as damage; the checkpoint stays in the index.
         try removeFile(store.guestPath.appending("0000000001.devstate"))
         let outcome = try Reindex().run(in: store.path, .testing(warn: { _ in }))
         #expect(outcome.damagedFileCount == 1 && outcome.checkpointCount == 2)
     }
 
-    @Test("an index of no bytes is rebuilt for all guests, names out of range are no files")
+    @Test("an empty index is rebuilt for all guests, and names out of range are ignored")
     func emptyIndex() throws {
         let (store, images) = try Self.history(2)
         try write([], to: store.path.appending("index.sqlite"))
@@ -119,7 +119,7 @@ struct ReconciliationTests {
         #expect(try store.save(images[0]).number == 3)
     }
 
-    @Test("pages are found in a retired file")
+    @Test("a checkpoint restores from pages in a retired file")
     func retired() throws {
         let (store, images) = try Self.history(3)
         let from = store.guestPath.appending("0000000001.savevm")
@@ -133,7 +133,7 @@ struct ReconciliationTests {
         #expect(try store.restores(4, to: images[2]))
     }
 
-    @Test("the highest number is never used again, though its file is retired and empty")
+    @Test("the highest number is never reused, even if its file is retired and empty")
     func numbers() throws {
         let (store, images) = try Self.history(2)
         try removeFile(store.guestPath.appending("0000000002.savevm"))
@@ -150,14 +150,14 @@ struct ReconciliationTests {
         try removeFile(store.path.appending("index.sqlite"))
         let error = #expect(throws: SnapError.self) { _ = try store.list() }
         #expect(error?.code == .damaged)
-        // A save does it in passing, and goes on sharing: the digest key is the same.
+        // A save rebuilds both. It still shares pages, because the digest key is the same.
         let fourth = try store.save(images[2])
         #expect(fourth.pages.changed == 0)
         #expect(try store.list().dropLast() == before[...])
         #expect(try bytes(of: store.path.appending("store.json")) == identity)
     }
 
-    @Test("a read that fails gives a store no other identity")
+    @Test("a failed read never gives a store a new identity")
     func identityAfterFault() throws {
         let (store, _) = try Self.history(1)
         let path = store.path.appending("store.json")
@@ -173,7 +173,7 @@ struct ReconciliationTests {
         }
     }
 
-    @Test("pages whose digest has another key are compared by their bytes")
+    @Test("pages are compared by their bytes if the digest key is another one")
     func otherKey() throws {
         let (store, images) = try Self.history(2)
         let path = store.path.appending("store.json")
@@ -190,7 +190,7 @@ struct ReconciliationTests {
         #expect(try store.restores(4, to: changed))
     }
 
-    @Test("another major version is refused before anything is done")
+    @Test("a store of another major version is refused before anything changes")
     func version() throws {
         let (store, images) = try Self.history(1)
         let path = store.path.appending("store.json")
@@ -211,7 +211,7 @@ struct ReconciliationTests {
             ])
     }
 
-    @Test("the index rebuilt from the files is the index that was written")
+    @Test("an index rebuilt from the files equals the original index")
     func rebuilt() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 700)
@@ -239,13 +239,13 @@ struct ReconciliationTests {
         #expect(before.map(\.checkpoint.parentNumber) == [nil, 1, 2, 2, 4])
     }
 
-    @Test("a parent that a killed save has left without a row is found")
+    @Test("a parent whose index row a killed save has not written is found")
     func parentWithoutRow() throws {
         let (store, images) = try Self.history(2)
         let path = store.path.appending("index.sqlite")
         let before = try bytes(of: path)
         try store.save(images[1])
-        // The index as it was before the third checkpoint.
+        // Put back the index from before the third checkpoint.
         try write(before, to: path)
         let third = CheckpointSpecifier.number(store.guest, 3)
         let fourth = try store.save(images[1]) { $0.parent = .checkpoint(third) }
@@ -256,7 +256,7 @@ struct ReconciliationTests {
         #expect(error?.code == .notFound)
     }
 
-    @Test("a guest's directory that is a link hides no other guest")
+    @Test("a guest's directory that is a symbolic link does not hide other guests")
     func linkedGuest() throws {
         let (store, images) = try Self.history(1)
         let other = try TestStore(in: store, guest: "other")
@@ -279,7 +279,7 @@ struct ReconciliationTests {
         #expect(try names(in: store.scratch.file("outside")) == before)
     }
 
-    @Test("one writer at a time, and a store in use is not reindexed")
+    @Test("a second writer times out, and a store in use is not reindexed")
     func locks() throws {
         let (store, images) = try Self.history(1)
         let path = store.guestPath.appending("writer.lock")

@@ -11,7 +11,7 @@ import WorkPipeline
 
 @Suite("restore(save(x)) == x")
 struct RoundTripTests {
-    @Test("random histories of images of every shape", arguments: 0..<40)
+    @Test("all checkpoints of a random history restore unchanged", arguments: 0..<40)
     func histories(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
@@ -30,7 +30,7 @@ struct RoundTripTests {
                 save.pageOptions.compression = CompressionLevel(level)!
                 if kind == 0 { save.parent = .none }
                 if kind == 1, let older {
-                    // Going back: the older checkpoint's memory becomes the guest's again.
+                    // An older checkpoint is the parent, as after it has been restored.
                     save.parent = .checkpoint(.number(store.guest, older))
                 }
             }
@@ -45,7 +45,7 @@ struct RoundTripTests {
         }
     }
 
-    @Test("an image of three levels of tables, sparse")
+    @Test("a sparse image with three levels of tables restores unchanged")
     func deep() throws {
         let store = try TestStore()
         var generator = Seeded(7)
@@ -64,7 +64,7 @@ struct RoundTripTests {
         #expect(try store.restores(2, to: image))
     }
 
-    @Test("an unchanged image costs a file without a group")
+    @Test("a checkpoint of an unchanged image stores no pages")
     func unchanged() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 3000)
@@ -77,7 +77,7 @@ struct RoundTripTests {
         #expect(try store.restores(2, to: image))
     }
 
-    @Test("holes of the image stay holes of the output")
+    @Test("holes in the image are holes in the output")
     func holes() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 20_000)
@@ -89,7 +89,7 @@ struct RoundTripTests {
         #expect(status.st_mode & 0o777 == 0o600)
     }
 
-    @Test("the file does not depend on the number of workers")
+    @Test("the savevm file does not depend on the number of workers")
     func jobs() throws {
         var images: [[UInt8]] = []
         var image = MadeUpImage(pageCount: 512 * 40 + 3)
@@ -117,7 +117,7 @@ struct RoundTripTests {
         #expect(images[0] == images[2])
     }
 
-    @Test("several device sections come back bit for bit")
+    @Test("several device sections restore unchanged")
     func deviceState() throws {
         let store = try TestStore()
         var generator = Seeded(5)
@@ -149,7 +149,7 @@ struct RoundTripTests {
         let details = try Store(reading: store.path, .testing())
             .details(of: .number(store.guest, 1))
         #expect(details.deviceSections.map(\.name) == ["empty", "large", "small"])
-        // The device state is a file of its own, and the RAM restores without it.
+        // The device state is in a separate file, and the RAM restores without it.
         try removeFile(store.guestPath.appending("0000000001.devstate"))
         #expect(try store.restores(1, to: image))
         #expect(throws: SnapError.self) {

@@ -2,32 +2,35 @@ import GuestMemory
 import TestSupport
 import Testing
 
-/// Pages whose bases lie all over the guest.
+/// Pages whose bases are scattered over many clusters.
 @Suite("Scattered bases")
 struct ScatteredBaseTests {
-    /// Pages in a cluster of literal ones.
+    /// The number of pages in a cluster of literal pages.
     private static let pagesPerCluster = 16
 
-    /// A page with another byte.
+    /// Copies a page and changes one byte of it.
     private static func changed(_ page: [UInt8]?) -> [UInt8] {
         var page = page ?? MadeUpImage.text(0)
         page[100] ^= 0x55
         return page
     }
 
-    @Test("cost as much as twice what a unit holds, and no more", arguments: [64, 65, 512])
+    @Test(
+        "a unit's bases come from at most 64 clusters, the size of two units",
+        arguments: [64, 65, 512])
     func bounded(clusterCount: Int) throws {
         let store = try TestStore()
         let first = 512 * Self.pagesPerCluster
         var image = MadeUpImage(pageCount: first + 512)
         for page in 0..<first { image.pages[page] = MadeUpImage.text(page) }
-        // Each repeats a page of another cluster.
+        // Each of these pages repeats a page of a different cluster.
         let repeated = (0..<clusterCount).map { first + $0 }
         for (index, page) in repeated.enumerated() {
             image.pages[page] = image.pages[index * Self.pagesPerCluster]
         }
         let full = try store.save(image)
-        // A few may go unfound, whatever the store's key is: they lie together in their own unit.
+        // Depending on the store's key, a save may miss a few duplicates. It stores them together
+        // in their own unit.
         let missedCount = clusterCount - full.pages.duplicate
         #expect((0..<16).contains(missedCount))
         for page in repeated { image.pages[page] = Self.changed(image.pages[page]) }

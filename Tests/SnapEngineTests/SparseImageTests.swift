@@ -4,10 +4,10 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// Images whose holes are passed over, many units at once.
+/// Images with long holes, of which a save skips many units at a time.
 @Suite("Images that are mostly holes")
 struct SparseImageTests {
-    /// The page counts of a checkpoint of an image, when the parent was another.
+    /// Expects the page counts that follow from an image and its parent's image.
     private static func expectCounts(
         _ saved: Checkpoint, of image: MadeUpImage, after parent: MadeUpImage?, _ what: String
     ) {
@@ -17,7 +17,7 @@ struct SparseImageTests {
         #expect(saved.pages.becameZero == becameZero, "\(what)")
     }
 
-    @Test("of 2 TiB are saved at once, and their pages are counted")
+    @Test("a sparse image of 2 TiB is saved quickly, and its pages are counted")
     func huge() throws {
         let store = try TestStore()
         let pageCount = 1 << 29 + 3
@@ -37,7 +37,7 @@ struct SparseImageTests {
         #expect(try Verify().run(in: store.path, store.context()).isWhole)
     }
 
-    @Test("restore as they were", arguments: 0..<12)
+    @Test("random sparse images restore unchanged", arguments: 0..<12)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()

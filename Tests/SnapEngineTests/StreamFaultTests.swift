@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-@Suite("Whatever system call fails, with a QEMU stream")
+@Suite("Failing system calls, with a QEMU stream")
 struct StreamFaultTests {
     /// A store with a checkpoint of a stream, and the next stream.
     private struct Fixture {
@@ -34,7 +34,7 @@ struct StreamFaultTests {
         }
     }
 
-    @Test("a save loses nothing and can be tried again", arguments: FaultPlan.Fault.sampled)
+    @Test("a failed save loses nothing, and a retry succeeds", arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 80, of: "save of a stream") { plan, what in
             let fixture = try Fixture()
@@ -50,17 +50,19 @@ struct StreamFaultTests {
             #expect(again.number == (committed ? 3 : 2), "\(what)")
             try fixture.check(again.number, fixture.next, what)
             if committed { try fixture.check(2, fixture.next, what) }
-            // No scratch file has a name that stays.
+            // No scratch file remains in the directory.
             let files = try names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
             #expect(files.count == 2 * again.number, "\(what): \(files)")
         }
     }
 
-    @Test("a restore leaves no output and can be tried again", arguments: FaultPlan.Fault.sampled)
+    @Test(
+        "a failed restore leaves no output, and a retry succeeds",
+        arguments: FaultPlan.Fault.sampled)
     func restore(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()
         try fixture.store.save(at: fixture.file)
-        let whole = try bytes(of: fixture.store.restore(2) { $0.form = .stream })
+        let expected = try bytes(of: fixture.store.restore(2) { $0.form = .stream })
         try FaultPlan.sweep(fault, past: 40, of: "restore as a stream") { plan, what in
             let output = fixture.store.scratch.file("output")
             var restore = Restore(.number(fixture.store.guest, 2), to: .file(output))
@@ -70,7 +72,7 @@ struct StreamFaultTests {
                 _ = try restore.run(in: fixture.store.path, .testing(SystemCalls(faults: plan)))
             }
             if exists(output) {
-                #expect(try bytes(of: output) == whole, "\(what)")
+                #expect(try bytes(of: output) == expected, "\(what)")
                 try removeFile(output)
             } else {
                 #expect(failure != nil, "\(what)")

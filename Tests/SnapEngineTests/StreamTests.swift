@@ -22,7 +22,7 @@ struct StreamTests {
     }
 
     @Test(
-        "each block comes back, and the stream, which is the same when it is saved again",
+        "a stream's RAM and devices restore unchanged, also after it is saved again",
         arguments: 0..<30)
     func roundTrip(seed: Int) throws {
         var generator = Seeded(6000 + UInt64(seed))
@@ -52,18 +52,18 @@ struct StreamTests {
         #expect(try bytes(of: again) == bytes(of: stream), "seed \(seed)")
     }
 
-    /// All that a store has, by name.
+    /// Reads the bytes of all files in a store, by path.
     private static func contents(_ path: FilePath) throws -> [String: [UInt8]] {
         var contents: [String: [UInt8]] = [:]
         for name in try FileManager.default.subpathsOfDirectory(atPath: path.string) {
             let file = path.appending(name)
-            // A directory has no bytes.
+            // Reading a directory fails; it is listed without bytes.
             contents[name] = (try? bytes(of: file)) ?? []
         }
         return contents
     }
 
-    @Test("a truncated stream changes nothing", arguments: SmallStream.allCases.filter(\.hasRAM))
+    @Test("a truncated stream is refused", arguments: SmallStream.allCases.filter(\.hasRAM))
     func cuts(form: SmallStream) throws {
         let made = form.made()
         let store = try TestStore()
@@ -73,12 +73,12 @@ struct StreamTests {
         var tried = 0
         for count in stride(from: 0, to: end, by: max(1, end / 60)) where count >= 4 {
             let cut = Array(made.bytes.prefix(count))
-            // Without footers nothing tells a zero from the end mark.
+            // Without footers, a final zero byte looks like the end mark.
             if !made.hasFooters && cut.last == 0 { continue }
             let error = #expect(throws: SnapError.self, "\(form) of \(count) bytes") {
                 try store.save(at: store.scratch.write(cut, to: "cut"))
             }
-            // Without its description a stream cannot have a device before its RAM.
+            // A device before the RAM requires the description at the end of the stream.
             let isEarly = form == .early && error?.code == .unsupported
             #expect(error?.code == .inputDamaged || isEarly, "\(form) of \(count) bytes")
             #expect(try Self.contents(store.path) == before, "\(form) of \(count) bytes")
@@ -93,7 +93,7 @@ struct StreamTests {
         Save.DeviceState(name: try GuestName(checking: name, as: "device"), path: path)
     }
 
-    @Test("a stream without RAM names the image, and must fit it")
+    @Test("a stream without RAM names the image's block and must match its length")
     func names() throws {
         let store = try TestStore()
         let made = SmallStream.ignoreShared.made()
@@ -110,9 +110,9 @@ struct StreamTests {
         let state = store.scratch.file("state")
         _ = try store.restore(1) { $0.deviceState = state }
         #expect(try bytes(of: state) == made.bytes)
-        // The image is where the list of blocks was: one stream has both.
-        let whole = try store.restore(1) { $0.form = .stream }
-        let second = try store.save(at: whole) { $0.parent = .none }
+        // A restored stream contains the image in addition to the devices.
+        let complete = try store.restore(1) { $0.form = .stream }
+        let second = try store.save(at: complete) { $0.parent = .none }
         #expect(second.pages.total == 3 && second.pages.zero == 2)
         let mismatch = #expect(throws: SnapError.self) {
             try store.save(MadeUpImage(pageCount: 3)) {
@@ -120,21 +120,21 @@ struct StreamTests {
             }
         }
         #expect(mismatch?.code == .mismatch && mismatch?.path == stream)
-        // RAM that is nowhere is no snapshot.
+        // A stream that lists a block without an image is refused.
         var incomplete = MadeUpStream(made.configuration)
         incomplete.ramStart([("ram0", image), ("ram1", MadeUpImage(pageCount: 1))])
         incomplete.ramSection(isLast: true)
         incomplete.finish()
-        let lacking = try store.scratch.write(incomplete.bytes, to: "lacking")
-        let lack = #expect(throws: SnapError.self) {
-            try store.save(image) { $0.deviceStates = [try Self.device("d", lacking)] }
+        let unmatched = try store.scratch.write(incomplete.bytes, to: "unmatched")
+        let missing = #expect(throws: SnapError.self) {
+            try store.save(image) { $0.deviceStates = [try Self.device("d", unmatched)] }
         }
-        #expect(lack?.code == .mismatch && lack?.message.contains("ram1") == true)
-        let holding = try store.scratch.write(SmallStream.plain.made().bytes, to: "holding")
+        #expect(missing?.code == .mismatch && missing?.message.contains("ram1") == true)
+        let withRAM = try store.scratch.write(SmallStream.plain.made().bytes, to: "with-ram")
         let double = #expect(throws: SnapError.self) {
-            try store.save(image) { $0.deviceStates = [try Self.device("d", holding)] }
+            try store.save(image) { $0.deviceStates = [try Self.device("d", withRAM)] }
         }
-        #expect(double?.code == .mismatch && double?.path == holding)
+        #expect(double?.code == .mismatch && double?.path == withRAM)
         let two = #expect(throws: SnapError.self) {
             try store.save(image) {
                 $0.deviceStates = [
@@ -143,15 +143,15 @@ struct StreamTests {
             }
         }
         #expect(two?.code == .usage && two?.path == stream)
-        let whole2 = try store.scratch.write(SmallStream.plain.made().bytes, to: "whole")
+        let streamWithRAM = try store.scratch.write(SmallStream.plain.made().bytes, to: "plain")
         let both = #expect(throws: SnapError.self) {
-            try store.save(at: whole2) { $0.deviceStates = [try Self.device("d", stream)] }
+            try store.save(at: streamWithRAM) { $0.deviceStates = [try Self.device("d", stream)] }
         }
         #expect(both?.code == .usage)
         #expect(try store.list().count == 2)
     }
 
-    @Test("a stream whose RAM is elsewhere is no memory image")
+    @Test("a stream without RAM is refused as a memory image")
     func withoutRAM() throws {
         let store = try TestStore()
         for form in [SmallStream.ignoreShared] {
@@ -163,7 +163,8 @@ struct StreamTests {
         devices.finish()
         let error = #expect(throws: SnapError.self) { _ = try Self.save(devices, store) }
         #expect(error?.code == .unsupported)
-        // As the state of an image of any length it is kept, and names nothing.
+        // It is accepted as the device state of an image of any length. It names no RAM block, so
+        // the checkpoint cannot be restored as a stream.
         let stream = try store.scratch.write(devices.bytes, to: "devices")
         try store.save(MadeUpImage(pageCount: 5)) {
             $0.deviceStates = [try Self.device("d", stream)]
@@ -174,7 +175,7 @@ struct StreamTests {
         #expect(none?.code == .notFound)
     }
 
-    /// Saves raw files, one for each block.
+    /// Saves raw images, one file per block.
     @discardableResult
     private static func save(
         _ images: [(String, MadeUpImage)], _ store: TestStore,
@@ -198,20 +199,20 @@ struct StreamTests {
         return image
     }
 
-    @Test("blocks share with the parent's of the same name and length")
+    @Test("a block shares pages with the parent's block of the same name and length")
     func parents() throws {
         let store = try TestStore()
         let (a, b, c) = (Self.image(600, 0), Self.image(20, 1000), Self.image(20, 2000))
         let first = try Self.save([("a", a), ("b", b), ("c", c)], store)
         #expect(first.parentNumber == nil && first.pages.literal + first.pages.delta == 320)
-        // In another order, and one of another name and one of another length.
+        // The blocks are in another order, and one has another name.
         let second = try Self.save([("c", c), ("d", b), ("a", a)], store)
         #expect(second.parentNumber == 1 && second.pages.unchanged == 310)
         #expect(second.pages.changed == 10)
         let longer = Self.image(21, 2000)
         let third = try Self.save([("c", longer), ("a", a)], store)
         #expect(third.pages.unchanged == 300 && third.pages.changed == 10)
-        // Without a name the length alone decides.
+        // A block without a name matches a parent's block of the same length.
         let fourth = try store.save(a)
         #expect(
             fourth.parentNumber == 3 && fourth.pages.unchanged == 300 && fourth.pages.changed == 0)
@@ -235,7 +236,7 @@ struct StreamTests {
         #expect(missing?.code == .notFound)
     }
 
-    @Test("a bitmap counts from a block that is certain, not from one of the same length")
+    @Test("a dirty bitmap is refused if several of the parent's blocks match by length")
     func ambiguousBitmap() throws {
         let store = try TestStore()
         let (a, b) = (Self.image(20, 0), Self.image(20, 100))
@@ -248,7 +249,7 @@ struct StreamTests {
             }
         }
         #expect(error?.code == .mismatch && error?.path == clean)
-        // A name with a slash in it comes with the path.
+        // A block name that contains a slash stays in the path: x/b=PATH.
         let named = FilePath("x/b=\(clean.string)")
         let saved = try Self.save([("x/b", a), ("a", a)], store) { save in
             save.parent = .checkpoint(.number(store.guest, 1))
@@ -258,7 +259,7 @@ struct StreamTests {
         #expect(try b.equals(store.restore(2) { $0.form = .block("x/b") }))
     }
 
-    @Test("a bitmap of one of several blocks: the others are compared whole")
+    @Test("blocks without a dirty bitmap are compared completely")
     func bitmaps() throws {
         let store = try TestStore()
         var (a, b) = (Self.image(1100, 0), Self.image(40, 3000))

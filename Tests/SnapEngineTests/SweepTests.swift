@@ -8,9 +8,9 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-/// Every command against every kind of fault at every call: all of it where SNAP_SWEEP is set, as
-/// in `make soak`, else a sample.
-@Suite("Any command, any call, any fault")
+/// Runs every command with every kind of fault at every system call if SNAP_SWEEP is set, as in
+/// `make soak`, and with a sample of the faults otherwise.
+@Suite("Every command with every fault at every call")
 struct SweepTests {
     enum Operation: String, CaseIterable, Sendable {
         case saveFull = "save, full, with device state"
@@ -35,7 +35,7 @@ struct SweepTests {
         var isSave: Bool { rawValue.hasPrefix("save") }
         var isReading: Bool { isRestore || self == .verify || rawValue.hasPrefix("diff") }
         var guest: String { self == .saveStream || self == .deleteLast ? "s" : "g" }
-        /// The checkpoints that may be gone afterwards.
+        /// The numbers of the checkpoints that the operation deletes.
         var victims: [Int] {
             switch self {
             case .deleteOne: [3]
@@ -46,14 +46,16 @@ struct SweepTests {
         }
     }
 
-    /// Two guests: four checkpoints of memory with deltas, duplicates and device states, the
-    /// second deleted and needed still, and one of a stream.
+    /// A store with two guests.
+    ///
+    /// One guest has four checkpoints with deltas, duplicates and device states; the second one is
+    /// deleted, but its pages are still needed. The other guest has a checkpoint of a stream.
     private struct Scene: Sendable {
         static let made = Result { try Scene() }
 
         let store: TestStore
         let next: MadeUpImage
-        /// What each checkpoint is, by reference.
+        /// The RAM of each checkpoint, by the checkpoint's name.
         private(set) var memories: [String: [UInt8]] = [:]
         let stream: [UInt8]
 
@@ -114,7 +116,7 @@ struct SweepTests {
             return output
         }
 
-        /// In how many pages two checkpoints differ.
+        /// Counts the pages that differ between two checkpoints.
         func differingPageCount(_ left: String, _ right: String) -> Int {
             let pages = [left, right].map { name in
                 let bytes = memories[name] ?? []
@@ -123,7 +125,7 @@ struct SweepTests {
             return zip(pages[0], pages[1]).count { !$0.elementsEqual($1) }
         }
 
-        /// A copy, in which a fault may do what it does.
+        /// Copies the scene, so that a fault in one run does not affect the next one.
         func copy(for operation: Operation) throws -> TestStore {
             let copy = try TestStore()
             for name in ["store", "image", "stream", "dev"] {
@@ -173,7 +175,7 @@ struct SweepTests {
             _ = try delete.run(in: store.path, .testing(calls, warn: { _ in }))
         case .reindex, .reindexLost:
             let outcome = try Reindex().run(in: store.path, .testing(calls, warn: { _ in }))
-            // A file that could not be read is reported, and a user repeats the command.
+            // snap reports a file that it could not read; the user then repeats the command.
             if outcome.damagedFileCount > 0 {
                 _ = try Reindex().run(in: store.path, .testing(warn: { _ in }))
             }
@@ -188,15 +190,15 @@ struct SweepTests {
             let changedCount = try Scene.made.get().differingPageCount("g:1", "g:4")
             #expect(outcome.blocks.map(\.changedCount) == [changedCount])
         case .verify:
-            // What cannot be read is told as what is damaged; nothing else is.
+            // snap reports a file that it cannot read as damage, and nothing else.
             let outcome = try Verify().run(in: store.path, .testing(calls, warn: { _ in }))
             let isUnread = outcome.damage.contains { $0.code == .inputOutput }
             #expect(outcome.isWhole || isUnread, "\(outcome.damage)")
         }
     }
 
-    /// The names in a store with the lengths of the files.
-    private static func look(at store: TestStore) throws -> [String: Int] {
+    /// Reads the lengths of all files in a store, by path.
+    private static func fileLengths(in store: TestStore) throws -> [String: Int] {
         var lengths: [String: Int] = [:]
         for name in try FileManager.default.subpathsOfDirectory(atPath: store.path.string) {
             var status = stat()
@@ -207,12 +209,12 @@ struct SweepTests {
     }
 
     @Test(
-        "it fails with the right status, and leaves a whole store and no half outputs",
+        "a failed command throws the right error, and leaves an intact store and no partial output",
         arguments: Operation.allCases, FaultPlan.Fault.sampled)
     func sweep(operation: Operation, fault: FaultPlan.Fault) throws {
         let scene = try Scene.made.get()
         var call = 0
-        // Few are taken in a quick run, other ones for each fault.
+        // A quick run tries a few calls, other ones for each fault.
         let isComplete = FaultPlan.Fault.isComplete
         let first = FaultPlan.Fault.sampled.firstIndex(of: fault) ?? 0
         try FaultPlan.sweep(
@@ -220,7 +222,7 @@ struct SweepTests {
             stride: isComplete ? 1 : 11
         ) { plan, what in
             let store = try scene.copy(for: operation)
-            let before = try Self.look(at: store)
+            let before = try Self.fileLengths(in: store)
             let identity = try bytes(of: scene.store.path.appending("store.json"))
             var failure: SnapError?
             do { try Self.run(operation, in: store, SystemCalls(faults: plan)) } catch {
@@ -234,10 +236,10 @@ struct SweepTests {
                 try Self.checkOutputs(operation, scene, store, failure, fault, what)
             }
             if operation.isReading {
-                #expect(try Self.look(at: store) == before, "\(what)")
+                #expect(try Self.fileLengths(in: store) == before, "\(what)")
             } else {
                 if exists(store.path.appending("store.json")) {
-                    // Another identity would be believed from then on.
+                    // All later commands would trust a wrong identity.
                     #expect(
                         try bytes(of: store.path.appending("store.json")) == identity, "\(what)")
                 }
@@ -269,16 +271,17 @@ struct SweepTests {
         let state = exists(devices) ? try bytes(of: devices) : nil
         let isStateWhole = state == [UInt8](repeating: 4, count: 70_000)
         if failure == nil { #expect(isStateWhole, "\(what)") }
-        let wasThere: [UInt8]? = operation == .restoreForced ? [2] : nil
-        #expect(isStateWhole || state == wasThere, "\(what)")
+        let previous: [UInt8]? = operation == .restoreForced ? [2] : nil
+        #expect(isStateWhole || state == previous, "\(what)")
         if fault != .stop {
             let names = try names(in: store.scratch.path)
             #expect(!names.contains { $0.hasPrefix(".snap-") }, "\(what): \(names)")
         }
     }
 
-    /// All checkpoints are what they were, also after the next saves, before which every other
-    /// time the index is rebuilt.
+    /// Expects that all checkpoints restore unchanged, before and after two more saves.
+    ///
+    /// For every other call, the index is rebuilt before these saves.
     private static func checkRecovery(
         _ operation: Operation, _ scene: Scene, _ store: TestStore, _ failure: SnapError?,
         _ call: Int, _ what: String

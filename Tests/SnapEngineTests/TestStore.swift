@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-/// A store with one guest, as the engine sees it.
+/// A store in a scratch directory, with the operations on one guest.
 struct TestStore: Sendable {
     let scratch: Scratch
     let guest: GuestName
@@ -19,7 +19,7 @@ struct TestStore: Sendable {
         guest = try GuestName(checking: "g", as: "guest")
     }
 
-    /// The same store, another guest.
+    /// Creates a value for another guest of the same store.
     init(in other: TestStore, guest: String) throws {
         scratch = other.scratch
         self.guest = try GuestName(checking: guest, as: "guest")
@@ -28,12 +28,12 @@ struct TestStore: Sendable {
     var path: FilePath { scratch.store }
     var guestPath: FilePath { scratch.guest("g") }
 
-    /// How this store's tests run operations.
+    /// Creates a context that uses this store's system calls.
     func context(jobs: Int = 1, lockTimeout: Duration = .seconds(5)) -> WorkContext {
         .testing(calls, lockTimeout: lockTimeout, jobs: jobs)
     }
 
-    /// Takes a checkpoint of an image; a warning is a failure unless the context takes it.
+    /// Saves a checkpoint of an image file; a warning fails the test unless the context handles it.
     @discardableResult
     func save(
         at image: FilePath, in context: WorkContext? = nil, stamp: CheckpointStamp = .now(),
@@ -73,7 +73,7 @@ struct TestStore: Sendable {
         return try image.equals(output)
     }
 
-    /// The guest's checkpoints as the index tells them.
+    /// Reads all guests' checkpoints from the index.
     func list(warn: (@Sendable (SnapError) -> Void)? = nil) throws -> [Checkpoint] {
         let context: WorkContext =
             if let warn { .testing(calls, warn: warn) } else { .testing(calls) }
@@ -81,7 +81,7 @@ struct TestStore: Sendable {
     }
 }
 
-/// Removes a file.
+/// Deletes a file.
 func removeFile(_ path: FilePath) throws {
     guard unlink(path.string) == 0 else { throw Errno(rawValue: errno) }
 }

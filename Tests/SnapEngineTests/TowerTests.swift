@@ -7,8 +7,8 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// Files of some kilobytes whose tables stand in many places: 512 GiB of one page.
-@Suite("Tables that stand in many places")
+/// Files of a few kilobytes whose tables are used in many places: 512 GiB that repeat one page.
+@Suite("Tables that are used in many places")
 struct TowerTests {
     private static let levels = 3
     private static let pageCount = 1 << 27
@@ -24,11 +24,15 @@ struct TowerTests {
         identity = try StoreIdentity(readingFrom: Directory(store.path, .kernel))
     }
 
-    /// Writes a checkpoint in which a page is all pages, or every other one.
+    /// Writes a checkpoint that repeats one page.
     ///
-    /// - Parameter isWhole: Whether the page can be read.
+    /// - Parameters:
+    ///   - number: The checkpoint's number.
+    ///   - byte: The byte that fills the page.
+    ///   - isIntact: Whether the page has the right digest, so that it can be read.
+    ///   - everyOther: Whether only every other page is stored; the pages between are zero.
     private func write(
-        _ number: Int, page byte: UInt8, isWhole: Bool = true, everyOther: Bool = false
+        _ number: Int, page byte: UInt8, isIntact: Bool = true, everyOther: Bool = false
     ) throws {
         let directory = Directory(store.scratch.guest("t"), .kernel)
         try directory.make()
@@ -41,7 +45,7 @@ struct TowerTests {
         var content = page
         for level in 0...Self.levels {
             let digest = content.withBytes { identity.digestKey.digest(of: $0) }
-            let isDamaged = level == 0 && !isWhole
+            let isDamaged = level == 0 && !isIntact
             let group = try content.withBytes { bytes in
                 try GroupEncoder(.usual).encode(
                     [.literal(isDamaged ? .none : digest)], bytes, level: level)
@@ -69,8 +73,8 @@ struct TowerTests {
         _ = try Reindex().run(in: store.path, .testing())
     }
 
-    @Test("are whole, mapped, and passed over by a save of another length")
-    func whole() throws {
+    @Test("shared tables are verified and mapped, and a save of another length skips them")
+    func intact() throws {
         try write(1, page: 7, everyOther: true)
         try reindex()
         let outcome = try Verify().run(in: store.path, .testing())
@@ -88,10 +92,10 @@ struct TowerTests {
         #expect(saved.checkpoint.number == 2 && saved.checkpoint.parentNumber == nil)
     }
 
-    @Test("lose all pages by one, counted by multiplication, listed up to a limit")
+    @Test("a damaged page is counted as lost in all its places, which are listed up to a limit")
     func damaged() throws {
         for everyOther in [false, true] {
-            try write(everyOther ? 2 : 1, page: 7, isWhole: false, everyOther: everyOther)
+            try write(everyOther ? 2 : 1, page: 7, isIntact: false, everyOther: everyOther)
         }
         try reindex()
         let verdicts = try Verify().run(in: store.path, .testing()).verdicts
@@ -103,7 +107,7 @@ struct TowerTests {
         #expect(losses[1].pages.last == 8190..<8191)
     }
 
-    @Test("two of them are not compared for ever")
+    @Test("a diff of two such checkpoints stops at a limit")
     func compared() throws {
         try write(1, page: 7)
         try write(2, page: 8)
@@ -118,7 +122,7 @@ struct TowerTests {
         #expect(same.blocks.map(\.changedCount) == [0])
     }
 
-    @Test("are not walked for a save of another length, however many files they refer to")
+    @Test("a save of another length does not walk the tables, even with many references")
     func manyReferences() throws {
         try write(1, page: 7)
         let directory = Directory(store.scratch.guest("t"), .kernel)

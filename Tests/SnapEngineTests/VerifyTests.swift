@@ -33,33 +33,33 @@ struct VerifyTests {
         "0000000003.devstate",
     ]
 
-    @Test("what is whole is called whole, whatever the number of workers", arguments: [1, 2, 8])
-    func whole(jobs: Int) throws {
+    @Test("an intact history is reported as intact by any number of workers", arguments: [1, 2, 8])
+    func intact(jobs: Int) throws {
         let fixture = try Self.fixture()
         for isQuick in [false, true] {
             let outcome = try Self.verify(fixture.store, jobs: jobs) { $0.isQuick = isQuick }
             #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == Self.numbers)
-            // Five and one pages at first, and two more with each checkpoint; the first page has
-            // changed since, and what it was before is the first checkpoint's.
+            // The first checkpoint stores six pages, and each later one two more. The old versions
+            // of changed pages still belong to the first checkpoint.
             #expect(outcome.checkedPageCount == 10)
         }
     }
 
     @Test(
-        "any flipped byte that costs a checkpoint is found, and those are named and no others",
+        "a flipped byte that damages checkpoints is found, and exactly those are named",
         arguments: files)
     func flips(name: String) throws {
         let fixture = try Self.fixture()
         let path = fixture.store.guestPath.appending(name)
-        let whole = try bytes(of: path)
-        var costs: [Int: Int] = [:]
+        let original = try bytes(of: path)
+        var lossCounts: [Int: Int] = [:]
         let isComplete = FaultPlan.Fault.isComplete
-        for (offset, pattern) in whole.indices.flatMap({ offset in
-            // All bits of a byte, or one of them; in a quick run by turns.
+        for (offset, pattern) in original.indices.flatMap({ offset in
+            // Flips one bit, and all bits, of each byte; a quick run alternates between the two.
             let patterns: [UInt8] = [UInt8(1 << (offset / 2 % 8)), 0xff]
             return (isComplete ? patterns : [patterns[offset % 2]]).map { (offset, $0) }
         }) {
-            var damaged = whole
+            var damaged = original
             damaged[offset] ^= pattern
             try write(damaged, to: path)
             let lost = try Self.numbers.filter { try !fixture.restores($0) }
@@ -72,25 +72,25 @@ struct VerifyTests {
                 #expect(
                     outcome.damage.allSatisfy { $0.path != nil }, "\(name), byte \(offset)")
             }
-            for number in lost { costs[number, default: 0] += 1 }
+            for number in lost { lossCounts[number, default: 0] += 1 }
             let kind = path.extension ?? name
             FaultPlan.note(
                 1, as: lost.isEmpty ? "costs nothing" : "found, and named", "a byte of a .\(kind)",
                 in: "damage")
         }
-        // A third of a file and more is live; a device state costs none but its own checkpoint.
-        #expect(costs.values.max() ?? 0 > whole.count / 3)
-        try write(whole, to: path)
+        // Of each file, at least one checkpoint needs more than a third of the bytes.
+        #expect(lossCounts.values.max() ?? 0 > original.count / 3)
+        try write(original, to: path)
         #expect(try Self.verify(fixture.store).isWhole)
     }
 
-    @Test("a file that is cut short is found, and what it costs is named", arguments: files)
+    @Test("a truncated file is found, and the damaged checkpoints are named", arguments: files)
     func cuts(name: String) throws {
         let fixture = try Self.fixture()
         let path = fixture.store.guestPath.appending(name)
-        let whole = try bytes(of: path)
+        let original = try bytes(of: path)
         let stride = FaultPlan.Fault.isComplete ? 1 : 23
-        for count in Swift.stride(from: whole.count - 1, through: 0, by: -stride) {
+        for count in Swift.stride(from: original.count - 1, through: 0, by: -stride) {
             #expect(truncate(path.string, count) == 0)
             let lost = try Self.numbers.filter { try !fixture.restores($0) }
             let outcome = try Self.verify(fixture.store)
@@ -101,7 +101,7 @@ struct VerifyTests {
         }
     }
 
-    @Test("lost pages are those that read otherwise")
+    @Test("exactly the pages of a damaged cluster are listed as lost")
     func lostPages() throws {
         let store = try TestStore()
         var generator = Seeded(5)
@@ -110,7 +110,7 @@ struct VerifyTests {
         try store.save(image)
         for page in 600..<640 { image.pages[page] = MadeUpImage.noise(&generator) }
         try store.save(image)
-        // In the middle of the first file: one cluster of sixteen pages of noise.
+        // Damage one cluster of sixteen incompressible pages in the middle of the first file.
         let path = store.guestPath.appending("0000000001.savevm")
         var damaged = try bytes(of: path)
         damaged[620 * 4120] ^= 1
@@ -120,12 +120,12 @@ struct VerifyTests {
         let losses = outcome.verdicts.map { $0.losses.flatMap(\.pages) }
         #expect(losses.count == 2 && losses[0].map(\.count) == [16])
         let lost = try #require(losses[0].first)
-        // Those that the second checkpoint has anew are not lost to it.
+        // The second checkpoint does not lose pages that it has stored itself.
         #expect(losses[1].flatMap { Array($0) } == lost.filter { !(600..<640).contains($0) })
         #expect(outcome.verdicts.allSatisfy { !$0.isLost && !$0.isDeviceStateLost })
     }
 
-    @Test("only the named checkpoints are checked")
+    @Test("only the specified checkpoints are verified")
     func named() throws {
         let fixture = try Self.fixture()
         try removeFile(fixture.store.guestPath.appending("0000000003.savevm"))
@@ -144,7 +144,7 @@ struct VerifyTests {
         #expect(error?.code == .notFound)
     }
 
-    @Test("a checkpoint that is half deleted is none that can be verified")
+    @Test("a partly deleted checkpoint is not found, and the others are verified")
     func halfDeleted() throws {
         let fixture = try Self.fixture()
         let path = fixture.store.guestPath
@@ -159,13 +159,13 @@ struct VerifyTests {
         #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == [1])
     }
 
-    @Test("a file that the references do not name costs the checkpoint")
+    @Test("a checkpoint whose reference list omits a file is reported as damaged")
     func unlistedReference() throws {
         let fixture = try Self.fixture()
         let store = fixture.store
         let directory = Directory(store.guestPath, .kernel)
         let third = try GuestFiles(of: store.guest, in: directory).savevm(.savevm(3))
-        // The third checkpoint once more, whole but for its list of files.
+        // Write a copy of the third checkpoint that is intact except for its reference list.
         let header = FileHeader(
             .savevm, number: 4, storeID: third.header.storeID, checkpointID: .random(),
             parent: third.reference)
@@ -183,17 +183,17 @@ struct VerifyTests {
         #expect(outcome.damage.map(\.message).contains { $0.contains("not listed") })
     }
 
-    @Test("an index that says other things than the files is found, or says the same")
+    @Test("a damaged index is reported, or still lists the same checkpoints")
     func indexFlips() throws {
         let fixture = try Self.fixture()
         let path = fixture.store.path.appending("index.sqlite")
-        let whole = try bytes(of: path)
+        let original = try bytes(of: path)
         let expected = try fixture.store.list()
         var generator = Seeded(3)
         var foundCount = 0
         for _ in 0..<800 {
-            var damaged = whole
-            damaged[Int.random(in: 0..<whole.count, using: &generator)] ^= UInt8(
+            var damaged = original
+            damaged[Int.random(in: 0..<original.count, using: &generator)] ^= UInt8(
                 1 << Int.random(in: 0..<8, using: &generator))
             try write(damaged, to: path)
             let verify = Verify()
@@ -204,7 +204,7 @@ struct VerifyTests {
                     continue
                 }
                 #expect(!outcome.damage.isEmpty)
-                // A row may name a checkpoint that never was; those that are, are whole.
+                // A row may name a checkpoint that does not exist; existing ones stay intact.
                 for verdict in outcome.verdicts where Self.numbers.contains(verdict.name.number) {
                     #expect(verdict.isWhole, "\(outcome.damage)")
                 }
@@ -218,7 +218,7 @@ struct VerifyTests {
         #expect(foundCount > 0)
     }
 
-    @Test("without an index the files tell of themselves")
+    @Test("without an index, the checkpoints are found and verified from their files")
     func lostIndex() throws {
         let fixture = try Self.fixture()
         try removeFile(fixture.store.path.appending("index.sqlite"))
@@ -228,7 +228,7 @@ struct VerifyTests {
         #expect(outcome.damage.count == 1 && outcome.damage[0].hint != nil)
     }
 
-    @Test("a file that the index does not know is worth a warning, and checked")
+    @Test("a file without an index row causes a warning and is verified")
     func unknownFile() throws {
         let fixture = try Self.fixture()
         let index = try bytes(of: fixture.store.path.appending("index.sqlite"))

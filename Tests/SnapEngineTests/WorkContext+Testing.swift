@@ -5,10 +5,10 @@ import Testing
 import WorkPipeline
 
 extension WorkContext {
-    /// How a test runs an operation; a warning is a failure unless it is expected.
+    /// Creates a context for an operation in a test; by default, a warning fails the test.
     ///
-    /// Locks are waited for: what another test starts has this process's descriptors, and so its
-    /// locks, until it executes its program.
+    /// The operation waits for locks: a child process that another test starts inherits this
+    /// process's descriptors, and with them its locks, until it executes its program.
     static func testing(
         _ calls: SystemCalls = .kernel, lockTimeout: Duration = .seconds(5), jobs: Int = 1,
         progress: WorkProgress = WorkProgress(),
@@ -23,7 +23,7 @@ extension WorkContext {
     }
 }
 
-/// The warnings of an operation, for a test that expects some.
+/// A collector of an operation's warnings, for a test that expects some.
 final class Warnings: Sendable {
     private let errors = Mutex<[SnapError]>([])
 
@@ -33,7 +33,7 @@ final class Warnings: Sendable {
 }
 
 extension CheckpointSpecifier {
-    /// A checkpoint by guest and number.
+    /// Creates a specifier from a guest and a number.
     static func number(_ guest: GuestName, _ number: Int) -> CheckpointSpecifier {
         .name(CheckpointName(guest: guest, number: number))
     }
