@@ -5,14 +5,14 @@ import Testing
 
 @testable import SnapSystem
 
-/// Whether the kernel resolves names, or snap does it one after the other.
+/// System calls with openat2(2), and without it: then snap resolves a path name by name.
 private let resolutions = [
     SystemCalls.kernel, SystemCalls(faults: FaultPlan(refusing: .openBeneath)),
 ]
 
-@Suite("Names in a directory")
+@Suite("Directories")
 struct DirectoryTests {
-    /// A directory `in` with what a test needs, and one outside of it with a file.
+    /// Creates a directory `in` with a file and a subdirectory, and a directory `out` with a file.
     private static func make() throws -> Scratch {
         let scratch = try Scratch()
         for name in ["in", "in/sub", "out"] {
@@ -29,7 +29,7 @@ struct DirectoryTests {
             atPath: scratch.file(name).string, withDestinationPath: target)
     }
 
-    @Test("a link is not followed, wherever it stands in the path", arguments: [0, 1])
+    @Test("a symbolic link is not followed at any place in a path", arguments: [0, 1])
     func links(resolution: Int) throws {
         let scratch = try Self.make()
         try Self.link(scratch, "in/link", to: "file")
@@ -56,7 +56,7 @@ struct DirectoryTests {
         let error = #expect(throws: SnapError.self) { _ = try File(reading: "link", in: root) }
         #expect(error?.code == .damaged && error?.path == scratch.file("in").appending("link"))
         #expect(try root.status(of: "link")?.kind == .symbolicLink)
-        // What goes is the link; what it points to stays.
+        // Removing a link keeps its target.
         try root.remove("link")
         #expect(try root.status(of: "link") == nil)
         #expect(try bytes(of: scratch.file("in/file")) == Array("inside".utf8))
@@ -64,8 +64,8 @@ struct DirectoryTests {
         #expect(try root.directory("sub").names().isEmpty)
     }
 
-    @Test("a directory stays the one that was opened, whatever gets its name")
-    func swapped() throws {
+    @Test("an open directory stays in use after a link has taken its name")
+    func replaced() throws {
         let scratch = try Self.make()
         let directory = Directory(scratch.file("in"), .kernel)
         #expect(try directory.names() == ["file", "sub"])
@@ -79,7 +79,7 @@ struct DirectoryTests {
         #expect(try names(in: scratch.file("out")) == ["file"])
     }
 
-    @Test("what is no regular file is refused at once", arguments: [0, 1])
+    @Test("a file that is not a regular file is refused without waiting", arguments: [0, 1])
     func kinds(resolution: Int) throws {
         let scratch = try Self.make()
         let directory = Directory(
@@ -96,7 +96,7 @@ struct DirectoryTests {
         }
     }
 
-    @Test("in a store only its owner and root own and write")
+    @Test("only the store's owner and root may own and write files in a store")
     func ownership() throws {
         let rule = StoreOwnership(isTrusted: false)
         func status(_ user: UInt32, _ mode: UInt32) -> FileStatus {

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Kinds of file systems")
 struct FileSystemTypeTests {
-    @Test("only those that report dirty pages as data are trusted with holes")
+    @Test("holes are trusted only on file systems that report dirty pages as data")
     func trusted() {
         let trusted: [FileSystemType] = [.ext4, .xfs, .btrfs, .tmpfs]
         for type in trusted { #expect(type.reportsDirtyPagesAsData) }

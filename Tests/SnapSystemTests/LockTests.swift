@@ -12,7 +12,7 @@ struct LockTests {
         #expect(error?.code == .busy)
     }
 
-    @Test("one writer, or several that share; the file's mode stays its owner's")
+    @Test("one process holds an exclusive lock, or several share it; the file's mode is 0600")
     func lockFile() throws {
         let scratch = try Scratch()
         let directory = Directory(scratch.path, .kernel)
@@ -31,7 +31,7 @@ struct LockTests {
             let writer = try lock(.exclusive)
             #expect(try directory.status(of: "lock")?.permissions == 0o600)
             Self.busy { _ = try lock(.shared) }
-            // Somebody who may write here holds it: widened or not, it is a lock.
+            // The holder may write to the directory, so its lock counts despite the file's mode.
             chmod(scratch.file("lock").string, 0o644)
             Self.busy { _ = try lock(.shared) }
             _ = consume writer
@@ -40,7 +40,7 @@ struct LockTests {
         #expect(try names(in: scratch.path) == ["lock"])
     }
 
-    @Test("where all files have one mode, the lock is taken all the same")
+    @Test("a lock is acquired on a file system whose files all have the same mode")
     func fixedModes() throws {
         let scratch = try Scratch()
         try scratch.write([], to: "lock")
@@ -53,7 +53,7 @@ struct LockTests {
         _ = consume lock
     }
 
-    @Test("a lock that was removed under its holder's hands is none")
+    @Test("a lock on a deleted file does not block other processes")
     func removed() throws {
         let scratch = try Scratch()
         let directory = Directory(scratch.path, .kernel)
@@ -65,7 +65,7 @@ struct LockTests {
         _ = consume new
     }
 
-    @Test("who may only read shares with readers, and keeps none of them out")
+    @Test("a process that may only read can share the lock, but not hold it exclusively")
     func recordLock() throws {
         let scratch = try Scratch()
         let directory = Directory(scratch.path, .kernel)
@@ -79,7 +79,7 @@ struct LockTests {
         }
         _ = consume first
         _ = consume second
-        // An exclusive one asks for the right to write.
+        // An exclusive lock requires a file that is open for writing.
         #expect(throws: SnapError.self) {
             _ = try RecordLock(excluding: try read(), timeout: .zero)
         }

@@ -15,7 +15,7 @@ struct OutputTests {
         try output.publish(isSynchronized: false)
     }
 
-    @Test("of the old file's mode only what lets somebody read or write is kept")
+    @Test("a replaced file keeps only the read and write bits of its mode")
     func modes() throws {
         let scratch = try Scratch()
         chmod(scratch.path.string, 0o700)
@@ -48,7 +48,7 @@ struct OutputTests {
             try Self.replace("out", in: directory)
             let status = try #require(try directory.status(of: "out"))
             #expect(status.userID == 0 && status.permissions == 0o600)
-            // In place it is refused, unless it is root's own.
+            // An update in place is refused unless root owns the file.
             chown(scratch.file("out").string, 12345, 0)
             let error = #expect(throws: SnapError.self) {
                 _ = try OutputFile.openExisting("out", in: directory)
@@ -57,7 +57,7 @@ struct OutputTests {
             chown(scratch.file("out").string, 0, 0)
             _ = try OutputFile.openExisting("out", in: directory)
         }
-        // Where nobody else can write, it is root's choice.
+        // If no other user can write to the directory, root keeps the file's owner and mode.
         chmod(scratch.path.string, 0o755)
         chown(scratch.path.string, 0, 0)
         chown(scratch.file("out").string, 12345, 0)
@@ -69,40 +69,40 @@ struct OutputTests {
         _ = try OutputFile.openExisting("out", in: directory)
     }
 
-    @Test("a link is never written through")
+    @Test("snap never writes through a symbolic link")
     func links() throws {
         let scratch = try Scratch()
         let directory = Directory(scratch.path, .kernel)
-        try scratch.write([1], to: "victim")
-        symlink("victim", scratch.file("out").string)
+        try scratch.write([1], to: "target")
+        symlink("target", scratch.file("out").string)
         for isForced in [false, true] {
             let error = #expect(throws: SnapError.self) {
                 _ = try OutputFile("out", in: directory, isForced: isForced)
             }
-            #expect(error?.code == .cannotCreate && error?.hint?.contains("victim") == true)
+            #expect(error?.code == .cannotCreate && error?.hint?.contains("target") == true)
         }
         let error = #expect(throws: SnapError.self) {
             _ = try OutputFile.openExisting("out", in: directory)
         }
         #expect(error?.code == .cannotCreate)
-        #expect(try bytes(of: scratch.file("victim")) == [1])
+        #expect(try bytes(of: scratch.file("target")) == [1])
     }
 
-    @Test("what a killed command has left is removed by the next to the same name")
+    @Test("a command deletes what a killed command has left of the same output")
     func leftovers() throws {
         let scratch = try Scratch()
         let directory = Directory(scratch.path, .kernel)
         for name in [".snap-out.1", ".snap-out.2", ".snap-other.1", ".snap-outer.1", "kept"] {
             try scratch.write([1], to: name)
         }
-        // One of them is being written.
-        let alive = try File(updating: ".snap-out.2", in: directory)
-        try alive.calls.lock(alive.descriptor, LOCK_EX | LOCK_NB)
+        // A running command holds a lock on the file that it writes.
+        let running = try File(updating: ".snap-out.2", in: directory)
+        try running.calls.lock(running.descriptor, LOCK_EX | LOCK_NB)
         try Self.replace("out", in: directory)
         #expect(
             try names(in: scratch.path) == [
                 ".snap-other.1", ".snap-out.2", ".snap-outer.1", "kept", "out",
             ])
-        _ = consume alive
+        _ = consume running
     }
 }
