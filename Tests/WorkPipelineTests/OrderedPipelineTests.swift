@@ -7,22 +7,24 @@ import WorkPipeline
 
 @Suite("Ordered pipeline")
 struct OrderedPipelineTests {
-    /// Numbers from 0 on, one of which may be an error; a watch sees how many callers there are at once.
+    /// A source of the numbers from 0, which can fail at one of them.
     private struct Numbers: ~Copyable, WorkSource {
         let count: Int
         var failing: Int?
-        let watch: Watch
+        let callers: ConcurrencyCounter
         private var position = 0
 
-        init(_ count: Int, failing: Int? = nil, watch: Watch = Watch()) {
+        init(
+            _ count: Int, failing: Int? = nil, callers: ConcurrencyCounter = ConcurrencyCounter()
+        ) {
             self.count = count
             self.failing = failing
-            self.watch = watch
+            self.callers = callers
         }
 
         mutating func next() throws(SnapError) -> Int? {
-            watch.enter()
-            defer { watch.leave() }
+            callers.enter()
+            defer { callers.leave() }
             guard position < count else { return nil }
             if position == failing { throw SnapError(.inputOutput, "source \(position)") }
             position += 1
@@ -30,79 +32,80 @@ struct OrderedPipelineTests {
         }
     }
 
-    /// Counts how many are in the same place at once, and the most there were.
-    private final class Watch: Sendable {
+    /// A counter of the threads or items that are in one place at the same time.
+    private final class ConcurrencyCounter: Sendable {
         private let counts = Mutex((now: 0, most: 0))
 
+        /// The highest number that was there at the same time.
         var most: Int { counts.withLock(\.most) }
         func enter() { counts.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) } }
         func leave() { counts.withLock { $0.now -= 1 } }
     }
 
-    /// Takes a while, another one for each item of each seed.
-    private static func dawdle(_ item: Int, _ seed: Int) {
+    /// Sleeps for a time that depends on the item and the seed.
+    private static func sleep(_ item: Int, _ seed: Int) {
         var generator = Seeded(UInt64(seed * 1000 + item))
         usleep(.random(in: 0..<300, using: &generator))
     }
 
     private static let jobCounts = [1, 2, 3, 8, 32]
 
-    @Test("results come in the order of the items, whatever the workers do", arguments: 0..<20)
+    @Test("results are delivered in the order of the items", arguments: 0..<20)
     func order(seed: Int) throws {
         let jobs = Self.jobCounts[seed % Self.jobCounts.count]
         let count = [0, 1, 2, 60, 300][seed / 4]
-        let source = Watch()
-        let sink = Watch()
-        let workers = Watch()
-        let alive = Watch()
+        let source = ConcurrencyCounter()
+        let sink = ConcurrencyCounter()
+        let workers = ConcurrencyCounter()
+        let undelivered = ConcurrencyCounter()
         let results = try OrderedPipeline.run(
-            over: Numbers(count, watch: source), into: [Int](), jobs: jobs,
+            over: Numbers(count, callers: source), into: [Int](), jobs: jobs,
             makeWorker: { () -> Int in
                 workers.enter()
                 return 0
             },
             work: { (doneCount, item, _) in
-                alive.enter()
+                undelivered.enter()
                 doneCount += 1
-                Self.dawdle(item, seed)
+                Self.sleep(item, seed)
                 return item * item
             },
             deliver: { (results: inout [Int], result) in
                 sink.enter()
                 results.append(result)
                 sink.leave()
-                alive.leave()
+                undelivered.leave()
             })
         #expect(results == (0..<count).map { $0 * $0 })
         #expect(source.most == 1)
         #expect(sink.most == min(count, 1))
         #expect(workers.most <= min(jobs, count))
-        // Results that wait for an earlier one are bounded, however slow that is.
-        #expect(alive.most <= 2 * jobs)
+        // The number of results that wait for a slow earlier one is bounded.
+        #expect(undelivered.most <= 2 * jobs)
     }
 
-    @Test("turns come one at a time and in the order of the items", arguments: 0..<10)
+    @Test("turns run one at a time and in the order of the items", arguments: 0..<10)
     func turns(seed: Int) throws {
         let turns = Mutex<[Int]>([])
-        let inside = Watch()
+        let inside = ConcurrencyCounter()
         try OrderedPipeline.run(
             over: ListSource(Array(0..<100)), into: (), jobs: Self.jobCounts[seed % 5],
             makeWorker: {},
             work: { (_, item: Int, turn) throws(SnapError) in
-                Self.dawdle(item, seed)
+                Self.sleep(item, seed)
                 try turn.take { () throws(SnapError) in
                     inside.enter()
                     turns.withLock { $0.append(item) }
                     inside.leave()
                 }
-                Self.dawdle(item + 500, seed)
+                Self.sleep(item + 500, seed)
             },
             deliver: { _, _ in })
         #expect(turns.withLock(\.self) == Array(0..<100))
         #expect(inside.most == 1)
     }
 
-    /// Where an item can fail.
+    /// The step at which an item fails.
     enum Place: CaseIterable {
         case source
         case work
@@ -113,12 +116,12 @@ struct OrderedPipelineTests {
     }
 
     @Test(
-        "the first item's failure is thrown, what came before it is delivered, nothing after it",
+        "the error of the first item that fails is thrown, and no later result is delivered",
         arguments: Place.allCases, 0..<8)
     func failures(place: Place, seed: Int) throws {
         let failing = [0, 1, 17, 80][seed % 4]
         let delivered = Mutex<[Int]>([])
-        // Later items fail, too, and sooner: theirs is not the error that counts.
+        // Later items also fail, and sooner, but the pipeline must not throw their errors.
         let fail = { @Sendable (item: Int, here: Place) throws(SnapError) in
             guard here == place, item >= failing else { return }
             throw SnapError(.damaged, "item \(item)")
@@ -129,7 +132,7 @@ struct OrderedPipelineTests {
                 jobs: Self.jobCounts[seed % 5],
                 makeWorker: {},
                 work: { (_, item, turn) throws(SnapError) in
-                    if item == failing { Self.dawdle(item, seed) }
+                    if item == failing { Self.sleep(item, seed) }
                     try fail(item, .work)
                     try fail(item, .beforeTurn)
                     try turn.take { () throws(SnapError) in try fail(item, .turn) }
@@ -147,7 +150,7 @@ struct OrderedPipelineTests {
         #expect(all == Array(0..<all.count) && all.count <= failing)
     }
 
-    @Test("a worker that cannot be made fails the run", arguments: jobCounts)
+    @Test("the run fails if a worker cannot be created", arguments: jobCounts)
     func makingWorkers(jobs: Int) {
         let error = #expect(throws: SnapError.self) {
             try OrderedPipeline.run(
@@ -160,7 +163,7 @@ struct OrderedPipelineTests {
         #expect(error?.message == "no worker")
     }
 
-    @Test("a sink and workers that cannot be copied are handed on, and the sink comes back")
+    @Test("a noncopyable sink and noncopyable workers are passed on, and the sink is returned")
     func owners() throws {
         struct Sum: ~Copyable { var value = 0 }
         struct Worker: ~Copyable { let factor = 3 }
