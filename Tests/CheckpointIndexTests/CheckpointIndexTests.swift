@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("The index")
+@Suite("Index")
 struct CheckpointIndexTests {
     private static func open(_ scratch: Scratch, isWritable: Bool) throws -> CheckpointIndex {
         try CheckpointIndex(
@@ -48,7 +48,7 @@ struct CheckpointIndexTests {
             file: IndexedFile(generation: 0, byteCount: 999))
     }
 
-    @Test("what was committed survives power loss: the journal's removal is synced, too")
+    @Test("a commit also syncs the journal's deletion, so that it survives a power loss")
     func synchronous() throws {
         let scratch = try Scratch()
         try scratch.write([], to: "index.sqlite")
@@ -68,7 +68,7 @@ struct CheckpointIndexTests {
         }
     }
 
-    @Test("what goes in comes out")
+    @Test("inserted checkpoints are read back unchanged")
     func roundTrip() throws {
         let scratch = try Scratch()
         let index = try Self.make(scratch)
@@ -98,7 +98,7 @@ struct CheckpointIndexTests {
         #expect(try reader.knows(guest))
     }
 
-    @Test("the newest at or before a time, whatever the order of numbers")
+    @Test("a time finds the newest checkpoint up to it, regardless of the order of numbers")
     func times() throws {
         let scratch = try Scratch()
         let index = try Self.make(scratch)
@@ -117,27 +117,27 @@ struct CheckpointIndexTests {
         }
     }
 
-    @Test("a reader undoes what a writer that died left half done")
+    @Test("a reader rolls back the unfinished transaction of a killed writer")
     func hotJournal() throws {
         let scratch = try Scratch()
         let index = try Self.make(scratch)
         try index.insert(try (1...200).map { try Self.checkpoint("a", $0) })
         let before = try index.checkpoints()
-        let died = try Scratch()
+        let killed = try Scratch()
         let names = ["index.sqlite", "index.sqlite-journal"]
-        // The files of a transaction that has begun to write are those of a process that died.
+        // The files during a transaction are the files that a killed process leaves.
         try DatabaseQueue(path: scratch.file(names[0]).string).inDatabase { database in
             try database.execute(sql: "PRAGMA cache_size = 1; BEGIN IMMEDIATE")
             try database.execute(sql: "UPDATE checkpoint SET label = 'half done'")
-            for name in names { try died.write(try bytes(of: scratch.file(name)), to: name) }
+            for name in names { try killed.write(try bytes(of: scratch.file(name)), to: name) }
             try database.execute(sql: "ROLLBACK")
         }
-        #expect(try bytes(of: died.file(names[0])) != bytes(of: scratch.file(names[0])))
-        let reader = try Self.open(died, isWritable: false)
+        #expect(try bytes(of: killed.file(names[0])) != bytes(of: scratch.file(names[0])))
+        let reader = try Self.open(killed, isWritable: false)
         #expect(try reader.checkpoints() == before)
     }
 
-    @Test("a later schema is refused, an empty file is none")
+    @Test("a newer schema is refused, and an empty file is damaged")
     func versions() throws {
         let scratch = try Scratch()
         let path = try scratch.write([], to: "index.sqlite")

@@ -1,6 +1,6 @@
-/// The pages of a database, and a tree of them that no writer of SQLite makes.
+/// The pages of a database, which a test can link into a tree that SQLite never writes.
 ///
-/// The SQLite file format, "B-tree Pages" and "The Database Header".
+/// See "B-tree Pages" and "The Database Header" in the SQLite file format.
 struct DatabasePages {
     private(set) var bytes: [UInt8]
     private let pageSize: Int
@@ -8,19 +8,20 @@ struct DatabasePages {
     private static let interiorTypes: Set<UInt8> = [2, 5]
     private static let pageCountOffset = 28
 
-    /// Takes the bytes of a database.
+    /// Creates a value from the bytes of a database file.
     init(_ bytes: [UInt8]) {
         self.bytes = bytes
         pageSize = Int(bytes[16]) << 8 | Int(bytes[17])
     }
 
-    /// Puts copies of a tree's root one under the other, each with the next one as all of its
-    /// children: with n children and d pages, the tree has a leaf n to the power of d times.
+    /// Links copies of a tree's root into a chain: all children of a page are the next page.
+    ///
+    /// With n children and d pages, a search of the tree visits the leaf n to the power of d times.
     ///
     /// - Parameters:
     ///   - root: The number of the tree's root page.
-    ///   - depth: How many pages stand above the leaf.
-    /// - Returns: How many children each has; 0 if the root is a leaf.
+    ///   - depth: The number of pages above the leaf.
+    /// - Returns: The number of children of each page; 0 if the root is a leaf.
     mutating func makeChain(from root: Int, depth: Int) -> Int {
         guard Self.interiorTypes.contains(bytes[start(root)]) else { return 0 }
         let leaf = number(at: places(root)[0], byteCount: 4)
@@ -38,7 +39,7 @@ struct DatabasePages {
 
     private func start(_ page: Int) -> Int { (page - 1) * pageSize }
 
-    /// Where in a page the numbers of its children stand: in each cell, and in its header.
+    /// The offsets of the numbers of a page's children, which are in its cells and its header.
     private func places(_ page: Int) -> [Int] {
         let start = start(page)
         let cells = (0..<number(at: start + 3, byteCount: 2)).map { cell in

@@ -6,8 +6,8 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// A database that somebody else has made, or has laid something beside.
-@Suite("A foreign index", .timeLimit(.minutes(2)))
+/// A database that another user has changed, or next to which another user has put a file.
+@Suite("Foreign index", .timeLimit(.minutes(2)))
 struct ForeignIndexTests {
     private let fixture: IndexFixture
 
@@ -16,9 +16,9 @@ struct ForeignIndexTests {
     // MARK: Schema
 
     @Test(
-        "whose schema is another one is refused, at once",
+        "a database with another schema is refused immediately",
         arguments: [
-            // Views in a table's place: one that is endless, one that is only large.
+            // Views in place of tables; the first two have an endless number of rows.
             """
             DROP TABLE reference; CREATE VIEW reference AS
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
@@ -32,14 +32,14 @@ struct ForeignIndexTests {
             """
             ALTER TABLE checkpoint RENAME TO other; CREATE VIEW checkpoint AS SELECT * FROM other
             """,
-            "CREATE VIEW bait AS SELECT zeroblob(1000000000)",
+            "CREATE VIEW extra AS SELECT zeroblob(1000000000)",
             """
-            CREATE TRIGGER bait AFTER INSERT ON guest
-            BEGIN UPDATE checkpoint SET label = 'bait'; END
+            CREATE TRIGGER extra AFTER INSERT ON guest
+            BEGIN UPDATE checkpoint SET label = 'extra'; END
             """,
             "CREATE TABLE more (a)", "ANALYZE",
-            "CREATE INDEX bait ON checkpoint (hex(zeroblob(length(label))))",
-            "CREATE INDEX bait ON checkpoint (number) WHERE length(hex(label)) > 1",
+            "CREATE INDEX extra ON checkpoint (hex(zeroblob(length(label))))",
+            "CREATE INDEX extra ON checkpoint (number) WHERE length(hex(label)) > 1",
             "DROP INDEX checkpoint_by_time", "DROP TABLE reference",
             "ALTER TABLE guest ADD COLUMN more TEXT",
             "ALTER TABLE checkpoint RENAME COLUMN label TO words",
@@ -64,7 +64,7 @@ struct ForeignIndexTests {
     func schema(sql: String) throws {
         try fixture.edit { try $0.execute(sql: sql) }
         if sql == "PRAGMA user_version = 0" {
-            // A reader has nothing to read, and a writer makes no tables over others.
+            // A reader finds no schema, and a writer must not create tables next to existing ones.
             let error = #expect(throws: SnapError.self) { _ = try fixture.open() }
             #expect(error?.code == .damaged && error?.hint == CheckpointIndex.hint)
             let made = #expect(throws: SnapError.self) {
@@ -76,9 +76,9 @@ struct ForeignIndexTests {
         try fixture.expectRefusal(sql)
     }
 
-    // MARK: Files beside it
+    // MARK: Files next to the database
 
-    @Test("in write-ahead mode is refused, and no log is made", arguments: [18, 19])
+    @Test("a database in write-ahead mode is refused without creating a log", arguments: [18, 19])
     func writeAheadMode(offset: Int) throws {
         var database = try bytes(of: fixture.path)
         database[offset] = 2
@@ -88,7 +88,7 @@ struct ForeignIndexTests {
         #expect(try bytes(of: fixture.path) == database)
     }
 
-    @Test("with a log beside it is refused, and the log stays", arguments: ["-wal", "-shm"])
+    @Test("a database next to a log is refused, and the log is kept", arguments: ["-wal", "-shm"])
     func log(suffix: String) throws {
         for content: [UInt8] in [[], [UInt8](repeating: 7, count: 5000)] {
             try fixture.scratch.write(content, to: IndexFixture.name + suffix)
@@ -98,7 +98,9 @@ struct ForeignIndexTests {
         }
     }
 
-    /// A hot journal that names a super-journal: the SQLite file format, "The Rollback Journal".
+    /// Creates a hot journal that names a super-journal.
+    ///
+    /// See "The Rollback Journal" in the SQLite file format.
     private func journal(naming victim: [UInt8]) throws -> [UInt8] {
         let database = try bytes(of: fixture.path)
         let pageSize = Int(database[16]) << 8 | Int(database[17])
@@ -113,7 +115,7 @@ struct ForeignIndexTests {
         return journal + word(victim.reduce(0) { $0 + Int(Int8(bitPattern: $1)) }) + magic
     }
 
-    @Test("whose journal names another file is refused, and that file stays")
+    @Test("a database whose journal names another file is refused, and that file is kept")
     func superJournal() throws {
         let victim = try Scratch()
         let path = try victim.write([1, 2, 3], to: "victim")
@@ -122,14 +124,14 @@ struct ForeignIndexTests {
         try fixture.expectRefusal("a super-journal")
         #expect(try bytes(of: path) == [1, 2, 3])
         #expect(try bytes(of: fixture.scratch.file(IndexFixture.name + "-journal")) == journal)
-        // SQLite itself, without the look before, deletes it: the journal is one.
+        // Without snap's check, SQLite deletes the other file, so the journal is a valid one.
         try fixture.edit { database in
             _ = try Int.fetchOne(database, sql: "SELECT count(*) FROM checkpoint")
         }
         #expect(!exists(path))
     }
 
-    @Test("a journal of no bytes, or a stray one, is none")
+    @Test("an empty or invalid journal is ignored")
     func strayJournal() throws {
         for content: [UInt8] in [[], [1, 2, 3], [UInt8](repeating: 0, count: 600)] {
             try fixture.scratch.write(content, to: IndexFixture.name + "-journal")
@@ -140,7 +142,7 @@ struct ForeignIndexTests {
 
     // MARK: Pages
 
-    @Test("whose bytes are others is refused, or read within the limits")
+    @Test("a truncated database or a file with other content is refused")
     func bytesOfOthers() throws {
         let good = try bytes(of: fixture.path)
         for content: [UInt8] in [
@@ -161,10 +163,10 @@ struct ForeignIndexTests {
     }
 
     @Test(
-        "whose pages share their children claims more rows than bytes, and that is damage",
+        "a database whose pages share children is refused, or read within the limits",
         arguments: ["checkpoint", "file", "ram_block", "device_section", "reference", "guest"])
     func sharedChildren(table: String) throws {
-        // So many that no table's root is a leaf.
+        // With so many checkpoints, no table's root is a leaf.
         let large = try IndexFixture(checkpointsPerGuest: 500)
         let guest = try GuestName(checking: "a", as: "guest")
         var root = 0
@@ -213,7 +215,7 @@ struct ForeignIndexTests {
                 if name != "integrity" { refusalCount += 1 }
             }
         }
-        // Only this table is ever read as a whole; in the others a key leads to the rows.
+        // snap reads only this table completely; in the others it finds rows by a key.
         if table == "checkpoint" { #expect(refusalCount > 0) }
     }
 }

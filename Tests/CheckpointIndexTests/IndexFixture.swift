@@ -7,19 +7,19 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A good index of three guests, and what can be done to its file behind its back.
+/// A valid index of three guests, whose file a test can change without snap.
 struct IndexFixture {
     static let name = "index.sqlite"
 
     let scratch: Scratch
-    /// What was inserted, by guest and number.
+    /// The checkpoints that were inserted, ordered by guest and number.
     let checkpoints: [IndexedCheckpoint]
 
     var path: FilePath { scratch.file(Self.name) }
 
-    /// Makes an index.
+    /// Creates an index of three guests.
     ///
-    /// - Parameter count: How many checkpoints each guest has.
+    /// - Parameter count: The number of checkpoints of each guest.
     init(checkpointsPerGuest count: Int = 3) throws {
         scratch = try Scratch()
         var checkpoints: [IndexedCheckpoint] = []
@@ -33,11 +33,11 @@ struct IndexFixture {
         try index.insert(checkpoints)
     }
 
-    /// A copy of an index in a directory of its own.
+    /// Creates an index in its own directory from the bytes of another fixture's index.
     ///
     /// - Parameters:
-    ///   - bytes: The database.
-    ///   - other: The fixture that it was made by.
+    ///   - bytes: The bytes of the database file, which may be changed.
+    ///   - other: The fixture whose checkpoints the database was created with.
     init(_ bytes: [UInt8], of other: IndexFixture) throws {
         scratch = try Scratch()
         checkpoints = other.checkpoints
@@ -75,7 +75,9 @@ struct IndexFixture {
             Self.name, in: Directory(scratch.path, .kernel), isWritable: isWritable, warn: warn)
     }
 
-    /// Runs SQL on the file, as anybody may who can write to it: on the schema, too.
+    /// Opens the database for any SQL, as another process with write access can.
+    ///
+    /// The SQL can also change the schema.
     func edit(_ body: (Database) throws -> Void) throws {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false

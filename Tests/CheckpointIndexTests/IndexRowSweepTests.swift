@@ -6,15 +6,15 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// Each column of each table with values that snap never writes, under snap's own schema.
-@Suite("Odd values in the index")
+/// Puts values that snap never writes into each column of each table, under snap's own schema.
+@Suite("Unexpected values in the index")
 struct IndexRowSweepTests {
     private static let tables = [
         "guest", "file", "checkpoint", "ram_block", "device_section", "reference",
     ]
 
-    /// Values as SQL.
-    private static let oddValues = [
+    /// The values, as SQL expressions.
+    private static let unexpectedValues = [
         "NULL", "''", "'text'", "'7'", "7", "x'00ff'", "x'37'", "-1", "0", "2147483648",
         "4611686018427387904", "9223372036854775807", "-9223372036854775807 - 1", "16777215",
         "16777216", "1.5", "9e999",
@@ -22,11 +22,11 @@ struct IndexRowSweepTests {
         "replace(hex(zeroblob(524288)), '0', 'n')",
         // Control characters, direction marks, NUL.
         "char(27, 91, 50, 74, 8238, 8294, 10, 127, 155, 0, 65)",
-        // No UTF-8.
+        // Invalid UTF-8.
         "CAST(x'ff41c328' AS TEXT)",
     ]
 
-    /// The table without types and constraints, of the same layout in the file.
+    /// The SQL of a table without types and constraints that has the same layout in the file.
     private static func laxTable(_ table: String, _ database: Database) throws -> String {
         if table == "guest" {
             return "CREATE TABLE guest (guest_id INTEGER PRIMARY KEY, name UNIQUE)"
@@ -39,7 +39,7 @@ struct IndexRowSweepTests {
         return "CREATE TABLE \(table) (\(list), PRIMARY KEY (\(key))) WITHOUT ROWID"
     }
 
-    /// Which row of a table gets the value: one of checkpoint b:2.
+    /// The SQL condition for the row that gets the value, which belongs to checkpoint b:2.
     private static func condition(_ table: String) -> String {
         switch table {
         case "guest": "name = 'b'"
@@ -53,7 +53,7 @@ struct IndexRowSweepTests {
 
     init() throws { fixture = try IndexFixture() }
 
-    @Test("cost no more than their own checkpoint", arguments: tables)
+    @Test("an unexpected value affects only its own checkpoint or guest", arguments: tables)
     func sweep(table: String) throws {
         var own = ""
         var columns: [String] = []
@@ -67,7 +67,7 @@ struct IndexRowSweepTests {
         let laxBytes = try bytes(of: lax.path)
         var doneCount = 0
         for column in columns {
-            for value in Self.oddValues {
+            for value in Self.unexpectedValues {
                 try write(laxBytes, to: lax.path)
                 var isRefused = false
                 try lax.edit { database in
@@ -78,7 +78,7 @@ struct IndexRowSweepTests {
                     } catch let error as DatabaseError
                         where [.SQLITE_CONSTRAINT, .SQLITE_MISMATCH].contains(error.resultCode)
                     {
-                        // The key of a row is never null, and a row's number always a number.
+                        // SQLite refuses NULL in a key, and a row ID that is not an integer.
                         isRefused = true
                     }
                     try Self.setSchema(own, of: table, database)
@@ -86,10 +86,10 @@ struct IndexRowSweepTests {
                 if isRefused { continue }
                 doneCount += 1
                 let what = "\(table).\(column) = \(value.prefix(40))"
-                try Self.expectOrder(in: lax, hit: table, what)
+                try Self.expectValid(in: lax, changed: table, what)
             }
         }
-        #expect(doneCount >= columns.count * Self.oddValues.count * 2 / 3, "\(doneCount)")
+        #expect(doneCount >= columns.count * Self.unexpectedValues.count * 2 / 3, "\(doneCount)")
     }
 
     private static func setSchema(
@@ -100,9 +100,9 @@ struct IndexRowSweepTests {
             arguments: [sql, table])
     }
 
-    /// Reads with every function, and expects what is within the limits, or an error that helps.
-    private static func expectOrder(
-        in fixture: IndexFixture, hit table: String, _ what: String
+    /// Reads with every function, and expects values within the limits or an error with a hint.
+    private static func expectValid(
+        in fixture: IndexFixture, changed table: String, _ what: String
     ) throws {
         var warnings: [SnapError] = []
         let index = try fixture.open { warnings.append($0) }
@@ -124,10 +124,10 @@ struct IndexRowSweepTests {
             }
             expectGood(listed ?? [], what)
             #expect(listed?.filter { own.contains($0) } == own, "\(what)")
-            try expectOrder(of: guest, own, in: index, what)
+            try expectValid(of: guest, own, in: index, what)
         }
         for checkpoint in good + all.filter({ !good.contains($0) }) {
-            expectOrder(of: checkpoint, in: index, what)
+            expectValid(of: checkpoint, in: index, what)
         }
         for prefix in ["6100", "6200", "6300", "ffff"] {
             let found = attempt(what) { () throws(SnapError) in
@@ -139,10 +139,10 @@ struct IndexRowSweepTests {
         attempt(what) { () throws(SnapError) in try index.checkIntegrity() }
     }
 
-    private static func expectOrder(
+    private static func expectValid(
         of guest: GuestName, _ untouched: [Checkpoint], in index: CheckpointIndex, _ what: String
     ) throws {
-        // A bad row of a guest hides none of its good ones.
+        // A damaged row of a guest must not hide the guest's intact rows.
         let latest = attempt(what) { () throws(SnapError) in try index.latest(of: guest) } ?? nil
         let time = Timestamp(secondsSinceEpoch: 1_800_000_003)
         let atTime =
@@ -177,7 +177,7 @@ struct IndexRowSweepTests {
         #expect(referenced?.isSubset(of: 1...Checkpoint.numberMax) ?? true, "\(what)")
     }
 
-    private static func expectOrder(
+    private static func expectValid(
         of checkpoint: Checkpoint, in index: CheckpointIndex, _ what: String
     ) {
         let blocks = attempt(what) { () throws(SnapError) in
@@ -207,7 +207,9 @@ struct IndexRowSweepTests {
         }
     }
 
-    /// What a function returns; nil if it says that the index is damaged.
+    /// Runs a function that reads, and expects that an error reports a damaged index.
+    ///
+    /// - Returns: The function's result; nil if it throws.
     @discardableResult
     private static func attempt<Value>(
         _ what: String, _ body: () throws(SnapError) -> Value
