@@ -2,22 +2,22 @@ import Foundation
 
 /// The targets of the package, as Package.swift and CONTRIBUTING list them.
 struct PackageParts {
-    /// A target, and the others that it may import.
+    /// A target and the other targets that it may import.
     struct Part: Equatable {
         let name: String
         let imports: Set<String>
     }
 
-    /// The targets below Sources, from the bottom up.
+    /// The targets in Sources as Package.swift lists them: imported targets come first.
     let inPackage: [Part]
-    /// The same in CONTRIBUTING's table, from the top down.
+    /// The targets as CONTRIBUTING's table lists them: imported targets come last.
     let inTable: [Part]
 
     init() throws {
         let package = try SourceFile.text(of: "Package.swift")
         let system = package.matches(of: /\.systemLibrary\(\s*name: "(\w+)"/)
             .map { Part(name: String($0.1), imports: []) }
-        // What is not a part: external packages, tests, the fuzzer.
+        // External packages, tests and the fuzzer are not parts.
         let blocks = package.components(separatedBy: "\n        .").dropFirst()
         let own = blocks.compactMap { block -> Part? in
             guard block.hasPrefix("target(") || block.hasPrefix("executableTarget("),

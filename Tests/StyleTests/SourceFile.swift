@@ -1,24 +1,24 @@
 import Foundation
 
-/// A Swift file of the project, as far as the rules of style look at it.
+/// A Swift file in Sources, with the declarations that the style rules check.
 struct SourceFile {
     /// A function or initializer.
     struct Function {
         let name: String
-        /// The line it begins at, from 1.
+        /// The number of the first line, from 1.
         let line: Int
         let lineCount: Int
-        /// Its parameters as they are written.
+        /// The source text of each parameter.
         let parameters: [String]
 
         var unlabelledCount: Int { parameters.count { $0.hasPrefix("_ ") } }
     }
 
-    /// Where it is below Sources.
+    /// The file's path, relative to Sources.
     let name: String
     let lines: [String]
 
-    /// The package's directory.
+    /// The package's root directory.
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
@@ -26,7 +26,7 @@ struct SourceFile {
         try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
     }
 
-    /// All files below Sources.
+    /// Reads all Swift files in Sources.
     static func all() throws -> [SourceFile] {
         let sources = root.appendingPathComponent("Sources")
         return try FileManager.default.subpathsOfDirectory(atPath: sources.path)
@@ -38,18 +38,18 @@ struct SourceFile {
             }
     }
 
-    /// The target it belongs to.
+    /// The target that the file belongs to.
     var target: String { String(name.prefix { $0 != "/" }) }
 
-    /// Its name without folders and suffix.
+    /// The file's name without folders and suffix.
     var baseName: String {
         URL(fileURLWithPath: name).deletingPathExtension().lastPathComponent
     }
 
-    /// Its lines without comments.
+    /// The file's lines without comments.
     var code: [String] { lines.map { $0.components(separatedBy: "//")[0] } }
 
-    /// The modules that it imports, and the access level that stands before each.
+    /// The modules that the file imports, each with the access level before it or an empty string.
     var imports: [(level: String, module: String)] {
         lines.compactMap { line in
             let words = line.split(separator: " ").map(String.init)
@@ -61,7 +61,7 @@ struct SourceFile {
         }
     }
 
-    /// The types at its top level that other files see.
+    /// The names of the top-level types that are visible in other files.
     var types: [String] {
         let kinds = "struct|class|enum|protocol|actor"
         let attributes = #"(?:@\w+(?:\([^)]*\))? )*"#
@@ -77,7 +77,7 @@ struct SourceFile {
         }
     }
 
-    /// The types that it extends.
+    /// The names of the types that the file extends.
     var extended: Set<String> {
         Set(
             code.compactMap { line in
@@ -86,7 +86,7 @@ struct SourceFile {
             })
     }
 
-    /// Its functions and initializers.
+    /// The file's functions and initializers.
     var functions: [Function] {
         let attributes = #"(?:@\w+(?:\([^)]*\))? )*(?:[a-z]+ )*?"#
         let pattern = try? Regex(
@@ -97,7 +97,7 @@ struct SourceFile {
         for (index, line) in code.enumerated() {
             guard let match = line.firstMatch(of: pattern) else { continue }
             let indent = String(match.1)
-            // One line, or up to the brace that stands where the declaration begins.
+            // A function ends on its first line or at the brace with the indentation of its start.
             var end = index
             if !line.hasSuffix("}") {
                 end = code[index...].firstIndex(of: indent + "}") ?? index
@@ -112,7 +112,7 @@ struct SourceFile {
         return functions
     }
 
-    /// The parameters of a list whose opening parenthesis has been read.
+    /// Splits a parameter list, given the text after its opening parenthesis.
     private static func parameters(_ text: String) -> [String] {
         var parameters = [""]
         var depth = 0

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// The rules that a compiler does not check.
+/// The style rules that the compiler does not check.
 @Suite("Style")
 struct StyleTests {
-    /// The files that may hold unsafe code: system calls, memory, codecs, hashes, integers.
+    /// The files that may contain unsafe code: system calls, memory, codecs, hashes, integers.
     private static let unsafeFiles: Set<String> = [
         "SnapSystem/Calls/SystemCalls.swift", "SnapSystem/Calls/SystemCalls+Names.swift",
         "SnapSystem/Calls/SystemCalls+Sockets.swift", "CheckpointIndex/UntrustedDatabase.swift",
@@ -20,10 +20,10 @@ struct StyleTests {
         "snap/EntryPoint.swift",
     ]
 
-    /// A file without a type: the function that the linker knows as main.
+    /// The files without a type: this one defines the function that the linker uses as main.
     private static let filesWithoutType: Set<String> = ["snap/EntryPoint.swift"]
 
-    @Test("targets import only targets above them in Package.swift, and those they name there")
+    @Test("a target imports only its dependencies, which are above it in Package.swift")
     func imports() throws {
         let parts = try PackageParts().inPackage
         var above: Set<String> = []
@@ -44,7 +44,7 @@ struct StyleTests {
         #expect(importCount > 400 && levels.isSuperset(of: ["", "package"]))
     }
 
-    @Test("CONTRIBUTING's table of parts is Package.swift's, upside down")
+    @Test("CONTRIBUTING's table lists the targets of Package.swift in reverse order")
     func table() throws {
         let parts = try PackageParts()
         let own =
@@ -56,23 +56,23 @@ struct StyleTests {
             let imports = part.imports.filter { name in own.contains { $0.name == name } }
             #expect(row.imports == imports, "\(row.name)")
         }
-        // Whatever a row imports stands below it.
+        // The targets that a row imports are below it.
         for (index, row) in parts.inTable.enumerated() {
             let below = Set(parts.inTable[(index + 1)...].map(\.name))
             #expect(row.imports.isSubset(of: below), "\(row.name)")
         }
     }
 
-    @Test("each part says at the head of one of its files what it is and where to start")
+    @Test("exactly one file of each part starts with the part's name and overview")
     func heads() throws {
         for (target, files) in Dictionary(grouping: try SourceFile.all(), by: \.target) {
             #expect(
                 files.count { $0.lines.first == "// \(target)" } == 1,
-                "\(target) has no one file that begins with // \(target)")
+                "\(target) does not have exactly one file that starts with // \(target)")
         }
     }
 
-    @Test("one type in a file, which has its name; Type+Topic.swift extends Type")
+    @Test("a file declares one type, and has its name; Type+Topic.swift extends Type")
     func names() throws {
         for file in try SourceFile.all() where !Self.filesWithoutType.contains(file.name) {
             let parts = file.baseName.components(separatedBy: "+")
@@ -85,8 +85,9 @@ struct StyleTests {
         }
     }
 
-    /// The files that may open or look at what a path of the user's, or of /proc, names; all others
-    /// open names in a `Directory`.
+    /// The files that may open or stat a path that the user gives, or a path in /proc.
+    ///
+    /// All other files open names in a `Directory`.
     private static let pathFiles: Set<String> = [
         "GuestMemory/Images/DirtyBitmap.swift", "GuestMemory/Images/MemoryImage.swift",
         "LiveGuest/MemoryFileAccess.swift", "SnapEngine/Restore/DeviceStateOutput.swift",
@@ -95,14 +96,14 @@ struct StyleTests {
         "SnapSystem/ProcessIdentity.swift", "SnapSystem/ProcessIdentity+OpenFiles.swift",
     ]
 
-    @Test("paths are opened in the files that are listed here, and system calls in two")
+    @Test("only the listed files open paths, and only SnapSystem/Calls makes system calls")
     func paths() throws {
         let files = try SourceFile.all()
         let paths = files.filter { file in
             file.code.contains { $0.contains("File(input:") || $0.contains("FileStatus(of:") }
         }
         #expect(Set(paths.map(\.name)) == Self.pathFiles)
-        // What would open a path behind the back of both.
+        // Functions that would open or delete a path without `SystemCalls`.
         let calls = [
             "Glibc.open", "fopen(", "opendir(", "FileManager", "contentsOfFile", "unlink(",
         ]
@@ -113,7 +114,7 @@ struct StyleTests {
         }
     }
 
-    @Test("unsafe code is in the files that are listed here")
+    @Test("only the listed files contain unsafe code")
     func unsafeCode() throws {
         let found = try SourceFile.all().filter { file in
             file.code.contains { $0.contains(/\bunsafe\b/) }
@@ -121,12 +122,12 @@ struct StyleTests {
         #expect(Set(found.map(\.name)) == Self.unsafeFiles)
     }
 
-    @Test("no trap waits for input, no check of the compiler is switched off")
+    @Test("sources contain no deliberate traps, disabled checks or open tasks")
     func banned() throws {
         let tokens = [
             "try!", "as!", "fatalError", "nonisolated(unsafe)", "@unchecked", "unsafeBitCast",
             "@preconcurrency", "swiftlint", "TODO", "FIXME", "XXX:",
-            "\\\\(",  // a value that a text should show, and does not
+            "\\\\(",  // an escaped interpolation, which shows its source instead of its value
         ]
         for file in try SourceFile.all() {
             for (index, line) in file.lines.enumerated() {
