@@ -2,23 +2,25 @@ import Foundation
 import Synchronization
 import SystemPackage
 
-/// Something that listens at a socket as QEMU does, and says what a test wants.
+/// A QMP server that sends the answers that a test wants, in place of QEMU.
 package final class FakeMonitor: Sendable {
-    /// What is said without end.
+    /// A text that the server sends again and again.
     package struct Flood: Sendable {
         let command: String
         let text: String
         let count: Int
         let interval: UInt32
 
-        /// Whether it begins as the greeting.
+        /// Whether the flood starts with the greeting, without a command.
         package var isGreeting: Bool { command.isEmpty }
 
+        /// Creates a flood.
+        ///
         /// - Parameters:
-        ///   - command: After which command it begins; nil for the greeting.
-        ///   - text: What is said again and again.
-        ///   - count: How often at a time.
-        ///   - microseconds: How long to wait each time.
+        ///   - command: The command after which the flood starts; nil to start after the greeting.
+        ///   - text: The text to repeat.
+        ///   - count: The number of repetitions in each write.
+        ///   - microseconds: The time between two writes.
         package init(
             after command: String?, _ text: String, times count: Int = 1,
             every microseconds: UInt32
@@ -39,18 +41,18 @@ package final class FakeMonitor: Sendable {
         let lines = Mutex<[String]>([])
     }
 
-    /// The commands that have come, with their arguments.
+    /// The lines received so far, each a command with its arguments.
     package var lines: [String] { heard.lines.withLock { $0 } }
 
-    /// Begins to listen.
+    /// Creates a server that listens at a socket in a scratch directory.
     ///
     /// - Parameters:
-    ///   - accepts: Whether connections are accepted.
-    ///   - greeting: What is said first.
-    ///   - flood: What is said without end.
-    ///   - receive: Takes each descriptor that is passed along, and closes it.
-    ///   - answer: What is said after a command has come, given what it is (and of which
-    ///     property: `qom-get size`) and its number; nil says nothing.
+    ///   - accepts: Whether the server accepts a connection.
+    ///   - greeting: The text that the server sends first.
+    ///   - flood: The text that the server sends without end, if any.
+    ///   - receive: Called for each descriptor that the client passes; must close it.
+    ///   - answer: Returns the text to send after a command, or nil to send nothing. `command` is
+    ///     the command's name, followed by the property if there is one (`qom-get size`).
     package init(
         accepts: Bool = true, greeting: String = #"{"QMP": {}}"# + "\n", flood: Flood? = nil,
         receive: @escaping @Sendable (FileDescriptor) -> Void = { try? $0.close() },
@@ -71,7 +73,7 @@ package final class FakeMonitor: Sendable {
             defer { close(descriptor) }
             let peer = FileDescriptor(rawValue: descriptor)
             _ = try? peer.writeAll(greeting.utf8)
-            if let flood, flood.command.isEmpty { Self.say(flood, to: peer) }
+            if let flood, flood.command.isEmpty { Self.send(flood, to: peer) }
             var received: [UInt8] = []
             while let (bytes, passed) = UnixSocket.receive(from: descriptor), !bytes.isEmpty {
                 if let passed { receive(FileDescriptor(rawValue: passed)) }
@@ -84,7 +86,7 @@ package final class FakeMonitor: Sendable {
                     let arguments = request?["arguments"] as? [String: Any]
                     let words = [request?["execute"], arguments?["property"]]
                     let command = words.compactMap { $0 as? String }.joined(separator: " ")
-                    if let flood, flood.command == command { Self.say(flood, to: peer) }
+                    if let flood, flood.command == command { Self.send(flood, to: peer) }
                     let text = answer(command, request?["id"] as? Int ?? 0)
                     if let text { _ = try? peer.writeAll(text.utf8) }
                 }
@@ -94,8 +96,8 @@ package final class FakeMonitor: Sendable {
 
     deinit { close(listener) }
 
-    /// Says something until nobody listens any more.
-    private static func say(_ flood: Flood, to peer: FileDescriptor) {
+    /// Sends a text until the client closes the connection.
+    private static func send(_ flood: Flood, to peer: FileDescriptor) {
         let text = String(repeating: flood.text, count: flood.count)
         while (try? peer.writeAll(text.utf8)) != nil { usleep(flood.interval) }
     }

@@ -1,9 +1,17 @@
-/// A generator whose seed a failing test prints (SplitMix64, Steele and others, 2014).
+/// A random number generator with a seed, which a failing test prints.
+///
+/// SplitMix64 (Steele, Lea and Flood, 2014).
 package struct Seeded: RandomNumberGenerator {
     private var state: UInt64
 
+    /// Creates a generator.
+    ///
+    /// - Parameter seed: The seed, which determines all numbers.
     package init(_ seed: UInt64) { state = seed }
 
+    /// Generates the next number.
+    ///
+    /// - Returns: The number.
     package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
@@ -13,33 +21,50 @@ package struct Seeded: RandomNumberGenerator {
     }
 }
 
-/// A memory image that a test makes up, by its pages; those that are not there are zero.
+/// A generated memory image.
 package struct MadeUpImage: Equatable, Sendable {
+    /// The number of pages of 4096 bytes.
     package let pageCount: Int
+    /// The content of the nonzero pages, by page number.
     package var pages: [Int: [UInt8]] = [:]
 
+    /// Creates an image of zero pages.
+    ///
+    /// - Parameter pageCount: The number of pages.
     package init(pageCount: Int) { self.pageCount = pageCount }
 
-    /// A page that compresses: a text with a number in it.
+    /// Generates a page that compresses: a repeated line of text.
+    ///
+    /// - Parameter number: A number that the text contains.
+    /// - Returns: The page's 4096 bytes.
     package static func text(_ number: Int) -> [UInt8] {
         let line = Array(
             "page \(number) of a guest that writes a log, and then another line\n".utf8)
         return (0..<4096).map { line[$0 % line.count] }
     }
 
-    /// Gives pages a text that has their number in it.
+    /// Fills pages with texts that contain the pages' numbers.
+    ///
+    /// - Parameter pages: The numbers of the pages.
     package mutating func fillWithText(_ pages: some Sequence<Int>) {
         for page in pages { self.pages[page] = Self.text(page) }
     }
 
-    /// A page that does not compress.
+    /// Generates a page that does not compress.
+    ///
+    /// - Parameter generator: The generator of the page's bytes.
+    /// - Returns: The page's 4096 bytes.
     package static func noise(_ generator: inout Seeded) -> [UInt8] {
         (0..<512).flatMap { _ in
             withUnsafeBytes(of: generator.next()) { Array($0) }
         }
     }
 
-    /// Changes the image as a guest might: writes, updates, copies and zeroes pages.
+    /// Changes pages at random as a guest does: writes, updates, copies and zeroes them.
+    ///
+    /// - Parameters:
+    ///   - count: The number of changes.
+    ///   - generator: The generator that selects the changes.
     package mutating func edit(_ count: Int, _ generator: inout Seeded) {
         for _ in 0..<count {
             let page = Int.random(in: 0..<pageCount, using: &generator)
@@ -50,7 +75,7 @@ package struct MadeUpImage: Equatable, Sendable {
                 if page % 4 == 0 { pages[(page + 600) % pageCount] = pages[page] }
             case 2: pages[page] = pages[Int.random(in: 0..<pageCount, using: &generator)]
             case 3, 9, 10, 11:
-                // Nothing happens to a page that is zero.
+                // A zero page does not change.
                 pages[page]?[Int.random(in: 0..<4096, using: &generator)] &+= 1
             case 4 where pages[page] != nil:
                 let start = Int.random(in: 0..<4096, using: &generator)
@@ -64,7 +89,7 @@ package struct MadeUpImage: Equatable, Sendable {
         for (page, bytes) in pages where bytes.allSatisfy({ $0 == 0 }) { pages[page] = nil }
     }
 
-    /// Copies a run of pages to another place, as a guest does that compacts its memory.
+    /// Copies a run of pages to another place, as a guest does when it compacts its memory.
     private mutating func move(to page: Int, _ generator: inout Seeded) {
         let source = Int.random(in: 0..<pageCount, using: &generator)
         let count = min(Int.random(in: 1...10, using: &generator), pageCount - max(page, source))
@@ -72,16 +97,20 @@ package struct MadeUpImage: Equatable, Sendable {
         for (index, content) in run.enumerated() { pages[page + index] = content }
     }
 
-    /// The pages in which another image of the same length differs.
+    /// Compares the image with another one of the same length.
+    ///
+    /// - Parameter other: The other image.
+    /// - Returns: The numbers of the pages that differ.
     package func differing(from other: MadeUpImage) -> Set<Int> {
         Set(Set(pages.keys).union(other.pages.keys).filter { pages[$0] != other.pages[$0] })
     }
 
-    /// A bitmap with a bit for each of some pages.
+    /// Creates a dirty bitmap of the image.
     ///
     /// - Parameters:
-    ///   - dirty: The pages.
-    ///   - isPadded: Whether it is a whole number of 64-bit words long.
+    ///   - dirty: The numbers of the pages whose bits are set.
+    ///   - isPadded: Whether to pad the bitmap to a multiple of 64 bits.
+    /// - Returns: The bitmap, one bit per page; the first page is the lowest bit of the first byte.
     package func bitmap(_ dirty: Set<Int>, isPadded: Bool = true) -> [UInt8] {
         let count = isPadded ? (pageCount + 63) / 64 * 8 : (pageCount + 7) / 8
         var bytes = [UInt8](repeating: 0, count: count)
@@ -89,7 +118,7 @@ package struct MadeUpImage: Equatable, Sendable {
         return bytes
     }
 
-    /// The image's bytes.
+    /// The content of all pages.
     package var bytes: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: pageCount * 4096)
         for (page, content) in pages {

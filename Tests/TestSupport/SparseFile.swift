@@ -5,8 +5,8 @@ extension MadeUpImage {
     /// Writes the image as a sparse file: only its pages that are not zero are data.
     ///
     /// - Parameters:
-    ///   - path: The file, replaced.
-    ///   - explicitZeros: Pages that are written though they are zero.
+    ///   - path: The file's path; an existing file is replaced.
+    ///   - explicitZeros: The numbers of zero pages that are written as data.
     package func write(to path: FilePath, explicitZeros: [Int] = []) throws {
         try? FileManager.default.removeItem(atPath: path.string)
         let file = try FileDescriptor.open(
@@ -23,7 +23,10 @@ extension MadeUpImage {
         }
     }
 
-    /// Whether a file holds this image and nothing else.
+    /// Whether a file contains exactly this image.
+    ///
+    /// - Parameter path: The file's path.
+    /// - Returns: Whether the file has the image's length and content.
     package func equals(_ path: FilePath) throws -> Bool {
         let file = try FileDescriptor.open(path, .readOnly)
         return try file.closeAfter {

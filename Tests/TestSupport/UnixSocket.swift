@@ -1,12 +1,12 @@
 import Foundation
 import SystemPackage
 
-/// Sockets that have a name.
+/// Unix domain sockets (unix(7)).
 package enum UnixSocket {
-    /// Makes a stream socket and gives it a name.
+    /// Creates a stream socket and binds it to a path.
     ///
-    /// - Parameter path: The name, which nothing may have.
-    /// - Returns: Its descriptor, which the caller closes.
+    /// - Parameter path: The path, at which no file may exist.
+    /// - Returns: The socket's descriptor, which the caller must close.
     package static func bind(to path: FilePath) throws -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
@@ -23,13 +23,14 @@ package enum UnixSocket {
         return descriptor
     }
 
-    /// Receives what there is, and a descriptor if one comes along (unix(7), SCM_RIGHTS).
+    /// Waits for bytes, and receives them with the descriptor that was passed, if any (SCM_RIGHTS).
     ///
-    /// - Parameter descriptor: A connection.
-    /// - Returns: The bytes, none if the other end has closed; nil on failure.
+    /// - Parameter descriptor: The descriptor of a connected socket.
+    /// - Returns: The bytes, which are empty if the peer has closed the connection, and the passed
+    ///   descriptor; nil on failure.
     package static func receive(from descriptor: Int32) -> (bytes: [UInt8], passed: Int32?)? {
         var bytes = [UInt8](repeating: 0, count: 4096)
-        // A head of 16 bytes, and what is passed (cmsg(3)).
+        // A header of 16 bytes, and the passed descriptor (cmsg(3)).
         var control = [Int64](repeating: 0, count: 3)
         var controlByteCount = 0
         let count = bytes.withUnsafeMutableBytes { bytes in

@@ -1,5 +1,11 @@
-/// An encoder of XBZRLE runs that is as plain as can be: byte by byte.
+/// A simple encoder of XBZRLE runs that compares pages byte by byte.
 package enum XBZRLE {
+    /// Encodes the differences between two pages.
+    ///
+    /// - Parameters:
+    ///   - page: The page to encode.
+    ///   - base: The page that the decoder has, of the same length.
+    /// - Returns: The runs, which are empty if the pages are equal.
     package static func encode(_ page: [UInt8], against base: [UInt8]) -> [UInt8] {
         var runs: [UInt8] = []
         var position = 0

@@ -1,10 +1,12 @@
 extension MadeUpStream {
-    /// A stream of any form that QEMU could write, with RAM.
+    /// Generates a random stream of any form that QEMU can write.
     ///
     /// - Parameters:
-    ///   - generator: Decides all of it.
-    ///   - hasRAM: Whether pages are in it; if not, it lists blocks that are elsewhere.
-    ///   - isDescribed: Whether it has a description; nil to decide.
+    ///   - generator: The generator that selects the form and the content.
+    ///   - hasRAM: Whether the stream contains pages. If not, it lists blocks that are not in the
+    ///     stream (x-ignore-shared).
+    ///   - isDescribed: Whether the stream ends with a description; nil to select it at random.
+    /// - Returns: The complete stream.
     package static func random(
         _ generator: inout Seeded, hasRAM: Bool = true, isDescribed: Bool? = nil
     ) -> MadeUpStream {
@@ -23,9 +25,9 @@ extension MadeUpStream {
             }
         }
         var stream = MadeUpStream(configuration)
-        // Nothing tells the devices of a stream without footers and description apart.
+        // Without footers and description, a reader cannot tell where each device ends.
         let decided = !stream.hasFooters || Int.random(in: 0..<4, using: &generator) > 0
-        // Only a description says how long a device before the RAM's end is.
+        // Only a description contains the length of a device before the RAM's end.
         let hasEarly = isDescribed == nil && decided
         stream.addRandomSections(&generator, hasRAM: hasRAM, hasEarly: hasEarly)
         let padding = [0, 0, 1, 700].randomElement(using: &generator) ?? 0
@@ -74,7 +76,7 @@ extension MadeUpStream {
     ) -> [(name: String, image: MadeUpImage)] {
         let names = ["pc.ram", "/rom@etc/acpi/tables", "pc.bios", "0000:00:02.0/vga.vram", "x"]
         return names.prefix(Int.random(in: 1...names.count, using: &generator)).map { name in
-            // Some are longer than a unit of 512 pages of 4096 bytes.
+            // Some blocks are longer than a unit of 512 pages of 4096 bytes.
             let count = [1, 2, 3, 20, 70, 530].randomElement(using: &generator) ?? 1
             let perPage = pageByteCount / 4096
             var image = MadeUpImage(pageCount: (count + perPage - 1) / perPage * perPage)
@@ -83,7 +85,7 @@ extension MadeUpStream {
         }
     }
 
-    /// Writes records of any kind, of some pages again and again.
+    /// Writes records of all kinds; some pages get several records.
     private mutating func addRandomRecords(_ generator: inout Seeded) {
         guard !isMapped else { return }
         for _ in 0..<Int.random(in: 0..<25, using: &generator) {
@@ -101,7 +103,7 @@ extension MadeUpStream {
         }
     }
 
-    /// What the last section of RAM has: at least one page that is no zero record.
+    /// Writes the records of the RAM's last section, at least one of which contains a page.
     private mutating func addLastRecords(_ generator: inout Seeded) {
         addRandomRecords(&generator)
         guard !isMapped, let name = blockNames.last else { return }
@@ -114,7 +116,7 @@ extension MadeUpStream {
         var new = content(name, page)
         switch kind {
         case .zero:
-            // Old writers fill with any byte.
+            // Old versions of QEMU write pages that are filled with any byte.
             new[0] = Int.random(in: 0..<6, using: &generator) == 0 ? 0xa5 : 0
         case .xbzrle:
             for _ in 0..<Int.random(in: 1...5, using: &generator) {

@@ -1,4 +1,4 @@
-/// Streams of few bytes, one for each form: every byte of them can be tried.
+/// Streams with few bytes, one of each form, so that a test can change each byte.
 package enum SmallStream: String, CaseIterable, Sendable {
     case plain
     case compressed
@@ -14,7 +14,7 @@ package enum SmallStream: String, CaseIterable, Sendable {
     case configured
     case postcopyAdvised
 
-    /// Whether pages are in it.
+    /// Whether the stream contains pages.
     package var hasRAM: Bool { self != .ignoreShared }
 
     private var configuration: MadeUpStream.Configuration {
@@ -33,7 +33,9 @@ package enum SmallStream: String, CaseIterable, Sendable {
         return configuration
     }
 
-    /// The stream.
+    /// Generates the stream.
+    ///
+    /// - Returns: The complete stream.
     package func made() -> MadeUpStream {
         var stream = MadeUpStream(configuration)
         if self == .early {
@@ -43,7 +45,7 @@ package enum SmallStream: String, CaseIterable, Sendable {
         var image = MadeUpImage(pageCount: 2)
         image.pages[1] = MadeUpImage.text(1)
         stream.ramStart([("ram0", image), ("rom", MadeUpImage(pageCount: 1))])
-        // A bitmap begins, has 8 bits, and is complete: QEMU's format of dirty bitmaps.
+        // Three sections of a dirty bitmap in QEMU's format: its start, 8 bits, and its completion.
         let start: [UInt8] = [0x1c, 1, 0x64, 1, 0x62, 0, 1, 0, 0, 1, 0x01]
         var dirty = MadeUpDevice("dirty-bitmap", sectionID: 5, state: start)
         if self == .iterable { stream.iterableStart(dirty) }

@@ -1,14 +1,24 @@
-/// A device's state that a test makes up, and how a stream's description tells of it.
+/// A generated device state, and its entry in a stream's description.
 package struct MadeUpDevice: Sendable {
+    /// The device's name.
     package var name: String
+    /// The device's instance, among devices of the same name.
     package var instanceID: UInt32 = 0
+    /// The version of the state's format.
     package var versionID: UInt32 = 1
+    /// The number of the device's section in the stream.
     package var sectionID: UInt32
+    /// The bytes of the state, without the section's header and footer.
     package var state: [UInt8]
-    /// The members of its JSON object that say how long it is.
+    /// The members of the entry's JSON object that describe the state's length.
     package var fields: String
 
-    /// A device whose state is one buffer.
+    /// Creates a device whose description contains one buffer.
+    ///
+    /// - Parameters:
+    ///   - name: The device's name.
+    ///   - sectionID: The number of the device's section.
+    ///   - state: The bytes of the state.
     package init(_ name: String, sectionID: UInt32, state: [UInt8]) {
         self.name = name
         self.sectionID = sectionID
@@ -20,7 +30,13 @@ package struct MadeUpDevice: Sendable {
         #""fields": [{"name": "data", "size": \#(byteCount), "type": "buffer"}]"#
     }
 
-    /// A device of fields, arrays, structures and subsections.
+    /// Generates a device with fields, arrays, structures and subsections.
+    ///
+    /// - Parameters:
+    ///   - name: The device's name.
+    ///   - sectionID: The number of the device's section.
+    ///   - generator: The generator that selects the fields and the bytes.
+    /// - Returns: The device.
     package static func random(
         _ name: String, sectionID: UInt32, _ generator: inout Seeded
     ) -> MadeUpDevice {
@@ -45,7 +61,7 @@ package struct MadeUpDevice: Sendable {
                 count = Int.random(in: 0..<5, using: &generator)
                 members += #", "array_len": \#(count)"#
             case 1:
-                // A structure's size has its fields and subsections in it already.
+                // A structure's size includes its fields and subsections.
                 members += #", "struct": {"vmsd_name": "s", "version": 1, "#
                 members += #""fields": [{"name": "x", "size": 77, "type": "buffer"}]}"#
             case 2: members += #", "index": \#(index)"#
@@ -69,11 +85,15 @@ package struct MadeUpDevice: Sendable {
         return (state, members + #", "subsections": [\#(subsections.joined(separator: ", "))]"#)
     }
 
-    /// A section of dirty bitmaps, whose bits are noise: QEMU's own format says where it ends.
+    /// Generates a section of dirty bitmaps with random bits.
+    ///
+    /// The section's length follows from QEMU's format of dirty bitmaps.
     ///
     /// - Parameters:
     ///   - sectionID: The section's number.
-    ///   - chunkCount: How many chunks it has.
+    ///   - chunkCount: The number of chunks in the section.
+    ///   - generator: The generator that selects the chunks and the bits.
+    /// - Returns: The section, as a device.
     package static func dirtyBitmap(
         sectionID: UInt32, chunkCount: Int, _ generator: inout Seeded
     ) -> MadeUpDevice {
@@ -92,7 +112,12 @@ package struct MadeUpDevice: Sendable {
         return MadeUpDevice("dirty-bitmap", sectionID: sectionID, state: state + [0x01])
     }
 
-    /// Bytes of all sorts, among them those that begin footers and sections.
+    /// Generates random bytes, many of which are the first bytes of footers and sections.
+    ///
+    /// - Parameters:
+    ///   - count: The number of bytes.
+    ///   - generator: The generator of the bytes.
+    /// - Returns: The bytes.
     package static func noise(_ count: Int, _ generator: inout Seeded) -> [UInt8] {
         (0..<count).map { _ in
             Bool.random(using: &generator)
@@ -107,7 +132,7 @@ extension MadeUpStream {
     ///
     /// - Parameters:
     ///   - device: The device.
-    ///   - isDescribed: Whether the description tells of it.
+    ///   - isDescribed: Whether the stream's description contains the device.
     package mutating func device(_ device: MadeUpDevice, isDescribed: Bool = true) {
         if isDescribed {
             descriptions.append(
@@ -117,7 +142,9 @@ extension MadeUpStream {
         begin(0x04, device)
     }
 
-    /// Writes the first section of something that is sent in several.
+    /// Writes the first section of a device that has several.
+    ///
+    /// - Parameter device: The device, and the state in this section.
     package mutating func iterableStart(_ device: MadeUpDevice) { begin(0x01, device) }
 
     private mutating func begin(_ type: UInt8, _ device: MadeUpDevice) {
@@ -133,11 +160,11 @@ extension MadeUpStream {
                 range: start..<bytes.count, state: first..<first + device.state.count))
     }
 
-    /// Writes a later section of something that is sent in several.
+    /// Writes a later section of a device that has several.
     ///
     /// - Parameters:
-    ///   - device: What it is, and the state that this section has.
-    ///   - isLast: Whether it says that it is the last.
+    ///   - device: The device, and the state in this section.
+    ///   - isLast: Whether the section's type marks it as the last one.
     package mutating func iterablePart(_ device: MadeUpDevice, isLast: Bool) {
         let start = bytes.count
         append([isLast ? 0x03 : 0x02] + Self.integer(device.sectionID))

@@ -1,6 +1,6 @@
 import CZlib
 
-/// How a page is written into a stream.
+/// The kinds of records with which a page is written to a stream.
 package enum PageRecord: CaseIterable, Sendable {
     case page
     case zero
@@ -9,13 +9,13 @@ package enum PageRecord: CaseIterable, Sendable {
 }
 
 extension MadeUpStream {
-    /// The number that RAM has in most streams.
+    /// The number of the RAM's sections in most streams.
     package static let ramID: UInt32 = 2
 
-    /// Writes the section that begins the RAM, without a page.
+    /// Writes the RAM's first section, which lists the blocks.
     ///
     /// - Parameters:
-    ///   - images: The blocks; only a mapped stream has what is in them.
+    ///   - images: The blocks. Only a mapped stream takes their pages.
     ///   - sectionID: The section's number.
     package mutating func ramStart(
         _ images: [(name: String, image: MadeUpImage)], sectionID: UInt32 = ramID
@@ -41,9 +41,9 @@ extension MadeUpStream {
     /// Writes a later section of the RAM.
     ///
     /// - Parameters:
-    ///   - isLast: Whether it says that it is the last.
+    ///   - isLast: Whether the section's type marks it as the last one.
     ///   - sectionID: The section's number.
-    ///   - records: Writes its records.
+    ///   - records: Writes the section's records.
     package mutating func ramSection(
         isLast: Bool, sectionID: UInt32 = ramID, _ records: (inout MadeUpStream) -> Void = { _ in }
     ) {
@@ -59,7 +59,12 @@ extension MadeUpStream {
 
     // MARK: Page records
 
-    /// What a page of the target holds now.
+    /// Reads the current content of a page.
+    ///
+    /// - Parameters:
+    ///   - block: The block's name.
+    ///   - page: The page's number, in pages of the target.
+    /// - Returns: The page's bytes, as many as a page of the target has.
     package func content(_ block: String, _ page: Int) -> [UInt8] {
         let count = pageByteCount / 4096
         return (page * count..<(page + 1) * count).flatMap {
@@ -67,14 +72,14 @@ extension MadeUpStream {
         }
     }
 
-    /// Writes a page.
+    /// Writes a record of a page.
     ///
     /// - Parameters:
-    ///   - kind: How; a page that cannot be written so is written as it is.
-    ///   - block: The RAM block.
-    ///   - page: Which of its pages, in pages of the target.
-    ///   - new: What it holds then; of a zero record, the byte that it is filled with comes first.
-    ///   - isNamed: Whether it names its block though the record before is of the same.
+    ///   - kind: The record's kind. A page that XBZRLE cannot encode is written uncompressed.
+    ///   - block: The block's name.
+    ///   - page: The page's number, in pages of the target.
+    ///   - new: The page's new content. A zero record fills the page with the first byte.
+    ///   - isNamed: Whether the record names its block even if the previous record has the same.
     package mutating func record(
         _ kind: PageRecord, _ block: String, _ page: Int, _ new: [UInt8], isNamed: Bool = false
     ) {
@@ -114,7 +119,12 @@ extension MadeUpStream {
         }
     }
 
-    /// A whole zlib stream of some bytes.
+    /// Compresses bytes into a complete zlib stream.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - level: The compression level, 0 to 9.
+    /// - Returns: The zlib stream.
     package static func deflated(_ bytes: [UInt8], level: Int32 = 1) -> [UInt8] {
         var count = compressBound(UInt(bytes.count))
         var deflated = [UInt8](repeating: 0, count: Int(count))
@@ -122,8 +132,12 @@ extension MadeUpStream {
         return Array(deflated.prefix(Int(count)))
     }
 
-    /// The runs that make one page of another, cut as QEMU cuts them, by words; nil if there are
-    /// none, or too long ones.
+    /// Encodes the differences between two pages as XBZRLE runs of words, as QEMU does.
+    ///
+    /// - Parameters:
+    ///   - old: The page that the decoder has.
+    ///   - new: The page to encode.
+    /// - Returns: The runs; nil if the pages are equal, or if a run or all runs are too long.
     package static func runs(from old: [UInt8], to new: [UInt8]) -> [UInt8]? {
         var runs: [UInt8] = []
         var end = 0
@@ -148,7 +162,7 @@ extension MadeUpStream {
 
     // MARK: Mapped RAM
 
-    /// Writes the pages of a block at places of their own, and junk where pages are zero.
+    /// Writes a block's pages at their fixed places, and junk at the places of zero pages.
     private mutating func appendMapped(_ image: MadeUpImage) {
         let pagesPerBit = pageByteCount / 4096
         let pageCount = image.pageCount / pagesPerBit
@@ -166,9 +180,9 @@ extension MadeUpStream {
         payloads.append(bytes.count..<bytes.count + image.pageCount * 4096)
         for page in 0..<image.pageCount {
             let bit = page / pagesPerBit
-            let isThere = bitmap[bit / 8] >> UInt8(bit % 8) & 1 == 1
-            // What an earlier pass left where the page is zero now.
-            let junk = [UInt8](repeating: isThere ? 0 : 0xdd, count: 4096)
+            let isPresent = bitmap[bit / 8] >> UInt8(bit % 8) & 1 == 1
+            // If the page is zero now, its place still contains the page of an earlier pass.
+            let junk = [UInt8](repeating: isPresent ? 0 : 0xdd, count: 4096)
             append(image.pages[page] ?? junk)
         }
     }

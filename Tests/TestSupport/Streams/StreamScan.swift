@@ -1,17 +1,19 @@
 import Foundation
 
-/// Where the RAM of a stream that QEMU wrote is, found by a scan of its own.
+/// The places of the RAM in a stream that QEMU wrote, found without snap's reader.
 ///
-/// It knows only what a plain recording has: no other iterable sections before the RAM's end.
+/// The scan supports only plain recordings, without other iterable sections before the RAM's end.
 package struct StreamScan {
-    /// The bytes of the RAM's sections, ascending.
+    /// The ranges of the RAM's sections in the stream, ascending.
     package private(set) var ram: [Range<Int>] = []
     /// The blocks' names and lengths in bytes.
     package private(set) var blocks: [(name: String, byteCount: Int)] = []
     private let bytes: Data
     private var offset = 0
 
-    /// Scans a stream up to the end of its RAM.
+    /// Scans a stream through the end of its RAM; traps if the stream has another form.
+    ///
+    /// - Parameter bytes: The stream.
     package init(_ bytes: Data) {
         self.bytes = bytes
         offset = 13 + integer(9, 4)
