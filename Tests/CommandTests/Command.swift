@@ -2,9 +2,9 @@ import Foundation
 import SystemPackage
 import TestSupport
 
-/// The built command, run as a process.
+/// The built command, which tests run as a process.
 struct Command {
-    /// What a run left behind.
+    /// The exit status and the output of a run.
     struct Outcome {
         let status: Int32
         let output: [UInt8]
@@ -17,7 +17,7 @@ struct Command {
             (try? JSONSerialization.jsonObject(with: Data(output))) as? [String: Any] ?? [:]
         }
 
-        /// The counts of the pages in that object.
+        /// The page counts in that JSON object.
         var pages: [String: Int] { json["pages"] as? [String: Int] ?? [:] }
     }
 
@@ -31,7 +31,7 @@ struct Command {
         environment = ["SNAP_STORE": scratch.store.string, "PATH": "/usr/bin:/bin", "TZ": "UTC"]
     }
 
-    /// A process that is ready to be started.
+    /// Returns a process of the command that is ready to start.
     func process(_ arguments: [String]) -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.path)
@@ -41,12 +41,12 @@ struct Command {
         return process
     }
 
-    /// Runs the command to its end.
+    /// Runs the command and waits until it ends.
     func run(_ arguments: String...) throws -> Outcome {
         try run(process(arguments))
     }
 
-    /// Runs the command, and kills it after a time: the status is 124 then.
+    /// Runs the command and ends it after a time limit; the status is then 124.
     func run(_ arguments: [String], secondsAtMost seconds: Int) throws -> Outcome {
         try run(["-k", "1", "\(seconds)", Self.path] + arguments, of: "/usr/bin/timeout")
     }
@@ -58,7 +58,7 @@ struct Command {
         return try run(process)
     }
 
-    /// The permission bits of a file.
+    /// Returns the permission bits of a file.
     func mode(of path: FilePath) throws -> mode_t {
         var status = stat()
         guard lstat(path.string, &status) == 0 else { throw Errno(rawValue: errno) }
@@ -66,7 +66,7 @@ struct Command {
     }
 
     private func run(_ process: Process) throws -> Outcome {
-        // Files, not pipes: neither can fill up while the other is being read.
+        // Unlike a pipe, a file cannot fill up while the other one is read.
         let names = ["out", "err"].map { scratch.file("\($0)-\(UUID().uuidString)").string }
         for name in names { try write([], to: FilePath(name)) }
         process.standardOutput = FileHandle(forWritingAtPath: names[0])

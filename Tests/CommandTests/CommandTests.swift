@@ -11,7 +11,7 @@ struct CommandTests {
         return image
     }
 
-    @Test("save, list, show and restore, as a user types them")
+    @Test("save, list, show and restore work with the arguments that a user types")
     func mainJob() throws {
         let command = try Command()
         var image = Self.image()
@@ -69,7 +69,7 @@ struct CommandTests {
         #expect(try command.run("reindex").text == "1 guest, 2 checkpoints\n")
     }
 
-    @Test("a bitmap, a restore in place and a deletion, as a user types them")
+    @Test("a dirty bitmap, a restore in place and a deletion work as documented")
     func smallSteps() throws {
         let command = try Command()
         let scratch = command.scratch
@@ -105,7 +105,7 @@ struct CommandTests {
         #expect(try command.run("show", "a:1").status == 66)
     }
 
-    @Test("each failure has its status, one line and a place")
+    @Test("each failure has its exit status and a message, and changes nothing")
     func statuses() throws {
         let command = try Command()
         try Self.image().write(to: command.scratch.file("image"))
@@ -189,10 +189,10 @@ struct CommandTests {
         #expect(json.output.isEmpty)
         let full = try command.run("restore", "web1", "-")
         #expect(full.status == 0)
-        #expect(try command.run("list", "--quiet").text == "web1:1\n", "nothing has changed")
+        #expect(try command.run("list", "--quiet").text == "web1:1\n", "nothing was saved")
     }
 
-    @Test("help tells of every command, its examples and its statuses")
+    @Test("help lists each command, and each command's help has examples and statuses")
     func help() throws {
         let command = try Command()
         let root = try command.run("--help")
@@ -208,7 +208,7 @@ struct CommandTests {
         }
     }
 
-    @Test("the store is --store, else $SNAP_STORE, and only its owner can read it")
+    @Test("--store has precedence over $SNAP_STORE, and only the owner can read the store")
     func store() throws {
         let command = try Command()
         try Self.image().write(to: command.scratch.file("image"))
@@ -238,7 +238,7 @@ struct CommandTests {
         #expect(exists(command.scratch.file(".local/state/snap/store.json")))
     }
 
-    @Test("a label of control characters does not reach the terminal as such")
+    @Test("control characters in a label are escaped on output")
     func labels() throws {
         let command = try Command()
         try Self.image().write(to: command.scratch.file("image"))
@@ -252,7 +252,7 @@ struct CommandTests {
     }
 
     @Test(
-        "an image of a size that no other has been is saved whole by any level",
+        "an image that ends within a unit is restored exactly at any level",
         arguments: [0, 1, 6])
     func levels(level: Int) throws {
         let command = try Command()
@@ -266,7 +266,7 @@ struct CommandTests {
         #expect(try image.equals(command.scratch.file("out")))
     }
 
-    @Test("a misspelt command is told, with what may have been meant")
+    @Test("a misspelled command is an error with a suggestion")
     func misspelt() throws {
         let command = try Command()
         for (word, meant) in [("verfy", "verify"), ("lst", "list"), ("resotre", "restore")] {

@@ -1,7 +1,7 @@
 import Testing
 
-/// What TAB does in the shells that are installed.
-@Suite("Completion")
+/// Tests of the TAB key in the installed shells.
+@Suite("Shell completion")
 struct CompletionTests {
     @Test("bash completes guests, checkpoints and files", .slow, .needs("bash", "python3"))
     func bash() throws { try expectScriptPasses("Shells/complete", ["bash"]) }
@@ -12,7 +12,7 @@ struct CompletionTests {
     @Test("fish completes guests, checkpoints and files", .slow, .needs("fish", "python3"))
     func fish() throws { try expectScriptPasses("Shells/complete", ["fish"]) }
 
-    @Test("the script can be asked for in each way")
+    @Test("the completion script is printed for each form of its option")
     func script() throws {
         var command = try Command()
         let script = try command.run("--generate-completion-script", "bash")
@@ -24,7 +24,7 @@ struct CompletionTests {
         #expect(try command.run("--generate-completion-script", "tcsh").status == 64)
     }
 
-    @Test("where there is no store nothing is offered and nothing is said")
+    @Test("without a store the completion offers nothing and reports no error")
     func noStore() throws {
         let outcome = try Command().run(
             "---completion", "show", "--", "positional@0", "2", "0", "snap", "show", "")

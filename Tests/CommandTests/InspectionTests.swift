@@ -7,8 +7,8 @@ import Testing
     import FoundationXML
 #endif
 
-/// diff, map, verify and report, as a user types them.
-@Suite("Looking at what is stored")
+/// Tests of diff, map, verify and report with the arguments that a user types.
+@Suite("Inspecting a store")
 struct InspectionTests {
     private let command: Command
 
@@ -31,7 +31,7 @@ struct InspectionTests {
         #expect(process.terminationStatus == 0)
     }
 
-    @Test("diff tells the ranges, as a table, as JSON and bare")
+    @Test("diff reports the changed ranges as a table, as JSON and with --quiet")
     func diff() throws {
         let text = try command.run("diff", "web1:1", "web1:2").text
         let lines = text.split(separator: "\n")
@@ -59,7 +59,7 @@ struct InspectionTests {
         #expect(try command.run("diff", "--devices", "web1:1", "web1:2").status == 66)
     }
 
-    @Test("many ranges are shown as few, and all of them if asked for")
+    @Test("diff merges many ranges into few lines, and --all and --quiet list each range")
     func manyRanges() throws {
         var image = MadeUpImage(pageCount: 1200)
         for page in 0..<800 { image.pages[page] = MadeUpImage.text(page + page % 2 * 5000) }
@@ -72,11 +72,11 @@ struct InspectionTests {
         #expect(ranges.split(separator: "\n").count == 400)
     }
 
-    @Test("map draws every stretch of memory")
+    @Test("map draws all memory and counts the pages of each kind")
     func map() throws {
         let text = try command.run("map", "web1:2").text
         let cells = text.filter { "·░▒█".contains($0) }
-        // One cell a page, and four in the legend.
+        // One cell per page, and four in the legend.
         #expect(cells.count == 1204)
         #expect(text.contains("· 400 zero   ░ 798 unchanged   ▒ 0 stored as deltas   █ 2"))
         let json = try command.run("map", "web1:2", "--json").json
@@ -86,11 +86,11 @@ struct InspectionTests {
         #expect(try command.run("map", "web9").status == 66)
     }
 
-    @Test("verify says what is whole, and what is lost of which checkpoint")
+    @Test("verify reports intact checkpoints, and the damaged checkpoint and its file")
     func verify() throws {
-        let whole = try command.run("verify")
-        #expect(whole.status == 0 && whole.errors.isEmpty)
-        #expect(whole.text == "web1  2 checkpoints  intact\n802 stored pages checked\n")
+        let intact = try command.run("verify")
+        #expect(intact.status == 0 && intact.errors.isEmpty)
+        #expect(intact.text == "web1  2 checkpoints  intact\n802 stored pages checked\n")
         #expect(try command.run("verify", "--quiet").output.isEmpty)
         #expect(try command.run("verify", "--quick", "web1:1").status == 0)
         #expect(try command.run("verify", "--json").json["isWhole"] as? Bool == true)
@@ -114,7 +114,7 @@ struct InspectionTests {
         #expect(try command.run("verify", "web7").status == 66)
     }
 
-    @Test("report writes one page that is whole, says the numbers and calls nobody")
+    @Test("report writes one well-formed page that loads nothing from elsewhere")
     func report() throws {
         let outcome = try command.run("report", "page.html", "--maps", "2")
         #expect(outcome.status == 0 && outcome.errors.isEmpty)
@@ -134,16 +134,16 @@ struct InspectionTests {
         #expect(try command.run("report", "page.html", "--force", "--quiet").output.isEmpty)
         #expect(try command.run("report", "-").text.hasPrefix("<!DOCTYPE html>"))
         #expect(try command.run("report", "-", "--guest", "web2").status == 66)
-        // A damaged checkpoint is no reason to tell nothing of the others.
+        // A damaged checkpoint does not prevent the report of the others.
         try write([], to: command.scratch.guest("web1").appending("0000000002.savevm"))
         let damaged = try command.run("report", "damaged.html")
         #expect(damaged.status == 0 && damaged.errors.contains("snap: warning: "))
-        let told = String(
+        let damagedPage = String(
             decoding: try bytes(of: command.scratch.file("damaged.html")), as: UTF8.self)
-        #expect(told.contains("Cannot draw the memory map"))
+        #expect(damagedPage.contains("Cannot draw the memory map"))
     }
 
-    @Test("a label cannot end an attribute, whatever comes behind its quotation mark")
+    @Test("special characters in labels are escaped even before combining characters")
     func hostileLabels() throws {
         let marks = ["\u{301}", "\u{200d}", "\u{fe0f}"]
         for mark in marks {
@@ -160,7 +160,7 @@ struct InspectionTests {
         #expect(!list.unicodeScalars.contains("\u{202e}"))
     }
 
-    @Test("a diff of more RAM blocks than lines has a line for each")
+    @Test("diff prints a line for each RAM block, even for more blocks than its line limit")
     func manyBlocks() throws {
         var arguments = ["save", "--guest", "many", "--quiet"]
         for number in 0..<40 {
@@ -181,7 +181,7 @@ struct InspectionTests {
         #expect(diff.status == 0 && diff.text.split(separator: "\n").count == 42)
     }
 
-    @Test("verify needs few open files, however many checkpoints there are")
+    @Test("verify needs few open files, regardless of the number of checkpoints")
     func fewFiles() throws {
         var image = MadeUpImage(pageCount: 2)
         for number in 3...60 {
@@ -193,7 +193,7 @@ struct InspectionTests {
         process.arguments = ["-c", "ulimit -n 40; exec '\(Command.path)' verify --quiet"]
         try process.run()
         process.waitUntilExit()
-        // So few are too few for the pages' files, and that is no damage.
+        // This limit may be too low to open the savevm files. snap must not report that as damage.
         #expect([0, 74].contains(process.terminationStatus))
         let enough = command.process([])
         enough.executableURL = URL(fileURLWithPath: "/bin/sh")

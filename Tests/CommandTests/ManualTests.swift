@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("The manual")
+@Suite("The manual pages")
 struct ManualTests {
     private static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -11,7 +11,7 @@ struct ManualTests {
 
     private static let pages = ["snap.1", "savevm.5", "snap-cookbook.7"]
 
-    @Test("pages are formatted without a warning", .needs("groff"), arguments: pages)
+    @Test("groff formats each page without a warning", .needs("groff"), arguments: pages)
     func groff(page: String) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -25,7 +25,7 @@ struct ManualTests {
         #expect(String(decoding: text, as: UTF8.self) == "")
     }
 
-    @Test("snap(1) tells of every command and every option")
+    @Test("snap(1) documents every command and every option")
     func options() throws {
         let manual = try String(
             contentsOf: Self.folder.appendingPathComponent("snap.1"), encoding: .utf8
@@ -53,14 +53,14 @@ struct ManualTests {
         #expect(optionCount > 20)
     }
 
-    /// What stands under a subheading that begins so.
+    /// Returns the text under the subheading that starts with a title; nil if there is none.
     private static func section(_ title: String, of manual: String) -> Substring? {
         guard let start = manual.range(of: ".SS \"\(title)") else { return nil }
         let rest = manual[start.upperBound...]
         return rest.range(of: "\n.S").map { rest[..<$0.lowerBound] } ?? rest
     }
 
-    @Test("snap(1) has the exit statuses that the help has")
+    @Test("snap(1) lists every exit status that the help lists")
     func statuses() throws {
         let manual = try String(
             contentsOf: Self.folder.appendingPathComponent("snap.1"), encoding: .utf8)

@@ -3,22 +3,22 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A file system in memory, for one test.
+/// A tmpfs that one test mounts.
 struct Mount {
     let path: FilePath
 
-    /// Whether file systems can be mounted here: root in a container often cannot.
+    /// Whether the tests can mount file systems; even root in a container often cannot.
     static let isPossible =
         geteuid() == 0
         && ((try? tool(
             "/usr/bin/unshare", "-m", "mount", "-t", "tmpfs", "none", NSTemporaryDirectory()))
             ?? false)
 
-    /// Mounts a tmpfs.
+    /// Mounts a tmpfs of a given size.
     ///
     /// - Parameters:
-    ///   - size: How large, as mount(8) takes it.
-    ///   - scratch: Where to mount it.
+    ///   - size: The maximum size, in the form of mount(8)'s option `size`.
+    ///   - scratch: The directory in which it is mounted, as `mount`.
     /// - Throws: `EPERM` if mounting is not permitted.
     init(size: String, in scratch: Scratch) throws {
         path = scratch.file("mount")
@@ -32,9 +32,12 @@ struct Mount {
     /// Unmounts the file system.
     func unmount() { _ = try? Self.tool("/bin/umount", path.string) }
 
-    /// Runs a tool.
+    /// Runs a tool and waits until it ends.
     ///
-    /// - Returns: Whether it succeeded.
+    /// - Parameters:
+    ///   - path: The absolute path of the tool.
+    ///   - arguments: The arguments of the tool.
+    /// - Returns: Whether the tool exited with status 0.
     static func tool(_ path: String, _ arguments: String...) throws -> Bool {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)

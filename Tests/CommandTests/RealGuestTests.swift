@@ -1,14 +1,14 @@
 import Testing
 
-/// Real guests under the QEMU that is installed: what is saved must go on.
+/// Tests with real guests under the installed QEMU: a restored guest must continue.
 ///
-/// The scripts tell more with other QEMUs, and without `--short`.
+/// The scripts test more without `--short`, and also under other versions of QEMU.
 @Suite(
     "Real guests", .serialized, .slow,
     .needs("qemu-system-x86_64", "busybox", "ar", "python3"))
 struct RealGuestTests {
     @Test(
-        "a guest goes on from what was saved and restored",
+        "a guest continues from a restored checkpoint",
         arguments: ["resume", "standstill", "cookbook"])
     func script(_ name: String) throws {
         try expectScriptPasses("Guests/\(name)", ["--short"])

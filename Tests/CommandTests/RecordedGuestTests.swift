@@ -5,12 +5,12 @@ import Testing
 
 private let archive = ProcessInfo.processInfo.environment["SNAP_CORPUS"]
 
-/// Four phases of a real 128 MiB guest, from the archive that `SNAP_CORPUS` names.
+/// Tests with four phases of a real 128 MiB guest, from the archive that `SNAP_CORPUS` names.
 @Suite(
-    "A real guest", .serialized, .slow, .needs("zstd", "tar"),
+    "A recorded guest", .serialized, .slow, .needs("zstd", "tar"),
     .enabled(if: archive != nil, "SNAP_CORPUS does not name an archive of recorded guests"))
 struct RecordedGuestTests {
-    /// Unpacks the images of one form.
+    /// Unpacks the files of one format: `mem`, `mig` or `elf`.
     private static func unpack(
         _ form: String = "mem", into scratch: Scratch
     ) throws -> [FilePath] {
@@ -31,7 +31,7 @@ struct RecordedGuestTests {
         FileManager.default.contentsEqual(atPath: left.string, andPath: right.string)
     }
 
-    @Test("four phases, and the first again: counts, sizes, and every byte back")
+    @Test("four images and the first one again have the expected counts and restore exactly")
     func phases() throws {
         let command = try Command()
         let images = try Self.unpack(into: command.scratch)
@@ -65,7 +65,7 @@ struct RecordedGuestTests {
         }
     }
 
-    @Test("four phases as QEMU's streams, from files and through pipes")
+    @Test("four streams from files and through pipes restore exactly")
     func streams() throws {
         let command = try Command()
         let scratch = command.scratch
@@ -86,7 +86,7 @@ struct RecordedGuestTests {
             process.waitUntilExit()
             #expect(process.terminationStatus == 0)
             let scan = StreamScan(try Data(contentsOf: URL(fileURLWithPath: stream.string)))
-            // Numbers are given once: what is saved again and deleted has used one.
+            // A number is never used again: the deleted checkpoint below has used one.
             for (guest, number) in [("file", 2 * index + 1), ("pipe", index + 1)] {
                 let restored = try command.run(
                     "restore", "\(guest):\(number)", "out", "--ram-block", "ram",
@@ -98,7 +98,7 @@ struct RecordedGuestTests {
                     try FileManager.default.removeItem(atPath: scratch.file(name).string)
                 }
             }
-            // What QEMU takes back is, saved again, the same guest.
+            // A stream written for QEMU, saved again, has the same memory.
             let again = try command.run("restore", "file:\(number)", "again", "--format", "qemu")
             #expect(again.status == 0, "\(again.errors)")
             let second = try command.run(
@@ -110,7 +110,7 @@ struct RecordedGuestTests {
         }
     }
 
-    /// The stream without its RAM.
+    /// Returns the bytes of a stream without its RAM.
     private static func rest(of stream: FilePath, _ scan: StreamScan) throws -> [UInt8] {
         let data = try Data(contentsOf: URL(fileURLWithPath: stream.string), options: .alwaysMapped)
         var rest: [UInt8] = []
@@ -122,7 +122,7 @@ struct RecordedGuestTests {
         return rest + data[end...]
     }
 
-    @Test("a stream stores what its RAM stores as an image, and its ROMs")
+    @Test("a stream stores the same pages as an image of its RAM, and its ROMs")
     func streamAfterImage() throws {
         let command = try Command()
         let images = try Self.unpack(into: command.scratch)
@@ -152,7 +152,7 @@ struct RecordedGuestTests {
         #expect((sizes[0]...sizes[0] + others + devices).contains(sizes[1]), "\(sizes)")
     }
 
-    @Test("an ELF core is named and refused")
+    @Test("an ELF core is refused with a message that names the format")
     func cores() throws {
         let command = try Command()
         let cores = try Self.unpack("elf", into: command.scratch)

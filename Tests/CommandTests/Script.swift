@@ -2,15 +2,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Runs a test that is a script and expects that it passes.
+/// Runs a test script and expects it to pass.
 ///
-/// The script gets the path of the built command. Its scratch files are in this process's scratch
-/// directory, which is deleted even if the script is killed. A part that the script reports as not
-/// run becomes a warning.
+/// The script gets the path of the built command as its first argument. Its scratch files are in
+/// this process's scratch directory, which is deleted even if the script is killed. Each part that
+/// the script reports as not run becomes a warning.
 ///
 /// - Parameters:
-///   - name: The script's path below `Tests`.
-///   - options: Further arguments.
+///   - name: The script's path, relative to `Tests`.
+///   - options: The arguments after the command's path.
 func expectScriptPasses(_ name: String, _ options: [String] = []) throws {
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent(name)

@@ -5,14 +5,14 @@ import Testing
 
 @Suite("Signals and full disks")
 struct SignalTests {
-    /// A guest that takes long enough to save to be interrupted while it is.
+    /// An image that takes long enough to save that a signal can interrupt the save.
     private static func image(_ seed: Int) -> MadeUpImage {
         var image = MadeUpImage(pageCount: 512 * 16)
         for page in 0..<image.pageCount { image.pages[page] = MadeUpImage.text(page * 7 + seed) }
         return image
     }
 
-    /// Starts a command and sends it a signal after a while.
+    /// Starts a command and sends it a signal after a delay.
     private static func run(
         _ command: Command, _ arguments: [String], signal: Int32, after microseconds: UInt32
     ) throws -> Process {
@@ -27,7 +27,7 @@ struct SignalTests {
     }
 
     @Test(
-        "after SIGKILL or SIGINT at any moment of a save the next save and restore work",
+        "after a signal at any moment of a save the next save and restore work",
         arguments: [SIGKILL, SIGINT, SIGTERM])
     func save(signal: Int32) throws {
         let command = try Command()
@@ -46,7 +46,7 @@ struct SignalTests {
             let process = try Self.run(
                 command, arguments, signal: signal, after: UInt32(attempt * 2500))
             if process.terminationReason == .uncaughtSignal {
-                // Before the handlers are in place any of them ends the process.
+                // Any of the signals kills the process until snap has installed its handlers.
                 #expect(process.terminationStatus == signal)
                 interruptedCount += 1
             } else if process.terminationStatus != 0 {
@@ -62,7 +62,7 @@ struct SignalTests {
             try FileManager.default.removeItem(atPath: scratch.file("out").string)
         }
         #expect(interruptedCount > 5, "\(interruptedCount) of 40 were interrupted")
-        // Whatever has a number restores.
+        // Every listed checkpoint restores.
         for reference in try command.run("list", "--quiet").text.split(separator: "\n") {
             #expect(try command.run("restore", String(reference), "-").status == 0)
         }
@@ -71,7 +71,7 @@ struct SignalTests {
     }
 
     @Test(
-        "after SIGKILL or SIGTERM at any moment of a deletion all others restore",
+        "after a signal at any moment of a deletion all other checkpoints restore",
         arguments: [SIGKILL, SIGTERM])
     func delete(signal: Int32) throws {
         let command = try Command()
@@ -91,7 +91,7 @@ struct SignalTests {
             let victims = saved.keys.shuffled(using: &generator).prefix(2)
             _ = try Self.run(
                 command, ["delete"] + victims, signal: signal, after: UInt32(attempt * 800))
-            // Whether it came to that or not: afterwards they can be gone.
+            // The interrupted command may or may not have deleted them.
             for victim in victims {
                 let again = try command.run("delete", victim)
                 #expect(again.status == 0 || again.status == 66, "\(again.errors)")
@@ -107,7 +107,7 @@ struct SignalTests {
     }
 
     @Test(
-        "after SIGKILL or SIGTERM at any moment of an update in place the same command mends it",
+        "after a signal at any moment of a restore in place the same command completes it",
         arguments: [SIGKILL, SIGTERM])
     func inPlace(signal: Int32) throws {
         let command = try Command()
@@ -165,7 +165,7 @@ struct SignalTests {
     }
 
     @Test(
-        "a full file system: an error, and everything before it still there",
+        "a save on a full file system fails and leaves the existing checkpoints intact",
         .slow, .needsMounts)
     func fullDisk() throws {
         var command = try Command()
@@ -194,7 +194,7 @@ struct SignalTests {
     }
 
     @Test(
-        "on a full file system a deletion makes room, and memory is updated in place",
+        "on a full file system a deletion frees space, and a restore in place works",
         .slow, .needsMounts)
     func fullDiskDeletion() throws {
         var command = try Command()
@@ -217,7 +217,7 @@ struct SignalTests {
         #expect(deleted.text.hasPrefix("a:1  deleted\nfreed 1.1 MiB"), "\(deleted.text)")
         #expect(try command.run("list", "--quiet").text == "a:2\n")
         try FileManager.default.removeItem(atPath: mount.appending("store").string)
-        // What becomes zero makes room for what becomes something.
+        // The pages that become zero free the space for the pages that become nonzero.
         command.environment = store
         var mirrored = MadeUpImage(pageCount: 600)
         for page in 0..<300 { mirrored.pages[page + 300] = MadeUpImage.noise(&generator) }

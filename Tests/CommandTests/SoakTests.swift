@@ -1,10 +1,10 @@
 import Testing
 
-/// The beginnings of the soak tests, which `make soak` runs to their ends.
+/// Short runs of the soak tests; `make soak` runs them in full.
 @Suite("Soak tests", .serialized, .slow, .needs("python3"))
 struct SoakTests {
     @Test(
-        "what was saved survives kills of snap and damage to its files",
+        "after kills and damage each checkpoint restores exactly or is reported as damaged",
         arguments: [
             ["kill", "--kills", "60"], ["damage", "--tries", "60", "--verify"],
         ])
@@ -12,7 +12,7 @@ struct SoakTests {
         try expectScriptPasses("Soak/\(arguments[0])", Array(arguments.dropFirst()))
     }
 
-    @Test("what was saved survives a file system that becomes read-only", .needsMounts)
+    @Test("checkpoints survive a file system that becomes read-only", .needsMounts)
     func readOnly() throws {
         try expectScriptPasses("Soak/kill", ["--read-only"])
     }

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Names that stand for something else than a file: nothing waits for them.
+/// Tests of paths that are not regular files: snap must not block on them.
 @Suite("FIFOs, sockets, devices and links")
 struct SpecialFileTests {
     private let command: Command
@@ -20,7 +20,7 @@ struct SpecialFileTests {
         close(try UnixSocket.bind(to: command.scratch.file("socket")))
     }
 
-    /// Runs the command, which may take 20 seconds.
+    /// Runs the command, for at most 20 seconds.
     private func run(_ arguments: [String]) throws -> (status: Int32, errors: String) {
         let process = command.process(arguments)
         let errors = Pipe()
@@ -39,7 +39,9 @@ struct SpecialFileTests {
         return (process.terminationStatus, text)
     }
 
-    @Test("are refused as inputs, at once", arguments: ["fifo", "socket", "/dev/zero", "/dev/tty"])
+    @Test(
+        "special files are refused as inputs without blocking",
+        arguments: ["fifo", "socket", "/dev/zero", "/dev/tty"])
     func inputs(name: String) throws {
         let cases: [[String]] = [
             ["save", name, "--guest", "a"], ["save", name, "--guest", "a", "--format", "raw"],
@@ -49,7 +51,7 @@ struct SpecialFileTests {
         ]
         for arguments in cases {
             let outcome = try run(arguments)
-            // A terminal that is not there is no input either.
+            // Without a controlling terminal, /dev/tty cannot be opened at all.
             #expect([66, 74].contains(outcome.status), "\(arguments): \(outcome)")
             if name == "fifo" {
                 #expect(outcome.status == 66, "\(arguments): \(outcome)")
@@ -59,7 +61,9 @@ struct SpecialFileTests {
         #expect(try command.run("list", "-q").text == "a:1\n")
     }
 
-    @Test("are refused as outputs, at once", arguments: ["fifo", "socket", "/dev/full"])
+    @Test(
+        "special files are refused as outputs without blocking",
+        arguments: ["fifo", "socket", "/dev/full"])
     func outputs(name: String) throws {
         let cases: [(Int32, [String])] = [
             (73, ["restore", "a", name]), (73, ["restore", "a", name, "--force"]),
@@ -72,7 +76,7 @@ struct SpecialFileTests {
     }
 
     @Test(
-        "are refused in a store, at once",
+        "no command blocks on a FIFO in a store",
         arguments: [
             "store.json", "lock", "index.sqlite", "index.sqlite-journal", "index.sqlite-wal",
             "guests/a/0000000001.savevm", "guests/a/0000000009.savevm", "guests/a/writer.lock",

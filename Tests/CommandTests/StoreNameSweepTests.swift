@@ -3,10 +3,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Every name in a store as everything that it should not be, under every command.
-@Suite("Odd names in a store")
+/// Tests that put each kind of unexpected file under each name in a store and run each command.
+@Suite("Unexpected files in a store")
 struct StoreNameSweepTests {
-    /// The names, and the checkpoints that are lost when the file of that name is gone.
+    /// The names, and the checkpoints that are lost when the file of that name is deleted.
     private static let names: [(name: String, lost: Set<String>)] = [
         ("store.json", []), ("lock", []), ("index.sqlite", []), ("index.sqlite-journal", []),
         ("index.sqlite-wal", []), ("index.sqlite.new", []), ("standstill", []),
@@ -28,11 +28,11 @@ struct StoreNameSweepTests {
         ["save", "image", "--guest", "g"], ["delete", "g:4", "--allow-last"], ["reindex"],
     ]
 
-    /// What CLI.md lists, but for a defect of snap's own and an interruption.
+    /// The documented exit statuses, except those of an internal error and of an interruption.
     private static let statuses: Set<Int32> = [0, 1, 64, 65, 66, 73, 74, 75, 76, 77, 78]
 
-    /// Whether each name is tried as each kind; otherwise a part of them, each name and each kind
-    /// among them.
+    /// Whether to test each name with each kind; otherwise the tests cover a quarter of the
+    /// combinations, with each name and each kind among them.
     private static let isComplete = ProcessInfo.processInfo.environment["SNAP_SWEEP"] != nil
 
     private let command: Command
@@ -63,42 +63,42 @@ struct StoreNameSweepTests {
         try #require(exists(retired), "a later checkpoint needs pages of a deleted one")
     }
 
-    @Test("what is read outside is noticed")
+    @Test("a read outside the store is detected")
     func reading() throws {
         _ = try copy(with: "lock", as: .empty)
-        _ = try DirectoryPicture(of: outside)
-        let before = try DirectoryPicture(of: outside)
+        _ = try DirectorySnapshot(of: outside)
+        let before = try DirectorySnapshot(of: outside)
         #expect(before.isUnread(since: before))
         _ = try bytes(of: outside.appending("directory/inside"))
-        #expect(try !DirectoryPicture(of: outside).isUnread(since: before))
+        #expect(try !DirectorySnapshot(of: outside).isUnread(since: before))
         _ = try TestSupport.names(in: outside.appending("directory"))
-        #expect(try !DirectoryPicture(of: outside).isUnread(since: before))
+        #expect(try !DirectorySnapshot(of: outside).isUnread(since: before))
     }
 
     @Test(
-        "every command ends, with an error that names it, and touches nothing outside",
+        "each command ends in time, names the file in an error, and accesses nothing outside",
         arguments: names.indices)
     func sweep(position: Int) throws {
         let (name, lost) = Self.names[position]
-        for (index, kind) in OddName.allCases.enumerated()
+        for (index, kind) in UnexpectedFile.allCases.enumerated()
         where Self.isComplete || (position + index) % 4 == 0 {
             for commands in [Self.readers] + Self.writers.map({ [$0] }) {
                 let what = "\(name) as \(kind)"
                 let store = try copy(with: name, as: kind)
-                let before = try DirectoryPicture(of: outside)
-                #expect(try DirectoryPicture(of: outside).isUnread(since: before))
+                let before = try DirectorySnapshot(of: outside)
+                #expect(try DirectorySnapshot(of: outside).isUnread(since: before))
                 var saved: String?
                 var deleted: Set<String> = []
                 for arguments in commands {
                     let what = "\(what): \(arguments[0])"
                     let outcome = try run(arguments, in: store)
-                    try expectOrder(outcome, name: name, before, what)
+                    try expectProperOutcome(outcome, name: name, before, what)
                     if outcome.status == 0 && arguments[0] == "save" {
                         saved = String(outcome.text.prefix { $0 != " " })
                     }
                     if arguments[0] == "delete" { deleted = ["g:4"] }
                 }
-                // A new guest's directory in the odd one's place goes with it.
+                // This deletes a directory that save created there, with the new checkpoint.
                 if try remove(name, from: store) { saved = nil }
                 let untouched = Set(images.keys).subtracting(lost).subtracting(deleted)
                 try expectRecovery(of: untouched, andOf: saved, in: store, what)
@@ -107,15 +107,15 @@ struct StoreNameSweepTests {
         }
     }
 
-    /// A copy of the store with something else under one of its names.
-    private func copy(with name: String, as kind: OddName) throws -> FilePath {
+    /// Copies the store and puts an unexpected file under one of its names.
+    private func copy(with name: String, as kind: UnexpectedFile) throws -> FilePath {
         let store = command.scratch.file("store-\(UUID().uuidString)")
         try #require(try Mount.tool("/bin/cp", "-a", prepared.string, store.string))
         for path in [outside, aside] { try? FileManager.default.removeItem(atPath: path.string) }
         let directory = outside.appending("directory")
         try FileManager.default.createDirectory(
             atPath: directory.string, withIntermediateDirectories: true)
-        // What a link points to would do: whoever follows it gets on with it.
+        // The target of each link is valid, so a command that follows the link would succeed.
         let original = prepared.appending(name)
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: original.string, isDirectory: &isDirectory) {
@@ -135,9 +135,9 @@ struct StoreNameSweepTests {
         return store
     }
 
-    /// Takes the odd name away; a directory that was set aside for it comes back.
+    /// Deletes the unexpected file and moves the original back if that is a directory.
     ///
-    /// - Returns: Whether one came back.
+    /// - Returns: Whether a directory was moved back.
     private func remove(_ name: String, from store: FilePath) throws -> Bool {
         let path = store.appending(name).string
         if (try? FileManager.default.attributesOfItem(atPath: path)) != nil {
@@ -155,19 +155,19 @@ struct StoreNameSweepTests {
         try FileManager.default.removeItem(atPath: store.string)
     }
 
-    // MARK: What is expected
+    // MARK: Expectations
 
-    private func expectOrder(
-        _ outcome: Command.Outcome, name: String, _ before: DirectoryPicture, _ what: String
+    private func expectProperOutcome(
+        _ outcome: Command.Outcome, name: String, _ before: DirectorySnapshot, _ what: String
     ) throws {
         #expect(Self.statuses.contains(outcome.status), "\(what): \(outcome)")
         if outcome.status != 0 {
-            // What lies beside the index is told of it.
+            // An error about a file next to the index names the index.
             let named = name.hasPrefix("index.sqlite") ? "index.sqlite" : name
             #expect(outcome.errors.contains(named), "\(what): \(outcome)")
         }
-        let after = try DirectoryPicture(of: outside)
-        #expect(after.isUnread(since: before), "\(what): something outside has been touched")
+        let after = try DirectorySnapshot(of: outside)
+        #expect(after.isUnread(since: before), "\(what): a file outside the store was accessed")
     }
 
     private func expectRecovery(
@@ -181,14 +181,14 @@ struct StoreNameSweepTests {
         for checkpoint in Set([names.first, saved].compactMap(\.self)) {
             let restore = try run(["restore", checkpoint, "out", "--force"], in: store)
             #expect(restore.status == 0, "\(what): \(checkpoint): \(restore)")
-            // What is saved is the last image of those before.
+            // The saved image is that of the last checkpoint in the prepared store, h:1.
             let image = try #require(images[checkpoint == saved ? "h:1" : checkpoint])
             let output = command.scratch.file("out")
             #expect(try image.equals(output), "\(what): \(checkpoint)")
         }
     }
 
-    /// Runs the command, which may take 10 seconds.
+    /// Runs the command, for at most 10 seconds.
     private func run(_ arguments: [String], in store: FilePath?) throws -> Command.Outcome {
         var command = command
         if let store { command.environment["SNAP_STORE"] = store.string }

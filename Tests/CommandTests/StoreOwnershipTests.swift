@@ -3,14 +3,14 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Who owns what is in a store, who may write to it, and who may only read it.
+/// Tests of the owners and modes that snap accepts in a store, and of users who may only read it.
 @Suite("Owners, modes and readers of a store")
 struct StoreOwnershipTests {
-    private static let stranger: uid_t = 65534
+    private static let otherUser: uid_t = 65534
     private static let group: gid_t = 54321
     private static let setpriv = "/usr/bin/setpriv"
 
-    /// Whether another user can run the command, with no more rights than such a user has.
+    /// Whether the tests can run the command as another user, with only that user's rights.
     private static let hasStrangers =
         geteuid() == 0
         && ((try? Mount.tool(setpriv, "--reuid", "65534", "--clear-groups", Command.path, "-h"))
@@ -33,9 +33,9 @@ struct StoreOwnershipTests {
         try #require(try command.run("save", "image", "--guest", "g").status == 0)
     }
 
-    /// Runs the command as another user in a group.
-    private func runAsStranger(_ arguments: [String]) throws -> Command.Outcome {
-        let user = ["--reuid", "\(Self.stranger)", "--regid", "\(Self.group)", "--clear-groups"]
+    /// Runs the command as another user, who is a member of `group`.
+    private func runAsOtherUser(_ arguments: [String]) throws -> Command.Outcome {
+        let user = ["--reuid", "\(Self.otherUser)", "--regid", "\(Self.group)", "--clear-groups"]
         return try command.run(user + [Command.path] + arguments, of: Self.setpriv)
     }
 
@@ -54,13 +54,13 @@ struct StoreOwnershipTests {
         guard lchown(path.string, user, gid_t.max) == 0 else { throw Errno(rawValue: errno) }
     }
 
-    // MARK: The rule
+    // MARK: Owners and modes
 
     private static let files = [
         "", "store.json", "index.sqlite", "guests", "guests/g", "guests/g/0000000001.savevm",
     ]
 
-    /// Expects that what needs a file is refused, and that trust helps.
+    /// Expects that a restore refuses a file of the store, and accepts it with `--trust-store`.
     private func expectRefusal(of name: String, _ what: String) throws {
         let path = store.appending(name)
         let arguments = ["restore", "g:1", "out", "--force"]
@@ -78,7 +78,7 @@ struct StoreOwnershipTests {
         #expect(try trusting.run(arguments, secondsAtMost: 10).status == 77)
     }
 
-    @Test("what others may write to is refused unless it is trusted", arguments: files)
+    @Test("a file that other users can write is refused without --trust-store", arguments: files)
     func modes(name: String) throws {
         let path = store.appending(name)
         let mode = try command.mode(of: path)
@@ -91,13 +91,13 @@ struct StoreOwnershipTests {
     }
 
     @Test(
-        "what belongs to another user is refused unless it is trusted",
+        "a file that belongs to another user is refused without --trust-store",
         .needsRoot("to change a file's owner"), arguments: files)
     func owners(name: String) throws {
-        // The store's own directory may belong to anybody; then all else must.
-        try setOwner(Self.stranger, of: store.appending(name))
+        // The store's directory may belong to any user. Its files must belong to that user or root.
+        try setOwner(Self.otherUser, of: store.appending(name))
         if name.isEmpty {
-            #expect(try restores(), "what is root's is as good as the owner's")
+            #expect(try restores(), "files of root are accepted like files of the owner")
             for arguments in [["save", "image", "--guest", "g"], ["delete", "g:1"], ["reindex"]] {
                 let refused = try command.run(arguments, secondsAtMost: 10)
                 #expect(refused.status == 77, "\(refused)")
@@ -109,7 +109,7 @@ struct StoreOwnershipTests {
         }
     }
 
-    @Test("links and kinds are refused, trusted or not")
+    @Test("links and special files are refused even with --trust-store")
     func trustedKinds() throws {
         let file = guest.appending("0000000001.savevm")
         let target = command.scratch.file("target")
@@ -125,7 +125,7 @@ struct StoreOwnershipTests {
         #expect(fifo.status == 1 && fifo.errors.contains("FIFO"), "\(fifo)")
     }
 
-    @Test("the store itself may be a link that belongs to the caller")
+    @Test("the store may be a link that belongs to the caller")
     func storeLink() throws {
         let link = command.scratch.file("link")
         try FileManager.default.createSymbolicLink(
@@ -141,7 +141,7 @@ struct StoreOwnershipTests {
         let link = command.scratch.file("link")
         try FileManager.default.createSymbolicLink(
             atPath: link.string, withDestinationPath: store.string)
-        try setOwner(Self.stranger, of: link)
+        try setOwner(Self.otherUser, of: link)
         for arguments in [["list"], ["save", "image", "--guest", "g"], ["verify"]] {
             let refused = try command.run(
                 arguments + ["--store", link.string], secondsAtMost: 10)
@@ -154,29 +154,30 @@ struct StoreOwnershipTests {
     // MARK: Readers
 
     @Test(
-        "a member of a group that may read lists and restores, and writes nothing",
+        "a member of a group with read permission can list and restore, but not write",
         .enabled(if: hasStrangers, needsStrangers))
     func groupReaders() throws {
         try #require(try Mount.tool("/bin/chgrp", "-R", "\(Self.group)", store.string))
         try #require(try Mount.tool("/bin/chmod", "-R", "g+rX", store.string))
-        let list = try runAsStranger(["list", "-q"])
+        let list = try runAsOtherUser(["list", "-q"])
         #expect(list.status == 0 && list.text == "g:1\ng:2\n", "\(list)")
-        let restore = try runAsStranger(["restore", "g:1", "-"])
+        let restore = try runAsOtherUser(["restore", "g:1", "-"])
         #expect(restore.status == 0, "\(restore.errors)")
         try write(restore.output, to: command.scratch.file("out"))
         #expect(try image.equals(command.scratch.file("out")))
-        #expect(try runAsStranger(["verify"]).status == 0)
+        #expect(try runAsOtherUser(["verify"]).status == 0)
         for arguments in [["save", "image", "--guest", "g"], ["delete", "g:1"], ["reindex"]] {
-            #expect(try runAsStranger(arguments).status == 77, "\(arguments)")
+            #expect(try runAsOtherUser(arguments).status == 77, "\(arguments)")
         }
-        // The owner goes on as before, and what is new is the owner's alone.
+        // The owner can still save, and only the owner can read the new files.
         #expect(try command.run("save", "image", "--guest", "g").status == 0)
         #expect(try command.mode(of: guest.appending("0000000003.savevm")) == 0o600)
-        #expect(try runAsStranger(["restore", "g:3", "-"]).status == 77)
-        #expect(try runAsStranger(["list", "-q"]).text == "g:1\ng:2\ng:3\n")
+        #expect(try runAsOtherUser(["restore", "g:3", "-"]).status == 77)
+        #expect(try runAsOtherUser(["list", "-q"]).text == "g:1\ng:2\ng:3\n")
     }
 
-    /// Takes each kind of lock that a file open for reading gives, says so, and keeps them.
+    /// A Python script that takes each kind of lock that a file opened for reading allows, prints
+    /// "held", and keeps the locks until its input ends.
     private static let holder = """
         import fcntl, os, sys
         for name in sys.argv[1:]:
@@ -188,7 +189,7 @@ struct StoreOwnershipTests {
         """
 
     @Test(
-        "the locks of who may only read stop nobody",
+        "locks of a user who may only read do not block a command",
         .enabled(if: hasStrangers, needsStrangers),
         .enabled(if: exists("/usr/bin/python3"), "needs /usr/bin/python3"))
     func readersLocks() throws {
@@ -200,7 +201,7 @@ struct StoreOwnershipTests {
         let holder = Process()
         holder.executableURL = URL(fileURLWithPath: Self.setpriv)
         holder.arguments =
-            ["--reuid", "\(Self.stranger)", "--clear-groups", "/usr/bin/python3", "-c"]
+            ["--reuid", "\(Self.otherUser)", "--clear-groups", "/usr/bin/python3", "-c"]
             + [Self.holder] + locks
         let (input, output) = (Pipe(), Pipe())
         holder.standardInput = input

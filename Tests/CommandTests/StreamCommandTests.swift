@@ -3,9 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("The command and QEMU streams")
+@Suite("QEMU streams on the command line")
 struct StreamCommandTests {
-    /// Runs a command whose standard input is a pipe with some bytes in it.
+    /// Runs a command with a file's bytes in a pipe as standard input.
     private static func run(
         _ command: Command, _ arguments: [String], input: FilePath
     ) throws -> (status: Int32, errors: String) {
@@ -21,7 +21,7 @@ struct StreamCommandTests {
         process.standardError = errors
         try feeder.run()
         try process.run()
-        // The command must see the end when the feeder is done.
+        // The command must see the end of the input when the feeder ends.
         try pipe.fileHandleForWriting.close()
         try pipe.fileHandleForReading.close()
         let text = String(
@@ -31,7 +31,7 @@ struct StreamCommandTests {
         return (process.terminationStatus, text)
     }
 
-    @Test("save - takes a stream from a pipe, and restore gives it back, as a user types them")
+    @Test("save - saves a stream from a pipe, and restore writes it to a pipe")
     func pipes() throws {
         let command = try Command()
         var generator = Seeded(8)
@@ -63,12 +63,12 @@ struct StreamCommandTests {
                 == made.blockNames.flatMap { made.ram[$0]?.bytes ?? [] })
     }
 
-    @Test("what comes through a pipe and is no whole stream changes nothing")
+    @Test("a pipe without a complete supported stream is refused and saves nothing")
     func refused() throws {
         let command = try Command()
         let made = SmallStream.plain.made()
-        let whole = try command.scratch.write(made.bytes, to: "whole")
-        #expect(try Self.run(command, ["save", "-", "--guest", "a"], input: whole).status == 0)
+        let complete = try command.scratch.write(made.bytes, to: "complete")
+        #expect(try Self.run(command, ["save", "-", "--guest", "a"], input: complete).status == 0)
         let inputs: [(Int32, [UInt8])] = [
             (65, []), (65, Array("QEV".utf8)), (76, MadeUpImage.text(1)),
             (65, Array(made.bytes.prefix(300))),
@@ -86,7 +86,7 @@ struct StreamCommandTests {
         #expect(try command.run("list", "--quiet").text == "a:1\n")
     }
 
-    @Test("RAM blocks in files of their own, as a user types them")
+    @Test("RAM blocks in separate files are saved and restored by name")
     func blocks() throws {
         let command = try Command()
         var images: [MadeUpImage] = []

@@ -3,8 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a command is started in: without /proc, with few descriptors, with closed streams.
-@Suite("Surroundings")
+/// Tests of commands without /proc, with few file descriptors and with closed standard streams.
+@Suite("The environment of a command")
 struct SurroundingsTests {
     private let command: Command
     private let image: MadeUpImage
@@ -17,7 +17,7 @@ struct SurroundingsTests {
         try image.write(to: command.scratch.file("image"))
     }
 
-    /// Runs a shell command in which `$snap` is the command.
+    /// Runs a shell command in which `$snap` is the path of the built command.
     private func shell(_ text: String) throws -> Command.Outcome {
         let process = command.process([])
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
@@ -35,7 +35,7 @@ struct SurroundingsTests {
             errors: String(decoding: try bytes(of: names[1]), as: UTF8.self))
     }
 
-    @Test("without arguments the help goes to standard error, and the status is 64")
+    @Test("without arguments snap prints its help to standard error and exits with 64")
     func withoutArguments() throws {
         let outcome = try command.run()
         #expect(outcome.status == 64 && outcome.output.isEmpty)
@@ -48,10 +48,10 @@ struct SurroundingsTests {
             ?? false)
 
     @Test(
-        "no core is written, and another process of the same user cannot look into the memory",
+        "snap writes no core file, and other processes of its user cannot read its memory",
         .enabled(if: canBeAnotherUser, "needs root and setpriv"))
     func secrecy() throws {
-        // While it waits for a stream that does not come.
+        // snap waits for a stream that never arrives, so it is still running during the checks.
         let outcome = try shell(
             """
             chmod 755 .; mkdir u; chown 12345 u; mkfifo pipe; chmod 666 pipe
@@ -70,7 +70,7 @@ struct SurroundingsTests {
         && ((try? Mount.tool("/usr/bin/unshare", "-m", "umount", "-l", "/proc")) ?? false)
 
     @Test(
-        "without /proc commands do what they do with it",
+        "commands work without /proc",
         .enabled(if: mayUnmount, "needs the right to unmount /proc in a namespace of its own"))
     func withoutProc() throws {
         let prefix = "unshare -m bash -c 'umount -l /proc && exec \"$snap\" \"$@\"' snap "
@@ -85,7 +85,7 @@ struct SurroundingsTests {
         #expect(try shell(prefix + "delete a:1 --allow-last").status == 0)
     }
 
-    @Test("a chain of more files than may be open is read, and with too few there is an error")
+    @Test("snap reads more files than may be open, and fails cleanly if the limit is too low")
     func descriptors() throws {
         var image = image
         for number in 1...60 {
@@ -99,7 +99,7 @@ struct SurroundingsTests {
         ] {
             let soft = try shell("ulimit -Sn 40; exec $snap \(arguments)")
             #expect(soft.status == 0, "\(arguments): \(soft.errors)")
-            // The hard limit: some of the files are closed and opened again.
+            // With this hard limit snap must close some files and open them again.
             let hard = try shell("ulimit -n 48; exec $snap \(arguments)")
             #expect(hard.status == 0, "\(arguments): \(hard.errors)")
             for count in [5, 8, 9, 10, 11, 12, 16, 24] {
@@ -114,7 +114,7 @@ struct SurroundingsTests {
         #expect(try image.equals(command.scratch.file("out")))
     }
 
-    @Test("a result that nobody can get is an error, one that nobody wants is none to report")
+    @Test("restore and list fail if their output is closed, without a message if it is a pipe")
     func closedStreams() throws {
         #expect(try command.run("save", "image", "--guest", "a").status == 0)
         #expect(try shell("$snap restore a - >&-").status == 74)
@@ -128,7 +128,7 @@ struct SurroundingsTests {
         #expect(big.status == 74 && big.errors.isEmpty, "\(big)")
     }
 
-    @Test("names that are not UTF-8 are refused, never repaired")
+    @Test("names that are not UTF-8 are refused, not repaired")
     func oddNames() throws {
         let odd = "$'\\xff'"
         for text in [
@@ -146,7 +146,7 @@ struct SurroundingsTests {
         #expect(!names.contains { $0.contains("\u{fffd}") })
     }
 
-    @Test("a stream that turns out damaged leaves no new store and no new guest")
+    @Test("a save that fails leaves no new store and no new guest")
     func nothingLeft() throws {
         let made = SmallStream.plain.made()
         try command.scratch.write(Array(made.bytes.prefix(4200)), to: "cut")
@@ -164,7 +164,7 @@ struct SurroundingsTests {
             #expect(try names(in: command.scratch.store.appending("guests")) == ["a"], "\(text)")
         }
 
-        // What fails later, or is interrupted, leaves nothing either.
+        // A save that fails while it writes leaves nothing either.
         let late = try shell("ulimit -f 2; $snap save image --guest n --level 0")
         #expect(late.status == 74, "\(late.errors)")
         let fresh = command.scratch.file("fresh").string
@@ -174,7 +174,7 @@ struct SurroundingsTests {
         #expect(try names(in: command.scratch.store.appending("guests")) == ["a"])
     }
 
-    @Test("standard input is read from where it stands")
+    @Test("standard input is read from its current offset")
     func position() throws {
         let (first, second) = (SmallStream.plain.made(), SmallStream.compressed.made())
         try command.scratch.write(first.bytes + second.bytes, to: "two")
@@ -203,7 +203,7 @@ struct SurroundingsTests {
         }
     }
 
-    @Test("bytes behind a stream's end are a warning")
+    @Test("bytes after a stream's end cause a warning")
     func strayBytes() throws {
         let made = SmallStream.plain.made()
         try command.scratch.write(made.bytes + [1], to: "stray")

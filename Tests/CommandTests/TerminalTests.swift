@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("On a terminal")
+@Suite("Output on a terminal")
 struct TerminalTests {
     private let command: Command
 
@@ -21,8 +21,8 @@ struct TerminalTests {
         #expect(try command.run("save", "mem", "--guest", "web1").status == 0)
     }
 
-    /// What a terminal of some width receives from a command line of a shell.
-    private func see(
+    /// Runs a shell's command line on a terminal and returns what the terminal receives.
+    private func runOnTerminal(
         _ line: String, columnCount: Int = 80, _ environment: [String: String] = [:]
     ) throws -> String {
         let process = Process()
@@ -45,15 +45,17 @@ struct TerminalTests {
         return String(decoding: data, as: UTF8.self).replacingOccurrences(of: "\r\n", with: "\n")
     }
 
-    /// A text without what colours it.
+    /// Returns a text without its color sequences.
     private func plain(_ text: String) -> String {
         text.replacingOccurrences(
             of: "\u{1b}\\[[0-9;]*m", with: "", options: .regularExpression)
     }
 
-    @Test("tables fit, and what is left out is what can be missed", arguments: [30, 60, 80, 200])
+    @Test(
+        "tables fit the terminal's width and omit less important columns",
+        arguments: [30, 60, 80, 200])
     func width(columnCount: Int) throws {
-        let text = plain(try see("snap list", columnCount: columnCount))
+        let text = plain(try runOnTerminal("snap list", columnCount: columnCount))
         let lines = text.split(separator: "\n")
         #expect(lines.count == 3)
         #expect(lines.allSatisfy { $0.count <= columnCount }, "\(text)")
@@ -61,9 +63,9 @@ struct TerminalTests {
         #expect(lines[0].contains("DEVICES") == (columnCount > 80))
         #expect(lines[1].contains("truly") == (columnCount > 160))
         for other in ["show web1", "diff web1:1 web1:2", "map web1", "verify"] {
-            let text = plain(try see("snap \(other)", columnCount: columnCount))
+            let text = plain(try runOnTerminal("snap \(other)", columnCount: columnCount))
             let tooLong = text.split(separator: "\n").filter { line in
-                // Sentences are for the terminal to break; tables and maps are not.
+                // The terminal may wrap sentences, but not tables and maps.
                 line.count > columnCount && !line.contains(" page") && !line.contains(" cell")
                     && !line.contains("zero")
             }
@@ -71,38 +73,38 @@ struct TerminalTests {
         }
     }
 
-    @Test("colours are for terminals that want them")
+    @Test("color is used only on terminals that accept it")
     func colors() throws {
-        #expect(try see("snap list").contains("\u{1b}[1mGUEST:NUMBER"))
-        #expect(try see("snap map web1").contains("\u{1b}["))
+        #expect(try runOnTerminal("snap list").contains("\u{1b}[1mGUEST:NUMBER"))
+        #expect(try runOnTerminal("snap map web1").contains("\u{1b}["))
         for environment in [["NO_COLOR": "1"], ["TERM": "dumb"]] {
-            #expect(try !see("snap list; snap map web1", environment).contains("\u{1b}"))
+            #expect(try !runOnTerminal("snap list; snap map web1", environment).contains("\u{1b}"))
         }
-        #expect(try see("snap list", ["NO_COLOR": ""]).contains("\u{1b}[1m"))
-        let piped = try see("snap list | cat; snap map web1 | cat; snap verify | cat")
+        #expect(try runOnTerminal("snap list", ["NO_COLOR": ""]).contains("\u{1b}[1m"))
+        let piped = try runOnTerminal("snap list | cat; snap map web1 | cat; snap verify | cat")
         #expect(!piped.contains("\u{1b}") && piped.contains("T") && !piped.contains(" ago"))
         #expect(piped.contains("the first one, with a label that is longer than any terminal"))
     }
 
-    @Test("what takes long says how far it has come, on one line, and takes it away")
+    @Test("a long operation shows its progress on one line and erases it at the end")
     func progress() throws {
         var generator = Seeded(4)
         try command.scratch.write(MadeUpStream.random(&generator).bytes, to: "stream")
-        // Half of a stream, and the rest when half a second and more has gone by.
+        // snap draws the progress line after half a second; the rest of the stream arrives later.
         let feed = "{ head -c 3000 stream; sleep 1.5; tail -c +3001 stream; }"
-        let seen = try see("\(feed) | snap save - --guest slow")
+        let seen = try runOnTerminal("\(feed) | snap save - --guest slow")
         #expect(seen.contains("\rslow  reading  "))
         #expect(seen.contains("\u{1b}[K") && seen.contains("slow:1  full"))
-        // Drawn over itself: no line of its own is left.
+        // The result overwrites the progress line.
         let last = try #require(seen.components(separatedBy: "\r\u{1b}[K").last)
         #expect(last.hasPrefix("slow:1  full"))
         for option in ["--quiet", "--json"] {
-            let seen = try see("\(feed) | snap save - --guest slow \(option)")
+            let seen = try runOnTerminal("\(feed) | snap save - --guest slow \(option)")
             #expect(!seen.contains("reading"))
         }
-        let redirected = try see("\(feed) | snap save - --guest slow 2>err; cat err")
+        let redirected = try runOnTerminal("\(feed) | snap save - --guest slow 2>err; cat err")
         #expect(!redirected.contains("reading"))
-        let quick = try see("snap save mem --guest quick")
+        let quick = try runOnTerminal("snap save mem --guest quick")
         #expect(!quick.contains("saving"))
     }
 }

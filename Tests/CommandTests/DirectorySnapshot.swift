@@ -2,8 +2,8 @@ import Foundation
 import SystemPackage
 import TestSupport
 
-/// All that is in a directory: names, kinds, modes, lengths, contents, and whether it was read.
-struct DirectoryPicture {
+/// A snapshot of a directory tree: names, kinds, modes, lengths, contents and access times.
+struct DirectorySnapshot {
     private var entries: [String: Entry] = [:]
 
     private struct Entry {
@@ -17,21 +17,22 @@ struct DirectoryPicture {
         func isUnread(since before: Entry) -> Bool {
             (mode, inode, linkCount) == (before.mode, before.inode, before.linkCount)
                 && changed == before.changed && content == before.content
-                && read == [DirectoryPicture.longAgo, 0]
+                && read == [DirectorySnapshot.longAgo, 0]
         }
     }
 
     private static let longAgo = 86400
 
-    /// Looks at a directory, and sets all access times to a day long ago: whoever reads something
-    /// moves them, unless the file system keeps none.
+    /// Reads a directory tree, and sets all access times to a day in 1970.
+    ///
+    /// A later read updates the access time, unless the file system keeps none.
     init(of directory: FilePath) throws {
         try add("", in: directory)
     }
 
     private mutating func add(_ name: String, in directory: FilePath) throws {
         let path = name.isEmpty ? directory : directory.appending(name)
-        // The time before this reads it.
+        // The status is read first because reading the content changes the access time.
         var status = stat()
         guard lstat(path.string, &status) == 0 else { throw Errno(rawValue: errno) }
         var content: [UInt8] = []
@@ -54,8 +55,8 @@ struct DirectoryPicture {
             read: [status.st_atim.tv_sec, status.st_atim.tv_nsec], content: content)
     }
 
-    /// Whether nothing has been changed or read since an earlier picture.
-    func isUnread(since before: DirectoryPicture) -> Bool {
+    /// Returns whether nothing has been changed or read since an earlier snapshot.
+    func isUnread(since before: DirectorySnapshot) -> Bool {
         entries.keys == before.entries.keys
             && entries.allSatisfy { name, entry in
                 before.entries[name].map { entry.isUnread(since: $0) } ?? false

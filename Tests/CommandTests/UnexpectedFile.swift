@@ -2,8 +2,8 @@ import Foundation
 import SystemPackage
 import TestSupport
 
-/// Something in a store under a name that snap uses, and that snap did not put there.
-enum OddName: CaseIterable {
+/// An unexpected file under a name that snap uses in a store.
+enum UnexpectedFile: CaseIterable {
     case linkToFile
     case linkToDirectory
     case danglingLink
@@ -13,12 +13,12 @@ enum OddName: CaseIterable {
     case empty
     case foreign
 
-    /// Puts it in the place of what has a name; that is set aside.
+    /// Creates the unexpected file, and moves an existing file of that name away.
     ///
     /// - Parameters:
-    ///   - path: The name.
-    ///   - outside: A directory with what links point to: `file`, `directory`, and no `new`.
-    ///   - aside: Where to put what has the name now.
+    ///   - path: The path of the unexpected file.
+    ///   - outside: A directory with the targets of links: `file`, `directory`, and no `new`.
+    ///   - aside: The path to which the existing file is moved.
     func place(at path: FilePath, outside: FilePath, aside: FilePath) throws {
         if (try? FileManager.default.attributesOfItem(atPath: path.string)) != nil {
             try FileManager.default.moveItem(atPath: path.string, toPath: aside.string)
@@ -30,7 +30,7 @@ enum OddName: CaseIterable {
         case .fifo:
             guard mkfifo(path.string, 0o600) == 0 else { throw Errno(rawValue: errno) }
         case .socket:
-            // The path of a socket has 107 bytes when it is made.
+            // bind(2) accepts paths of up to 107 bytes, so the socket is created under a short one.
             let short = aside.removingLastComponent().appending("socket")
             close(try UnixSocket.bind(to: short))
             try FileManager.default.moveItem(atPath: short.string, toPath: path.string)
@@ -40,7 +40,7 @@ enum OddName: CaseIterable {
                 attributes: [.posixPermissions: 0o700])
             try make([1, 2, 3], at: path.appending("inside"))
         case .empty: try make([], at: path)
-        case .foreign: try make(Array("of somebody else\n".utf8), at: path)
+        case .foreign: try make(Array("of another user\n".utf8), at: path)
         }
     }
 
