@@ -16,16 +16,16 @@ struct CodecTests {
     private static func inflate(_ stream: [UInt8], byteCount: Int) -> [UInt8]? {
         let inflater = Inflater()
         var target = [UInt8](repeating: 0, count: byteCount)
-        let isWhole = stream.withBytes { stream in
+        let isComplete = stream.withBytes { stream in
             target.withMutableBytes { inflater.inflate(stream, into: &$0) }
         }
-        return isWhole ? target : nil
+        return isComplete ? target : nil
     }
 
-    @Test("what any level writes is read, by zlib itself too", arguments: 0...9)
+    @Test("snap and zlib read the streams of every level", arguments: 0...9)
     func levels(level: Int) throws {
         let deflater = try Deflater(CompressionLevel(level)!)
-        // One deflater for all of them, so that what a stream leaves behind would show.
+        // One deflater writes all streams, so that state left over from an earlier one is detected.
         for content in Self.contents + Self.contents.reversed() {
             var stored: [UInt8] = [0xee]
             let codec = try content.withBytes { try deflater.deflate($0, appendingTo: &stored) }
@@ -44,7 +44,7 @@ struct CodecTests {
         }
     }
 
-    @Test("text shrinks at every level but 0, noise is stored", arguments: 0...9)
+    @Test("text is compressed at every level except 0, and noise is stored", arguments: 0...9)
     func codecs(level: Int) throws {
         let deflater = try Deflater(CompressionLevel(level)!)
         var target: [UInt8] = []
@@ -56,7 +56,7 @@ struct CodecTests {
         #expect(noise == .stored)
     }
 
-    @Test("a damaged, cut or lengthened stream is refused, and the next one read")
+    @Test("a damaged, truncated or extended stream is refused, and the next one is read")
     func damage() throws {
         let content = Array(Self.contents[2].prefix(3000))
         let deflater = try Deflater(CompressionLevel(6)!)
@@ -66,7 +66,7 @@ struct CodecTests {
             var damaged = stream
             damaged[index] ^= 0x41
             let found = Self.inflate(damaged, byteCount: content.count)
-            // The header's window size and level bits may differ without harm.
+            // Other bits for the window size and the level in the header do no harm.
             #expect(found == nil || found == content, "byte \(index)")
             #expect(Self.inflate(Array(stream.prefix(index)), byteCount: content.count) == nil)
         }

@@ -8,7 +8,8 @@ import Testing
 struct DeltaEncodingTests {
     private static let zeros = [UInt8](repeating: 0, count: 4096)
 
-    /// Encodes behind other bytes, which must stay; nil if it does not pay.
+    /// Appends a delta to other bytes, which must not change; returns nil if the page is not stored
+    /// as a delta.
     private static func encode(_ page: [UInt8], against base: [UInt8]) -> [UInt8]? {
         var runs: [UInt8] = [1, 2, 3]
         let isDelta = page.withBytes { page in
@@ -33,24 +34,24 @@ struct DeltaEncodingTests {
         return page
     }
 
-    @Test("runs begin and end where they should")
+    @Test("runs start and end at the expected bytes")
     func vectors() {
         let cases: [([Int: UInt8], [UInt8])] = [
             ([0: 5], [0, 1, 5]), ([4095: 5], [0xff, 0x1f, 1, 5]),
             ([127: 5], [127, 1, 5]), ([128: 5], [0x80, 1, 1, 5]),
-            // Three unchanged bytes are taken into a run, four end it.
+            // A run continues over three unchanged bytes, and ends at four.
             ([0: 5, 4: 6], [0, 5, 5, 0, 0, 0, 6]), ([0: 5, 5: 6], [0, 1, 5, 4, 1, 6]),
             ([4091: 5, 4095: 6], [0xfb, 0x1f, 5, 5, 0, 0, 0, 6]),
         ]
         for (changes, runs) in cases {
             #expect(Self.encode(Self.page(changes), against: Self.zeros) == runs, "\(changes)")
         }
-        // A page that is its base still takes a run: no form says that a delta has no bytes.
+        // A page that equals its base still needs a run, because a delta cannot be empty.
         let base = Self.page([0: 9, 7: 7])
         #expect(Self.encode(base, against: base) == [0, 1, 9])
     }
 
-    @Test("a run is as long as it is, up to under half a page")
+    @Test("runs are encoded if the delta is shorter than half a page")
     func lengths() {
         for count in [126, 127, 128, 129, 2043, 2044] {
             let page = Array(repeating: UInt8(1), count: count) + Self.zeros.dropFirst(count)
@@ -64,7 +65,9 @@ struct DeltaEncodingTests {
         }
     }
 
-    @Test("random edits come back, and no plainer encoding is much shorter", arguments: 0..<200)
+    @Test(
+        "random edits are decoded exactly, and QEMU's encoding is not much shorter",
+        arguments: 0..<200)
     func roundTrip(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let base = MadeUpImage.noise(&generator)

@@ -13,7 +13,7 @@ struct DeltaTests {
         return isValid ? page : nil
     }
 
-    @Test("the vector of QEMU's encoding")
+    @Test("QEMU's test vector is decoded")
     func vector() {
         var expected = [UInt8](repeating: 0, count: 4096)
         expected.replaceSubrange(100..<103, with: [0xaa, 0xbb, 0xcc])
@@ -23,7 +23,7 @@ struct DeltaTests {
         #expect(XBZRLE.encode(expected, against: [UInt8](repeating: 0, count: 4096)) == runs)
     }
 
-    @Test("random edits come back", arguments: 0..<200)
+    @Test("random edits are decoded exactly", arguments: 0..<200)
     func roundTrip(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let base = MadeUpImage.noise(&generator)
@@ -48,7 +48,7 @@ struct DeltaTests {
         #expect(Self.apply([0xff, 0x1f, 1, 9], to: zeros)?[4095] == 9)
     }
 
-    @Test("any bytes as runs do not trap", arguments: 0..<50)
+    @Test("random bytes never trap the decoder", arguments: 0..<50)
     func fuzz(seed: Int) {
         var generator = Seeded(UInt64(seed))
         for _ in 0..<200 {

@@ -1,9 +1,9 @@
 import GuestMemory
 import Testing
 
-@Suite("Names of guests")
+@Suite("Guest names")
 struct GuestNameTests {
-    @Test("guest names that are no file's name")
+    @Test("names that are unsuitable as file names are refused, all others are accepted")
     func guestNames() {
         for name in [
             "", ".", "..", "a/b", "-x", "_x", "a b", "é", String(repeating: "a", count: 65),
