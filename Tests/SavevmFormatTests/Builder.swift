@@ -5,7 +5,7 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 
-/// Writes savevm files page by page, deltas among them, as a test wants them.
+/// Writes savevm files from pages and deltas that a test chooses, and reads them back.
 struct Builder {
     let directory: Directory
     let guest: GuestName
@@ -17,18 +17,18 @@ struct Builder {
         directory = Directory(scratch.path, .kernel)
         guest = try GuestName(checking: "golden", as: "guest")
         guard let key = DigestKey((0..<192).map { UInt8($0) }) else {
-            throw SnapError(.internalFailure, "a key of 192 bytes is none")
+            throw SnapError(.internalFailure, "a key of 192 bytes is refused")
         }
         self.key = key
     }
 
     func digest(_ page: [UInt8]) -> Hash128 { page.withBytes { key.digest(of: $0) } }
 
-    /// How a page is to be stored.
+    /// How the builder stores a page.
     enum Page {
         case literal([UInt8])
         case delta([UInt8], against: [UInt8], at: Location)
-        /// A delta whose record claims what the test likes.
+        /// Any stored bytes, with any record.
         case raw(Record, [UInt8])
     }
 
@@ -56,7 +56,7 @@ struct Builder {
         }
     }
 
-    /// Writes a checkpoint of groups whose last one, of one slot, is the root.
+    /// Writes a checkpoint whose root is slot 0 of the last group.
     mutating func write(
         number: Int, groups: [(level: Int, pages: [Page])], pageCount: Int, compression: Int = 0
     ) throws {
@@ -93,14 +93,14 @@ struct Builder {
         directory.file(FileName.savevm(number).text)
     }
 
-    /// The page table of a checkpoint, walked.
+    /// Returns the locations of a unit's pages, from a checkpoint's page table.
     func locations(_ number: Int, unit: Int = 0) throws -> [Location] {
         let file = try files().file(number)
         var tables = PageTableWalker(try file.blocks()[0], files())
         return try tables.locations(level: 0, inTable: unit)
     }
 
-    /// A checkpoint's first unit, page by page.
+    /// Reads the pages of a checkpoint's first unit that are not zero, by page number.
     func read(_ number: Int) throws -> [Int: [UInt8]] {
         var pages = PageReader(files())
         var buffer = MemoryBuffer(byteCount: Unit.byteCount)

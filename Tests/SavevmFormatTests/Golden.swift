@@ -1,4 +1,4 @@
-/// The golden files' bytes.
+/// Dumps of the golden files, in the form of `GoldenTests.dump`.
 enum Golden {
     static let savevm = """
         000000  89 53 56 4d 0d 0a 1a 0a 00 00 01 00 00 00 00 00

@@ -6,12 +6,12 @@ import SystemPackage
 import TestSupport
 import Testing
 
-// These tests are compatibility-sensitive: what they print is the file format. A change here is a
-// change of the format, which needs a new version and a word in savevm(5).
+// These tests fix the file format. A change of a golden file is a change of the format, which needs
+// a new version and an update of savevm(5).
 
 @Suite("Golden files")
 struct GoldenTests {
-    /// Bytes as hexdump(1) shows them, lines that repeat the one before as one star.
+    /// Returns a hexadecimal dump in which one star stands for lines that repeat the previous line.
     private static func dump(_ bytes: [UInt8]) -> String {
         var lines: [String] = []
         var previous: ArraySlice<UInt8> = []
@@ -31,7 +31,7 @@ struct GoldenTests {
         return lines.joined(separator: "\n")
     }
 
-    @Test("a savevm file with a literal page, a delta and tables")
+    @Test("a savevm file with a delta and a table is written as its golden file")
     func savevm() throws {
         let scratch = try Scratch()
         var builder = try Builder(scratch)
@@ -50,7 +50,7 @@ struct GoldenTests {
         #expect(Self.dump(try bytes(of: builder.path(2))) == Golden.savevm)
     }
 
-    @Test("a device-state file")
+    @Test("a device-state file is written as its golden file")
     func deviceState() throws {
         let scratch = try Scratch()
         let builder = try Builder(scratch)

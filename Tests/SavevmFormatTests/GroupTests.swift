@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Groups")
 struct GroupTests {
-    /// A group of random slots: literals of text and noise, deltas near and far.
+    /// Encodes a group of random slots: literals of text, and deltas against any location.
     private static func group(_ seed: Int) throws -> (EncodedGroup, [Record]) {
         var generator = Seeded(UInt64(seed))
         var records: [Record] = []
@@ -33,7 +33,7 @@ struct GroupTests {
         return (group, records)
     }
 
-    @Test("a head is read as it was written", arguments: 0..<20)
+    @Test("a group head is read back unchanged", arguments: 0..<20)
     func roundTrip(seed: Int) throws {
         let (group, records) = try Self.group(seed)
         let head = try GroupHead(
@@ -49,7 +49,7 @@ struct GroupTests {
         }
     }
 
-    @Test("any bytes as a head are refused or read, never trapped on", arguments: 0..<40)
+    @Test("a damaged group head is refused or read, and never traps", arguments: 0..<40)
     func fuzz(seed: Int) throws {
         var generator = Seeded(UInt64(seed) &+ 1000)
         let (group, _) = try Self.group(seed)
@@ -77,7 +77,9 @@ struct GroupTests {
         #expect(refused > 0)
     }
 
-    @Test("a table's entries are checked", arguments: [1, 511, 512, 513, 262_145])
+    @Test(
+        "a table with an invalid or surplus entry is refused",
+        arguments: [1, 511, 512, 513, 262_145])
     func tables(pageCount: Int) throws {
         let table = PageTableShape(pageCount: pageCount)
         let here = Location(number: 5, group: 1, slot: 0)

@@ -6,8 +6,8 @@ import Testing
 
 @Suite("Deltas in a savevm file")
 struct StoredDeltaTests {
-    /// A base checkpoint of ten text pages, and a second one of deltas against them whose table
-    /// is a delta too.
+    /// Writes a checkpoint of ten text pages, and a second one of deltas against these pages, whose
+    /// table is also a delta.
     private static func history(_ scratch: Scratch, compression: Int) throws -> (
         Builder, [Int: [UInt8]]
     ) {
@@ -25,7 +25,7 @@ struct StoredDeltaTests {
             var content = pages[page]
             content[page * 11] ^= 0xff
             content[4095] ^= 1
-            // Page 3 differs from another page's base: bases are any literal pages.
+            // The base of page 3 is page 7, because any literal page can be a base.
             let base = page == 3 ? 7 : page
             if page == 3 { content = pages[7].dropLast() + [0] }
             deltas.append(
@@ -63,19 +63,19 @@ struct StoredDeltaTests {
         #expect(try builder.locations(2).count { $0 != .zero } == 11)
     }
 
-    @Test("a base that is a delta, is not lower, or does not fit is damage")
+    @Test("a base that is a delta, is not at a lower location, or does not match is damage")
     func bases() throws {
         let scratch = try Scratch()
         let (history, _) = try Self.history(scratch, compression: 0)
         let page = MadeUpImage.text(5)
         let bad: [Location] = [
-            Location(number: 2, group: 0, slot: 0),  // a delta itself
-            Location(number: 3, group: 0, slot: 0),  // the page itself
-            Location(number: 3, group: 0, slot: 5),  // higher
-            Location(number: 1, group: 1, slot: 0),  // of another level
+            Location(number: 2, group: 0, slot: 0),  // a delta
+            Location(number: 3, group: 0, slot: 0),  // the delta's own location
+            Location(number: 3, group: 0, slot: 5),  // a higher location
+            Location(number: 1, group: 1, slot: 0),  // another level
             Location(number: 1, group: 0, slot: 10),  // no such slot
             Location(number: 1, group: 9, slot: 0),  // no such group
-            Location(number: 2, group: 0, slot: 3),  // literal, of other content
+            Location(number: 2, group: 0, slot: 3),  // a literal page with other content
         ]
         for base in bad {
             var builder = history

@@ -5,10 +5,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("Versions")
+@Suite("Versions of the savevm format")
 struct VersionTests {
-    /// A whole file of one text page, with some bytes of its header replaced and the checksums of
-    /// the header and the trailer made right again.
+    /// Opens a savevm file of one text page after some bytes of its header are replaced and, if
+    /// `isResealed`, the checksums of the header and the trailer are recomputed.
     private static func open(
         replacing offset: Int, with bytes: [UInt8], isResealed: Bool = true
     ) throws(SnapError) -> SavevmFile {
@@ -32,7 +32,9 @@ struct VersionTests {
         }
     }
 
-    /// Puts the checksum of a part of a file, its field taken as zero, into that field.
+    /// Writes the checksum of a part of a file into its field.
+    ///
+    /// The checksum is computed with the field set to zero.
     @discardableResult
     private static func seal(_ file: inout [UInt8], _ part: Range<Int>, at offset: Int) -> [UInt8] {
         let field = offset..<offset + 16
@@ -55,7 +57,7 @@ struct VersionTests {
                 _ = try Self.open(replacing: offset, with: bytes)
             }
             #expect(error?.code == .unsupported && error?.offset == offset, "offset \(offset)")
-            // The checksum comes first: a version that is only damaged is not believed.
+            // The checksum is checked first, so a damaged version number is reported as damage.
             let damaged = #expect(throws: SnapError.self) {
                 _ = try Self.open(replacing: offset, with: bytes, isResealed: false)
             }
@@ -63,10 +65,9 @@ struct VersionTests {
         }
     }
 
-    @Test("another minor version is read")
+    @Test("another minor version and an unknown compatible flag are accepted")
     func minor() throws {
         #expect(try Self.open(replacing: 10, with: [9, 0]).header.number == 1)
-        // So is a compatible flag, whatever it announces.
         #expect(try Self.open(replacing: 16, with: [1, 0, 0, 0]).header.number == 1)
         let error = #expect(throws: SnapError.self) {
             _ = try Self.open(replacing: 10, with: [9, 0], isResealed: false)
