@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite("A conversation over QMP")
+@Suite("The QMP client")
 struct QMPClientTests {
     private struct Status: Decodable, Equatable {
         let status: String
@@ -26,7 +26,7 @@ struct QMPClientTests {
         return try client.ask("query-status")
     }
 
-    @Test("is understood however it is laid out")
+    @Test("messages are parsed regardless of their layout")
     func layouts() throws {
         let layouts: [@Sendable (String, Int) -> String] = [
             { "{\"return\": \($0), \"id\": \($1)}\r\n" },
@@ -42,7 +42,7 @@ struct QMPClientTests {
         }
     }
 
-    @Test("ends in time where no answer comes")
+    @Test("a missing connection, greeting or answer is a timeout")
     func silence() throws {
         let silent: [FakeMonitor] = [
             try FakeMonitor(accepts: false) { _, _ in nil },
@@ -60,7 +60,7 @@ struct QMPClientTests {
     }
 
     @Test(
-        "ends in time, however much comes that is no answer",
+        "a flood of other bytes does not extend the timeout",
         arguments: [
             .init(after: nil, "\n", times: 1 << 16, every: 0),
             .init(after: nil, "{\"event\": \"X\"", every: 1000),
@@ -80,7 +80,7 @@ struct QMPClientTests {
         #expect(ContinuousClock.now - start < .seconds(20))
     }
 
-    @Test("has one deadline for however many commands")
+    @Test("one deadline applies to any number of commands")
     func deadline() throws {
         let monitor = try FakeMonitor { _, id in
             usleep(50_000)
@@ -100,7 +100,7 @@ struct QMPClientTests {
         try client.execute("cont", QMPClient.Nothing())
     }
 
-    @Test("names the user who listens")
+    @Test("the client reports the process and the user of its peer")
     func peer() throws {
         let monitor = try FakeMonitor { _, id in "{\"return\": {}, \"id\": \(id)}\n" }
         let client = try QMPClient.connect(to: monitor.path, timeout: .zero, .kernel)
@@ -108,7 +108,7 @@ struct QMPClientTests {
         #expect(client.peer.userID == geteuid())
     }
 
-    @Test("with something else is told")
+    @Test("a peer that does not speak QMP is refused as unsupported")
     func foreign() throws {
         for greeting in [
             "QEMU 7.2.0 monitor - type 'help' for more information\n", "[]\n", "}\n", "\"x\"\n",
@@ -121,7 +121,7 @@ struct QMPClientTests {
         }
     }
 
-    @Test("refusals have QEMU's words")
+    @Test("an error contains QEMU's description")
     func refusals() throws {
         let monitor = try FakeMonitor { command, id in
             command == "query-status"
@@ -132,7 +132,7 @@ struct QMPClientTests {
         #expect(error?.code == .inputOutput && error?.message.contains("not now") == true)
     }
 
-    @Test("long refusals are cut")
+    @Test("a long description in an error is truncated")
     func longRefusals() throws {
         let words = "not now: " + String(repeating: "x\u{301}", count: 10_000)
         let monitor = try FakeMonitor { command, id in
@@ -146,9 +146,9 @@ struct QMPClientTests {
     }
 }
 
-@Suite("JSON objects one after the other")
+@Suite("Consecutive JSON objects")
 struct JSONMessagesTests {
-    @Test("are divided the same wherever the bytes are cut", arguments: 0..<20)
+    @Test("objects are separated regardless of how the bytes arrive", arguments: 0..<20)
     func cuts(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let objects = [
@@ -168,7 +168,7 @@ struct JSONMessagesTests {
     }
 }
 
-@Suite("How QEMU migrates")
+@Suite("QEMU's migration settings")
 struct MigrationSettingsTests {
     private static func settings(
         _ on: Set<String>, _ bandwidth: UInt64 = 1 << 27
@@ -179,7 +179,7 @@ struct MigrationSettingsTests {
             .init(maxBandwidth: bandwidth, tlsCredentials: nil))
     }
 
-    @Test("is put back as far as it is still changed")
+    @Test("only settings that still have the values of a save are restored")
     func putBack() {
         let before = Self.settings(["xbzrle", "events"])
         #expect(!before.areChanged(before: before))
@@ -188,7 +188,7 @@ struct MigrationSettingsTests {
         let undo = during.undoing(changesTo: before)
         #expect(Set(undo.capabilities.map(\.capability)) == ["xbzrle", "x-ignore-shared"])
         #expect(undo.parameters.maxBandwidth == 1 << 27)
-        // Another has changed the rest since.
+        // Another client has changed the other settings since.
         let partly = Self.settings(["xbzrle", "x-ignore-shared"], 1 << 30)
         #expect(partly.areChanged(before: before))
         let rest = partly.undoing(changesTo: before)
