@@ -6,16 +6,17 @@ import SystemPackage
 import TestSupport
 import WorkPipeline
 
-/// A QEMU of few words, in this process, with a memory file of two pages.
+/// A minimal QEMU in this process, with a memory file of two pages.
 final class FakeQEMU: Sendable {
-    /// What it says and does that QEMU would not.
-    struct Manners: Sendable {
-        /// The commands that it refuses.
+    /// How the fake differs from a QEMU that works.
+    struct Behavior: Sendable {
+        /// The commands that the fake refuses with an error.
         var refuses: Set<String> = []
-        /// Whether the guest is paused at first.
+        /// Whether the guest is paused when the fake starts.
         var isPaused = false
-        /// What it writes, byte by byte, where its device state is wanted, again and again.
-        var drips: [UInt8]?
+        /// The bytes that the fake writes as its device state, repeatedly, every 20 ms; nil closes
+        /// the pipe immediately.
+        var slowDeviceState: [UInt8]?
     }
 
     let scratch: Scratch
@@ -27,31 +28,31 @@ final class FakeQEMU: Sendable {
     private final class State: Sendable {
         let warnings = Mutex<[String]>([])
         let isRunning: Mutex<Bool>
-        /// The command that it does not answer any more.
-        let silence = Mutex<String?>(nil)
+        /// The command that the fake no longer answers; nil if it answers all.
+        let unanswered = Mutex<String?>(nil)
 
         init(isRunning: Bool) { self.isRunning = Mutex(isRunning) }
     }
 
-    init(_ manners: Manners = Manners()) throws {
+    init(_ behavior: Behavior = Behavior()) throws {
         scratch = try Scratch()
         let path = try scratch.write([UInt8](repeating: 1, count: 8192), to: "mem")
         memory = try FileHandle(forReadingFrom: URL(fileURLWithPath: path.string))
         directory = Directory(scratch.path, .kernel)
-        let state = State(isRunning: !manners.isPaused)
+        let state = State(isRunning: !behavior.isPaused)
         self.state = state
         let receive: @Sendable (FileDescriptor) -> Void = { pipe in
             Thread.detachNewThread {
-                while let drips = manners.drips {
-                    for byte in drips where (try? pipe.writeAll([byte])) == nil { return }
+                while let bytes = behavior.slowDeviceState {
+                    for byte in bytes where (try? pipe.writeAll([byte])) == nil { return }
                     usleep(20_000)
                 }
                 try? pipe.close()
             }
         }
         monitor = try FakeMonitor(receive: receive) { command, id in
-            if state.silence.withLock({ $0 == command }) { return nil }
-            if manners.refuses.contains(command) {
+            if state.unanswered.withLock({ $0 == command }) { return nil }
+            if behavior.refuses.contains(command) {
                 return "{\"error\": {\"desc\": \"no\"}, \"id\": \(id)}"
             }
             if command == "stop" || command == "cont" {
@@ -80,21 +81,21 @@ final class FakeQEMU: Sendable {
         }
     }
 
-    /// The commands that have come.
+    /// The received commands, as JSON.
     var lines: [String] { monitor.lines }
 
-    /// How often a command has come.
+    /// Returns how often the fake has received a command.
     func count(_ command: String) -> Int {
         lines.count { $0.contains("\"\(command)\"") }
     }
 
-    /// What snap has warned of.
+    /// The warnings of snap.
     var warnings: [String] { state.warnings.withLock { $0 } }
 
-    /// Answers a command no more.
-    func beSilent(after command: String) { state.silence.withLock { $0 = command } }
+    /// Stops answering a command.
+    func stopAnswering(_ command: String) { state.unanswered.withLock { $0 = command } }
 
-    /// Connects to the guest, with short limits.
+    /// Connects to the guest with short timeouts.
     func connect(resumes: Bool = false) throws(SnapError) -> PausableGuest {
         var context = WorkContext(.kernel)
         let state = state

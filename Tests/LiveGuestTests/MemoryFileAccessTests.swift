@@ -9,13 +9,13 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-@Suite("A memory file that a QMP peer names")
+@Suite("A memory file named by a QMP peer")
 struct MemoryFileAccessTests {
     private let scratch: Scratch
     private let memory: FilePath
-    /// This process listens, it is not root if the tests are not, and it has nothing open.
+    /// A peer that is this process and user, and that does not have the file open yet.
     private let peer = MonitorPeer(process: .current(.kernel), userID: geteuid())
-    private var stranger: MonitorPeer { MonitorPeer(process: peer.process, userID: 12_345) }
+    private var otherPeer: MonitorPeer { MonitorPeer(process: peer.process, userID: 12_345) }
 
     private final class Warnings: Sendable {
         let messages = Mutex<[String]>([])
@@ -26,7 +26,7 @@ struct MemoryFileAccessTests {
         memory = try scratch.write([1, 2, 3], to: "mem")
     }
 
-    /// The bytes of the file; nil if it is refused, with the code.
+    /// Returns the bytes of the file, or nil and the error's code if the file is refused.
     private func read(
         _ path: FilePath, of peer: MonitorPeer, _ warnings: Warnings = Warnings()
     ) -> (bytes: [UInt8]?, code: SnapError.Code?) {
@@ -47,13 +47,13 @@ struct MemoryFileAccessTests {
         return try body()
     }
 
-    @Test("is opened if the peer has it open for reading")
+    @Test("the file is opened if the peer has it open for reading")
     func isOpen() throws {
         let warnings = Warnings()
         try holding(memory, O_RDWR) {
             #expect(read(memory, of: peer, warnings).bytes == [1, 2, 3])
         }
-        // By another name, too.
+        // A link to the file is accepted, too.
         let link = scratch.file("link")
         try FileManager.default.createSymbolicLink(
             atPath: link.string, withDestinationPath: memory.string)
@@ -61,10 +61,10 @@ struct MemoryFileAccessTests {
         #expect(warnings.messages.withLock { $0 } == [])
     }
 
-    @Test("is refused if the peer has it open otherwise, or another file, or none")
+    @Test("the file is refused unless the peer has this file open for reading")
     func notOpen() throws {
         #expect(read(memory, of: peer).code == .mismatch)
-        // O_PATH, a place without its content.
+        // The second flag is O_PATH, which gives no access to the content.
         for flags in [O_WRONLY, 0o10_000_000] {
             try holding(memory, flags) { #expect(read(memory, of: peer).code == .mismatch) }
         }
@@ -73,39 +73,39 @@ struct MemoryFileAccessTests {
             #expect(rename(other.string, memory.string) == 0)
             #expect(read(memory, of: peer).code == .mismatch)
         }
-        // The process has ended.
+        // A process that has ended has no open files.
         let ended = MonitorPeer(process: ProcessIdentity(Int(Int32.max), .kernel), userID: 0)
         #expect(read(memory, of: ended).code == .mismatch)
     }
 
-    @Test("is refused if it does not belong to the peer's user")
-    func strangers() throws {
-        try holding(memory) { #expect(read(memory, of: stranger).code == .permission) }
-        #expect(read(memory, of: stranger).code == .mismatch)
+    @Test("the file is refused if it does not belong to the peer's user")
+    func otherUser() throws {
+        try holding(memory) { #expect(read(memory, of: otherPeer).code == .permission) }
+        #expect(read(memory, of: otherPeer).code == .mismatch)
     }
 
     @Test(
-        "of another user is opened if the peer is that user or root",
+        "a file of another user is opened if the peer is that user or root",
         .needsRoot("to change a file's owner"))
     func owners() throws {
         try holding(memory) {
-            #expect(chown(memory.string, stranger.userID, 0) == 0)
-            #expect(read(memory, of: stranger).bytes == [1, 2, 3])
-            // QEMU may have opened it as root and dropped its privileges since.
+            #expect(chown(memory.string, otherPeer.userID, 0) == 0)
+            #expect(read(memory, of: otherPeer).bytes == [1, 2, 3])
+            // QEMU may have opened the file as root and dropped its privileges since.
             #expect(read(memory, of: peer).bytes == [1, 2, 3])
         }
-        #expect(read(memory, of: stranger).code == .mismatch)
+        #expect(read(memory, of: otherPeer).code == .mismatch)
     }
 
-    @Test("of a process that cannot be seen is believed if both are this user's")
-    func unseen() throws {
-        let unseen = ProcessIdentity(0, .kernel)
+    @Test("if the peer's process is hidden, a file and a peer of this user are accepted")
+    func hidden() throws {
+        let hidden = ProcessIdentity(0, .kernel)
         let warnings = Warnings()
-        let own = MonitorPeer(process: unseen, userID: geteuid())
+        let own = MonitorPeer(process: hidden, userID: geteuid())
         #expect(read(memory, of: own, warnings).bytes == [1, 2, 3])
         #expect(warnings.messages.withLock(\.count) == 1)
         #expect(
-            read(memory, of: MonitorPeer(process: unseen, userID: 12_345)).code == .permission)
+            read(memory, of: MonitorPeer(process: hidden, userID: 12_345)).code == .permission)
         let link = scratch.file("link")
         try FileManager.default.createSymbolicLink(
             atPath: link.string, withDestinationPath: memory.string)
@@ -113,15 +113,15 @@ struct MemoryFileAccessTests {
     }
 
     @Test(
-        "of a process that cannot be seen is refused if it belongs to another user",
+        "if the peer's process is hidden, a file of another user is refused",
         .needsRoot("to change a file's owner"))
-    func unseenOfAnother() throws {
+    func hiddenPeerOfOtherUser() throws {
         let own = MonitorPeer(process: ProcessIdentity(0, .kernel), userID: geteuid())
         #expect(chown(memory.string, 12_345, 0) == 0)
         #expect(read(memory, of: own).code == .permission)
     }
 
-    @Test("is a regular file")
+    @Test("a file that is not a regular file is refused")
     func kinds() throws {
         #expect(read(scratch.path, of: peer).code == .unsupported)
         #expect(read(scratch.file("nothing"), of: peer).code == .notFound)

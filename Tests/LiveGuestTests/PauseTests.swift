@@ -3,11 +3,11 @@ import SnapSystem
 import TestSupport
 import Testing
 
-@Suite("A pause")
+@Suite("Pausing a guest")
 struct PauseTests {
     private static let stream = SmallStream.ignoreShared.made().bytes
 
-    /// Pauses a guest; how the pause ended.
+    /// Pauses a guest, and returns the error; nil if the pause has ended without one.
     private func pause(_ qemu: FakeQEMU) throws -> SnapError? {
         var guest = try qemu.connect()
         do throws(SnapError) {
@@ -16,12 +16,12 @@ struct PauseTests {
         } catch { return error }
     }
 
-    @Test("ends in time, and the guest goes on, however QEMU keeps its device state back")
+    @Test("a pause ends in time and the guest resumes if QEMU delays its device state")
     func deviceState() throws {
-        for drips in [Self.stream, Array(Self.stream.prefix(1))] + [[]] {
-            var manners = FakeQEMU.Manners()
-            manners.drips = drips
-            let qemu = try FakeQEMU(manners)
+        for bytes in [Self.stream, Array(Self.stream.prefix(1))] + [[]] {
+            var behavior = FakeQEMU.Behavior()
+            behavior.slowDeviceState = bytes
+            let qemu = try FakeQEMU(behavior)
             let start = ContinuousClock.now
             let error = try pause(qemu)
             #expect(error != nil)
@@ -31,17 +31,17 @@ struct PauseTests {
     }
 
     @Test(
-        "ends in time, and QEMU is asked to let the guest go on, whatever it does not answer",
+        "a pause ends in time and snap sends cont, whichever command QEMU does not answer",
         arguments: [
             "stop", "query-status", "migrate-set-parameters", "getfd", "migrate", "query-migrate",
             "migrate-set-capabilities",
         ])
     func silence(command: String) throws {
-        var manners = FakeQEMU.Manners()
-        manners.drips = Self.stream
-        let qemu = try FakeQEMU(manners)
+        var behavior = FakeQEMU.Behavior()
+        behavior.slowDeviceState = Self.stream
+        let qemu = try FakeQEMU(behavior)
         var guest = try qemu.connect()
-        qemu.beSilent(after: command)
+        qemu.stopAnswering(command)
         let start = ContinuousClock.now
         let error = #expect(throws: SnapError.self) {
             try guest.whilePaused { (_, _) throws(SnapError) in }
@@ -51,12 +51,12 @@ struct PauseTests {
         #expect(qemu.count("cont") == qemu.count("stop"))
     }
 
-    @Test("that QEMU refuses to end is told with QEMU's words")
+    @Test("if QEMU refuses to resume the guest, the error contains QEMU's message")
     func refusal() throws {
-        var manners = FakeQEMU.Manners()
-        manners.refuses = ["cont"]
-        manners.drips = []
-        let error = try pause(try FakeQEMU(manners))
+        var behavior = FakeQEMU.Behavior()
+        behavior.refuses = ["cont"]
+        behavior.slowDeviceState = []
+        let error = try pause(try FakeQEMU(behavior))
         #expect(error?.message.contains("QEMU refuses cont: no") == true, "\(error as Any)")
     }
 }
