@@ -4,54 +4,56 @@ import Testing
 
 @Suite("Damaged streams")
 struct DamageTests {
-    /// The forms in which a stream can be read: with its RAM staged, or all of it kept.
+    /// Returns the values of `stagesRAM` with which a stream can be read.
     private static func readings(_ form: SmallStream) -> [Bool] {
         form == .mapped ? [true] : form.hasRAM ? [true, false] : [false]
     }
 
     @Test(
-        "a cut anywhere is found, unless the end mark is before it",
+        "a truncated stream is refused unless the cut is after its end mark",
         arguments: SmallStream.allCases)
     func truncations(form: SmallStream) throws {
         let made = form.made()
         let scratch = try Scratch()
         let end = try #require(made.elements.last).range.lowerBound
         for stagesRAM in Self.readings(form) {
-            let whole = try ReadStream(made.bytes, stagesRAM: stagesRAM, in: scratch)
+            let complete = try ReadStream(made.bytes, stagesRAM: stagesRAM, in: scratch)
             for count in made.bytes.indices {
                 let what = "\(form) cut to \(count) bytes"
                 let outcome = try ReadOutcome(
                     Array(made.bytes.prefix(count)), stagesRAM: stagesRAM, in: scratch)
                 switch outcome {
                 case .refused(let error):
-                    // Without its description a stream cannot have a device before its RAM.
+                    // A stream with a device before its RAM is unsupported without its description.
                     let isEarly = form == .early && error.code == .unsupported
                     #expect(error.code == .inputDamaged || isEarly, "\(what): \(error)")
-                    // What is mapped is looked for at its place.
+                    // The reader looks for mapped pages at their offsets, perhaps past the cut.
                     let last = form == .mapped ? max(end, count) : count
                     #expect((0...last).contains(error.offset ?? -1), "\(what): \(error)")
                     #expect(count != end + 1 || isEarly, "\(what): \(error)")
                 case .read(let read):
-                    // The description and zeros are behind the end mark. Without footers nothing
-                    // tells a zero of a device's state from that mark.
+                    // The description and zeros follow the end mark. Without footers a zero in a
+                    // device's state looks like the end mark.
                     #expect(
                         count > end || !made.hasFooters && made.bytes[count - 1] == 0,
                         "\(what) was read")
-                    #expect(try read.ram() == whole.ram(), "\(what)")
-                    #expect(whole.kept.starts(with: read.kept), "\(what)")
+                    #expect(try read.ram() == complete.ram(), "\(what)")
+                    #expect(complete.kept.starts(with: read.kept), "\(what)")
                 }
             }
         }
     }
 
-    @Test("any changed byte is refused or believed, never more", arguments: SmallStream.allCases)
+    @Test(
+        "a stream with a changed byte is refused or read consistently",
+        arguments: SmallStream.allCases)
     func flips(form: SmallStream) throws {
         let made = form.made()
         let scratch = try Scratch()
         var generator = Seeded(77)
         var refused = 0
         for offset in made.bytes.indices {
-            // A page's bytes are all alike to the reader.
+            // The reader treats all bytes of a page alike, so a few of them suffice.
             if made.payloads.contains(where: { $0.contains(offset) }) && offset % 97 != 0 {
                 continue
             }
@@ -66,9 +68,9 @@ struct DamageTests {
         #expect(refused > 100)
     }
 
-    /// Reads a damaged stream in both forms and compares what is made of it.
+    /// Reads a damaged stream with its RAM staged and with its RAM kept, and compares the results.
     ///
-    /// - Returns: Whether the damage was found.
+    /// - Returns: Whether both readings refuse the stream.
     private static func isRefused(
         _ bytes: [UInt8], like made: MadeUpStream, _ form: SmallStream, in scratch: Scratch,
         _ what: String
@@ -84,14 +86,14 @@ struct DamageTests {
             }
         }
         if let kept = kept.stream {
-            #expect(kept.kept == kept.wanted(of: bytes), "\(what)")
+            #expect(kept.kept == kept.withoutStrayBytes(bytes), "\(what)")
             if let staged = staged.stream {
-                // Without the sections of RAM that one of them found, it is what the other kept.
+                // The staged reading keeps the same bytes, except the sections of RAM.
                 let rest = kept.content.elements.filter { $0.kind != .ram && $0.kind != .ramStart }
                     .flatMap { kept.kept[$0.range] }
                 #expect(staged.kept == rest, "\(what)")
             } else if form.hasRAM {
-                // Only streams that lack RAM are read in this form alone.
+                // Only the reading with staged RAM refuses a stream that lacks its RAM.
                 #expect(staged.error?.code == .unsupported, "\(what): \(staged.error as Any)")
             }
         } else if let staged = staged.stream {
@@ -133,7 +135,7 @@ struct DamageTests {
                 }
                 #expect(outcome.stream?.hasNoGaps != false, "\(what)")
                 if let read = outcome.stream, !stagesRAM {
-                    #expect(read.kept == read.wanted(of: bytes), "\(what)")
+                    #expect(read.kept == read.withoutStrayBytes(bytes), "\(what)")
                 }
             }
         }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The description at a stream's end")
 struct DescriptionTests {
-    /// A stream with two devices, one of whose states looks like the end of a section.
+    /// Returns a stream with two devices and a description.
     private static func stream(_ description: (MadeUpStream) -> [UInt8]?) -> MadeUpStream {
         var made = MadeUpStream()
         made.ramStart([("r", MadeUpImage(pageCount: 1))])
@@ -25,8 +25,8 @@ struct DescriptionTests {
     private static let deep = String(repeating: "[", count: 100_000)
     private static let deepObjects = String(repeating: #"{"a":"#, count: 100_000)
 
-    /// Texts that are no description of devices.
-    private static let senseless: [String] = [
+    /// Texts that are not a description of devices.
+    private static let invalidTexts: [String] = [
         "", "{", "{}", "[]", "{]", "null", "x", "{\u{7f}}", "{\"devices\": 1}",
         #"{"devices": [1]}"#, #"{"devices": [{}]}"#,
         #"{"devices": [{"name": "a"}]}"#, "{\"devices\": \(deep)", "{" + deep, deepObjects,
@@ -38,7 +38,7 @@ struct DescriptionTests {
         devices(#""fields": {}"#, #""subsections": [{}]"#),
     ]
 
-    /// Descriptions of the devices that are there, with wrong lengths or none.
+    /// Descriptions of the stream's devices, with wrong or missing lengths.
     private static let wrongLengths: [String] = [
         devices(size("2"), size("1")), devices(size("4"), size("1")),
         devices(size("300"), size("1")), devices(size("0"), size("0")),
@@ -54,7 +54,7 @@ struct DescriptionTests {
             size("1")),
     ]
 
-    /// Descriptions of other devices than are there.
+    /// Descriptions of devices other than the stream's.
     private static let others: [String] = [
         #"{"devices": []}"#, #"{"devices": [{"name": "a", "instance_id": 0}]}"#,
         #"{"devices": [{"name": "b", "instance_id": 0}, {"name": "a", "instance_id": 0}]}"#,
@@ -62,7 +62,7 @@ struct DescriptionTests {
         devices(size("3"), size("1") + #"}, {"name": "c", "instance_id": 0"#),
     ]
 
-    /// A description of other devices than are there, with something beside them that is nested.
+    /// Returns a description without devices and with another value, nested to `depth` levels.
     private static func nested(_ depth: Int) -> String {
         let left = String(repeating: "[", count: depth - 1)
         let right = String(repeating: "]", count: depth - 1)
@@ -70,11 +70,11 @@ struct DescriptionTests {
     }
 
     @Test(
-        "text that is none leaves it to the footers to tell the devices apart",
-        arguments: senseless.indices)
+        "if the text is not a description, the footers separate the devices",
+        arguments: invalidTexts.indices)
     func noDescription(index: Int) throws {
-        // By number, because a text of 100,000 brackets is no name for a test.
-        let json = Self.senseless[index]
+        // The argument is an index because 100,000 brackets are unsuitable as a test's name.
+        let json = Self.invalidTexts[index]
         let made = Self.stream { _ in Array(json.utf8) }
         let scratch = try Scratch()
         try ReadStream(made.bytes, in: scratch).check(made, json.prefix(80).description)
@@ -82,8 +82,8 @@ struct DescriptionTests {
             .check(made, stagesRAM: false, json.prefix(80).description)
     }
 
-    /// One that is read and wrong is refused, one that is not read is not missed.
-    @Test("it may be nested so deeply, and is not read if it is nested more")
+    /// The reader refuses a wrong description that it reads, and ignores one that it does not read.
+    @Test("a description of 32 levels is read, and a deeper one is ignored")
     func depth() throws {
         let subsections =
             String(repeating: #"{"vmsd_name": "x", "subsections": ["#, count: 250)
@@ -100,7 +100,7 @@ struct DescriptionTests {
     }
 
     @Test(
-        "one that names other devices, or other lengths, is refused",
+        "a description of other devices or other lengths is refused",
         arguments: others + wrongLengths)
     func otherDevices(json: String) throws {
         let made = Self.stream { _ in Array(json.utf8) }
@@ -110,7 +110,7 @@ struct DescriptionTests {
         }
     }
 
-    @Test("text that is no UTF-8 is no description", arguments: [[0xff, 0xfe], [0xc3], [0x80]])
+    @Test("text that is not UTF-8 is ignored", arguments: [[0xff, 0xfe], [0xc3], [0x80]])
     func noText(bytes: [UInt8]) throws {
         let made = Self.stream { _ in
             Array(#"{"devices": [], "x": ""#.utf8) + bytes + Array("\"}".utf8)
@@ -118,10 +118,10 @@ struct DescriptionTests {
         try ReadStream(made.bytes, in: try Scratch()).check(made, "\(bytes)")
     }
 
-    @Test("it alone finds a device's end where its state looks like a footer")
+    @Test("the description determines a device's end if its state looks like a footer")
     func ambiguous() throws {
         let scratch = try Scratch()
-        // A footer of the same section, and what could be the next one's header.
+        // A footer of the same section, and bytes that look like the next section's header.
         let trap: [UInt8] = [9, 0x7e, 0, 0, 0, 5, 0x04, 0, 0, 0, 9, 1, 0x61] + [UInt8](1...9)
         for count in 0..<2 {
             var made = MadeUpStream()
@@ -132,12 +132,14 @@ struct DescriptionTests {
             made.device(MadeUpDevice("a", sectionID: 5, state: trap))
             if count == 1 { made.device(MadeUpDevice("b", sectionID: 6, state: [])) }
             made.finish()
-            try ReadStream(made.bytes, in: scratch).check(made, "\(count) devices behind it")
+            try ReadStream(made.bytes, in: scratch).check(made, "\(count) devices after it")
         }
     }
 
-    /// Its length is searched for with its first brace, and may have a brace itself.
-    @Test("it is found whatever its length", arguments: [0x7b, 0x17b, 0x7b00, 0x7b7b, 0x17b00])
+    /// The reader searches for the length with the first brace, and the length may contain a brace.
+    @Test(
+        "a description is found regardless of its length",
+        arguments: [0x7b, 0x17b, 0x7b00, 0x7b7b, 0x17b00])
     func lengths(count: Int) throws {
         let trap: [UInt8] = [9, 0x7e, 0, 0, 0, 5, 0x04, 0, 0, 0, 9, 1, 0x61] + [UInt8](1...9)
         var made = MadeUpStream()
@@ -151,7 +153,7 @@ struct DescriptionTests {
         try ReadStream(made.bytes, in: try Scratch()).check(made, "\(count) bytes")
     }
 
-    @Test("very many devices are read, and refused if it names others")
+    @Test("very many devices are read, and refused if the description has others")
     func many() throws {
         for name in ["d", "e"] {
             var made = MadeUpStream()

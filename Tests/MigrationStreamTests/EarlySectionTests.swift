@@ -2,13 +2,13 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// Sections before the RAM's end, whose content a guest may choose.
+/// Tests of sections before the RAM's end, whose content a guest can choose.
 @Suite("Sections before the RAM's end")
 struct EarlySectionTests {
     private static let page = MadeUpImage.text(3)
 
-    /// Bytes that look like the end of a section, the whole RAM of another stream, and the
-    /// beginning of a section that goes on to the footer of another.
+    /// Returns bytes that look like the end of section `id`, the complete RAM of another stream,
+    /// and the start of a section that extends to the next footer of section `last`.
     private static func trap(footerOf id: UInt32, to last: UInt32) -> [UInt8] {
         var other = MadeUpStream()
         let first = other.bytes.count
@@ -19,14 +19,14 @@ struct EarlySectionTests {
             <+> [0, 0, 0, 0, 0, 0, 0, 1] <+> Array("hidden".utf8)
     }
 
-    /// A stream with a device before the RAM or between its list and its pages.
+    /// Returns a stream with a device before the RAM, or between its block list and its pages.
     private static func stream(
-        _ early: MadeUpDevice, isBehindList: Bool, isDescribed: Bool = true
+        _ early: MadeUpDevice, isAfterList: Bool, isDescribed: Bool = true
     ) -> MadeUpStream {
         var made = MadeUpStream()
-        if !isBehindList { made.device(early) }
+        if !isAfterList { made.device(early) }
         made.ramStart([("r", MadeUpImage(pageCount: 2))])
-        if isBehindList { made.device(early) }
+        if isAfterList { made.device(early) }
         made.ramSection(isLast: false) { $0.record(.page, "r", 0, page) }
         made.command(11)
         made.ramSection(isLast: true) { $0.record(.zero, "r", 1, [0]) }
@@ -35,12 +35,14 @@ struct EarlySectionTests {
         return made
     }
 
-    @Test("are as long as the description says, whatever is in them", arguments: [false, true])
-    func planted(isBehindList: Bool) throws {
+    @Test(
+        "the description determines a section's length, regardless of its content",
+        arguments: [false, true])
+    func planted(isAfterList: Bool) throws {
         let scratch = try Scratch()
         for state in [[], [9], Self.trap(footerOf: 5, to: 40), Self.trap(footerOf: 5, to: 5)] {
             let early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: state)
-            let made = Self.stream(early, isBehindList: isBehindList)
+            let made = Self.stream(early, isAfterList: isAfterList)
             for isPiped in [false, true] {
                 let what = "\(state.count) bytes, piped: \(isPiped)"
                 try ReadStream(made.bytes, in: scratch, isPiped: isPiped).check(made, what)
@@ -50,10 +52,10 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("without a description are not supported", arguments: [false, true])
-    func undescribed(isBehindList: Bool) throws {
+    @Test("an early section without a description is unsupported", arguments: [false, true])
+    func undescribed(isAfterList: Bool) throws {
         let early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: [1, 2])
-        let made = Self.stream(early, isBehindList: isBehindList, isDescribed: false)
+        let made = Self.stream(early, isAfterList: isAfterList, isDescribed: false)
         for isPiped in [false, true] {
             let outcome = try ReadOutcome(made.bytes, in: try Scratch(), isPiped: isPiped)
             #expect(outcome.error?.code == .unsupported)
@@ -61,7 +63,7 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("of a stream without a description cannot bring one along")
+    @Test("a section cannot supply a description to a stream that has none")
     func plantedDescription() throws {
         var inner = MadeUpStream()
         let first = inner.bytes.count
@@ -77,8 +79,8 @@ struct EarlySectionTests {
             [7] <+> [0x7e] <+> MadeUpStream.integer(5 as UInt32)
             <+> Array(inner.bytes.dropFirst(first)) <+> [0, 6]
             <+> MadeUpStream.integer(UInt32(json.utf8.count)) <+> Array(json.utf8)
-        for isBehindList in [false, true] {
-            let made = Self.stream(early, isBehindList: isBehindList, isDescribed: false)
+        for isAfterList in [false, true] {
+            let made = Self.stream(early, isAfterList: isAfterList, isDescribed: false)
             for isPiped in [false, true] {
                 for tail in [[], [0, 0], [9]] as [[UInt8]] {
                     let outcome = try ReadOutcome(
@@ -90,15 +92,15 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("of another length than the description says are refused")
+    @Test("a section with another length than in the description is refused")
     func wrongLength() throws {
         let scratch = try Scratch()
         for state in [[1, 2, 3], Self.trap(footerOf: 5, to: 40)] {
             for byteCount in [0, state.count - 1, state.count + 1, 77] {
                 var early = MadeUpDevice("mem", sectionID: 5, state: state)
                 early.fields = #""fields": [{"name": "x", "size": \#(byteCount)}]"#
-                for isBehindList in [false, true] {
-                    let made = Self.stream(early, isBehindList: isBehindList)
+                for isAfterList in [false, true] {
+                    let made = Self.stream(early, isAfterList: isAfterList)
                     for isPiped in [false, true] {
                         let outcome = try ReadOutcome(made.bytes, in: scratch, isPiped: isPiped)
                         #expect(outcome.error?.code == .inputDamaged, "\(byteCount): \(outcome)")
@@ -108,18 +110,18 @@ struct EarlySectionTests {
         }
     }
 
-    /// A device as a description has it.
+    /// Returns a device's entry in a description.
     private static func described(_ name: String, _ byteCount: Int) -> String {
         #"{"name": "\#(name)", "instance_id": 0, "fields": [{"size": \#(byteCount)}]}"#
     }
 
-    @Test("and all others are exactly those that the description names")
+    @Test("a stream whose devices differ from its description is refused")
     func disagreeing() throws {
         let scratch = try Scratch()
         for state in [[1, 2], Self.trap(footerOf: 5, to: 40), Self.trap(footerOf: 5, to: 41)] {
             let mem = Self.described("mem", state.count)
             let (timer, other) = (Self.described("timer", 3), Self.described("other", 1))
-            // What the false RAM would need, and what would follow it.
+            // The entries that would match if the false RAM in the trap were the stream's.
             let hidden = Self.described("z", state.count), short = Self.described("mem", 0)
             let lists = [
                 [], [mem], [timer, other], [mem, timer], [mem, other], [mem, timer, other, other],
@@ -128,13 +130,13 @@ struct EarlySectionTests {
                 [Self.described("ram", 0), mem, timer, other], [mem, timer, other, hidden],
                 [mem, Self.described("ram", 8), timer, other], [short, hidden], [short, other],
             ]
-            for isBehindList in [false, true] {
+            for isAfterList in [false, true] {
                 for (index, list) in ([[mem, timer, other]] + lists).enumerated() {
                     var made = MadeUpStream()
                     let early = MadeUpDevice("mem", sectionID: 5, state: state)
-                    if !isBehindList { made.device(early) }
+                    if !isAfterList { made.device(early) }
                     made.ramStart([("r", MadeUpImage(pageCount: 2))])
-                    if isBehindList { made.device(early) }
+                    if isAfterList { made.device(early) }
                     made.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page) }
                     made.device(MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3]))
                     made.device(MadeUpDevice("other", sectionID: 41, state: [4]))
@@ -152,7 +154,7 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("leave no part of the RAM unread")
+    @Test("a stream without the RAM's last section is refused")
     func unendedRAM() throws {
         var made = MadeUpStream()
         made.ramStart([("r", MadeUpImage(pageCount: 2))])
@@ -164,7 +166,7 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("of an unknown device in several sections are accepted before the RAM, not around it")
+    @Test("an unknown device's sections are accepted before the RAM, and refused around it")
     func unknownIterable() throws {
         let scratch = try Scratch()
         for isAround in [false, true] {
@@ -181,7 +183,7 @@ struct EarlySectionTests {
             made.finish()
             let outcome = try ReadOutcome(made.bytes, in: scratch)
             if isAround {
-                // Its first section could as well end with its last footer, and hold the RAM.
+                // The first section could also end at the device's last footer and contain the RAM.
                 #expect(outcome.error?.code == .inputDamaged, "\(outcome)")
             } else {
                 try #require(outcome.stream).check(made, "before the RAM")
@@ -189,7 +191,7 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("of one device, very many of them, are one element")
+    @Test("very many sections of one device are one element")
     func manySections() throws {
         var made = MadeUpStream()
         made.ramStart([("r", MadeUpImage(pageCount: 1))])
@@ -202,7 +204,7 @@ struct EarlySectionTests {
         }
         made.finish()
         for name in ["dirty-bitmap", "vendor/bitma"] {
-            // An unknown device's sections are searched for, and cost as much as they have bytes.
+            // The reader searches for an unknown device's sections, in time linear in their length.
             let bytes = made.bytes.replacing(Array("dirty-bitmap".utf8), with: Array(name.utf8))
             let read = try ReadStream(bytes, in: try Scratch())
             #expect(read.content.elements.count == 5, "\(name)")
@@ -210,7 +212,7 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("pages that the source has not sent are told from zero ones")
+    @Test("unsent pages are distinguished from zero pages")
     func unsent() throws {
         var made = MadeUpStream()
         made.ramStart([("r", MadeUpImage(pageCount: 1030)), ("s", MadeUpImage(pageCount: 3))])

@@ -8,7 +8,7 @@ struct HostileSectionTests {
     private static func u32(_ value: UInt32) -> [UInt8] { MadeUpStream.integer(value) }
     private static func u64(_ value: UInt64) -> [UInt8] { MadeUpStream.integer(value) }
 
-    /// A stream up to the end of its RAM.
+    /// A valid stream up to the end of its RAM.
     private static let ram: MadeUpStream = {
         var made = MadeUpStream()
         made.ramStart([("r", MadeUpImage(pageCount: 1))])
@@ -21,47 +21,47 @@ struct HostileSectionTests {
             <+> [0x7e] <+> u32(sectionID)
     }
 
-    private static func behindRAM(
+    private static func afterRAM(
         _ what: String, _ code: SnapError.Code, at offset: Int? = nil, _ bytes: [UInt8]
     ) -> HostileStream {
         HostileStream(what, code, at: offset.map { ram.bytes.count + $0 }, ram.bytes + bytes)
     }
 
-    private static func behindRAM(
+    private static func afterRAM(
         _ what: String, at offset: Int? = nil, _ bytes: [UInt8]
     ) -> HostileStream {
-        behindRAM(what, .inputDamaged, at: offset, bytes)
+        afterRAM(what, .inputDamaged, at: offset, bytes)
     }
 
     private static let sections: [HostileStream] = [
-        behindRAM("no end mark", []),
-        behindRAM("no end mark behind a device", device(5)),
-        behindRAM("element of type 5", at: 0, [5]),
-        behindRAM("element of type 7", at: 0, [7]),
-        behindRAM("element of type 9", at: 0, [9]),
-        behindRAM("footer as an element", at: 0, [0x7e] <+> u32(2)),
-        behindRAM("description without an end mark", at: 0, [6] <+> u32(2) <+> [0x7b, 0x7d]),
-        behindRAM("section that never began", at: 0, [2] <+> u32(77) <+> [0]),
-        behindRAM("section id twice", at: 21, device(5) <+> device(5) <+> [0]),
-        behindRAM("section with the RAM's id", at: 0, device(2) <+> [0]),
-        behindRAM("device without a footer", Array(Array(device(5).dropLast(5))) <+> [0]),
-        behindRAM("device with another's footer", Array(device(5).dropLast()) <+> [6, 0]),
-        behindRAM("device of no name", [4] <+> u32(5) <+> [0] <+> u32(0) <+> u32(1) <+> [0]),
-        behindRAM(
+        afterRAM("no end mark", []),
+        afterRAM("no end mark after a device", device(5)),
+        afterRAM("element of type 5", at: 0, [5]),
+        afterRAM("element of type 7", at: 0, [7]),
+        afterRAM("element of type 9", at: 0, [9]),
+        afterRAM("footer as an element", at: 0, [0x7e] <+> u32(2)),
+        afterRAM("description without an end mark", at: 0, [6] <+> u32(2) <+> [0x7b, 0x7d]),
+        afterRAM("continuation of a section that has not started", at: 0, [2] <+> u32(77) <+> [0]),
+        afterRAM("two devices with one section id", at: 21, device(5) <+> device(5) <+> [0]),
+        afterRAM("section with the RAM's id", at: 0, device(2) <+> [0]),
+        afterRAM("device without a footer", Array(Array(device(5).dropLast(5))) <+> [0]),
+        afterRAM("device with a footer of section 6", Array(device(5).dropLast()) <+> [6, 0]),
+        afterRAM("device without a name", [4] <+> u32(5) <+> [0] <+> u32(0) <+> u32(1) <+> [0]),
+        afterRAM(
             "device with a control byte in its name",
             [4] <+> u32(5) <+> [1, 7] <+> u32(0) <+> u32(1) <+> [0x7e] <+> u32(5) <+> [0]),
-        behindRAM("description that is cut", [0, 6] <+> u32(9) <+> Array("{}".utf8)),
-        behindRAM("description of 4 GiB", at: 2, [0, 6] <+> u32(.max) <+> Array("{}".utf8)),
-        behindRAM("description over 1 MiB", at: 2, [0, 6] <+> u32(1 << 20 + 1) <+> [0x7b]),
-        behindRAM("command that is cut", [8, 0]),
-        behindRAM("command longer than the stream", [8, 0, 2, 0xff, 0xff, 0]),
+        afterRAM("truncated description", [0, 6] <+> u32(9) <+> Array("{}".utf8)),
+        afterRAM("description of 4 GiB", at: 2, [0, 6] <+> u32(.max) <+> Array("{}".utf8)),
+        afterRAM("description over 1 MiB", at: 2, [0, 6] <+> u32(1 << 20 + 1) <+> [0x7b]),
+        afterRAM("truncated command", [8, 0]),
+        afterRAM("command longer than the stream", [8, 0, 2, 0xff, 0xff, 0]),
     ]
 
     private static let commands: [HostileStream] =
         ([0, 4, 5, 6, 7, 8, 9, 10, 12, 255, 256, 0xffff] as [UInt16]).flatMap { command in
             let bytes = [8] <+> MadeUpStream.integer(command) <+> [0, 0]
             return [
-                behindRAM("command \(command)", .unsupported, at: 0, bytes <+> [0]),
+                afterRAM("command \(command)", .unsupported, at: 0, bytes <+> [0]),
                 HostileStream(
                     "command \(command) before the RAM", .unsupported,
                     at: MadeUpStream().bytes.count, MadeUpStream().bytes <+> bytes),
@@ -83,13 +83,15 @@ struct HostileSectionTests {
         ]
     }()
 
-    @Test("are refused with a status and a place", arguments: sections + commands + early)
+    @Test(
+        "hostile sections are refused with an error code and an offset",
+        arguments: sections + commands + early)
     func refused(hostile: HostileStream) throws { try HostileTests.check(hostile) }
 
-    /// What a description says of a device "d".
+    /// The entry of a device "d" in a description.
     private static let described = #"{"name": "d", "instance_id": 0, "fields": [{"size": 1}]}"#
 
-    @Test("that hold many descriptions are refused where the stream ends with none")
+    @Test("a section with many descriptions is refused if the stream ends without one")
     func manyDescriptions() throws {
         let text = Array(#"{"devices": []}"#.utf8)
         let description = [0, 6] <+> Self.u32(UInt32(text.count)) <+> text
@@ -97,16 +99,16 @@ struct HostileSectionTests {
             let state = [7] <+> Array(repeatElement(description, count: count).joined())
             let outcome = try ReadOutcome(
                 Self.ram.bytes <+> Self.device(5, state) <+> [0, 9], in: try Scratch())
-            // With a description that does not fit the stream is refused, however many there are.
+            // Descriptions that do not match are refused, regardless of their number.
             #expect(outcome.error?.code == .inputDamaged, "\(outcome)")
             if code != nil { #expect(outcome.error?.message.contains("16 others") == true) }
         }
     }
 
-    @Test("that can follow one another in very many ways are refused")
+    @Test("sections that can be divided in very many ways are refused")
     func manyWays() throws {
         let count = 3000
-        // Each footer may be the section's end, and a device and the section's next part follow.
+        // Each footer may be the section's end, followed by a device and the section's next part.
         let part = [0x02] <+> Self.u32(6) <+> [1, 0x7e] <+> Self.u32(6)
         let unit = part <+> Self.device(5)
         let start =
@@ -133,7 +135,7 @@ struct HostileSectionTests {
         return (head + list, head.count + list.count)
     }()
 
-    /// A mapped stream of a block of two pages, with these numbers in its header.
+    /// Returns a mapped stream of a block of two pages, with these values in its header.
     private static func mapped(
         _ what: String, _ code: SnapError.Code = .inputDamaged, atHeader: Bool = true,
         version: UInt32 = 1, pageSize: UInt64 = 4096, bitmap: Int64 = 28, pages: Int64 = 36,
@@ -170,27 +172,29 @@ struct HostileSectionTests {
         mapped("pages far outside", pages: 1 << 60),
         mapped("bitmap outside the file", atHeader: false, bitmap: 1 << 40, pages: 1 << 41),
         mapped("pages outside the file", atHeader: false, pages: 1 << 30),
-        mapped("bit behind the block", atHeader: false, bits: [7, 0, 0, 0, 0, 0, 0, 0]),
+        mapped("bit past the block's end", atHeader: false, bits: [7, 0, 0, 0, 0, 0, 0, 0]),
         mapped("last bit of the bitmap", atHeader: false, bits: [0, 0, 0, 0, 0, 0, 0, 0x80]),
         mapped("page record", atHeader: false, tail: u64(8) <+> MadeUpStream.text("r")),
         mapped("zero record", atHeader: false, tail: u64(2) <+> MadeUpStream.text("r") <+> [0]),
         mapped("flush of multifd", .unsupported, atHeader: false, tail: u64(0x200)),
-        mapped("nothing behind the pages", atHeader: false, tail: []),
+        mapped("nothing after the pages", atHeader: false, tail: []),
     ]
 
-    @Test("of mapped RAM are refused with a status and a place", arguments: mappedStreams)
+    @Test(
+        "hostile streams of mapped RAM are refused with an error code and an offset",
+        arguments: mappedStreams)
     func mappedRefused(hostile: HostileStream) throws { try HostileTests.check(hostile) }
 
-    @Test("of mapped RAM have a relative that is read")
-    func mappedSound() throws {
+    @Test("a valid stream of mapped RAM is read")
+    func mappedValid() throws {
         let scratch = try Scratch()
-        let read = try ReadStream(Self.mapped("sound").bytes, in: scratch)
+        let read = try ReadStream(Self.mapped("valid").bytes, in: scratch)
         #expect(try read.ram()["r"]?.pages.count == 2)
-        let outcome = try ReadOutcome(Self.mapped("sound").bytes, stagesRAM: false, in: scratch)
+        let outcome = try ReadOutcome(Self.mapped("valid").bytes, stagesRAM: false, in: scratch)
         #expect(outcome.error?.code == .unsupported)
     }
 
-    @Test("a bitmap that would take more memory than a limit is refused before it is read")
+    @Test("a bitmap that exceeds the limit on memory is refused before it is read")
     func longBitmap() throws {
         var configuration = MadeUpStream.Configuration()
         configuration.capabilities = ["mapped-ram"]
@@ -199,7 +203,7 @@ struct HostileSectionTests {
         bytes += Self.u64(1 << 43 | 4) <+> MadeUpStream.text("r") <+> Self.u64(1 << 43)
         bytes += Self.u32(1) <+> Self.u64(4096) <+> Self.u64(4096) <+> Self.u64(1 << 40)
         let outcome = try ReadOutcome(bytes, in: try Scratch())
-        // A file system may be unable to hold so long a file.
+        // The file system may not support a file of that length.
         let code = try #require(outcome.error).code
         #expect(code == .unsupported || code == .inputOutput)
     }

@@ -4,14 +4,14 @@ import Testing
 
 infix operator <+> : AdditionPrecedence
 
-/// Bytes one after the other: + has so many meanings that long chains of it compile for minutes.
+/// Concatenates bytes; long chains of + would take minutes to compile because it is overloaded.
 func <+> (left: [UInt8], right: [UInt8]) -> [UInt8] { left + right }
 
-/// A stream that is wrong in one way.
+/// A stream with one defect.
 struct HostileStream: Sendable, CustomTestStringConvertible {
     let what: String
     let code: SnapError.Code
-    /// Where the error is to be; nil if it may be anywhere.
+    /// The expected offset of the error, in bytes; nil if any offset is correct.
     let offset: Int?
     let bytes: [UInt8]
 
@@ -33,7 +33,7 @@ struct HostileStream: Sendable, CustomTestStringConvertible {
 struct HostileTests {
     private static let header = Array("QEVM".utf8) <+> u32(3)
     private static let machine: [UInt8] = [0x07] <+> u32(2) <+> Array("pc".utf8)
-    /// Header and configuration: 15 bytes.
+    /// The header and the configuration, 15 bytes.
     private static let head = header <+> machine
     private static let zeroPage = [UInt8](repeating: 0, count: 4096)
 
@@ -42,24 +42,24 @@ struct HostileTests {
     private static func u64(_ value: UInt64) -> [UInt8] { MadeUpStream.integer(value) }
     private static func text(_ text: String) -> [UInt8] { MadeUpStream.text(text) }
 
-    /// The head of the section that begins the RAM: 18 bytes.
+    /// The head of the section that starts the RAM, 18 bytes.
     private static let ramHead: [UInt8] =
         [0x01] <+> u32(2) <+> text("ram") <+> u32(0) <+> u32(4)
-    /// Where the list of blocks begins behind both heads.
+    /// The offset of the block list, after both heads.
     private static let listOffset = head.count + ramHead.count
 
-    /// A stream with this list of blocks, and nothing behind.
+    /// Returns a stream that ends after this list of blocks.
     private static func listing(_ total: UInt64, _ blocks: [(String, UInt64)]) -> [UInt8] {
         head <+> ramHead <+> u64(total | 4) <+> blocks.flatMap { text($0.0) <+> u64($0.1) }
     }
 
-    /// The list of a block of two pages, and the section's end: where records may follow.
+    /// A complete section with the list of one block of two pages; sections of records may follow.
     private static let list =
         ramHead <+> u64(0x2004) <+> text("r") <+> u64(0x2000) <+> u64(0x10) <+> [0x7e] <+> u32(2)
-    /// Where the first record of a section behind that is.
+    /// The offset of the first record in a section after that list.
     private static let recordOffset = head.count + list.count + 5
 
-    /// A stream with these records in the RAM's last section, whole but for them.
+    /// Returns a complete stream with these records in the RAM's last section.
     private static func recording(_ records: [UInt8]) -> [UInt8] {
         head <+> list <+> [0x03] <+> u32(2) <+> records <+> u64(0x10) <+> [0x7e] <+> u32(2) <+> [0]
     }
@@ -83,22 +83,22 @@ struct HostileTests {
         HostileStream("no magic", .unsupported, at: 0, Array("QEVN".utf8) <+> u32(3)),
         HostileStream("version 2", .unsupported, at: 4, Array("QEVM".utf8) <+> u32(2)),
         HostileStream("version 4", .unsupported, at: 4, Array("QEVM".utf8) <+> u32(4)),
-        HostileStream("machine of no name", header <+> [7] <+> u32(0)),
-        HostileStream("machine's name of 4 GiB", header <+> [7] <+> u32(.max) <+> [0x61]),
+        HostileStream("empty machine name", header <+> [7] <+> u32(0)),
+        HostileStream("machine name of 4 GiB", header <+> [7] <+> u32(.max) <+> [0x61]),
         HostileStream(
-            "machine's name of 1025 bytes",
+            "machine name of 1025 bytes",
             header <+> [7] <+> u32(1025) <+> [UInt8](repeating: 0x61, count: 1025)),
         HostileStream(
-            "machine's name with a control byte", header <+> [7] <+> u32(2) <+> [0x61, 7]),
+            "machine name with a control byte", header <+> [7] <+> u32(2) <+> [0x61, 7]),
         HostileStream(
             "unknown subsection", .unsupported, at: 15,
             head <+> MadeUpStream.subsection("configuration/new", [1])),
-        HostileStream("subsection of no name", at: 16, head <+> [5, 0] <+> u32(1)),
+        HostileStream("subsection without a name", at: 16, head <+> [5, 0] <+> u32(1)),
         HostileStream(
-            "4 G capabilities",
+            "4,294,967,295 capabilities",
             head <+> MadeUpStream.subsection("configuration/capabilities", u32(.max))),
         HostileStream(
-            "capability of no name",
+            "capability without a name",
             head <+> MadeUpStream.subsection("configuration/capabilities", u32(1) <+> [0])),
         HostileStream(
             "mapped-ram and x-ignore-shared", .unsupported,
@@ -122,43 +122,45 @@ struct HostileTests {
         HostileStream(
             "RAM over 16 TiB", at: listOffset,
             listing(1 << 44 + 0x1000, [("r", 1 << 44 + 0x1000)])),
-        HostileStream("block of no name", at: listOffset + 8, listing(0x1000, [("", 0x1000)])),
+        HostileStream("block without a name", at: listOffset + 8, listing(0x1000, [("", 0x1000)])),
         HostileStream(
-            "block's name with a control byte", at: listOffset + 8,
+            "block name with a control byte", at: listOffset + 8,
             listing(0x1000, [("a\u{1}", 0x1000)])),
         HostileStream(
-            "block's name that is no ASCII", at: listOffset + 8, listing(0x1000, [("é", 0x1000)])),
+            "block name that is not ASCII", at: listOffset + 8, listing(0x1000, [("é", 0x1000)])),
         HostileStream("block of 0 bytes", at: listOffset + 8, listing(0x1000, [("r", 0)])),
         HostileStream(
-            "block of no whole pages", at: listOffset + 8, listing(0x2000, [("r", 0x1800)])),
+            "block of one and a half pages", at: listOffset + 8, listing(0x2000, [("r", 0x1800)])),
         HostileStream(
             "block longer than the RAM", at: listOffset + 8, listing(0x1000, [("r", 0x2000)])),
         HostileStream(
             "block of 16 EiB", at: listOffset + 8, listing(0x1000, [("r", .max - 0xfff)])),
         HostileStream(
-            "blocks longer than the RAM together", at: listOffset + 18,
+            "blocks that are together longer than the RAM", at: listOffset + 18,
             listing(0x2000, [("a", 0x1000), ("b", 0x2000)])),
         HostileStream(
-            "blocks shorter than the RAM", listing(0x3000, [("a", 0x1000)]) <+> u64(0x10)),
+            "blocks that are together shorter than the RAM",
+            listing(0x3000, [("a", 0x1000)]) <+> u64(0x10)),
         HostileStream(
-            "block twice", at: listOffset + 18, listing(0x2000, [("a", 0x1000), ("a", 0x1000)])),
+            "two blocks with one name", at: listOffset + 18,
+            listing(0x2000, [("a", 0x1000), ("a", 0x1000)])),
         HostileStream(
             "4097 blocks", listing(0x100_1000, (0...4096).map { ("\($0)", 0x1000) })),
         HostileStream(
-            "list twice", at: listOffset + 18,
+            "two lists", at: listOffset + 18,
             listing(0x1000, [("a", 0x1000)])
                 <+> Array(listing(0x1000, [("b", 0x1000)]).dropFirst(listOffset))),
         HostileStream(
             "RAM of version 3", .unsupported, at: head.count,
             head <+> [0x01] <+> u32(2) <+> text("ram") <+> u32(0) <+> u32(3)),
-        HostileStream("RAM section twice", head <+> list <+> list),
+        HostileStream("two RAM sections", head <+> list <+> list),
         HostileStream(
             "RAM without a list", head <+> ramHead <+> u64(0x10) <+> [0x7e] <+> u32(2) <+> [0]),
         HostileStream(
             "RAM in one section",
             head <+> [0x04] <+> Array(ramHead.dropFirst()) <+> [0x7e] <+> u32(2) <+> [0]),
         HostileStream(
-            "RAM that goes on behind its end",
+            "RAM that continues after its last section",
             Array(recording(u64(8) <+> text("r") <+> zeroPage).dropLast())
                 <+> [0x02] <+> u32(2) <+> u64(0x10) <+> [0x7e] <+> u32(2) <+> [0]),
     ]
@@ -170,9 +172,9 @@ struct HostileTests {
         HostileStream(
             "page of an unknown block", at: recordOffset,
             recording(u64(8) <+> text("x") <+> zeroPage)),
-        HostileStream("page of no block", recording(u64(8) <+> [0] <+> zeroPage)),
+        HostileStream("page with an empty block name", recording(u64(8) <+> [0] <+> zeroPage)),
         HostileStream(
-            "page behind the block", at: recordOffset,
+            "page past the block's end", at: recordOffset,
             recording(u64(0x2008) <+> text("r") <+> zeroPage)),
         HostileStream(
             "page at the last offset", at: recordOffset,
@@ -183,31 +185,34 @@ struct HostileTests {
         HostileStream("no flag", at: recordOffset, recording(u64(0) <+> text("r"))),
         HostileStream("obsolete flag", at: recordOffset, recording(u64(1) <+> text("r"))),
         HostileStream(
-            "two kinds at once", at: recordOffset, recording(u64(0x0a) <+> text("r") <+> zeroPage)),
+            "two kinds in one record", at: recordOffset,
+            recording(u64(0x0a) <+> text("r") <+> zeroPage)),
         HostileStream("unknown flag", at: recordOffset, recording(u64(0x408) <+> text("r"))),
-        HostileStream("end and page", at: recordOffset, recording(u64(0x18) <+> text("r"))),
         HostileStream(
-            "page sent by RDMA", .unsupported, at: recordOffset, recording(u64(0x80) <+> text("r"))),
+            "end and page in one record", at: recordOffset, recording(u64(0x18) <+> text("r"))),
+        HostileStream(
+            "page sent by RDMA", .unsupported, at: recordOffset,
+            recording(u64(0x80) <+> text("r"))),
         HostileStream(
             "flush of multifd", .unsupported, at: recordOffset, recording(u64(0x200))),
         HostileStream(
-            "no pages but zero ones", .unsupported, recording(u64(2) <+> text("r") <+> [0])),
-        HostileStream("no pages at all", .unsupported, recording([])),
-        HostileStream("XBZRLE of another mark", runs([0, 1, 5], mark: 2)),
+            "only zero pages", .unsupported, recording(u64(2) <+> text("r") <+> [0])),
+        HostileStream("no pages", .unsupported, recording([])),
+        HostileStream("XBZRLE with an unknown mark", runs([0, 1, 5], mark: 2)),
         HostileStream("XBZRLE longer than a page", runs([0, 1, 5], count: 4097)),
-        HostileStream("XBZRLE cut in a run", runs([0, 4, 1, 2, 3])),
-        HostileStream("XBZRLE cut in a length", runs([0x80])),
-        HostileStream("XBZRLE of a length of three bytes", runs([0, 0x81, 0x80, 0x01, 1])),
+        HostileStream("XBZRLE truncated in a run", runs([0, 4, 1, 2, 3])),
+        HostileStream("XBZRLE truncated in a length", runs([0x80])),
+        HostileStream("XBZRLE with a length of three bytes", runs([0, 0x81, 0x80, 0x01, 1])),
         HostileStream("XBZRLE with a changed run of 0", runs([5, 0])),
         HostileStream("XBZRLE with a later unchanged run of 0", runs([0, 1, 9, 0, 1, 9])),
-        HostileStream("XBZRLE behind the page's end", runs([0xff, 0x1f, 2, 8, 8])),
-        HostileStream("XBZRLE far behind the page's end", runs([0xff, 0x7f, 1, 8])),
-        HostileStream("compressed page of no bytes", compressed([])),
+        HostileStream("XBZRLE past the page's end", runs([0xff, 0x1f, 2, 8, 8])),
+        HostileStream("XBZRLE far past the page's end", runs([0xff, 0x7f, 1, 8])),
+        HostileStream("empty compressed page", compressed([])),
         HostileStream("compressed page that is too short", compressed(deflated(4095))),
         HostileStream("compressed page that is too long", compressed(deflated(4097))),
-        HostileStream("compressed page that is a bomb", compressed(deflated(1 << 20))),
-        HostileStream("compressed page with a byte behind", compressed(deflated(4096) <+> [0])),
-        HostileStream("compressed page that is cut", compressed(Array(deflated(4096).dropLast()))),
+        HostileStream("compressed page that inflates to 1 MiB", compressed(deflated(1 << 20))),
+        HostileStream("compressed page with a byte after it", compressed(deflated(4096) <+> [0])),
+        HostileStream("truncated compressed page", compressed(Array(deflated(4096).dropLast()))),
         HostileStream("compressed page that is noise", compressed(Array(1...200))),
         HostileStream(
             "compressed page of 4 GiB", recording(u64(0x100) <+> text("r") <+> u32(.max) <+> [0x78])
@@ -219,7 +224,7 @@ struct HostileTests {
     ]
 
     @Test(
-        "are refused with a status and a place",
+        "hostile streams are refused with an error code and an offset",
         arguments: [heads, pageBits, lists, records].flatMap { $0 })
     func refused(hostile: HostileStream) throws {
         try Self.check(hostile)
@@ -239,11 +244,11 @@ struct HostileTests {
         }
     }
 
-    @Test("have relatives that are read: what the cases above build on is right")
-    func sound() throws {
+    @Test("valid variants of the hostile streams are read")
+    func valid() throws {
         let scratch = try Scratch()
         let page = [UInt8](repeating: 7, count: 4096)
-        let sound: [(String, [UInt8], [UInt8])] = [
+        let valid: [(String, [UInt8], [UInt8])] = [
             ("page", Self.recording(Self.u64(8) <+> Self.text("r") <+> page), page),
             ("compressed", Self.compressed(Self.deflated(4096)), page),
             (
@@ -257,7 +262,7 @@ struct HostileTests {
                         <+> Self.u64(0x22) <+> [7]), page
             ),
         ]
-        for (what, bytes, expected) in sound {
+        for (what, bytes, expected) in valid {
             let read = try ReadStream(bytes, in: scratch)
             #expect(try read.ram()["r"]?.pages == [0: expected], "\(what)")
         }

@@ -3,13 +3,13 @@ import SnapSystem
 import TestSupport
 import Testing
 
-@Suite("The form of a file")
+@Suite("Detecting the format of a file")
 struct ImageFormatTests {
     private static func detect(_ bytes: [UInt8], in scratch: Scratch) throws -> ImageFormat {
         try ImageFormat.detect(File(input: scratch.write(bytes, to: "file"), .kernel))
     }
 
-    @Test("what cannot be read is named, at any length but not cut")
+    @Test("unsupported formats are named in the error, and a single byte is a raw image")
     func others() throws {
         let scratch = try Scratch()
         let heads: [(String, [UInt8])] = [
@@ -48,11 +48,11 @@ struct ImageFormatTests {
     }
 
     @Test(
-        "a stream behind zeros is told, with where it begins",
+        "a stream after zeros is refused with its offset",
         arguments: [
             1, 512, 4095, 4096, 65536, 262_144, 1_000_000,
         ])
-    func behindZeros(count: Int) throws {
+    func afterZeros(count: Int) throws {
         let scratch = try Scratch()
         let zeros = [UInt8](repeating: 0, count: count)
         let error = #expect(throws: SnapError.self) {
@@ -60,13 +60,13 @@ struct ImageFormatTests {
         }
         #expect(error?.code == .unsupported && error?.offset == count)
         #expect(error?.hint?.contains("tail -c +\(count + 1)") == true)
-        // Memory that holds a stream somewhere, and a header that is none.
+        // Memory that contains a stream after other bytes, or an invalid header, is a raw image.
         #expect(try Self.detect(zeros + [1] + Array("QEVM\0\0\0\u{3}".utf8), in: scratch) == .raw)
         #expect(try Self.detect(zeros + Array("QEVM\0\0\0\u{4}".utf8), in: scratch) == .raw)
         #expect(try Self.detect(zeros, in: scratch) == .raw)
     }
 
-    @Test("streams and raw images are told apart")
+    @Test("streams and raw images are distinguished")
     func forms() throws {
         let scratch = try Scratch()
         for form in SmallStream.allCases {
@@ -77,7 +77,7 @@ struct ImageFormatTests {
             [UInt8](repeating: 0, count: 4096), MadeUpImage.text(1),
         ]
         for bytes in raw { #expect(try Self.detect(bytes, in: scratch) == .raw) }
-        // A version that cannot be read is a stream all the same.
+        // A stream of an unsupported version is still detected as a stream.
         #expect(try Self.detect(Array("QEVM".utf8) + [0, 0, 0, 9], in: scratch) == .stream)
     }
 }

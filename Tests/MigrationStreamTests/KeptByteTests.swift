@@ -2,7 +2,7 @@ import SnapSystem
 import TestSupport
 import Testing
 
-@Suite("How much of a stream is kept")
+@Suite("The limit on kept bytes")
 struct KeptByteTests {
     private static func stream(isEarly: Bool = false) -> MadeUpStream {
         var made = MadeUpStream()
@@ -28,7 +28,7 @@ struct KeptByteTests {
         } catch let error as SnapError { return error }
     }
 
-    @Test("has a limit, which RAM in a file of its own does not count for")
+    @Test("kept bytes have a limit, which does not apply to staged RAM")
     func limit() throws {
         let made = Self.stream()
         for (stagesRAM, count) in [(true, made.bytesWithoutRAM.count), (false, made.bytes.count)] {
@@ -45,7 +45,7 @@ struct KeptByteTests {
         }
     }
 
-    @Test("counts all of a stream from a pipe that has a device before the RAM")
+    @Test("all bytes from a pipe count if a device is before the RAM")
     func early() throws {
         let made = Self.stream(isEarly: true)
         #expect(try Self.error(made, made.bytesWithoutRAM.count, isPiped: false) == nil)
@@ -54,7 +54,7 @@ struct KeptByteTests {
         #expect(error?.code == .inputDamaged)
     }
 
-    @Test("takes no space where it is zero", arguments: [0, 5, 100_000])
+    @Test("kept zeros take no space", arguments: [0, 5, 100_000])
     func zeros(tail: Int) throws {
         let state = [UInt8](repeating: 0, count: 4 << 20) + [UInt8](repeating: 1, count: tail)
         var made = MadeUpStream()
@@ -75,7 +75,7 @@ struct KeptByteTests {
         }
     }
 
-    @Test("ends a device that a description makes too long before it is copied")
+    @Test("a described device that exceeds the limit is refused")
     func described() throws {
         let made = Self.stream()
         let error = try Self.error(made, 5000, isPiped: false)

@@ -2,10 +2,12 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// Targets whose pages do not have 4 KiB: small Arm boards, sparc64, alpha.
+/// Tests of targets whose page size is not 4 KiB: small Arm boards, sparc64, alpha.
 @Suite("Page sizes of targets")
 struct PageSizeTests {
-    /// Returns a stream of one block whose page size, or another one, is only in the description.
+    /// Returns a stream of one block, and its RAM.
+    ///
+    /// Only the description contains the page size, which is `describedSize` if that is not nil.
     private static func stream(
         _ size: Int, isZero: Bool = false, describedSize: Int? = nil
     ) -> (stream: [UInt8], ram: [UInt8]) {
@@ -33,7 +35,7 @@ struct PageSizeTests {
     }
 
     @Test(
-        "are read from a file, and named by what is read from a pipe",
+        "other page sizes are read from a file, and named in the error from a pipe",
         arguments: [
             1024, 2048, 4096, 8192, 65536,
         ])
@@ -52,7 +54,7 @@ struct PageSizeTests {
         }
     }
 
-    @Test("are named where nothing but zero pages was sent")
+    @Test("a page size is named in the error even if only zero pages were sent")
     func zeros() throws {
         let outcome = try ReadOutcome(
             Self.stream(8192, isZero: true).stream, in: try Scratch(), isPiped: true)
@@ -60,7 +62,7 @@ struct PageSizeTests {
         #expect(outcome.error?.message.contains("8192") == true)
     }
 
-    @Test("that no target has are refused", arguments: [0, 512, 3000, 1 << 20])
+    @Test("page sizes that no target has are refused", arguments: [0, 512, 3000, 1 << 20])
     func impossible(size: Int) throws {
         let (stream, _) = Self.stream(4096, describedSize: size)
         let outcome = try ReadOutcome(stream, in: try Scratch())

@@ -6,20 +6,23 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What the reader made of a stream.
+/// The result of reading a stream.
 struct ReadStream {
     let content: StreamContent
     let images: [MemoryImage]
-    /// The bytes that were kept.
+    /// The kept bytes of the stream.
     let kept: [UInt8]
 
     /// Reads a stream.
     ///
     /// - Parameters:
     ///   - bytes: The stream.
-    ///   - stagesRAM: Whether its pages are staged, or kept like all else.
-    ///   - scratch: Where its file and scratch files are.
-    ///   - isPiped: Whether it comes through a pipe.
+    ///   - stagesRAM: Whether the reader stages the pages; otherwise it keeps them like all other
+    ///     bytes.
+    ///   - scratch: The directory for the stream's file and the scratch files.
+    ///   - isPiped: Whether the reader reads the stream from a pipe.
+    ///   - keptByteCountMax: The limit on kept bytes.
+    /// - Throws: A `SnapError` if the reader refuses the stream.
     init(
         _ bytes: [UInt8], stagesRAM: Bool = true, in scratch: Scratch, isPiped: Bool = false,
         keptByteCountMax: Int = StreamReader.usualKeptByteCountMax
@@ -36,10 +39,10 @@ struct ReadStream {
         kept = try file.file.read(byteCount: try file.file.status().byteCount, at: 0)
     }
 
-    /// A pipe that gives bytes.
+    /// Returns the reading end of a pipe, into which a thread writes the bytes.
     private static func pipe(_ bytes: [UInt8]) throws -> SharedFile {
         let (reading, writing) = try Pipe.make("pipe", .kernel)
-        // A stream that is refused is not read to its end.
+        // The reader closes the pipe early if it refuses the stream.
         signal(SIGPIPE, SIG_IGN)
         Thread.detachNewThread {
             try? bytes.withBytes { (bytes) throws(SnapError) in try writing.file.append(bytes) }
@@ -47,7 +50,7 @@ struct ReadStream {
         return reading
     }
 
-    /// Its elements as the test's own stream has them.
+    /// The elements of the stream, in the form of `MadeUpStream`.
     var listing: [MadeUpStream.Element] {
         content.elements.map { element in
             let kind: MadeUpStream.Kind =
@@ -56,7 +59,7 @@ struct ReadStream {
                 case .ramStart: .ramStart
                 case .device: .device
                 case .ram:
-                    // Kept sections say themselves whether they are the last.
+                    // The first byte of a kept section shows whether it is the last.
                     element.range.isEmpty || kept[element.range.lowerBound] == 3
                         ? .ramEnd : .ramPart
                 }
@@ -67,7 +70,7 @@ struct ReadStream {
         }
     }
 
-    /// Whether its elements are one after the other and all of what was kept.
+    /// Whether the elements are consecutive and cover all kept bytes.
     var hasNoGaps: Bool {
         var end = 0
         for element in content.elements {
@@ -77,10 +80,12 @@ struct ReadStream {
         return end == kept.count
     }
 
-    /// The stream without what follows its end.
-    func wanted(of bytes: [UInt8]) -> [UInt8] { Array(bytes.dropLast(content.strayByteCount)) }
+    /// Returns the stream's bytes without the stray bytes after its end.
+    func withoutStrayBytes(_ bytes: [UInt8]) -> [UInt8] {
+        Array(bytes.dropLast(content.strayByteCount))
+    }
 
-    /// What its RAM blocks hold, by name.
+    /// Reads the content of the staged RAM blocks, by name.
     func ram() throws -> [String: MadeUpImage] {
         var ram: [String: MadeUpImage] = [:]
         for image in images {
@@ -97,7 +102,7 @@ struct ReadStream {
         return ram
     }
 
-    /// Checks that it is what the test's own stream says.
+    /// Expects the result to match the stream that was read.
     func check(_ made: MadeUpStream, stagesRAM: Bool = true, _ what: String) throws {
         #expect(kept == (stagesRAM ? made.bytesWithoutRAM : made.bytes), "\(what)")
         #expect(listing == made.listing(keepingRAM: !stagesRAM), "\(what)")
@@ -115,7 +120,7 @@ struct ReadStream {
     }
 }
 
-/// What becomes of some bytes.
+/// The result of reading some bytes: a stream, or the error with which the reader refuses them.
 enum ReadOutcome {
     case read(ReadStream)
     case refused(SnapError)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Reading a stream")
 struct ReadingTests {
-    @Test("random streams give their RAM and all their other bytes", arguments: 0..<120)
+    @Test("the RAM and all other bytes of random streams are read", arguments: 0..<120)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let made = MadeUpStream.random(&generator)
@@ -23,7 +23,7 @@ struct ReadingTests {
         }
     }
 
-    @Test("streams whose RAM is elsewhere are kept whole", arguments: 0..<20)
+    @Test("streams without their RAM are kept completely", arguments: 0..<20)
     func withoutRAM(seed: Int) throws {
         var generator = Seeded(1000 + UInt64(seed))
         let made = MadeUpStream.random(&generator, hasRAM: false)
@@ -34,13 +34,13 @@ struct ReadingTests {
             try read.check(made, stagesRAM: false, "seed \(seed)")
             #expect(read.content.sentBlocks.isEmpty, "seed \(seed)")
         }
-        // Staged, all of it is zero, and what lacks is told.
+        // With staging, the missing RAM is zero, and the reader reports its blocks as ignored.
         let outcome = try ReadOutcome(made.bytes, in: scratch)
         #expect(
             outcome.stream?.content.ignoredBlocks.map(\.name) == made.blockNames, "seed \(seed)")
     }
 
-    /// The same random stream with and without a description.
+    /// Returns the same random stream with and without a description.
     private static func streams(seed: Int) -> [MadeUpStream] {
         [true, false].map { isDescribed in
             var generator = Seeded(2000 + UInt64(seed))
@@ -49,7 +49,7 @@ struct ReadingTests {
     }
 
     @Test(
-        "footers divide a stream into the same devices as the description",
+        "footers separate the same devices as the description",
         arguments: (0..<60).filter { streams(seed: $0)[0].hasFooters })
     func footers(seed: Int) throws {
         let scratch = try Scratch()
@@ -60,13 +60,13 @@ struct ReadingTests {
         #expect(read[1].hasNoGaps, "seed \(seed)")
     }
 
-    @Test("each small stream", arguments: SmallStream.allCases)
+    @Test("each small stream is read", arguments: SmallStream.allCases)
     func small(form: SmallStream) throws {
         let made = form.made()
         let scratch = try Scratch()
         if form == .withoutFootersUndescribed {
             let read = try ReadStream(made.bytes, in: scratch)
-            // Nothing tells its devices apart.
+            // Without footers and a description the devices cannot be separated.
             #expect(read.listing.map(\.name).suffix(1) == ["devices"])
             #expect(read.kept == made.bytesWithoutRAM && read.hasNoGaps)
             #expect(try read.ram() == made.ram)
@@ -79,7 +79,7 @@ struct ReadingTests {
         }
     }
 
-    @Test("which blocks have pages in the stream is told")
+    @Test("the reader reports which blocks have pages in the stream")
     func sentBlocks() throws {
         var made = MadeUpStream()
         let images = ["a", "b", "c"].map { ($0, MadeUpImage(pageCount: 2)) }
@@ -94,7 +94,7 @@ struct ReadingTests {
         try read.check(made, "three blocks")
     }
 
-    @Test("page sizes of blocks are passed by, and their absence is seen")
+    @Test("page sizes in the block list are skipped if they are present")
     func pageSizes() throws {
         let scratch = try Scratch()
         for size in [nil, 1 << 21, 1 << 30] as [UInt64?] {

@@ -2,17 +2,17 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// A stream in a place that is longer: a volume, a file that was not cut.
+/// Tests of streams in a longer place, such as a volume or a file that was not truncated.
 @Suite("Bytes after a stream's end")
 struct StrayBytesTests {
     @Test(
-        "are counted and left out",
+        "bytes after a stream's end are counted and not kept",
         arguments: SmallStream.allCases.filter { $0.made().hasFooters })
     func stray(form: SmallStream) throws {
         let made = form.made()
         let scratch = try Scratch()
         let older = SmallStream.plain.made().bytes
-        // Without a description of its own an older one behind it would be the stream's.
+        // A stream without a description would get that of an older stream after it.
         let tails = [[9], [0, 0, 9], MadeUpImage.text(4), Array(older.dropFirst(200))]
         for tail in tails.dropLast(form == .undescribed ? 1 : 0) {
             for isPiped in [false, true] where form.hasRAM || !isPiped {
@@ -20,12 +20,12 @@ struct StrayBytesTests {
                     made.bytes + tail, stagesRAM: form.hasRAM, in: scratch, isPiped: isPiped)
                 let what = "\(form), \(tail.count) bytes, piped: \(isPiped)"
                 if form == .early {
-                    // Such a description could be one that a guest has planted.
+                    // A guest could have planted a description that is followed by other bytes.
                     #expect(outcome.error?.code == .unsupported, "\(what): \(outcome)")
                     continue
                 }
                 let read = try #require(outcome.stream, "\(what): \(outcome)")
-                // Zeros that belonged to the stream as it was are not told from others.
+                // Zeros at the end of the stream itself also count as stray bytes.
                 let zeros = made.bytes.reversed().prefix { $0 == 0 }.count
                 let end = form == .undescribed ? 0 : zeros
                 #expect(read.content.strayByteCount == tail.count + end, "\(what)")
@@ -34,7 +34,7 @@ struct StrayBytesTests {
         }
     }
 
-    @Test("a mapped stream is found wherever in its file it began")
+    @Test("a mapped stream is read regardless of the offset at which it started")
     func mappedOrigin() throws {
         var configuration = MadeUpStream.Configuration()
         configuration.capabilities = ["mapped-ram"]
@@ -55,7 +55,7 @@ struct StrayBytesTests {
                 bytes += [UInt8](repeating: 0, count: first - origin - bytes.count)
                 var content: [UInt8] = []
                 for page in 0..<count {
-                    // A clear bit is a zero page, whatever is at its place.
+                    // A clear bit means a zero page, regardless of the bytes at its offset.
                     bytes += MadeUpImage.text(page)
                     content +=
                         pages.contains(page)

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Writing a stream")
 struct WriterTests {
-    /// Writes what was read as a stream again, as a restore does.
+    /// Writes a stream from what was read, as a restore does.
     private static func written(_ read: ReadStream, _ made: MadeUpStream) throws -> [UInt8] {
         let framing = try #require(read.content.elements.first)
         let end = try #require(read.content.elements.last)
@@ -42,24 +42,25 @@ struct WriterTests {
             let first = unit * Unit.pageCount
             let pageCount = min(Unit.pageCount, block.pageCount - first)
             var stored = PageSet()
-            var left = PageSet()
+            var unsentPages = PageSet()
             for page in 0..<pageCount where unsent.contains(where: { $0.contains(first + page) }) {
-                left.insert(page)
+                unsentPages.insert(page)
             }
             for page in 0..<pageCount {
-                // What the buffer holds of zero pages means nothing.
+                // The writer must ignore the buffer's bytes for zero pages.
                 let content = image?.pages[first + page]
                 let junk = [UInt8](repeating: 0xcc, count: 4096)
                 (content ?? junk).withBytes { buffer.copy($0, to: page * 4096) }
                 if content != nil { stored.insert(page) }
             }
             bytes += writer.pageRecords(
-                block, at: first * 4096, pageCount: pageCount, stored, unsent: left, in: buffer)
+                block, at: first * 4096, pageCount: pageCount, stored, unsent: unsentPages,
+                in: buffer)
         }
         return bytes
     }
 
-    @Test("what is written is read as what it was", arguments: 0..<60)
+    @Test("a written stream is read back unchanged", arguments: 0..<60)
     func roundTrip(seed: Int) throws {
         var generator = Seeded(4000 + UInt64(seed))
         let made = MadeUpStream.random(&generator)
@@ -70,7 +71,7 @@ struct WriterTests {
         #expect(try second.ram() == made.ram, "seed \(seed)")
         #expect(second.content.blocks == first.content.blocks, "seed \(seed)")
         #expect(second.images.map(\.ram) == first.images.map(\.ram), "seed \(seed)")
-        // What the source has not sent is not sent again.
+        // The writer does not send pages that the source has not sent.
         #expect(second.content.sentBlocks == first.content.sentBlocks, "seed \(seed)")
         #expect(second.content.unsentRuns == first.content.unsentRuns, "seed \(seed)")
         let devices = [first, second].map { read in
@@ -82,7 +83,7 @@ struct WriterTests {
         #expect(
             second.content.configuration.capabilities
                 == made.configuration.capabilities.filter { $0 != "mapped-ram" }, "seed \(seed)")
-        // The same again is the same bytes.
+        // Writing the stream again gives the same bytes.
         #expect(try Self.written(second, made) == bytes, "seed \(seed)")
     }
 
@@ -92,7 +93,7 @@ struct WriterTests {
     }
 
     @Test(
-        "the block list of a kept section can be read again",
+        "the block list of a kept section is read back, and a truncated one is refused",
         arguments: (0..<20).filter { !listed(seed: $0).isMapped })
     func keptList(seed: Int) throws {
         let made = Self.listed(seed: seed)
@@ -112,7 +113,7 @@ struct WriterTests {
         }
     }
 
-    @Test("header and configuration that are cut are refused", arguments: SmallStream.allCases)
+    @Test("a truncated header is refused", arguments: SmallStream.allCases)
     func cutFraming(form: SmallStream) throws {
         let made = form.made()
         let framing = made.elements[0].range

@@ -4,12 +4,12 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// Pages of a stream that are zero, in whatever way it says so.
+/// Tests of zero pages in each kind of record.
 @Suite("Zero pages of a stream")
 struct ZeroPageTests {
     private static let zeros = [UInt8](repeating: 0, count: 4096)
 
-    /// Where the images of a stream have data.
+    /// Returns the byte ranges in which each image of a stream has data.
     private static func data(of read: ReadStream) -> [[Range<Int>]] {
         read.images.map { image in
             var cursor = DataCursor()
@@ -17,7 +17,7 @@ struct ZeroPageTests {
         }
     }
 
-    @Test("take no space in the scratch file", arguments: PageRecord.allCases)
+    @Test("zero pages take no space in the scratch file", arguments: PageRecord.allCases)
     func records(kind: PageRecord) throws {
         for pageBits in [10, 12, 14] as [UInt32] {
             var configuration = MadeUpStream.Configuration()
@@ -29,7 +29,7 @@ struct ZeroPageTests {
             made.ramSection(isLast: true) { stream in
                 stream.record(.page, "r", 5, [UInt8](repeating: 7, count: zeros.count))
                 for page in 32..<pageCount {
-                    // Runs that make zeros of zeros, which the stream's writer would not send.
+                    // QEMU does not send an XBZRLE record that leaves a page unchanged.
                     stream.record(kind == .xbzrle ? .compressed : kind, "r", page, zeros)
                 }
             }
@@ -41,7 +41,7 @@ struct ZeroPageTests {
         }
     }
 
-    @Test("are zero where something else was before, and what is written over them stays")
+    @Test("zero pages replace earlier content, and later content replaces them")
     func overwritten() throws {
         let scratch = try Scratch()
         for kind in PageRecord.allCases {
@@ -52,7 +52,7 @@ struct ZeroPageTests {
                     for page in 500..<530 {
                         stream.record(.page, "r", page, MadeUpImage.text(page + round))
                     }
-                    // Of the same run, of an earlier one, and of one that comes again.
+                    // Pages of the same run, of an earlier run, and one that is sent again.
                     for page in [529, 500, 511, 512, 529] {
                         stream.record(kind, "r", page, Self.zeros)
                     }
@@ -67,7 +67,7 @@ struct ZeroPageTests {
         }
     }
 
-    /// A mapped stream of a block whose bits are all set, and what is behind its header.
+    /// Returns the parts of a mapped stream of one block whose bits are all set.
     private static func mapped(pageCount: Int) -> (head: [UInt8], pagesOffset: Int, tail: [UInt8]) {
         var configuration = MadeUpStream.Configuration()
         configuration.capabilities = ["mapped-ram"]
@@ -85,7 +85,7 @@ struct ZeroPageTests {
         return (head, pages, end <+> [0x03, 0, 0, 0, 2] <+> end <+> [0])
     }
 
-    @Test("of a mapped file that are holes are not read")
+    @Test("holes in a mapped file are not read")
     func mappedHoles() throws {
         let scratch = try Scratch()
         let pageCount = 1 << 20
@@ -114,7 +114,7 @@ struct ZeroPageTests {
         }
     }
 
-    @Test("of a mapped file are no excuse for one that is cut short")
+    @Test("a truncated mapped file is refused")
     func mappedCut() throws {
         let made = Self.mapped(pageCount: 1 << 16)
         for count in [made.head.count - 1, made.head.count - 5000, made.head.count] {
