@@ -10,7 +10,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-// Tests force what must not fail and read what they want; the rest of the rules hold.
+// Tests omit strict memory safety and the features that restrict imports.
 let tests: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .treatAllWarnings(as: .error),
@@ -26,7 +26,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
-        // The parts, from the bottom up; each may import only what stands above it in this list.
+        // The parts from the bottom up. Each may import only the parts above it in this list.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
@@ -176,7 +176,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
-        // The command as a process, so the executable is built first.
+        // These tests run the command as a process, so they depend on the executable.
         .testTarget(
             name: "CommandTests",
             dependencies: [
@@ -187,7 +187,7 @@ let package = Package(
     ]
 )
 
-// The fuzzer of `make fuzz` and its instrumentation, which nothing else has.
+// The fuzzer of `make fuzz`. Only this build is instrumented.
 if Context.environment["SNAP_FUZZ"] != nil {
     let flags = ["-sanitize=fuzzer,address"]
     for target in package.targets

@@ -1,7 +1,7 @@
-// The reader of QEMU's migration streams against bytes that libFuzzer makes up.
+// Fuzzes the reader of QEMU's migration streams with libFuzzer.
 //
-//     fuzz-stream seeds DIR     writes the streams to begin with
-//     fuzz-stream OPTION...     libFuzzer's own options and folders
+//     fuzz-stream seeds DIR     writes the initial corpus
+//     fuzz-stream OPTION...     runs libFuzzer with its options and corpus directories
 
 import CFuzzer
 import Foundation
@@ -11,17 +11,17 @@ import SnapSystem
 import SystemPackage
 import TestSupport
 
-/// Says what is wrong, in the one way that libFuzzer sees.
+/// Crashes with a message unless a condition holds, because libFuzzer detects only crashes.
 private func require(_ condition: Bool, _ what: String) {
     if !condition { fatalError(what) }
 }
 
-/// What the reader made of some bytes.
+/// The result of reading some bytes.
 private struct Reading {
     let content: StreamContent
     let kept: [UInt8]
 
-    /// Reads; nil if the bytes are refused with an error that names a place.
+    /// Reads the bytes; nil if the reader refuses them with a permitted error that has a path.
     init?(_ path: FilePath, stagesRAM: Bool) {
         do throws(SnapError) {
             let directory = Directory(Fuzz.scratch.path, .kernel)
@@ -32,7 +32,7 @@ private struct Reading {
             let file = content.bytes
             kept = try file.file.read(byteCount: try file.file.status().byteCount, at: 0)
         } catch {
-            // A length up to 16 TiB may be more than the file system takes.
+            // The file system may not support a length of up to 16 TiB.
             let codes: [SnapError.Code] = [.inputDamaged, .unsupported, .inputOutput]
             require(codes.contains(error.code) && error.path != nil, "\(error)")
             return nil
@@ -52,22 +52,24 @@ private enum Fuzz {
         do { return try Scratch() } catch { fatalError("\(error)") }
     }()
 
-    /// One input, read in both forms; what is kept must be the input's, up to the stream's end.
+    /// Reads an input with its RAM staged and with its RAM kept.
+    ///
+    /// The kept bytes must be those of the input, up to the end of the stream.
     static func test(_ bytes: [UInt8]) {
         do {
             let path = try scratch.write(bytes, to: "input")
             let staged = Reading(path, stagesRAM: true)
-            guard let whole = Reading(path, stagesRAM: false) else { return }
-            let stream = bytes.dropLast(whole.content.strayByteCount)
-            require(whole.kept.elementsEqual(stream), "bytes have changed")
+            guard let complete = Reading(path, stagesRAM: false) else { return }
+            let stream = bytes.dropLast(complete.content.strayByteCount)
+            require(complete.kept.elementsEqual(stream), "bytes have changed")
             guard let staged else { return }
-            let rest = whole.content.elements.filter { $0.kind != .ram && $0.kind != .ramStart }
-                .flatMap { whole.kept[$0.range] }
-            require(staged.kept == rest, "staged and whole reading differ")
+            let rest = complete.content.elements.filter { $0.kind != .ram && $0.kind != .ramStart }
+                .flatMap { complete.kept[$0.range] }
+            require(staged.kept == rest, "the staged and the complete reading differ")
         } catch { fatalError("\(error)") }
     }
 
-    /// Writes a file for each small stream and for some random ones that are not long.
+    /// Writes a file for each small stream and for the short ones among some random streams.
     static func writeSeeds(to directory: String) throws {
         let folder = FilePath(directory)
         for form in SmallStream.allCases {
