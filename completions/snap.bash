@@ -1,6 +1,6 @@
 # Readline also splits words at the characters : = @. This function joins them, passes complete
 # words to _snap, and removes from its completions the prefix that readline does not replace.
-__snap_whole_words() {
+__snap_join_words() {
     local -a words=()
     local -i index cword=0 start=0
     local word rest="${COMP_LINE}" last=''
@@ -55,4 +55,4 @@ __snap_add_completions() {
     done < <(IFS=$'\n' compgen "${@}" -- "${cur}")
 }
 
-complete -F __snap_whole_words snap
+complete -F __snap_join_words snap

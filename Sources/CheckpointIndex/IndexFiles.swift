@@ -37,7 +37,7 @@ package enum IndexFiles {
                 .damaged, "uses a write-ahead log, expected a rollback journal",
                 path: file.path, offset: versionOffset, hint: CheckpointIndex.hint)
         }
-        if try haveForeignJournal(name, in: directory) {
+        if try hasForeignJournal(name, in: directory) {
             throw SnapError(
                 .damaged, "has a journal or a write-ahead log that snap did not write",
                 path: file.path, hint: CheckpointIndex.hint)
@@ -52,7 +52,7 @@ package enum IndexFiles {
     ///   - directory: The store's directory.
     /// - Returns: Whether there is a write-ahead log, or a journal that names a super-journal.
     /// - Throws: `.damaged` if one of them is not a regular file; `.permission` or `.inputOutput`.
-    package static func haveForeignJournal(
+    package static func hasForeignJournal(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> Bool {
         for suffix in logSuffixes where try directory.status(of: name + suffix) != nil {

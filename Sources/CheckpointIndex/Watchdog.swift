@@ -10,7 +10,7 @@ import Synchronization
 /// refer to each other can contain more rows than the database has bytes.
 final class Watchdog: Sendable {
     /// The number of steps of a statement after which SQLite asks whether to continue.
-    private static let stepsBetweenLooks: Int32 = 1000
+    private static let stepsBetweenChecks: Int32 = 1000
     /// The number of steps that a statement may take in a database of any length.
     private static let stepCountMin = 4_000_000
     /// The number of steps allowed per byte: a row has more than 20 bytes and takes fewer than 100
@@ -28,12 +28,12 @@ final class Watchdog: Sendable {
     func watch(_ database: Database) {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         unsafe sqlite3_progress_handler(
-            database.sqliteConnection, Self.stepsBetweenLooks,
+            database.sqliteConnection, Self.stepsBetweenChecks,
             { context in
                 guard let context = unsafe context else { return 0 }
                 let watchdog = unsafe Unmanaged<Watchdog>.fromOpaque(context)
                     .takeUnretainedValue()
-                return watchdog.allowsMore() ? 0 : 1
+                return watchdog.mayContinue() ? 0 : 1
             }, context)
     }
 
@@ -53,8 +53,8 @@ final class Watchdog: Sendable {
         isWriting.store(true, ordering: .relaxed)
     }
 
-    private func allowsMore() -> Bool {
-        let left = stepsLeft.subtract(Int(Self.stepsBetweenLooks), ordering: .relaxed).newValue
+    private func mayContinue() -> Bool {
+        let left = stepsLeft.subtract(Int(Self.stepsBetweenChecks), ordering: .relaxed).newValue
         if isWriting.load(ordering: .relaxed) { return left > 0 || !Interruption.isRequested }
         return left > 0 && !Interruption.isRequested
     }

@@ -54,7 +54,7 @@ extension GuestDirectory {
     /// - Throws: `.busy` if a reader has not finished at the timeout; `.permission` or
     ///   `.inputOutput`.
     func waitForReaders(_ context: WorkContext) throws(SnapError) {
-        let file = try File(makingIfAbsent: Self.readerLockName, in: directory)
+        let file = try File(creatingIfAbsent: Self.readerLockName, in: directory)
         _ = try RecordLock(excluding: file, timeout: context.lockTimeout)
     }
 
@@ -70,12 +70,12 @@ extension GuestDirectory {
 
     private func lockForWriting(timeout: Duration) throws(SnapError) -> LockFile {
         while true {
-            try directory.make()
+            try directory.create()
             do throws(SnapError) {
                 let lock = try LockFile(
                     .exclusive, Self.writerLockName, in: directory, timeout: timeout)
                 // The writer creates the readers' lock file so that the store's owner owns it.
-                _ = try File(makingIfAbsent: Self.readerLockName, in: directory)
+                _ = try File(creatingIfAbsent: Self.readerLockName, in: directory)
                 return lock
             } catch let error where error.code == .notFound {
                 // In the meantime a failed first save has deleted the directory of its guest.

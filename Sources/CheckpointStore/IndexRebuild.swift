@@ -34,9 +34,9 @@ package struct IndexRebuild {
         context.progress.begin(.indexing, of: nil, countsBytes: false)
         try Self.removeNewIndex(in: directory)
         let name = StoreDirectory.newIndexName
-        let file = try File(makingIfAbsent: name, in: directory)
+        let file = try File(creatingIfAbsent: name, in: directory)
         if let old = try directory.status(of: StoreDirectory.indexName), old.kind == .regular {
-            try file.takeReaders(of: old)
+            try file.copyReadPermissions(of: old)
         }
         var outcome = RebuiltIndex()
         do {

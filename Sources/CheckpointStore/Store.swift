@@ -74,7 +74,7 @@ package struct Store: ~Copyable {
     package init(writing path: FilePath, _ context: WorkContext) throws(SnapError) {
         let store = StoreDirectory(path, context)
         let directory = store.root
-        try directory.make()
+        try directory.create()
         while true {
             let lock = try store.sharedLock(context)
             if try Self.isComplete(directory) {
@@ -105,7 +105,7 @@ package struct Store: ~Copyable {
         for name in [StoreDirectory.identityName, StoreDirectory.indexName] {
             if try directory.status(of: name) == nil { return false }
         }
-        return try !IndexFiles.haveForeignJournal(StoreDirectory.indexName, in: directory)
+        return try !IndexFiles.hasForeignJournal(StoreDirectory.indexName, in: directory)
     }
 
     /// Creates the missing files or migrates the index's schema, with the lock held exclusively.
@@ -116,11 +116,11 @@ package struct Store: ~Copyable {
         let directory = store.root
         try store.withExclusiveLock(context) { () throws(SnapError) in
             // Another process may have created the files before this one had the lock.
-            if try !store.hasIdentity() { try StoreIdentity.remake(in: store) }
+            if try !store.hasIdentity() { try StoreIdentity.recreate(in: store) }
             // An empty index file has lost its rows, like a missing one.
             let name = StoreDirectory.indexName
             let isEmpty = try directory.status(of: name)?.byteCount ?? 0 == 0
-            let isForeign = try IndexFiles.haveForeignJournal(name, in: directory)
+            let isForeign = try IndexFiles.hasForeignJournal(name, in: directory)
             if isEmpty || isForeign {
                 _ = try IndexRebuild(skipsUnreadable: false).run(
                     in: store, context.withoutProgress)

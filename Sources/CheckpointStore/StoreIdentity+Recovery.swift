@@ -9,7 +9,7 @@ extension StoreIdentity {
     /// - Parameter store: The store's directory. The caller holds the store's lock exclusively.
     /// - Throws: `.permission` or `.inputOutput` if a file that may be intact cannot be read now;
     ///   `.interrupted`.
-    package static func remake(in store: StoreDirectory) throws(SnapError) {
+    package static func recreate(in store: StoreDirectory) throws(SnapError) {
         let identity = try recovered(from: store) ?? .random()
         try identity.write(to: store.root)
     }

@@ -10,7 +10,7 @@ package struct CompressionLevel: Sendable, Equatable {
     /// No compression: bytes are stored as they are.
     package static let stored = CompressionLevel(known: 0)
     /// The default level of a save.
-    package static let usual = CompressionLevel(known: 1)
+    package static let `default` = CompressionLevel(known: 1)
 
     /// Creates a compression level if the number is valid.
     ///

@@ -6,7 +6,7 @@ extension Array {
     /// - Parameter hasProperty: Whether an element has the property.
     /// - Returns: The index of the first element that has the property; the array's count if no
     ///   element has it.
-    package func firstIndexOfRest(where hasProperty: (Element) -> Bool) -> Int {
+    package func partitionIndex(where hasProperty: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {
             let middle = (low + high) / 2

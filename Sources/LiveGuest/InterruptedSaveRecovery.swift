@@ -34,7 +34,7 @@ struct InterruptedSaveRecovery {
                     path: directory.file(PauseMarker.name)))
         case .unreadable:
             try checkRunning(
-                &guest, otherwise: "the marker of an interrupted save cannot be decoded")
+                &guest, failureReason: "the marker of an interrupted save cannot be decoded")
         case .marker(let marker):
             switch marker.isFor(guest) {
             case true?: try undo(marker, on: &guest)
@@ -42,14 +42,14 @@ struct InterruptedSaveRecovery {
             case false?: break
             case nil:
                 try checkRunning(
-                    &guest, otherwise: "snap cannot determine whether by an interrupted save")
+                    &guest, failureReason: "snap cannot determine whether by an interrupted save")
             }
         }
         try PauseMarker.remove(in: directory)
     }
 
     private func checkRunning(
-        _ guest: inout QEMUGuest, otherwise reason: String
+        _ guest: inout QEMUGuest, failureReason reason: String
     ) throws(SnapError) {
         let status = try guest.status()
         guard status.isRunning else {
@@ -99,14 +99,14 @@ struct InterruptedSaveRecovery {
         _ marker: PauseMarker, on guest: inout QEMUGuest, areSettingsOurs: Bool
     ) throws(SnapError) {
         let name = try guest.status().name
-        var isOurs = name == "paused"
+        var isPausedBySave = name == "paused"
         if name == "postmigrate" {
             // A migration has completed. Only the killed save's own allows the guest to be resumed.
-            isOurs =
+            isPausedBySave =
                 marker.migration == nil
                 ? areSettingsOurs : try guest.lastMigration() == marker.migration
         }
-        guard isOurs else {
+        guard isPausedBySave else {
             throw SnapError(
                 .busy,
                 "guest is \(name), but not only by the interrupted save of \(marker.since)",

@@ -41,7 +41,7 @@ package struct PausableGuest: ~Copyable {
     package private(set) var resumeFailure: SnapError?
 
     /// The length limit of the device state in bytes.
-    package var deviceStateByteCountMax = StreamReader.usualKeptByteCountMax
+    package var deviceStateByteCountMax = StreamReader.defaultKeptByteCountMax
 
     /// The time limits of a pause.
     package struct Timeouts: Sendable {
@@ -194,7 +194,7 @@ package struct PausableGuest: ~Copyable {
         // If this process is killed from now on, the next save can identify the migration.
         marker?.migration = try guest.lastMigration()
         try marker?.write(in: directory)
-        try putSettingsBack()
+        try restoreSettings()
         return stream
     }
 
@@ -202,12 +202,12 @@ package struct PausableGuest: ~Copyable {
     ///
     /// Only QEMU holds the write end, so the pipe ends when QEMU has written everything.
     private mutating func startDeviceState() throws(SnapError) -> SharedFile {
-        let (reading, writing) = try Pipe.make(socket, directory.calls)
+        let (reading, writing) = try Pipe.create(socket, directory.calls)
         try guest.startDeviceState(into: writing)
         return reading
     }
 
-    private mutating func putSettingsBack() throws(SnapError) {
+    private mutating func restoreSettings() throws(SnapError) {
         guard areSettingsChanged else { return }
         try guest.apply(guest.settings().undoing(changesTo: settingsBefore))
         areSettingsChanged = false
@@ -227,7 +227,7 @@ package struct PausableGuest: ~Copyable {
         if areSettingsChanged {
             do throws(SnapError) {
                 try guest.cancelMigration()
-                try putSettingsBack()
+                try restoreSettings()
             } catch { failure = error }
         }
         if marker.wasRunning {

@@ -30,7 +30,7 @@ package enum Limits {
     /// The most files that a checkpoint refers to, its own included.
     package static let referenceCountMax = 1024
     /// The most files that a checkpoint refers to when its save had to evict files.
-    package static let referenceCountAfterMoving = 512
+    package static let referenceCountAfterEviction = 512
     /// The most bytes in a name or a label.
     package static let textByteCountMax = Checkpoint.textByteCountMax
     /// The most device sections of a checkpoint.

@@ -23,7 +23,7 @@ package final class SavevmFile: Sendable {
     package let checkpoint: CheckpointDescription
     private let file: EnvelopedFile
     /// The block of the group index that was used last; most callers read groups in order.
-    private let lastIndexChunk = Mutex<(block: Int, entries: [GroupEntry?])>((-1, []))
+    private let lastIndexBlock = Mutex<(block: Int, entries: [GroupEntry?])>((-1, []))
 
     /// Opens a file and checks that it is complete.
     ///
@@ -102,7 +102,7 @@ package final class SavevmFile: Sendable {
         let block = group / GroupIndex.entriesPerBlock
         let offset = index.offset + block * GroupIndex.blockByteCount
         var entries: [GroupEntry?] = []
-        lastIndexChunk.withLock { if $0.block == block { entries = $0.entries } }
+        lastIndexBlock.withLock { if $0.block == block { entries = $0.entries } }
         if entries.isEmpty {
             let bytes = try file.read(
                 byteCount: min(
@@ -110,7 +110,7 @@ package final class SavevmFile: Sendable {
                 at: offset, "group index block")
             entries = try GroupIndex.decode(
                 bytes, block: block, at: offset, file.trailer, path: path)
-            lastIndexChunk.withLock { $0 = (block, entries) }
+            lastIndexBlock.withLock { $0 = (block, entries) }
         }
         guard let entry = entries[group % GroupIndex.entriesPerBlock] else {
             throw damage("a location refers to group \(group), which is absent", at: offset)

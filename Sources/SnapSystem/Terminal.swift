@@ -16,7 +16,7 @@ package struct Terminal: Sendable, Equatable {
     /// Whether the output may contain colors.
     package let hasColor: Bool
 
-    private static let usualColumnCount = 80
+    private static let defaultColumnCount = 80
     private static let columnCountMax = 10_000
 
     /// Checks whether a stream is a terminal, and reads its width.
@@ -32,7 +32,7 @@ package struct Terminal: Sendable, Equatable {
         guard isatty(stream.rawValue) == 1 else { return nil }
         let given = environment["COLUMNS"].flatMap { Int($0) } ?? 0
         let found = Int(snap_terminal_columns(stream.rawValue))
-        let known = found > 0 ? found : given > 0 ? given : Self.usualColumnCount
+        let known = found > 0 ? found : given > 0 ? given : Self.defaultColumnCount
         columnCount = min(known, Self.columnCountMax)
         hasColor = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
     }

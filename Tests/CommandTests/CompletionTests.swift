@@ -17,7 +17,7 @@ struct CompletionTests {
         var command = try Command()
         let script = try command.run("--generate-completion-script", "bash")
         #expect(script.status == 0)
-        #expect(script.text.hasSuffix("complete -F __snap_whole_words snap\n"))
+        #expect(script.text.hasSuffix("complete -F __snap_join_words snap\n"))
         #expect(try command.run("--generate-completion-script=bash").output == script.output)
         command.environment["SHELL"] = "/bin/bash"
         #expect(try command.run("--generate-completion-script").output == script.output)

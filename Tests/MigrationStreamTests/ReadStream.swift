@@ -25,7 +25,7 @@ struct ReadStream {
     /// - Throws: A `SnapError` if the reader refuses the stream.
     init(
         _ bytes: [UInt8], stagesRAM: Bool = true, in scratch: Scratch, isPiped: Bool = false,
-        keptByteCountMax: Int = StreamReader.usualKeptByteCountMax
+        keptByteCountMax: Int = StreamReader.defaultKeptByteCountMax
     ) throws {
         let source =
             isPiped

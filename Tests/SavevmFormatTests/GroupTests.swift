@@ -28,7 +28,7 @@ struct GroupTests {
             }
         }
         let group = try bytes.withBytes { bytes in
-            try GroupEncoder(.usual).encode(records, bytes, level: seed % 3)
+            try GroupEncoder(.default).encode(records, bytes, level: seed % 3)
         }
         return (group, records)
     }

@@ -64,7 +64,7 @@ struct FileSystemTests {
                 Issue.record("warned: \($0)")
             })
         #expect(reindexed.checkpointCount == 2)
-        #expect(try Verify().run(in: store.path, .testing(store.calls, warn: { _ in })).isWhole)
+        #expect(try Verify().run(in: store.path, .testing(store.calls, warn: { _ in })).isIntact)
         #expect(try !Self.names(in: store).contains { $0.hasPrefix(".snap-") })
         let around = try TestSupport.names(in: store.scratch.path)
         #expect(!around.contains { $0.hasPrefix(".snap-") }, "\(around)")

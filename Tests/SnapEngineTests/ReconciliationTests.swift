@@ -270,7 +270,7 @@ struct ReconciliationTests {
         let ignoring = WorkContext.testing(warn: { _ in })
         let verified = try Verify().run(in: store.path, ignoring)
         #expect(verified.damage.map(\.path) == [directory])
-        #expect(verified.verdicts.contains { $0.name.guest == store.guest && $0.isWhole })
+        #expect(verified.verdicts.contains { $0.name.guest == store.guest && $0.isIntact })
         let rebuilt = try Reindex().run(in: store.path, ignoring)
         #expect(rebuilt.damagedFileCount == 1 && rebuilt.checkpointCount == 1)
         let error = #expect(throws: SnapError.self) { try other.save(images[0], in: ignoring) }

@@ -34,7 +34,7 @@ struct SparseImageTests {
             #expect(saved.pages.unchanged == (parent == nil ? 0 : image.pages.count))
             parent = image
         }
-        #expect(try Verify().run(in: store.path, store.context()).isWhole)
+        #expect(try Verify().run(in: store.path, store.context()).isIntact)
     }
 
     @Test("random sparse images restore unchanged", arguments: 0..<12)

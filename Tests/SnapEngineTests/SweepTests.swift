@@ -193,7 +193,7 @@ struct SweepTests {
             // snap reports a file that it cannot read as damage, and nothing else.
             let outcome = try Verify().run(in: store.path, .testing(calls, warn: { _ in }))
             let isUnread = outcome.damage.contains { $0.code == .inputOutput }
-            #expect(outcome.isWhole || isUnread, "\(outcome.damage)")
+            #expect(outcome.isIntact || isUnread, "\(outcome.damage)")
         }
     }
 
@@ -256,15 +256,15 @@ struct SweepTests {
         let path = store.scratch.file("output")
         let found = exists(path) ? try bytes(of: path) : nil
         let expected = operation == .restoreStream ? scene.stream : scene.memories["g:4"]
-        let isWhole = found == expected
-        if failure == nil { #expect(isWhole, "\(what)") }
+        let isIntact = found == expected
+        if failure == nil { #expect(isIntact, "\(what)") }
         switch operation {
         case .restoreInPlace:
-            if !isWhole && found != scene.next.bytes {
+            if !isIntact && found != scene.next.bytes {
                 #expect(failure?.hint?.contains("partly old") == true, "\(what)")
             }
-        case .restoreForced: #expect(isWhole || found == [1], "\(what)")
-        default: #expect(isWhole || found == nil, "\(what)")
+        case .restoreForced: #expect(isIntact || found == [1], "\(what)")
+        default: #expect(isIntact || found == nil, "\(what)")
         }
         let devices = store.scratch.file("output.dev")
         guard operation == .restoreDevices || operation == .restoreForced else { return }

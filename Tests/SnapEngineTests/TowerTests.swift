@@ -47,7 +47,7 @@ struct TowerTests {
             let digest = content.withBytes { identity.digestKey.digest(of: $0) }
             let isDamaged = level == 0 && !isIntact
             let group = try content.withBytes { bytes in
-                try GroupEncoder(.usual).encode(
+                try GroupEncoder(.default).encode(
                     [.literal(isDamaged ? .none : digest)], bytes, level: level)
             }
             let place = Location(number: number, group: try writer.append(group), slot: 0)
@@ -78,7 +78,7 @@ struct TowerTests {
         try write(1, page: 7, everyOther: true)
         try reindex()
         let outcome = try Verify().run(in: store.path, .testing())
-        #expect(outcome.isWhole && outcome.checkedPageCount < 10)
+        #expect(outcome.isIntact && outcome.checkedPageCount < 10)
         for cellCountMax in [1, 100, 4096] {
             let map = try Map(.number(tower, 1), cellCountMax: cellCountMax)
                 .run(in: store.path, .testing())

@@ -38,7 +38,7 @@ struct VerifyTests {
         let fixture = try Self.fixture()
         for isQuick in [false, true] {
             let outcome = try Self.verify(fixture.store, jobs: jobs) { $0.isQuick = isQuick }
-            #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == Self.numbers)
+            #expect(outcome.isIntact && outcome.verdicts.map(\.name.number) == Self.numbers)
             // The first checkpoint stores six pages, and each later one two more. The old versions
             // of changed pages still belong to the first checkpoint.
             #expect(outcome.checkedPageCount == 10)
@@ -65,7 +65,7 @@ struct VerifyTests {
             let lost = try Self.numbers.filter { try !fixture.restores($0) }
             for isQuick in offset % 3 == 0 ? [false, true] : [false] {
                 let outcome = try Self.verify(fixture.store) { $0.isQuick = isQuick }
-                let named = outcome.verdicts.filter { !$0.isWhole }.map(\.name.number)
+                let named = outcome.verdicts.filter { !$0.isIntact }.map(\.name.number)
                 #expect(named == lost, "\(name), byte \(offset), quick: \(isQuick)")
                 #expect(
                     outcome.damage.isEmpty == lost.isEmpty, "\(name), byte \(offset)")
@@ -81,7 +81,7 @@ struct VerifyTests {
         // Of each file, at least one checkpoint needs more than a third of the bytes.
         #expect(lossCounts.values.max() ?? 0 > original.count / 3)
         try write(original, to: path)
-        #expect(try Self.verify(fixture.store).isWhole)
+        #expect(try Self.verify(fixture.store).isIntact)
     }
 
     @Test("a truncated file is found, and the damaged checkpoints are named", arguments: files)
@@ -94,7 +94,7 @@ struct VerifyTests {
             #expect(truncate(path.string, count) == 0)
             let lost = try Self.numbers.filter { try !fixture.restores($0) }
             let outcome = try Self.verify(fixture.store)
-            let named = outcome.verdicts.filter { !$0.isWhole }.map(\.name.number)
+            let named = outcome.verdicts.filter { !$0.isIntact }.map(\.name.number)
             #expect(named == lost && !lost.isEmpty, "\(name) of \(count) bytes")
             FaultPlan.note(
                 1, as: "found, and named", "a .\(path.extension ?? name) cut short", in: "damage")
@@ -132,9 +132,9 @@ struct VerifyTests {
         let first = try Self.verify(fixture.store) {
             $0.specifiers = [.number(fixture.store.guest, 1)]
         }
-        #expect(first.isWhole && first.verdicts.map(\.name.number) == [1])
+        #expect(first.isIntact && first.verdicts.map(\.name.number) == [1])
         let both = try Self.verify(fixture.store)
-        #expect(both.verdicts.map(\.isWhole) == [true, false] && both.verdicts[1].isLost)
+        #expect(both.verdicts.map(\.isIntact) == [true, false] && both.verdicts[1].isLost)
         #expect(both.damage.map(\.message) == ["is missing"])
         let error = #expect(throws: SnapError.self) {
             try Self.verify(fixture.store) {
@@ -156,7 +156,7 @@ struct VerifyTests {
         }
         #expect(error?.code == .notFound)
         let outcome = try Self.verify(fixture.store)
-        #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == [1])
+        #expect(outcome.isIntact && outcome.verdicts.map(\.name.number) == [1])
     }
 
     @Test("a checkpoint whose reference list omits a file is reported as damaged")
@@ -179,7 +179,7 @@ struct VerifyTests {
         _ = try Reindex().run(in: store.path, .testing(warn: { Issue.record("warned: \($0)") }))
         #expect(throws: SnapError.self) { try store.restore(4) }
         let outcome = try Self.verify(store)
-        #expect(outcome.verdicts.filter { !$0.isWhole }.map(\.name.number) == [4])
+        #expect(outcome.verdicts.filter { !$0.isIntact }.map(\.name.number) == [4])
         #expect(outcome.damage.map(\.message).contains { $0.contains("not listed") })
     }
 
@@ -199,14 +199,14 @@ struct VerifyTests {
             let verify = Verify()
             do {
                 let outcome = try verify.run(in: fixture.store.path, .testing(warn: { _ in }))
-                if outcome.isWhole {
+                if outcome.isIntact {
                     #expect(try fixture.store.list() == expected)
                     continue
                 }
                 #expect(!outcome.damage.isEmpty)
                 // A row may name a checkpoint that does not exist; existing ones stay intact.
                 for verdict in outcome.verdicts where Self.numbers.contains(verdict.name.number) {
-                    #expect(verdict.isWhole, "\(outcome.damage)")
+                    #expect(verdict.isIntact, "\(outcome.damage)")
                 }
                 foundCount += 1
             } catch let error as SnapError {
@@ -224,7 +224,7 @@ struct VerifyTests {
         try removeFile(fixture.store.path.appending("index.sqlite"))
         let outcome = try Self.verify(fixture.store)
         #expect(outcome.verdicts.map(\.name.number) == Self.numbers)
-        #expect(outcome.verdicts.allSatisfy(\.isWhole) && !outcome.isWhole)
+        #expect(outcome.verdicts.allSatisfy(\.isIntact) && !outcome.isIntact)
         #expect(outcome.damage.count == 1 && outcome.damage[0].hint != nil)
     }
 
@@ -239,7 +239,7 @@ struct VerifyTests {
         let warnings = Warnings()
         let outcome = try Verify().run(
             in: fixture.store.path, .testing(warn: warnings.take))
-        #expect(outcome.isWhole && outcome.verdicts.map(\.name.number) == [1, 3, 4])
+        #expect(outcome.isIntact && outcome.verdicts.map(\.name.number) == [1, 3, 4])
         #expect(
             warnings.all.count == 1 && warnings.all[0].path?.lastComponent == "0000000004.savevm")
     }

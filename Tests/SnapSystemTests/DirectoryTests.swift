@@ -44,7 +44,7 @@ struct DirectoryTests {
             for open in [
                 { _ = try File(reading: name, in: directory) },
                 { _ = try File(updating: name, in: directory) },
-                { _ = try File(makingIfAbsent: name, in: directory) },
+                { _ = try File(creatingIfAbsent: name, in: directory) },
             ] as [() throws -> Void] {
                 #expect(throws: SnapError.self, "\(directory.path), \(name)") { try open() }
             }

@@ -19,7 +19,7 @@ enum PlainWords {
         ("for ever", "permanently"),
         ("anew", "again"),
         (
-            "(let|lets|letting) (it|them|the guest|a guest) go|(let|lets) go|(is|be|was|been) let go",
+            "(let|lets|letting) (it |them |the guest |a guest )?go|(is|be|was|been) let go",
             "resume, release"
         ),
         ("(go|goes|went|going|gone) on", "continue, resume"),
@@ -56,7 +56,7 @@ enum PlainWords {
     ]
 
     /// Words that are names outside the project's control: the marker that snap 0.1 also reads.
-    private static let names = ["\"standstill\"", ".B standstill"]
+    private static let names = ["standstill\"", ".B standstill"]
 
     /// Finds all uses of the phrases.
     ///

@@ -51,7 +51,7 @@ package struct Reconciliation {
         try removeLeftovers(of: listing, keeping: rows.live.union(listing.retired))
         var freed = 0
         let retired = listing.retired.subtracting(listing.savevm).subtracting(rows.retired)
-        if !retired.isEmpty { freed += try reclamation.noteRetired(retired, in: index) }
+        if !retired.isEmpty { freed += try reclamation.recordRetired(retired, in: index) }
         try adopt(listing.savevm.subtracting(rows.live).sorted())
         if !listing.retired.isEmpty { freed += try reclaimSpace(of: listing) }
         let missing = rows.retired.subtracting(listing.retired).subtracting(listing.savevm)

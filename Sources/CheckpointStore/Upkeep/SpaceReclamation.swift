@@ -131,7 +131,7 @@ package struct SpaceReclamation {
     ///   - index: The store's index, open for writing.
     /// - Returns: The number of bytes freed to make room; usually 0.
     /// - Throws: `.permission`, `.inputOutput` or `.interrupted`, and the errors of the index.
-    package func noteRetired(
+    package func recordRetired(
         _ numbers: Set<Int>, in index: CheckpointIndex
     ) throws(SnapError) -> Int {
         do throws(SnapError) {

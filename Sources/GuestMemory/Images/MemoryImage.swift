@@ -208,7 +208,7 @@ package struct MemoryImage: Sendable {
         case .fileSystems: found = shared.file.data(from: start + cursor.offset)
         case .runs(let runs):
             let place = start + cursor.offset
-            let index = runs.firstIndexOfRest { $0.upperBound > place }
+            let index = runs.partitionIndex { $0.upperBound > place }
             found = index < runs.count ? runs[index] : nil
         }
         guard let found, found.lowerBound < start + ram.byteCount else {

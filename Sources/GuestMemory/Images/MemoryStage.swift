@@ -99,7 +99,7 @@ package struct MemoryStage: ~Copyable {
             run.withBytes { target.copy($0.extracting(part)) }
             return
         }
-        try settle()
+        try waitForWrites()
         guard try shared.file.read(into: &target, at: place.lowerBound) == place.count else {
             throw SnapError(.internalFailure, "scratch file has shrunk", path: shared.file.path)
         }
@@ -111,7 +111,7 @@ package struct MemoryStage: ~Copyable {
     ///   were never written are zero.
     /// - Throws: `.inputOutput` or `.interrupted`.
     package consuming func finish() throws(SnapError) -> [MemoryImage] {
-        try settle()
+        try waitForWrites()
         let data = MemoryImage.KnownData.runs(writtenRuns)
         return zip(blocks, starts).map { block, start in
             MemoryImage(block, in: shared, at: start, fileByteCount: byteCount, knownData: data)
@@ -171,7 +171,7 @@ package struct MemoryStage: ~Copyable {
     }
 
     /// Waits until the file contains everything that was passed to `write`.
-    private mutating func settle() throws(SnapError) {
+    private mutating func waitForWrites() throws(SnapError) {
         try flush()
         try writer.wait()
     }

@@ -16,12 +16,12 @@ final class RunWriter: Sendable {
     private let permits = DispatchSemaphore(value: 0)
     private let failure = Mutex<SnapError?>(nil)
 
-    private static let waitingRunCountMax = 4
+    private static let queuedRunCountMax = 4
 
     /// - Parameter file: The file to write the runs to.
     init(_ file: SharedFile) {
         self.file = file
-        for _ in 0..<Self.waitingRunCountMax { permits.signal() }
+        for _ in 0..<Self.queuedRunCountMax { permits.signal() }
     }
 
     /// Queues a run for writing, and waits while too many runs are queued.

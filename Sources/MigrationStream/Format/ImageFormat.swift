@@ -35,7 +35,7 @@ package enum ImageFormat: Sendable, Equatable {
         if let foreign = ForeignFormat.all.first(where: { head.starts(with: $0.head) }) {
             throw unsupported("is \(foreign.name)", path: file.path, at: 0, hint: foreign.hint)
         }
-        if head.first == 0, let offset = try streamBehindZeros(in: file) {
+        if head.first == 0, let offset = try streamAfterZeros(in: file) {
             throw unsupported(
                 "has a QEMU stream after \(offset) zero bytes", path: file.path, at: offset,
                 hint: "run tail -c +\(offset + 1) FILE | snap save -")
@@ -57,7 +57,7 @@ package enum ImageFormat: Sendable, Equatable {
     /// QEMU can leave room before a stream (`file:PATH,offset=N`).
     ///
     /// - Returns: The stream's offset in bytes; nil if there is no such stream.
-    private static func streamBehindZeros(
+    private static func streamAfterZeros(
         in file: borrowing File
     ) throws(SnapError) -> Int? {
         var buffer = MemoryBuffer(byteCount: windowByteCount)

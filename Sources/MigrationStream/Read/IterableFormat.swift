@@ -31,7 +31,7 @@ enum IterableFormat: String {
     ) throws(SnapError) -> Bool {
         do throws(SnapError) {
             try skipPayload(&input)
-            return try input.hasFooter(of: sectionID, isThere: true)
+            return try input.hasFooter(of: sectionID, hasFooters: true)
         } catch {
             guard error.code == .inputDamaged else { throw error }
             return false

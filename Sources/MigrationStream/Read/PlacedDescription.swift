@@ -87,7 +87,7 @@ struct PlacedDescription {
             // The extra bytes complete a description's head that starts at the window's end.
             let bytes = try file.read(byteCount: window + headByteCount + 2, at: place)
             for index in bytes.indices.prefix(window) where bytes[index] == 0 {
-                guard let length = textByteCount(behindEndMarkAt: index, in: bytes),
+                guard let length = textByteCount(afterEndMarkAt: index, in: bytes),
                     length <= end - place - index - 1 - headByteCount
                 else { continue }
                 budget -= length
@@ -104,7 +104,7 @@ struct PlacedDescription {
 
     /// Returns the length of the text whose head follows an end mark; nil if there is no such head.
     private static func textByteCount(
-        behindEndMarkAt index: Int, in bytes: [UInt8]
+        afterEndMarkAt index: Int, in bytes: [UInt8]
     ) -> Int? {
         let first = index + 1 + headByteCount
         guard first < bytes.count, bytes[index + 1] == ElementType.description.rawValue,

@@ -84,7 +84,7 @@ extension RAMReader {
         try readMappedPages(&input, &pages, bitmapByteCount: bitmapByteCount)
         try input.skip(firstPage + block.byteCount - input.offset)
         // A page whose bit is clear has been sent too: as a zero page.
-        noteAll(index)
+        markAllSent(index)
     }
 
     /// Finds the offset in its file at which the stream starts.

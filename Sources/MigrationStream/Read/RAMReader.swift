@@ -57,13 +57,13 @@ struct RAMReader: ~Copyable {
     var unsentRuns: [[Range<Int>]] { sentPages.map { $0.unsentRuns() } }
 
     /// Marks a page of a block as sent.
-    private mutating func note(_ block: Int, at offset: Int) {
+    private mutating func markSent(_ block: Int, at offset: Int) {
         sentBlocks.insert(block)
         if stage != nil { sentPages[block].insert(offset..<offset + pageByteCount) }
     }
 
     /// Marks all pages of a block as sent.
-    mutating func noteAll(_ block: Int) {
+    mutating func markAllSent(_ block: Int) {
         sentBlocks.insert(block)
         if stage != nil { sentPages[block].insertAll() }
     }
@@ -223,7 +223,7 @@ struct RAMReader: ~Copyable {
                 "page at \(offset) is outside RAM block \(blocks[block].name), which has "
                     + "\(blocks[block].byteCount) bytes", at: place)
         }
-        note(block, at: offset)
+        markSent(block, at: offset)
         let page = PagePlace(block: block, offset: offset)
         switch kind {
         case .zero: try readZero(&input, to: page)
@@ -291,11 +291,11 @@ struct RAMReader: ~Copyable {
         try page.withMutableBytes(all) { (page) throws(SnapError) in
             try stage?.read(into: &page, block: place.block, at: place.offset)
         }
-        var isWhole = false
+        var isDecoded = false
         try input.withBytes(length, "XBZRLE runs") { runs in
-            isWhole = page.withMutableBytes(all) { Delta.apply(runs, to: &$0) }
+            isDecoded = page.withMutableBytes(all) { Delta.apply(runs, to: &$0) }
         }
-        guard isWhole else { throw input.damage("XBZRLE runs do not fit a page", at: start) }
+        guard isDecoded else { throw input.damage("XBZRLE runs do not fit a page", at: start) }
         try writePage(to: place)
     }
 
@@ -311,13 +311,13 @@ struct RAMReader: ~Copyable {
             throw input.damage(
                 "compressed page has \(length) bytes, expected at most \(bound)", at: start)
         }
-        var isWhole = false
+        var isDecoded = false
         try input.withBytes(Int(length), "compressed page") { bytes in
-            isWhole = page.withMutableBytes(0..<pageByteCount) {
+            isDecoded = page.withMutableBytes(0..<pageByteCount) {
                 inflater.inflate(bytes, into: &$0)
             }
         }
-        guard isWhole else {
+        guard isDecoded else {
             throw input.damage(
                 "compressed page is not a zlib stream of \(pageByteCount) bytes", at: start)
         }

@@ -33,18 +33,18 @@ struct SectionHead {
     ///
     /// - Parameters:
     ///   - input: The stream, at the section's first byte.
-    ///   - begun: The headers of the sections that have started, by section number.
+    ///   - started: The headers of the sections that have started, by section number.
     /// - Throws: `.inputDamaged` if there is no such header, or if the section has not started;
     ///   `.inputOutput` or `.interrupted`.
     init(
-        peekingAt input: inout StreamInput, continuing begun: [UInt32: SectionHead]
+        peekingAt input: inout StreamInput, continuing started: [UInt32: SectionHead]
     ) throws(SnapError) {
         let bytes = try input.peek(5)
         guard bytes.count == 5, let type = ElementType(rawValue: bytes[0]) else {
             throw input.damage("stream ends in a section header")
         }
         sectionID = UInt32(bigEndianBytes: bytes[1...])
-        guard let start = begun[sectionID] else {
+        guard let start = started[sectionID] else {
             throw input.damage(
                 "unexpected continuation of section \(sectionID), which has not started")
         }
@@ -98,11 +98,11 @@ extension StreamInput {
     ///
     /// - Parameters:
     ///   - sectionID: The section's number.
-    ///   - isThere: Whether the stream has footers.
+    ///   - hasFooters: Whether the stream has footers.
     /// - Throws: `.inputDamaged` if the footer is not this section's; `.inputOutput` or
     ///   `.interrupted`.
-    mutating func readFooter(of sectionID: UInt32, isThere: Bool) throws(SnapError) {
-        guard isThere else { return }
+    mutating func readFooter(of sectionID: UInt32, hasFooters: Bool) throws(SnapError) {
+        guard hasFooters else { return }
         let place = offset
         let mark = try integer("footer", as: UInt8.self)
         let found = try integer("footer", as: UInt32.self)
@@ -135,12 +135,12 @@ extension StreamInput {
     ///
     /// - Parameters:
     ///   - sectionID: The section's number.
-    ///   - isThere: Whether the stream has footers.
+    ///   - hasFooters: Whether the stream has footers.
     /// - Returns: Whether the footer comes next or, in a stream without footers, an element.
     /// - Throws: `.inputOutput` or `.interrupted`.
-    mutating func hasFooter(of sectionID: UInt32, isThere: Bool) throws(SnapError) -> Bool {
+    mutating func hasFooter(of sectionID: UInt32, hasFooters: Bool) throws(SnapError) -> Bool {
         let next = try peek(StreamFormat.footerByteCount)
-        guard isThere else { return next.first.flatMap(ElementType.init(rawValue:)) != nil }
+        guard hasFooters else { return next.first.flatMap(ElementType.init(rawValue:)) != nil }
         return next == [ElementType.footer.rawValue] + sectionID.bigEndianBytes
     }
 
@@ -148,17 +148,17 @@ extension StreamInput {
     ///
     /// - Parameters:
     ///   - sectionID: The section's number.
-    ///   - isThere: Whether the stream has footers.
+    ///   - hasFooters: Whether the stream has footers.
     ///   - head: The length in bytes of the section's header, which comes next.
     ///   - state: The length of the section's state in bytes.
     /// - Returns: Whether the footer follows or, in a stream without footers, an element.
     /// - Throws: `.inputOutput`.
     func hasFooter(
-        of sectionID: UInt32, isThere: Bool, behind head: Int, _ state: Int
+        of sectionID: UInt32, hasFooters: Bool, after head: Int, _ state: Int
     ) throws(SnapError) -> Bool {
         guard state <= StreamLimits.memoryByteCountMax else { return false }
-        let next = try look(StreamFormat.footerByteCount, ahead: head + state)
-        guard isThere else { return next.first.flatMap(ElementType.init(rawValue:)) != nil }
+        let next = try peek(StreamFormat.footerByteCount, ahead: head + state)
+        guard hasFooters else { return next.first.flatMap(ElementType.init(rawValue:)) != nil }
         return next == [ElementType.footer.rawValue] + sectionID.bigEndianBytes
     }
 

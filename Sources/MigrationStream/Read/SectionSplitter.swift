@@ -16,7 +16,7 @@ struct SectionSplitter: ~Copyable {
     private var removedByteCount = 0
     /// The number of bytes that the search for a division may still examine; negative if it has
     /// been exceeded.
-    private var workLeft = 0
+    private var remainingWork = 0
 
     /// Creates a splitter.
     ///
@@ -97,14 +97,14 @@ struct SectionSplitter: ~Copyable {
     private mutating func findPieces(
         _ byteCount: Int
     ) throws(SnapError) -> (pieces: [StreamPiece], placed: PlacedDescription?) {
-        workLeft = SplitSearch.work(for: byteCount)
+        remainingWork = SplitSearch.work(for: byteCount)
         let last = try PlacedDescription.last(in: kept.file, from: start)
         // Page records cannot be read with the wrong page size.
         try configuration.check(last?.description.pageByteCount, input)
         var failure: SnapError?
         if let last {
             do throws(SnapError) { return (try pieces(last, byteCount), last) } catch {
-                guard error.code == .inputDamaged, workLeft >= 0 else { throw error }
+                guard error.code == .inputDamaged, remainingWork >= 0 else { throw error }
                 failure = error
             }
         }
@@ -120,7 +120,7 @@ struct SectionSplitter: ~Copyable {
                 try checkRAM(pieces, placed)
                 found.append((pieces, placed))
             } catch {
-                guard error.code == .inputDamaged, workLeft >= 0 else { throw error }
+                guard error.code == .inputDamaged, remainingWork >= 0 else { throw error }
                 failure = failure ?? error
             }
         }
@@ -132,7 +132,7 @@ struct SectionSplitter: ~Copyable {
         }
         if let failure { throw failure }
         do throws(SnapError) { return (try pieces(nil, byteCount), nil) } catch {
-            guard error.code == .inputDamaged, workLeft >= 0 else { throw error }
+            guard error.code == .inputDamaged, remainingWork >= 0 else { throw error }
             failure = error
         }
         do throws(SnapError) {
@@ -160,10 +160,10 @@ struct SectionSplitter: ~Copyable {
     ) throws(SnapError) -> [StreamPiece] {
         let stepper = StreamStepper(
             input.copy(), byteCount: byteCount, configuration: configuration, by: placed,
-            begun: elements.begun,
+            started: elements.started,
             allowsStrayBytes: allowsStrayBytes)
-        var search = SplitSearch(stepper, start..<byteCount, work: workLeft)
-        defer { workLeft = search.workLeft }
+        var search = SplitSearch(stepper, start..<byteCount, work: remainingWork)
+        defer { remainingWork = search.remainingWork }
         return try search.pieces(
             from: StreamStepper.State(
                 offset: start, deviceCount: deviceCount, ramID: elements.ramID,
@@ -205,7 +205,7 @@ struct SectionSplitter: ~Copyable {
     private mutating func head(of type: ElementType) throws(SnapError) -> SectionHead {
         type == .start || type == .full
             ? try SectionHead(peekingAt: &input)
-            : try SectionHead(peekingAt: &input, continuing: elements.begun)
+            : try SectionHead(peekingAt: &input, continuing: elements.started)
     }
 
     private mutating func addRAM(
@@ -216,7 +216,7 @@ struct SectionSplitter: ~Copyable {
         if type == .start { try ram.checkStart(head, input) }
         try input.skip(head.byteCount)
         try ram.readSection(&input)
-        try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
+        try input.readFooter(of: head.sectionID, hasFooters: configuration.hasFooters)
         try ram.checkBlocks(input, at: place)
         guard ram.isStaging else { return try elements.addRAM(head, range, of: input, at: place) }
         try elements.addRAM(

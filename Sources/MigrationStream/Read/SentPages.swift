@@ -15,7 +15,7 @@ struct SentPages: Sendable {
     private var unit = 0
     private var pages = PageSet()
     /// Whether all pages of the block have been sent.
-    private var isWhole = false
+    private var isComplete = false
 
     /// Creates a set without sent pages.
     ///
@@ -35,7 +35,7 @@ struct SentPages: Sendable {
     }
 
     /// Marks all pages of the block as sent.
-    mutating func insertAll() { isWhole = true }
+    mutating func insertAll() { isComplete = true }
 
     private mutating func turn(to next: Int) {
         store()
@@ -65,7 +65,7 @@ struct SentPages: Sendable {
 
     /// Returns the pages that have not been sent, as ascending runs.
     consuming func unsentRuns() -> [Range<Int>] {
-        if isWhole { return [] }
+        if isComplete { return [] }
         store()
         var runs: [Range<Int>] = []
         var next = 0

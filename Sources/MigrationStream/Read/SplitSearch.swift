@@ -55,7 +55,7 @@ struct SplitSearch: ~Copyable {
     /// The first section that may end in several places.
     private var ambiguous: (name: String, offset: Int)?
     /// The number of bytes that may still be examined; if negative, the search is incomplete.
-    private(set) var workLeft: Int
+    private(set) var remainingWork: Int
 
     /// Creates a search.
     ///
@@ -66,7 +66,7 @@ struct SplitSearch: ~Copyable {
     init(_ stepper: consuming StreamStepper, _ bytes: Range<Int>, work: Int) {
         self.stepper = stepper
         self.bytes = bytes
-        workLeft = work
+        remainingWork = work
     }
 
     /// Returns the number of bytes that all attempts together may examine to divide `byteCount`
@@ -83,7 +83,7 @@ struct SplitSearch: ~Copyable {
     ///   precedes the end of the RAM and there is no description; `.inputOutput` or `.interrupted`.
     mutating func pieces(from start: State) throws(SnapError) -> [StreamPiece] {
         let outcome = try outcome(start, depth: 0)
-        guard workLeft >= 0 else {
+        guard remainingWork >= 0 else {
             throw stepper.input.damage(
                 "there are too many ways to divide the stream into sections", at: start.offset)
         }
@@ -111,7 +111,7 @@ struct SplitSearch: ~Copyable {
 
     private mutating func outcome(_ start: State, depth: Int) throws(SnapError) -> Outcome {
         if let outcome = known[start] { return outcome }
-        if known.count >= StreamLimits.searchPlaceCountMax { workLeft = -1 }
+        if known.count >= StreamLimits.searchPlaceCountMax { remainingWork = -1 }
         try spend(0)
         var state = start
         var taken: [StreamPiece] = []
@@ -126,12 +126,12 @@ struct SplitSearch: ~Copyable {
                     continue walk
                 case .last(let piece): result = .one(number(piece, nil))
                 case .openEnd(let head):
-                    result = try ways(behind: head, from: state, depth: depth)
+                    result = try ways(after: head, from: state, depth: depth)
                 }
             } catch {
                 // Another way may still fit.
                 guard error.code == .inputDamaged || error.code == .unsupported else { throw error }
-                note(error)
+                record(error)
             }
             break
         }
@@ -143,16 +143,16 @@ struct SplitSearch: ~Copyable {
         return result
     }
 
-    private mutating func note(_ error: SnapError) {
+    private mutating func record(_ error: SnapError) {
         guard let offset = error.offset, offset > farthestOffset else { return }
         (farthest, farthestOffset) = (error, offset)
     }
 
     private mutating func spend(_ byteCount: Int) throws(SnapError) {
         try Interruption.check()
-        if workLeft >= 0 { workLeft -= byteCount }
+        if remainingWork >= 0 { remainingWork -= byteCount }
         // This error ends the complete search, so that no other way is mistaken for the only one.
-        guard workLeft >= 0 else {
+        guard remainingWork >= 0 else {
             throw stepper.input.damage(
                 "there are too many ways to divide the stream into sections")
         }
@@ -170,13 +170,13 @@ struct SplitSearch: ~Copyable {
 
     /// Follows every way from a section that may end at any of its footers.
     private mutating func ways(
-        behind head: SectionHead, from state: State, depth: Int
+        after head: SectionHead, from state: State, depth: Int
     ) throws(SnapError) -> Outcome {
         if ambiguous == nil { ambiguous = (head.name, state.offset) }
         guard depth < StreamLimits.searchDepthMax else { return .many }
         let ends = try ends(of: head.sectionID)
         let start = state.offset + head.byteCount + StreamFormat.footerByteCount
-        let first = ends.firstIndexOfRest { $0 >= start }
+        let first = ends.partitionIndex { $0 >= start }
         guard first < ends.count else {
             throw stepper.input.damage("section \(head.name) has no footer", at: state.offset)
         }
@@ -255,7 +255,7 @@ struct SplitSearch: ~Copyable {
         let found = try stepper.ends(
             of: sectionID, from: bytes.lowerBound, countMax: countMax)
         if found.count == countMax {
-            workLeft = -1
+            remainingWork = -1
             try spend(0)
         }
         ends[sectionID] = found

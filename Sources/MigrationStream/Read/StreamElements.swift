@@ -4,7 +4,7 @@ import SnapSystem
 struct StreamElements: Sendable {
     private(set) var list: [StreamElement] = []
     /// The headers of the sections that have started, by section number.
-    private(set) var begun: [UInt32: SectionHead] = [:]
+    private(set) var started: [UInt32: SectionHead] = [:]
     /// The section number of the RAM; nil before the RAM starts.
     private(set) var ramID: UInt32?
     /// Whether the list has a later section of the RAM.
@@ -13,7 +13,7 @@ struct StreamElements: Sendable {
     private(set) var hasRAMEnd = false
     private let keepsRAM: Bool
     /// The index in the list of the first device after the RAM that has one section.
-    private var firstDeviceBehindRAM: Int?
+    private var firstDeviceAfterRAM: Int?
 
     /// The name of the element with all devices of a stream without footers or description.
     private static let allDevices = "devices"
@@ -25,7 +25,7 @@ struct StreamElements: Sendable {
 
     /// Checks that the limit allows another element.
     func checkCount(_ input: borrowing StreamInput) throws(SnapError) {
-        guard max(begun.count, list.count) < StreamLimits.elementCountMax else {
+        guard max(started.count, list.count) < StreamLimits.elementCountMax else {
             throw input.damage("stream has more than \(StreamLimits.elementCountMax) elements")
         }
     }
@@ -67,7 +67,7 @@ struct StreamElements: Sendable {
             element.range = range
             list.append(element)
         }
-        firstDeviceBehindRAM = nil
+        firstDeviceAfterRAM = nil
     }
 
     /// Adds a device's section, to the previous element if that belongs to the same device.
@@ -93,7 +93,7 @@ struct StreamElements: Sendable {
             list[list.count - 1].state = last.state.lowerBound..<offset + state.upperBound
             return
         }
-        if head.type == .full, firstDeviceBehindRAM == nil { firstDeviceBehindRAM = list.count }
+        if head.type == .full, firstDeviceAfterRAM == nil { firstDeviceAfterRAM = list.count }
         var element = StreamElement(.device, head)
         element.range = range
         element.state = state
@@ -122,7 +122,7 @@ struct StreamElements: Sendable {
     private mutating func endRAM(at offset: Int) {
         guard !keepsRAM, !hasRAMEnd, let ramID else { return }
         hasRAMEnd = true
-        let index = firstDeviceBehindRAM ?? list.count
+        let index = firstDeviceAfterRAM ?? list.count
         let place = index < list.count ? list[index].range.lowerBound : offset
         var element = StreamElement(kind: .ram)
         element.sectionID = ramID
@@ -133,7 +133,7 @@ struct StreamElements: Sendable {
     private mutating func begin(
         _ head: SectionHead, _ input: borrowing StreamInput, at place: Int
     ) throws(SnapError) {
-        guard begun.updateValue(head, forKey: head.sectionID) == nil else {
+        guard started.updateValue(head, forKey: head.sectionID) == nil else {
             throw input.damage("section \(head.sectionID) starts twice", at: place)
         }
     }

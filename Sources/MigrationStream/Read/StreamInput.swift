@@ -171,7 +171,7 @@ struct StreamInput: ~Copyable {
     ///   - distance: The distance from the next byte, in bytes.
     /// - Returns: The bytes; fewer than `count` at the file's end, and none for a pipe.
     /// - Throws: `.inputOutput`.
-    func look(_ count: Int, ahead distance: Int) throws(SnapError) -> [UInt8] {
+    func peek(_ count: Int, ahead distance: Int) throws(SnapError) -> [UInt8] {
         guard let source, isSeekable else { return [] }
         return try source.file.read(byteCount: count, at: offset + distance)
     }

@@ -19,7 +19,7 @@ package import WorkPipeline
 /// length on, including RAM, and divides it after the complete stream has arrived.
 package struct StreamReader: ~Copyable {
     /// The default limit on the bytes that are kept of a stream: 1 GiB.
-    package static let usualKeptByteCountMax = 1 << 30
+    package static let defaultKeptByteCountMax = 1 << 30
 
     private let keepsRAM: Bool
     private let scratch: Directory
@@ -30,7 +30,7 @@ package struct StreamReader: ~Copyable {
     /// The number of described devices that have been read so far.
     private var deviceCount = 0
     private var ram: RAMReader
-    private var hasBegunRAM = false
+    private var hasStartedRAM = false
     private var elements: StreamElements
     /// The offset among the kept bytes of a section of unknown length that has been read in part;
     /// nil if there is none.
@@ -50,7 +50,7 @@ package struct StreamReader: ~Copyable {
     ///   `.inputOutput` or `.interrupted`.
     package init(
         _ source: SharedFile, scratch: Directory, stagesRAM: Bool,
-        deadline: ContinuousClock.Instant? = nil, keptByteCountMax: Int = usualKeptByteCountMax,
+        deadline: ContinuousClock.Instant? = nil, keptByteCountMax: Int = defaultKeptByteCountMax,
         progress: WorkProgress = WorkProgress()
     ) throws(SnapError) {
         var input = try StreamInput(source, keeping: try KeptBytes(in: scratch))
@@ -91,7 +91,7 @@ package struct StreamReader: ~Copyable {
         } catch {
             // The page size may be the cause: a pipe's stream may state it only at its end.
             guard error.code == .inputDamaged || error.code == .unsupported,
-                hasBegunRAM, !input.isSeekable
+                hasStartedRAM, !input.isSeekable
             else { throw error }
             let tail = try input.takeTail(byteCountMax: PlacedDescription.byteCountMax)
             let found = PlacedDescription.last(in: tail, at: 0)?.description
@@ -140,7 +140,7 @@ package struct StreamReader: ~Copyable {
             try ram.checkStart(head, input)
             try readRAM(head)
         case .part, .sectionEnd:
-            let head = try SectionHead(peekingAt: &input, continuing: elements.begun)
+            let head = try SectionHead(peekingAt: &input, continuing: elements.started)
             guard head.name == StreamFormat.ramName else { return try readDevice(head) }
             try readRAM(head)
         case .command:
@@ -160,12 +160,12 @@ package struct StreamReader: ~Copyable {
     /// bytes.
     private mutating func readRAM(_ head: SectionHead) throws(SnapError) {
         let place = input.offset
-        hasBegunRAM = true
+        hasStartedRAM = true
         input.isKeeping = keepsRAM
         let first = input.keptByteCount
         try input.skip(head.byteCount)
         try ram.readSection(&input)
-        try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
+        try input.readFooter(of: head.sectionID, hasFooters: configuration.hasFooters)
         input.isKeeping = true
         try ram.checkBlocks(input, at: place)
         try elements.addRAM(head, first..<input.keptByteCount, of: input, at: place)
@@ -181,9 +181,9 @@ package struct StreamReader: ~Copyable {
         if head.type == .full {
             guard let description, deviceCount < description.devices.count else { return false }
             let device = description.devices[deviceCount]
-            guard device.isOwner(of: head), let byteCount = device.byteCount,
+            guard device.owns(head), let byteCount = device.byteCount,
                 try input.hasFooter(
-                    of: head.sectionID, isThere: hasFooters, behind: head.byteCount, byteCount)
+                    of: head.sectionID, hasFooters: hasFooters, after: head.byteCount, byteCount)
             else { return false }
             try input.skip(head.byteCount + byteCount)
             deviceCount += 1
@@ -198,7 +198,7 @@ package struct StreamReader: ~Copyable {
             }
         }
         let stateByteCount = input.offset - place - head.byteCount
-        try input.readFooter(of: head.sectionID, isThere: hasFooters)
+        try input.readFooter(of: head.sectionID, hasFooters: hasFooters)
         try elements.addDevice(
             head, first..<input.keptByteCount, stateByteCount: stateByteCount, of: input,
             at: place)

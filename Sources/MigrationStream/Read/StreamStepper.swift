@@ -36,7 +36,7 @@ struct StreamStepper: ~Copyable {
     private let end: Int
     private let allowsStrayBytes: Bool
     /// The headers of the sections that have started, in any division of the stream tried so far.
-    private var begun: [UInt32: SectionHead]
+    private var started: [UInt32: SectionHead]
 
     /// Creates a stepper.
     ///
@@ -46,18 +46,18 @@ struct StreamStepper: ~Copyable {
     ///   - configuration: The stream's configuration.
     ///   - placed: The description that the stream must match and that ends it; nil if there is
     ///     none, and then a section ends at its first footer.
-    ///   - begun: The headers of the sections that have already started.
+    ///   - started: The headers of the sections that have already started.
     ///   - allowsStrayBytes: Whether any bytes may follow the end of a stream that has no
     ///     description.
     init(
         _ input: consuming StreamInput, byteCount: Int, configuration: StreamConfiguration,
-        by placed: PlacedDescription?, begun: [UInt32: SectionHead], allowsStrayBytes: Bool
+        by placed: PlacedDescription?, started: [UInt32: SectionHead], allowsStrayBytes: Bool
     ) {
         self.allowsStrayBytes = allowsStrayBytes
         self.input = input
         self.configuration = configuration
         self.placed = placed
-        self.begun = begun
+        self.started = started
         end = byteCount
     }
 
@@ -126,7 +126,7 @@ struct StreamStepper: ~Copyable {
             throw input.damage("stream ends in a section header")
         }
         let id = UInt32(bigEndianBytes: bytes[1...])
-        let name = id == state.ramID ? StreamFormat.ramName : begun[id]?.name ?? ""
+        let name = id == state.ramID ? StreamFormat.ramName : started[id]?.name ?? ""
         if placed == nil && name.isEmpty {
             throw input.damage("unexpected continuation of section \(id), which has not started")
         }
@@ -162,7 +162,7 @@ struct StreamStepper: ~Copyable {
         guard try input.peek(8).count == 8 else {
             throw input.damage("stream ends in section \(head.name)", at: end)
         }
-        guard state.hasRAMEnd else { throw try isTooEarly(head, at: state) }
+        guard state.hasRAMEnd else { throw try earlySectionError(head, at: state) }
         return try stepToFooter(head, at: state, first: first)
     }
 
@@ -172,10 +172,10 @@ struct StreamStepper: ~Copyable {
     /// name becomes empty.
     private mutating func begin(_ head: SectionHead) {
         var head = head
-        if let other = begun[head.sectionID], other.name != head.name {
+        if let other = started[head.sectionID], other.name != head.name {
             head = SectionHead(type: head.type, sectionID: head.sectionID, name: "")
         }
-        begun[head.sectionID] = head
+        started[head.sectionID] = head
     }
 
     private mutating func stepThroughRAM(
@@ -187,7 +187,7 @@ struct StreamStepper: ~Copyable {
         }
         try input.skip(head.byteCount)
         try input.skipRAM(configuration)
-        try input.readFooter(of: head.sectionID, isThere: configuration.hasFooters)
+        try input.readFooter(of: head.sectionID, hasFooters: configuration.hasFooters)
         var next = state
         next.offset = input.offset
         next.ramID = head.sectionID
@@ -205,14 +205,14 @@ struct StreamStepper: ~Copyable {
         guard let devices = placed?.description.devices else {
             // In a background snapshot, the RAM has pages but no last section.
             guard state.hasRAMEnd || state.hasRAMParts else {
-                throw try isTooEarly(head, at: state)
+                throw try earlySectionError(head, at: state)
             }
             var state = state
             state.hasRAMEnd = true
             guard configuration.hasFooters else { return .last(try allDevices(from: state)) }
             return try stepToFooter(head, at: state, first: first)
         }
-        guard state.deviceCount < devices.count, devices[state.deviceCount].isOwner(of: head)
+        guard state.deviceCount < devices.count, devices[state.deviceCount].owns(head)
         else {
             throw input.damage(
                 "section \(head.name), instance \(head.instanceID), is not the next device in "
@@ -220,10 +220,10 @@ struct StreamStepper: ~Copyable {
         }
         guard let byteCount = devices[state.deviceCount].byteCount,
             try input.hasFooter(
-                of: head.sectionID, isThere: configuration.hasFooters, behind: head.byteCount,
+                of: head.sectionID, hasFooters: configuration.hasFooters, after: head.byteCount,
                 byteCount)
         else {
-            throw isOtherLength(head, devices[state.deviceCount].byteCount, at: state)
+            throw lengthError(head, devices[state.deviceCount].byteCount, at: state)
         }
         var next = state
         next.deviceCount += 1
@@ -236,7 +236,7 @@ struct StreamStepper: ~Copyable {
     }
 
     /// Returns the error for a section whose footer is not where the description places it.
-    private func isOtherLength(
+    private func lengthError(
         _ head: SectionHead, _ byteCount: Int?, at state: State
     ) -> SnapError {
         let length = byteCount.map { "does not have \($0) bytes, its length" } ?? "has no length"
@@ -253,7 +253,7 @@ struct StreamStepper: ~Copyable {
         input.move(to: first)
         guard
             try input.skipToFooter(
-                of: head.sectionID, known: begun, allowsStrayBytes: allowsStrayBytes)
+                of: head.sectionID, known: started, allowsStrayBytes: allowsStrayBytes)
         else {
             throw input.damage("section \(head.name) has no footer", at: state.offset)
         }
@@ -262,7 +262,7 @@ struct StreamStepper: ~Copyable {
     }
 
     /// Returns the error for a section of unknown length before the end of the RAM.
-    private mutating func isTooEarly(
+    private mutating func earlySectionError(
         _ head: SectionHead, at state: State
     ) throws(SnapError) -> SnapError {
         input.move(to: end - 1)

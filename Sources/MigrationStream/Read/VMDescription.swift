@@ -13,7 +13,7 @@ struct VMDescription {
         /// Whether a section belongs to this device.
         ///
         /// - Parameter head: The section's header.
-        func isOwner(of head: SectionHead) -> Bool {
+        func owns(_ head: SectionHead) -> Bool {
             head.type == .full && head.name == name && head.instanceID == instanceID
         }
     }

@@ -83,13 +83,13 @@ package struct DeviceStateFile: ~Copyable {
         try ByteReader(stored, path: file.path, startOffset: offset)
             .check(piece.checksum, "device section")
         let range = 0..<piece.byteCount
-        let isWhole = stored.withBytes { stored in
+        let isDecoded = stored.withBytes { stored in
             content.withMutableBytes(range) { content in
                 decompressor.decode(stored, piece.codec, into: &content)
             }
         }
         let checksum = content.withBytes(range) { Hash128(checksumOf: $0) }
-        guard isWhole, checksum == piece.contentChecksum else {
+        guard isDecoded, checksum == piece.contentChecksum else {
             throw SnapError(
                 .damaged, "device section \(section.identity.name) differs from what was saved",
                 path: file.path, offset: offset)

@@ -30,7 +30,7 @@ package struct StoredDeviceState: Sendable, Equatable {
     }
 
     /// The sections whose bytes, in order, are the original file or stream.
-    package var givenSections: [StoredSection] { sections.filter { $0.kind != .unsentPages } }
+    package var originalSections: [StoredSection] { sections.filter { $0.kind != .unsentPages } }
 
     /// Descriptions of the listed sections, for the index and the commands.
     package var summaries: [DeviceSection] { listedSections.map(\.summary) }

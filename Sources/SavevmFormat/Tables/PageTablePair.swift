@@ -28,10 +28,10 @@ package struct PageTablePair: ~Copyable {
     private var after: PageTableWalker
     private var unit = 0
     private var differenceCount = 0
-    private var differenceCountMax = countWithoutLook
+    private var differenceCountMax = uncheckedDifferenceCount
 
     /// The number of units that may differ before the lengths of the files are checked.
-    private static let countWithoutLook = 65536
+    private static let uncheckedDifferenceCount = 65536
     /// The fewest bytes that the table of a unit takes in a file: those of its digest.
     private static let tableByteCountMin = 16
 
@@ -80,7 +80,7 @@ package struct PageTablePair: ~Copyable {
         differenceCount += 1
         if differenceCount <= differenceCountMax { return }
         let byteCount = try before.filesByteCount().addingClamped(try after.filesByteCount())
-        differenceCountMax = max(Self.countWithoutLook, byteCount / Self.tableByteCountMin)
+        differenceCountMax = max(Self.uncheckedDifferenceCount, byteCount / Self.tableByteCountMin)
         guard differenceCount <= differenceCountMax else {
             throw SnapError(
                 .damaged,

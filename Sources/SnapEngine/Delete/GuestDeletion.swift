@@ -42,7 +42,7 @@ struct GuestDeletion {
                 try Interruption.check()
                 try retire(number, of: reconciled.listing, storeID: storeID)
                 outcome.deleted.append(CheckpointName(guest: guest.name, number: number))
-                outcome.freedByteCount += try reclamation.noteRetired([number], in: index)
+                outcome.freedByteCount += try reclamation.recordRetired([number], in: index)
             }
             outcome.add(try reclamation.run(index))
         }

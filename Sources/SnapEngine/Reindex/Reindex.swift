@@ -35,7 +35,7 @@ package struct Reindex: Sendable {
             do throws(SnapError) {
                 _ = try StoreIdentity(readingFrom: store.root)
             } catch let error where error.code == .notFound || error.code == .damaged {
-                try StoreIdentity.remake(in: store)
+                try StoreIdentity.recreate(in: store)
             }
             return try IndexRebuild(skipsUnreadable: true).run(in: store, context)
         }

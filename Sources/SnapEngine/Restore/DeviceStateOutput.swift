@@ -31,7 +31,7 @@ struct DeviceStateOutput: ~Copyable {
         let calls = opened.guest.directory.calls
         let existing: FileStatus?
         do throws(SnapError) { existing = try FileStatus(of: path, calls) } catch {
-            throw OutputFile.cannotBeMade(error)
+            throw OutputFile.withPathErrorCode(error)
         }
         let isDirectory = existing?.kind == .directory
         let isFile = !isDirectory && stored.states.count == 1
@@ -86,11 +86,11 @@ struct DeviceStateOutput: ~Copyable {
     /// - Throws: `.damaged`, `.cannotCreate`, `.permission` or `.inputOutput`.
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
-            if makesDirectory { try directory.make() }
+            if makesDirectory { try directory.create() }
             for (state, name) in zip(stored.states, names) {
                 let output = try OutputFile(name, in: directory, isForced: isForced)
                 var offset = 0
-                for section in state.givenSections {
+                for section in state.originalSections {
                     try stored.read(section) { (bytes) throws(SnapError) in
                         try output.write(bytes, at: offset)
                         offset += bytes.byteCount

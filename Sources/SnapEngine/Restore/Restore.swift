@@ -161,7 +161,7 @@ package struct Restore: Sendable {
     ) throws(SnapError) -> MemoryImage {
         let (directory, name) = try Directory.holding(path, calls)
         let image = try MemoryImage(raw: try OutputFile.openExisting(name, in: directory))
-        guard try image.fileSystem() != .hugetlbfs else { throw OutputFile.isOnHugePages(path) }
+        guard try image.fileSystem() != .hugetlbfs else { throw OutputFile.hugePagesError(path) }
         guard image.ram.byteCount == byteCount else {
             throw SnapError(
                 .mismatch,

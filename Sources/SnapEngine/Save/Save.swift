@@ -97,7 +97,7 @@ package struct Save: Sendable {
         /// Whether pages with equal digests are also compared byte by byte.
         package var comparesBytes = false
         /// The compression level of pages, tables and device state.
-        package var compression = CompressionLevel.usual
+        package var compression = CompressionLevel.default
     }
 
     /// The result of a save.
@@ -123,7 +123,7 @@ package struct Save: Sendable {
     /// The options for comparing and storing pages.
     package var pageOptions = PageOptions()
     /// The maximum length of all device state together, in bytes.
-    package var deviceStateByteCountMax = StreamReader.usualKeptByteCountMax
+    package var deviceStateByteCountMax = StreamReader.defaultKeptByteCountMax
     /// The user's label for the checkpoint.
     package var label: String?
     /// Whether a guest that a killed save has left paused is resumed before the new save.

@@ -195,7 +195,7 @@ struct GuestVerification {
             })
         for open in opened {
             let (needed, losses) = try Self.reach(of: open.blocks, in: &found)
-            judge(open, needs: needed, losses)
+            recordVerdict(open, needs: needed, losses)
         }
         checkedPageCount = found.checkedPageCount
         damage += found.errors
@@ -237,7 +237,7 @@ struct GuestVerification {
     }
 
     /// Records a checkpoint's lost pages, and damage if it needs files that it does not list.
-    private mutating func judge(
+    private mutating func recordVerdict(
         _ open: Opened, needs needed: Set<Int>, _ losses: [Verify.Losses]
     ) {
         verdicts[open.verdict].losses = losses

@@ -38,7 +38,7 @@ package struct Verify: Sendable {
         package var losses: [Losses] = []
 
         /// Whether memory and device state can be restored completely.
-        package var isWhole: Bool { !isLost && !isDeviceStateLost && losses.isEmpty }
+        package var isIntact: Bool { !isLost && !isDeviceStateLost && losses.isEmpty }
     }
 
     /// The result of a verification.
@@ -51,7 +51,7 @@ package struct Verify: Sendable {
         package var checkedPageCount = 0
 
         /// Whether no damage was found.
-        package var isWhole: Bool { damage.isEmpty && verdicts.allSatisfy(\.isWhole) }
+        package var isIntact: Bool { damage.isEmpty && verdicts.allSatisfy(\.isIntact) }
     }
 
     /// The specifiers of the checkpoints to check; empty for all checkpoints.

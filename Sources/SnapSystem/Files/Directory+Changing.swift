@@ -10,14 +10,14 @@ extension Directory {
     /// - Throws: `.permission`, `.cannotCreate` or `.inputOutput`.
     ///
     /// The corresponding C function is `mkdirat`.
-    package func make() throws(SnapError) {
+    package func create() throws(SnapError) {
         do throws(SnapError) {
             if try status() != nil { return }
         } catch let error where error.errno == .notDirectory && error.code == .notFound {
             throw error.with(code: .cannotCreate)
         }
         guard let (parent, name) = parent else { return }
-        try parent.make()
+        try parent.create()
         do throws(SnapError) {
             try parent.withDescriptor("create the directory", of: name) {
                 (descriptor) throws(Errno) in

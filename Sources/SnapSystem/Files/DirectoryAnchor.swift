@@ -37,7 +37,7 @@ final class DirectoryAnchor: Sendable {
     /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
     func open() throws(SnapError) -> Opened {
         if let opened = opened.withLock({ $0 }) { return opened }
-        let opened = try openAnew()
+        let opened = try reopen()
         return self.opened.withLock { known in
             // Another thread may have opened the directory first.
             if let known {
@@ -49,8 +49,8 @@ final class DirectoryAnchor: Sendable {
         }
     }
 
-    private func openAnew() throws(SnapError) -> Opened {
-        let (descriptor, status) = try openAndLook()
+    private func reopen() throws(SnapError) -> Opened {
+        let (descriptor, status) = try openWithStatus()
         do throws(SnapError) {
             try ownership?.check(link: try linkStatus(), path: path)
             try ownership?.check(status, owner: status.userID, path: path)
@@ -61,7 +61,7 @@ final class DirectoryAnchor: Sendable {
         }
     }
 
-    private func openAndLook() throws(SnapError) -> (Int32, FileStatus) {
+    private func openWithStatus() throws(SnapError) -> (Int32, FileStatus) {
         do throws(Errno) {
             let descriptor = try calls.open(path, Int32(snap_o_path) | O_DIRECTORY)
             do throws(Errno) {

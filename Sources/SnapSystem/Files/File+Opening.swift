@@ -74,7 +74,7 @@ extension File {
     ///   - directory: The directory.
     /// - Throws: `.permission`, also if only the creation is refused; otherwise the same errors as
     ///   for reading.
-    package init(makingIfAbsent name: String, in directory: Directory) throws(SnapError) {
+    package init(creatingIfAbsent name: String, in directory: Directory) throws(SnapError) {
         try self.init(regular: name, in: directory, O_RDWR | O_CREAT, action: "create")
     }
 

@@ -48,7 +48,7 @@ extension File {
     ///
     /// - Parameter status: The status of the replaced file.
     /// - Throws: `.permission` or `.inputOutput`.
-    package func takeReaders(of status: FileStatus) throws(SnapError) {
+    package func copyReadPermissions(of status: FileStatus) throws(SnapError) {
         try takeOwnerAndMode(of: status, hasAccessList: false, keeping: Self.readerPermissions)
     }
 

@@ -39,14 +39,14 @@ package struct LockFile: ~Copyable, Sendable {
         let deadline = ContinuousClock.now + timeout
         while true {
             // The file is opened for writing, which an exclusive lock on NFS and CIFS requires.
-            let file = try File(makingIfAbsent: name, in: directory)
+            let file = try File(creatingIfAbsent: name, in: directory)
             do throws(SnapError) {
                 let left = max(.zero, deadline - ContinuousClock.now)
                 try LockWait.run(file.path, timeout: left) { () throws(Errno) in
                     try file.calls.lock(file.descriptor, operation)
                 }
             } catch let error where error.code == .busy {
-                if try Self.replaceIfHeldByStranger(name, in: directory) { continue }
+                if try Self.replaceIfHeldWithoutWriteAccess(name, in: directory) { continue }
                 throw error
             }
             let status = try file.status()
@@ -69,7 +69,7 @@ package struct LockFile: ~Copyable, Sendable {
     /// directory holds the lock.
     ///
     /// - Returns: Whether the name now belongs to another file or to none.
-    private static func replaceIfHeldByStranger(
+    private static func replaceIfHeldWithoutWriteAccess(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> Bool {
         // On such a file system, the reported owners do not show which users may write.

@@ -36,9 +36,9 @@ package struct OutputFile: ~Copyable, Sendable {
             throw SnapError(.cannotCreate, "is not a directory", path: directory.path)
         }
         guard try pending.file.fileSystem() != .hugetlbfs else {
-            throw Self.isOnHugePages(directory.file(name))
+            throw Self.hugePagesError(directory.file(name))
         }
-        if let existing, try Self.isTrusted(existing, in: directory) {
+        if let existing, try Self.mayKeepOwnerAndMode(existing, in: directory) {
             try pending.file.takeOwnerAndMode(
                 of: existing,
                 hasAccessList: Self.mayHaveAccessList(name, in: directory))
@@ -51,7 +51,7 @@ package struct OutputFile: ~Copyable, Sendable {
     }
 
     /// Whether the output may take over an existing file's owner and mode.
-    private static func isTrusted(
+    private static func mayKeepOwnerAndMode(
         _ existing: FileStatus, in directory: Directory
     ) throws(SnapError) -> Bool {
         if geteuid() != 0 { return existing.userID == geteuid() }
@@ -83,12 +83,12 @@ package struct OutputFile: ~Copyable, Sendable {
         let path = directory.shown(name)
         let found: FileStatus?
         do throws(SnapError) { found = try directory.status(of: name) } catch {
-            throw cannotBeMade(error)
+            throw withPathErrorCode(error)
         }
         guard let found else { return nil }
         switch found.kind {
         case .regular: break
-        case .symbolicLink: throw try isLink(name, in: directory)
+        case .symbolicLink: throw try linkError(name, in: directory)
         default:
             throw SnapError(
                 .cannotCreate, "already exists and is \(found.kind.rawValue)", path: path)
@@ -117,13 +117,13 @@ package struct OutputFile: ~Copyable, Sendable {
         let path = directory.shown(name)
         let found: FileStatus?
         do throws(SnapError) { found = try directory.status(of: name) } catch {
-            throw cannotBeMade(error)
+            throw withPathErrorCode(error)
         }
         guard let found, found.kind == .regular || found.kind == .symbolicLink else {
             throw SnapError(
                 .mismatch, "is not an existing regular file", path: path)
         }
-        if found.kind == .symbolicLink { throw try isLink(name, in: directory) }
+        if found.kind == .symbolicLink { throw try linkError(name, in: directory) }
         let file = try File(updating: name, in: directory)
         let status = try file.status()
         let isClosed = try directory.isClosedToOthers()
@@ -139,7 +139,7 @@ package struct OutputFile: ~Copyable, Sendable {
         return file
     }
 
-    private static func isLink(
+    private static func linkError(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> SnapError {
         let target = try directory.target(ofLink: name)
@@ -152,7 +152,7 @@ package struct OutputFile: ~Copyable, Sendable {
     ///
     /// - Parameter error: The error of a system call.
     /// - Returns: The error with `.cannotCreate` if the path is not possible; otherwise `error`.
-    package static func cannotBeMade(_ error: SnapError) -> SnapError {
+    package static func withPathErrorCode(_ error: SnapError) -> SnapError {
         let refusals: [Errno?] = [.notDirectory, .fileNameTooLong, .tooManySymbolicLinkLevels]
         return refusals.contains(error.errno) ? error.with(code: .cannotCreate) : error
     }
@@ -161,7 +161,7 @@ package struct OutputFile: ~Copyable, Sendable {
     ///
     /// - Parameter path: The file's path.
     /// - Returns: The error, with the code `.unsupported`.
-    package static func isOnHugePages(_ path: FilePath) -> SnapError {
+    package static func hugePagesError(_ path: FilePath) -> SnapError {
         SnapError(
             .unsupported, "is on hugetlbfs, whose files cannot be written with write(2)",
             path: path, hint: "restore to another file system and copy the file through a mapping")

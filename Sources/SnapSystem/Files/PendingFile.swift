@@ -26,7 +26,7 @@ package struct PendingFile: ~Copyable, Sendable {
             temporaryName = nil
         } else {
             let temporaryName = Self.temporaryName(for: name)
-            file = try Self.make(temporaryName, in: directory)
+            file = try Self.create(temporaryName, in: directory)
             self.temporaryName = temporaryName
         }
     }
@@ -74,12 +74,12 @@ package struct PendingFile: ~Copyable, Sendable {
             return file
         }
         let temporaryName = temporaryName(for: "scratch")
-        let file = try make(temporaryName, in: directory)
+        let file = try create(temporaryName, in: directory)
         try directory.remove(temporaryName)
         return file
     }
 
-    private static func make(
+    private static func create(
         _ name: String, in directory: Directory
     ) throws(SnapError) -> File {
         try directory.open(name, O_RDWR | O_CREAT | O_EXCL, action: "create")

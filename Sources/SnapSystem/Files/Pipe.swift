@@ -11,7 +11,7 @@ package enum Pipe {
     /// - Throws: `.inputOutput`.
     ///
     /// The corresponding C function is `pipe`.
-    package static func make(
+    package static func create(
         _ name: FilePath, _ calls: SystemCalls
     ) throws(SnapError) -> (reading: SharedFile, writing: SharedFile) {
         do throws(Errno) {

@@ -24,7 +24,7 @@ enum CompletionScript {
     private static func script(for shell: CompletionShell) -> String {
         let script = Snap.completionScript(for: shell)
         switch shell {
-        case .bash: return script + "\n\n" + wholeWords
+        case .bash: return script + "\n\n" + wordJoiningFunctions
         case .zsh: return joiningValues(script)
         default: return script
         }
@@ -49,7 +49,7 @@ enum CompletionScript {
     ///
     /// bash splits `web1:7`, `web1@latest` and `--guest=web1` into three words each.
     /// Removing these characters from `COMP_WORDBREAKS` would change how other commands complete.
-    private static var wholeWords: String {
+    private static var wordJoiningFunctions: String {
         String(decoding: PackageResources.snap_bash, as: UTF8.self)
             .trimmingCharacters(in: .newlines)
     }

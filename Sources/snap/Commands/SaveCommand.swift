@@ -78,7 +78,7 @@ struct SaveCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Maximum size of the device state: a number, and K, M, G or T.", valueName: "size"))
-    var deviceStateLimit = ByteCount(StreamReader.usualKeptByteCountMax)
+    var deviceStateLimit = ByteCount(StreamReader.defaultKeptByteCountMax)
 
     @Option(
         help: ArgumentHelp(
@@ -175,7 +175,7 @@ struct SaveCommand: ParsableCommand {
         }
         save.dirtyBitmaps = dirtyBitmap.map(Self.dirtyBitmapFile)
         save.pageOptions.comparesBytes = compareBytes
-        save.pageOptions.compression = CompressionLevel(level) ?? .usual
+        save.pageOptions.compression = CompressionLevel(level) ?? .default
         save.deviceStateByteCountMax = deviceStateLimit.value
         save.label = label
         save.resumesInterrupted = resumeStale

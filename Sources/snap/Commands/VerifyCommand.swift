@@ -49,8 +49,8 @@ struct VerifyCommand: ParsableCommand {
         }
         if !common.json { for error in outcome.damage { Console.damage(error) } }
         try common.show(outcome)
-        guard outcome.isWhole else {
-            let count = outcome.verdicts.count { !$0.isWhole }
+        guard outcome.isIntact else {
+            let count = outcome.verdicts.count { !$0.isIntact }
             throw SnapError(
                 .damaged,
                 "\(outcome.damage.count.counted("damaged place")): "

@@ -55,7 +55,7 @@ enum Console {
     /// - Parameter bytes: The bytes.
     /// - Throws: `.inputOutput` if standard output cannot be written.
     static func write(_ bytes: [UInt8]) throws(SnapError) {
-        try ProgressLine.aside { () throws(SnapError) in
+        try ProgressLine.whileErased { () throws(SnapError) in
             try File.standardOutput(.kernel).append(bytes)
         }
     }
@@ -71,7 +71,7 @@ enum Console {
     static func text(_ text: String) { writeError(text) }
 
     private static func writeError(_ text: String) {
-        ProgressLine.aside {
+        ProgressLine.whileErased {
             // If writing to standard error fails, there is no other place to report the failure.
             try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
         }

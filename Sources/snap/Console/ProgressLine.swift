@@ -10,7 +10,7 @@ import WorkPipeline
 final class ProgressLine: Sendable {
     private struct Drawn {
         var isShown = false
-        var isOver = false
+        var isFinished = false
     }
 
     private let progress: WorkProgress
@@ -56,7 +56,7 @@ final class ProgressLine: Sendable {
     ///
     /// - Parameter body: Writes the other output.
     /// - Throws: The error that `body` throws.
-    static func aside<Failure>(_ body: () throws(Failure) -> Void) throws(Failure) {
+    static func whileErased<Failure>(_ body: () throws(Failure) -> Void) throws(Failure) {
         guard let line = current.withLock(\.self) else { return try body() }
         try line.drawn.withLock { drawn throws(Failure) in
             erase(&drawn)
@@ -88,14 +88,14 @@ final class ProgressLine: Sendable {
         stopped.wait()
         drawn.withLock { drawn in
             Self.erase(&drawn)
-            drawn.isOver = true
+            drawn.isFinished = true
         }
         Self.current.withLock { $0 = nil }
     }
 
     private func draw(_ text: String) {
         drawn.withLock { drawn in
-            guard !drawn.isOver else { return }
+            guard !drawn.isFinished else { return }
             drawn.isShown = true
             Self.write("\r\(text)\u{1b}[K")
         }

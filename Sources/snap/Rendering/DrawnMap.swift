@@ -78,8 +78,8 @@ struct DrawnMap: Rendered {
     ) -> String {
         var text = ""
         var rest = cells[...]
-        while let state = rest.first?.most {
-            let run = rest.prefix { $0.most == state }
+        while let state = rest.first?.greatestChange {
+            let run = rest.prefix { $0.greatestChange == state }
             text += state.drawn(run.count, on: terminal)
             rest = rest.dropFirst(run.count)
         }
@@ -120,7 +120,7 @@ extension PageState {
 
 extension PageStateCounts {
     /// The greatest change of any page: the last state, in the order of the cases, that occurs.
-    var most: PageState { PageState.allCases.last { self[$0] > 0 } ?? .zero }
+    var greatestChange: PageState { PageState.allCases.last { self[$0] > 0 } ?? .zero }
 
     fileprivate func writeFields(_ json: inout JSONWriter) {
         for state in PageState.allCases { json.field(state.rawValue, self[state]) }

@@ -6,7 +6,7 @@ import SystemPackage
 extension Verify.Outcome: Rendered {
     func writeJSON(_ json: inout JSONWriter) {
         json.object { json in
-            json.field("isWhole", isWhole)
+            json.field("isIntact", isIntact)
             json.field("checkedPageCount", checkedPageCount)
             json.key("checkpoints")
             json.array(verdicts) { json, verdict in json.object { verdict.writeFields(&$0) } }
@@ -23,7 +23,7 @@ extension Verify.Outcome: Rendered {
 
     /// Writes the names of damaged checkpoints, one per line.
     func writeQuiet(_ output: inout TextOutput) {
-        for verdict in verdicts where !verdict.isWhole { output.write("\(verdict.name)\n") }
+        for verdict in verdicts where !verdict.isIntact { output.write("\(verdict.name)\n") }
     }
 
     /// Writes one line per guest, and one per damaged checkpoint.
@@ -33,7 +33,7 @@ extension Verify.Outcome: Rendered {
         while let guest = rest.first?.name.guest {
             let group = rest.prefix { $0.name.guest == guest }
             rest = rest.dropFirst(group.count)
-            let damaged = group.filter { !$0.isWhole }
+            let damaged = group.filter { !$0.isIntact }
             output.write("\(guest)  \(group.count.counted("checkpoint"))  ")
             if damaged.isEmpty {
                 output.write(Style.good("intact", on: terminal) + "\n")
@@ -41,7 +41,7 @@ extension Verify.Outcome: Rendered {
             }
             output.write(Style.bad("\(damaged.count.grouped) damaged", on: terminal) + "\n")
             for verdict in damaged {
-                output.write("  \(verdict.name)  \(verdict.lossesInWords)\n")
+                output.write("  \(verdict.name)  \(verdict.lossDescription)\n")
             }
         }
         output.write("\(checkedPageCount.counted("stored page")) checked\n")
@@ -54,7 +54,7 @@ extension Verify.Verdict {
     fileprivate func writeFields(_ json: inout JSONWriter) {
         json.field("guest", name.guest.description)
         json.field("number", name.number)
-        json.field("isWhole", isWhole)
+        json.field("isIntact", isIntact)
         json.field("isLost", isLost)
         json.field("isDeviceStateLost", isDeviceStateLost)
         json.key("lostPages")
@@ -75,7 +75,7 @@ extension Verify.Verdict {
     }
 
     /// A description of the lost parts: page ranges, device state, or the complete checkpoint.
-    fileprivate var lossesInWords: String {
+    fileprivate var lossDescription: String {
         if isLost { return "lost: its file cannot be read" }
         var parts = losses.map { loss in
             let runs = loss.pages.prefix(Self.shownRunCount).map { $0.addresses(in: loss.ram) }

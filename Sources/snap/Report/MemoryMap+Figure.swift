@@ -76,7 +76,7 @@ private struct CellLook: Equatable {
     let strength: Int
 
     init(_ counts: PageStateCounts) {
-        state = counts.most
+        state = counts.greatestChange
         let share = Double(counts[state]) / Double(max(1, counts.total))
         strength = share < 0.1 ? 1 : share < 0.5 ? 2 : 3
     }

@@ -73,7 +73,7 @@ struct SavevmAssembler: ~Copyable {
         while stored.count < unit.blockIndex {
             try beginNextBlock()
         }
-        try fill(upTo: unit.ordinal - block.firstUnit)
+        try appendSkippedUnits(upTo: unit.ordinal - block.firstUnit)
         tally.add(unit.tally)
         switch unit.content {
         case .stored(let location):
@@ -99,7 +99,7 @@ struct SavevmAssembler: ~Copyable {
     }
 
     /// Adds the tables and counts of the block's skipped units before the given one.
-    private mutating func fill(upTo unit: Int) throws(SnapError) {
+    private mutating func appendSkippedUnits(upTo unit: Int) throws(SnapError) {
         if tables.unitCount == unit { return }
         if block.dirtyBitmap != nil { return try tables.share(upTo: unit, &file) }
         let pageCount = min(unit * Unit.pageCount, block.image.ram.pageCount)
@@ -115,7 +115,7 @@ struct SavevmAssembler: ~Copyable {
 
     private mutating func finishBlock() throws(SnapError) {
         let block = block
-        try fill(upTo: block.image.ram.unitCount)
+        try appendSkippedUnits(upTo: block.image.ram.unitCount)
         let counts = try counts(of: block)
         stored.append(
             StoredBlock(

@@ -61,10 +61,10 @@ struct PairedBlock: Sendable {
         _ bitmap: FilePath, of block: RAMBlock, countsFrom parentBlock: StoredBlock?,
         among images: [MemoryImage], parent: ParentCheckpoint?
     ) throws(SnapError) {
-        let isAsLong = { (other: RAMBlock) in other.byteCount == block.byteCount }
+        let hasSameLength = { (other: RAMBlock) in other.byteCount == block.byteCount }
         let isOnly =
-            images.count { isAsLong($0.ram) } == 1
-            && parent?.blocks.count { isAsLong($0.ram) } == 1
+            images.count { hasSameLength($0.ram) } == 1
+            && parent?.blocks.count { hasSameLength($0.ram) } == 1
         guard let parentBlock, isOnly || !block.name.isEmpty && parentBlock.ram.name == block.name
         else {
             throw SnapError(

@@ -30,7 +30,7 @@ enum ReferenceLimit {
             (uses[$0.number] ?? 0, $0.number) < (uses[$1.number] ?? 0, $1.number)
         }
         let evicted = Set(
-            leastUsed.prefix(kept.count + 1 - Limits.referenceCountAfterMoving).map(\.number))
+            leastUsed.prefix(kept.count + 1 - Limits.referenceCountAfterEviction).map(\.number))
         kept.removeAll { evicted.contains($0.number) }
         return (kept, evicted)
     }

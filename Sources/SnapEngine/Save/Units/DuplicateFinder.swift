@@ -59,7 +59,7 @@ struct DuplicateFinder {
     /// - Parameters:
     ///   - original: The page that the save stores.
     ///   - digest: The page's digest.
-    mutating func note(_ original: Original, _ digest: Hash128) {
+    mutating func record(_ original: Original, _ digest: Hash128) {
         if usedCount > entries.count / 4 && entries.count < Self.entryCountMax { grow() }
         insert(Entry(digest, original))
     }

@@ -49,7 +49,7 @@ struct UnitDraft {
     }
 
     /// Records that a page that was read is not zero.
-    mutating func noteData(_ page: Int) {
+    mutating func recordData(_ page: Int) {
         tally.counts.zero -= 1
         if parentLocation(of: page) != .zero { tally.counts.becameZero -= 1 }
     }

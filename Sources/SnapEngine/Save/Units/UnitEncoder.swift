@@ -99,7 +99,7 @@ struct UnitEncoder: ~Copyable {
                 Page.isZero(page) ? nil : digestKey.digest(of: page)
             }
             guard let digest else { continue }
-            draft.noteData(page)
+            draft.recordData(page)
             let location = draft.parentLocation(of: page)
             var isMoved = false
             if location != .zero, try isUnchanged(page, digest, at: location, known: known[page]) {
@@ -142,11 +142,11 @@ struct UnitEncoder: ~Copyable {
             if !comparesBytes { return true }
         }
         try parentPages?.read([PageRequest(location, targetPage: 0)], level: 0, into: &other)
-        return isOther(page)
+        return isEqualToOther(page)
     }
 
     /// Whether a page in the buffer has the same bytes as `other`.
-    private func isOther(_ page: Int) -> Bool {
+    private func isEqualToOther(_ page: Int) -> Bool {
         buffer.withBytes(Page.bytes(page)) { page in
             other.withBytes(Page.bytes(0)) { page.isEqual(to: $0) }
         }
@@ -172,10 +172,10 @@ struct UnitEncoder: ~Copyable {
     private mutating func moveClean(
         _ draft: inout UnitDraft, _ known: [PageMetadata]
     ) throws(SnapError) {
-        var lookedAt = PageSet()
-        for page in draft.unit.pages.joined() { lookedAt.insert(page) }
+        var compared = PageSet()
+        for page in draft.unit.pages.joined() { compared.insert(page) }
         for (page, location) in draft.parentLocations.enumerated()
-        where location != .zero && !lookedAt.contains(page) && !isKept(location, known[page]) {
+        where location != .zero && !compared.contains(page) && !isKept(location, known[page]) {
             try parentPages?.read(
                 [PageRequest(location, targetPage: page)], level: 0, into: &buffer)
             let digest = buffer.withBytes(Page.bytes(page)) { digestKey.digest(of: $0) }
@@ -205,7 +205,7 @@ struct UnitEncoder: ~Copyable {
                     continue
                 }
             } else {
-                finder.note(
+                finder.record(
                     DuplicateFinder.Original(
                         unit: draft.unit.ordinal, page: page.page, slot: stored.count), page.digest)
             }
@@ -227,13 +227,13 @@ struct UnitEncoder: ~Copyable {
                 buffer.withBytes(Page.bytes(original.page)) { page.isEqual(to: $0) }
             }
         }
-        let block = blocks[blocks.firstIndexOfRest { $0.firstUnit > original.unit } - 1]
+        let block = blocks[blocks.partitionIndex { $0.firstUnit > original.unit } - 1]
         let offset =
             (original.unit - block.firstUnit) * Unit.byteCount + original.page * Page.byteCount
         try other.withMutableBytes(Page.bytes(0)) { (bytes) throws(SnapError) in
             try block.image.read(into: &bytes, at: offset)
         }
-        return isOther(page)
+        return isEqualToOther(page)
     }
 
     // MARK: Encoding
