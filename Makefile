@@ -1,7 +1,7 @@
 # make demo   install what is missing, build, and run the main job on a real guest
 # make test   install what is missing, and pass all tests
 # make build  the release binary, .build/release/snap
-# make lint   format and style, as CI checks them
+# make lint   install what is missing, and check format and style of everything, as CI does
 # make bench  install what is missing, and measure snap beside its peers on a real guest's memory
 # make guests let real guests under two QEMUs go on from what was saved, in all ways, in 8 minutes
 # make soak   fail, kill, fill, damage and cut the power in full, and write the counts into RELIABILITY.md
@@ -31,6 +31,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 SOAK_PACKAGES = $(TEST_PACKAGES) e2fsprogs fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
+LINT_PACKAGES = mandoc shellcheck
 DEB_PACKAGES = binutils dpkg-dev lintian
 CHECK_DEB_PACKAGES = man-db systemd
 
@@ -50,7 +51,8 @@ test:
 	$(TEST)
 
 lint:
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Fuzz
+	Scripts/install $(LINT_PACKAGES)
+	Scripts/lint
 
 bench:
 	Scripts/install $(BENCH_PACKAGES)

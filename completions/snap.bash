@@ -42,6 +42,7 @@ __snap_join_words() {
 }
 
 __snap_cursor_index_in_current_word() {
+    # shellcheck disable=SC2154  # _snap, the caller, sets cur
     printf %s "${#cur}"
 }
 
