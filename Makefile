@@ -94,3 +94,4 @@ check-deb: deb
 
 clean:
 	rm -rf .bench .build .build-fuzz .build-tests .demo .soak
+	find Scripts Tests bench -name __pycache__ -prune -exec rm -r {} +

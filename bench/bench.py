@@ -1,11 +1,12 @@
-"""What all measures share: where things are, what is wanted, what was measured, what went wrong."""
+"""The state that all measures share: settings, figures, problems."""
 import re
 import shutil
-import subprocess
 import sys
 
 import images
 import measure
+from harness.checks import Failed
+from harness.processes import output_of
 from tools import BEFORE, SNAP, fill
 
 
@@ -13,54 +14,51 @@ class Bench:
     """One benchmark."""
 
     def __init__(self, options, folder, series):
-        """Begins with no figures."""
+        """Starts without figures."""
+        self.options = options
         self.snap = options.snap
-        self.before = options.before  # another build of snap, or None
         self.rounds = options.rounds
-        self.disk = options.disk
-        self.only = re.compile(options.only) if options.only else None
         self.folder = folder
-        self.series = series  # the images' paths, in order
+        self.series = series  # the paths of the images, in order
         self.figures = measure.Figures()
-        self.problems = []  # what makes the exit status 1
-        self.notes = []  # what could not be measured here
-        self.helps = {}
+        self.problems = []  # failures, which make the exit status 1
+        self.notes = []  # measures that were skipped, and why
+        self.helps = {}  # the help of snap's commands
 
     def wanted(self, name):
-        """Tells whether a tool or measure was asked for."""
-        return not self.only or self.only.search(name)
+        """Whether the options select a tool or measure."""
+        return not self.options.only or re.search(self.options.only, name)
 
     def say(self, text):
-        """Shows what is being done, on standard error."""
+        """Prints a progress message on standard error."""
         print(text, file=sys.stderr, flush=True)
 
     def note(self, text):
-        """Keeps what could not be measured, once."""
+        """Adds a note, if it is a new one."""
         if text not in self.notes:
             self.notes.append(text)
             self.say(text)
 
     def problem(self, text):
-        """Keeps what went wrong."""
+        """Adds a failure."""
         self.problems.append(text)
         self.say("FAILED: " + text)
 
     def available(self, command, option, name):
-        """Tells whether this snap has an option; a measure that needs it is noted if not."""
+        """Whether this snap has an option; otherwise notes that a measure needs it."""
         if command not in self.helps:
-            self.helps[command] = subprocess.run(
-                [self.snap, command, "--help"], stdout=subprocess.PIPE, text=True).stdout
+            self.helps[command] = output_of(self.snap, command, "--help")
         if option in self.helps[command]:
             return True
-        self.note(f"{name}: not available, this snap has no {command} {option}")
+        self.note(f"{name}: not measured; this snap has no option {option} of {command}")
         return False
 
     def run(self, name, tool, command, cwd=None, store=None):
-        """Runs a command and keeps its figures; returns the sample, or None if it failed."""
+        """Runs a command and adds its figures; returns the sample, or None on failure."""
         before = measure.size(store) if store else 0
         try:
             sample = measure.run(command, cwd or self.folder)
-        except (measure.ToolFailed, OSError) as failure:
+        except (Failed, OSError) as failure:
             self.problem(f"{name}, {tool}: {failure}")
             return None
         if store:
@@ -68,42 +66,41 @@ class Bench:
         return self.figures.add(name, tool, sample)
 
     def run_snap(self, name, template, cwd=None, store=None, tool=SNAP, **words):
-        """Runs snap and keeps its figures; the template is all but the program and its store."""
+        """Runs snap as `run` does; the template is the command line without program and store."""
         options = " --store {store}" if store else ""
-        program = self.before if tool == BEFORE else self.snap
+        program = self.options.before if tool == BEFORE else self.snap
         command = fill("{program} " + template + options, program=program, store=store, **words)
         grows = store if template.startswith("save") else None
         return self.run(name, tool.name, command, cwd, grows)
 
     def check(self, name, tool, restored, expected):
-        """Compares a restored image with what was saved."""
+        """Compares a restored image with the saved one."""
         if not restored.exists() or not images.same(restored, expected):
-            self.problem(f"{name}, {tool}: the restored image differs from the one saved")
+            self.problem(f"{name}, {tool}: the restored image differs from the saved one")
 
-    def room(self, folder, need, name):
-        """Tells whether a folder has that many bytes free, and notes it if not."""
+    def has_space(self, folder, need, name):
+        """Whether a folder has so many bytes of free space; otherwise notes that it has less."""
         free = shutil.disk_usage(folder).free
         if is_memory(folder):
             free = min(free, memory("MemAvailable"))
         if free >= need:
             return True
-        self.note(f"{name}: skipped, it needs {need >> 20} MiB free in {folder}, which has "
-                  f"{free >> 20} MiB")
+        self.note(f"{name}: not measured; it needs {need >> 20} MiB free in {folder}, "
+                  f"which has {free >> 20} MiB")
         return False
 
 
 def memory(what):
-    """Returns a figure of /proc/meminfo in bytes."""
+    """Returns a figure of /proc/meminfo, in bytes."""
     with open("/proc/meminfo", encoding="ascii") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(what + ":"))
 
 
 def is_memory(folder):
-    """Tells whether a folder is in tmpfs, where files take memory."""
+    """Whether a folder is on tmpfs, where files use memory."""
     return file_system(folder) == "tmpfs"
 
 
 def file_system(folder):
-    """Returns the kind of file system that a folder is on."""
-    command = ["stat", "-f", "-c", "%T", str(folder)]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip()
+    """Returns the type of a folder's file system."""
+    return output_of("stat", "-f", "-c", "%T", str(folder)).strip()

@@ -1,13 +1,18 @@
-"""Memory images: comparing them, making large ones, changing pages; never all of one in memory."""
+"""Memory images: comparing them, creating large ones, changing pages.
+
+No function holds more than a piece of an image in memory.
+"""
 import os
 import random
 
-PAGE = 4096
-PIECE = 1 << 20
+from harness import stream as qemu
+from harness.memory import PAGE
+
+PIECE = 1 << 20  # bytes
 
 
 def data_extents(file, length):
-    """Yields the begin and end of each run of data, holes left out."""
+    """Yields the start and end of each run of data between holes."""
     end = 0
     while end < length:
         try:
@@ -19,7 +24,7 @@ def data_extents(file, length):
 
 
 def same_where_data(one, other, length):
-    """Tells whether two files are equal wherever the first one has data."""
+    """Whether two files are equal wherever the first one has data."""
     mine, yours = bytearray(PIECE), bytearray(PIECE)
     for begin, end in data_extents(one, length):
         for offset in range(begin, end, PIECE):
@@ -32,7 +37,7 @@ def same_where_data(one, other, length):
 
 
 def same(one, other):
-    """Tells whether two files are equal, byte for byte; holes of both are not read."""
+    """Whether two files are equal, byte for byte; does not read holes that both have."""
     with open(one, "rb", buffering=0) as mine, open(other, "rb", buffering=0) as yours:
         length = os.fstat(mine.fileno()).st_size
         return (os.fstat(yours.fileno()).st_size == length
@@ -58,35 +63,26 @@ def change_pages(path, pages, rng):
 
 
 def write_stream(image, stream, passes=1, share=10):
-    """Writes an image as QEMU's migration stream: of a stopped guest, every page comes once.
+    """Writes an image as QEMU's migration stream.
 
-    Of a running one there are more passes, in each of which every so many pages come again.
+    The stream of a stopped guest has one pass, with every page. That of a running guest has more
+    passes, in which one of so many pages (share) occurs again.
     """
-    def words(*numbers):
-        return b"".join(number.to_bytes(8, "big") for number in numbers)
-
-    length, footer = os.stat(image).st_size, b"\x7e" + (2).to_bytes(4, "big")
-    block = b"\x03ram"
+    length = os.stat(image).st_size
+    block = b"ram"
     with open(image, "rb") as source, open(stream, "wb", buffering=PIECE) as target:
-        target.write(b"QEVM" + (3).to_bytes(4, "big") + b"\x07" + (2).to_bytes(4, "big") + b"pc")
-        target.write(b"\x01" + (2).to_bytes(4, "big") + block + bytes(4) + (4).to_bytes(4, "big"))
-        target.write(words(length | 4) + block + words(length, 16) + footer)
-        target.write(b"\x03" + (2).to_bytes(4, "big"))
+        target.write(qemu.HEADER + qemu.ram_start(block, length))
         for number in range(passes):
             source.seek(0)
             for offset in range(0, length, PAGE):
                 page = source.read(PAGE)
-                if number and offset // PAGE % share:
-                    continue
-                kind = 0x08 if any(page) else 0x02
-                first = offset == 0
-                target.write(words(offset | kind | (0 if first else 0x20)) + block * first)
-                target.write(page if kind == 0x08 else b"\0")
-        target.write(words(16) + footer + b"\0")
+                if not (number and offset // PAGE % share):
+                    target.write(qemu.page_record(block, offset, page))
+        target.write(qemu.ram_end() + qemu.END)
 
 
 def write_bitmap(path, pages, page_count):
-    """Writes a dirty bitmap, one bit for each page, from the lowest bit of the first byte."""
+    """Writes a dirty bitmap: one bit per page, the first page in the lowest bit of byte 0."""
     bits = bytearray((page_count + 63) // 64 * 8)
     for page in pages:
         bits[page // 8] |= 1 << page % 8
@@ -95,7 +91,7 @@ def write_bitmap(path, pages, page_count):
 
 
 def make_sparse(path, length, extents, extent_length, seed):
-    """Makes a file of holes with evenly spaced extents of noise."""
+    """Creates a file of holes with evenly spaced extents of noise."""
     rng = random.Random(seed)
     with open(path, "wb", buffering=0) as file:
         file.truncate(length)
@@ -106,7 +102,7 @@ def make_sparse(path, length, extents, extent_length, seed):
 
 
 def make_dense(path, length, seed):
-    """Makes a file without zero or equal pages, quickly; it compresses well, to save room."""
+    """Creates a file without zero or equal pages; it compresses well, to save disk space."""
     rng = random.Random(seed)
     piece = bytearray()
     for _ in range(PIECE // PAGE):

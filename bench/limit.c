@@ -1,23 +1,23 @@
 /*
- * limit: what this machine can do with snap's data path, and nothing around it.
+ * limit: measures snap's data path without anything else, as the limit of this machine.
  *
  *     gcc -O3 -o limit limit.c -lisal -ldeflate -lpthread
  *     limit IMAGE OUTPUT [THREADS [ROUNDS]]
  *
- * IMAGE is a raw memory image whose length is a multiple of 4096; read it once before, so that it
- * is in the page cache. OUTPUT is written anew in each round and removed, so it decides which file
- * system is measured. THREADS is 2 and ROUNDS is 1 where they are not given.
+ * IMAGE is a raw memory image whose length is a multiple of 4096. Read it before, so that it is in
+ * the page cache. Each round writes OUTPUT and deletes it, so OUTPUT selects the measured file
+ * system. The default of THREADS is 2, and that of ROUNDS is 1.
  *
- * The threads take units of 2 MiB from a common counter, as snap's workers do. A round has three
+ * The threads take units of 2 MiB from a shared counter, as snap's workers do. A round has three
  * loops, and prints one line of key=value words:
  *
  *     digest     read, test for zero, XXH3-128 with a secret of 192 bytes
- *     compress   the same, and the other pages in clusters of 64 KiB, ISA-L level 1, zlib format;
- *                the clusters stay in memory
+ *     compress   the same, and compress the other pages in clusters of 64 KiB, with ISA-L level 1
+ *                in zlib format; the clusters stay in memory
  *     restore    inflate with libdeflate, digest, compare, write; zero pages become holes
  *
- * Buffers are allocated and touched before the first loop: a program around this path can only be
- * slower. Needs libisal-dev, libdeflate-dev and libxxhash-dev.
+ * Buffers are allocated and touched before the first loop, so a complete program can only be slower
+ * than these loops. Needs libisal-dev, libdeflate-dev and libxxhash-dev.
  */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
@@ -44,13 +44,13 @@ enum {
     CLUSTER_PAGES = 16,
     CLUSTER = CLUSTER_PAGES * PAGE,
     UNIT_CLUSTERS = UNIT_PAGES / CLUSTER_PAGES,
-    CLUSTER_ROOM = CLUSTER + CLUSTER / 8, /* what a cluster of noise may take */
+    CLUSTER_ROOM = CLUSTER + CLUSTER / 8, /* the largest compressed size of a cluster */
     SECRET = 192,
 };
 
-/* What the compressing loop keeps of a unit, for the restoring loop. */
+/* The result of the compress loop for a unit, which the restore loop reads. */
 struct unit {
-    unsigned char *clusters;               /* compressed, one after the other */
+    unsigned char *clusters;               /* compressed, one after another */
     unsigned cluster_length[UNIT_CLUSTERS];
     unsigned page_count;                   /* pages that are not zero */
     unsigned short page[UNIT_PAGES];       /* their numbers in the unit */
@@ -59,9 +59,9 @@ struct unit {
 
 struct worker {
     pthread_t thread;
-    unsigned char *pages;                  /* a unit as it is read, or inflated */
+    unsigned char *pages;                  /* a unit, as read or inflated */
     unsigned char *packed;                 /* a unit's pages that are not zero */
-    unsigned char *arena;                  /* where the compressed clusters are kept */
+    unsigned char *arena;                  /* memory for the compressed clusters */
     size_t arena_used;
     struct isal_zstream stream;
     unsigned char level_buffer[ISAL_DEF_LVL1_DEFAULT];
@@ -83,7 +83,7 @@ static double now(void) {
     return time.tv_sec + time.tv_nsec * 1e-9;
 }
 
-/* Returns memory that is already there, so that no loop pays for page faults. */
+/* Returns memory that is already mapped, so that no loop includes page faults. */
 static void *touched_memory(size_t length) {
     void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -100,7 +100,7 @@ static size_t unit_length(size_t index) {
     return rest < UNIT ? rest : UNIT;
 }
 
-/* Reads a unit and digests its pages; its non-zero pages are noted, and packed if asked for. */
+/* Reads a unit and digests its non-zero pages; with pack, also copies them together. */
 static void digest_unit(struct worker *worker, size_t index, bool pack) {
     struct unit *unit = &units[index];
     size_t length = unit_length(index);
@@ -128,7 +128,7 @@ static unsigned compress_cluster(struct worker *worker, unsigned char *pages, si
     stream->avail_in = length;
     stream->next_out = worker->arena + worker->arena_used;
     stream->avail_out = CLUSTER_ROOM;
-    if (isal_deflate_stateless(stream) != COMP_OK) error(1, 0, "ISA-L does not compress");
+    if (isal_deflate_stateless(stream) != COMP_OK) error(1, 0, "ISA-L cannot compress a cluster");
     worker->arena_used += stream->total_out;
     return stream->total_out;
 }
@@ -145,7 +145,7 @@ static void compress_unit(struct worker *worker, size_t index) {
     }
 }
 
-/* Inflates a unit's pages, one after the other, and compares their digests. */
+/* Inflates the pages of a unit and compares their digests. */
 static void inflate_unit(struct worker *worker, const struct unit *unit) {
     const unsigned char *cluster = unit->clusters;
     size_t length = (size_t)unit->page_count * PAGE;
@@ -154,17 +154,17 @@ static void inflate_unit(struct worker *worker, const struct unit *unit) {
         if (libdeflate_zlib_decompress(worker->inflater, cluster, cluster_length,
                                        worker->packed + offset, rest < CLUSTER ? rest : CLUSTER,
                                        NULL) != LIBDEFLATE_SUCCESS)
-            error(1, 0, "libdeflate does not inflate");
+            error(1, 0, "libdeflate cannot inflate a cluster");
         cluster += cluster_length;
     }
     for (unsigned i = 0; i < unit->page_count; i++) {
         XXH128_hash_t digest = XXH3_128bits_withSecret(worker->packed + i * PAGE, PAGE,
                                                        secret, SECRET);
-        if (!XXH128_isEqual(digest, unit->digest[i])) error(1, 0, "a page has another digest");
+        if (!XXH128_isEqual(digest, unit->digest[i])) error(1, 0, "the digest of a page differs");
     }
 }
 
-/* Writes a unit back, one write for each run of pages that are not zero. */
+/* Writes a unit, with one write per run of non-zero pages. */
 static void restore_unit(struct worker *worker, size_t index) {
     const struct unit *unit = &units[index];
     inflate_unit(worker, unit);
@@ -198,7 +198,7 @@ static void *restore_loop(void *worker) {
     return NULL;
 }
 
-/* Runs a loop in all threads and returns the seconds that it took. */
+/* Runs a loop in all threads and returns its duration in seconds. */
 static double seconds(void *(*loop)(void *)) {
     double begin = now();
     next_unit = 0;
@@ -238,16 +238,16 @@ static void set_up(const char *path) {
     image = open(path, O_RDONLY);
     if (image < 0) die(path);
     off_t length = lseek(image, 0, SEEK_END);
-    if (length <= 0 || length % PAGE != 0) error(1, 0, "%s: no whole number of pages", path);
+    if (length <= 0 || length % PAGE != 0) error(1, 0, "%s: length is not a multiple of 4096", path);
     image_length = length;
     unit_count = (image_length + UNIT - 1) / UNIT;
     units = touched_memory(unit_count * sizeof *units);
     workers = touched_memory(thread_count * sizeof *workers);
-    for (size_t i = 0; i < SECRET; i++) secret[i] = i * 167 + 13; /* any, but not all the same */
+    for (size_t i = 0; i < SECRET; i++) secret[i] = i * 167 + 13; /* any bytes that differ */
     for (size_t i = 0; i < thread_count; i++) {
         workers[i].pages = touched_memory(UNIT);
         workers[i].packed = touched_memory(UNIT);
-        /* Each thread may get all of the units, and none of them may shrink. */
+        /* A thread may get all units, and no unit may become smaller. */
         workers[i].arena = touched_memory(unit_count * UNIT_CLUSTERS * CLUSTER_ROOM);
         workers[i].inflater = libdeflate_alloc_decompressor();
         if (workers[i].inflater == NULL) die("libdeflate");

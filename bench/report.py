@@ -1,4 +1,4 @@
-"""The figures as tables, to read on a terminal or in Markdown."""
+"""The figures as tables, for a terminal or in Markdown."""
 import os
 import platform
 import subprocess
@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from bench import memory
+from harness.processes import output_of
 from targets import all_targets
 from tools import BEFORE, PEERS, SNAP, THREADS, save_name
 
@@ -21,17 +22,17 @@ class Table:
     rows: list
 
     def text(self):
-        """Returns it with aligned columns."""
-        widths = [max(map(len, column)) for column in zip(self.header, *self.rows)]
+        """Returns the table with aligned columns."""
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
         lines = [self.title, ""]
         for row in [self.header, *self.rows]:
-            cells = [cell.rjust(width) for cell, width in zip(row, widths)]
+            cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
             cells[0] = row[0].ljust(widths[0])
             lines.append("  " + "  ".join(cells).rstrip())
         return "\n".join(lines)
 
     def markdown(self):
-        """Returns it in Markdown."""
+        """Returns the table in Markdown."""
         lines = [f"## {self.title}", ""]
         rule = ["---"] + ["---:"] * (len(self.header) - 1)
         for row in [self.header, rule, *self.rows]:
@@ -40,7 +41,7 @@ class Table:
 
 
 def shown(figure, unit=1, digits=2):
-    """Returns a figure as text, with three digits or so."""
+    """Returns a figure as text, with about three significant digits."""
     if figure is None:
         return "–"
     figure /= unit
@@ -50,13 +51,13 @@ def shown(figure, unit=1, digits=2):
 
 
 def all_tools(figures):
-    """Returns the tools, in the order that the list of tools has."""
-    there = {tool for _, tool in figures.samples}
-    return [tool.name for tool in (SNAP, BEFORE, *PEERS) if tool.name in there]
+    """Returns the names of the measured tools, in the order of the list of tools."""
+    measured = {tool for _, tool in figures.samples}
+    return [tool.name for tool in (SNAP, BEFORE, *PEERS) if tool.name in measured]
 
 
 def series_table(figures, title, figure, unit):
-    """Returns one figure of each save and restore of the series."""
+    """Returns the table of one figure for each save and restore of the series."""
     measures = ["full", *map(save_name, PHASES)]
     header = ["", "5 first", *(str(number) for number in PHASES)]
     if figure == "stored":
@@ -74,7 +75,7 @@ def series_table(figures, title, figure, unit):
 
 
 def other_table(figures):
-    """Returns what only snap was measured with, and the bare loops."""
+    """Returns the table of the measures of snap alone, and of the bare loops."""
     series = {"full", "restore 7", *map(save_name, PHASES)}
     rows = []
     for measure, tool in figures.samples:
@@ -87,7 +88,7 @@ def other_table(figures):
 
 
 def targets_table(figures):
-    """Returns what is meant to be reached, and whether it was."""
+    """Returns the table of the goals, and whether they were reached."""
     rows = [[target.text, f"{shown(target.figure)} {target.unit}".strip(),
              f"{shown(target.limit)} {target.unit}".strip(), target.verdict]
             for target in all_targets(figures)]
@@ -99,7 +100,7 @@ def tables(figures):
     made = [targets_table(figures),
             series_table(figures, "Series: wall time, s", "wall", 1),
             series_table(figures, "Series: processor time, s", "cpu", 1),
-            series_table(figures, "Series: peak memory, MiB (18 is the least that can be seen)",
+            series_table(figures, "Series: peak memory, MiB (values below 18 cannot be measured)",
                          "rss", 1 << 20),
             series_table(figures, "Series: stored, MB", "stored", 1e6),
             other_table(figures)]
@@ -108,13 +109,12 @@ def tables(figures):
 
 def first_line(command):
     """Returns the first line that a program prints."""
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, errors="replace")
-    return (result.stdout.splitlines() or [""])[0].strip(" *")
+    lines = output_of(*command, stderr=subprocess.STDOUT).splitlines()
+    return (lines or [""])[0].strip(" *")
 
 
 def cpu_model():
-    """Returns the processor's name."""
+    """Returns the model of the processor."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         for line in file:
             if line.startswith("model name"):
@@ -123,15 +123,15 @@ def cpu_model():
 
 
 def conditions(snap, tools, where, rounds, load):
-    """Returns pairs of what the figures depend on."""
+    """Returns the conditions that the figures depend on, by name."""
     return {
         "date": time.strftime("%Y-%m-%d"),
         "processor": f"{cpu_model()}, {os.cpu_count()} cores, {THREADS} used",
         "memory": f"{memory('MemTotal') / (1 << 30):.1f} GiB",
         "kernel": platform.release(),
         "files": f"on {where}, page cache warm",
-        "load": f"{load:.1f} before the first measure (0.0: nothing else was running)",
-        "rounds": f"{rounds}, the tools in turn, medians; what took long: first round only",
+        "load": f"{load:.1f} before the first measure (0.0: the machine was idle)",
+        "rounds": f"{rounds}, the tools in turn; medians; slow measures in the first round only",
         "snap": first_line([snap, "--version"]),
         **{tool.program: first_line([tool.program, tool.version]) for tool in tools},
     }
@@ -146,9 +146,10 @@ def as_text(pairs, made, notes):
 def as_markdown(pairs, made, notes, tools):
     """Returns the report for a file."""
     lines = ["# Benchmarks", "",
-             "Written by `bench/run`: 512 MiB of a real guest in seven phases (`bench/record` says",
-             "which), snap and its peers. `make bench` repeats it: 1.5 minutes to record the guest",
-             "the first time, some 8 to measure.", ""]
+             "`bench/run` compares snap with other tools on 512 MiB of a real guest's memory, in",
+             "seven phases that `bench/record` describes. `make bench` writes this file again: the",
+             "first run records the guest in 1.5 minutes, and the measures take about 8 minutes.",
+             ""]
     lines += [f"- {name}: {value}" for name, value in pairs.items()]
     commands = [f"- {tool.name}: `{tool.save}`" for tool in tools]
     sections = ["\n".join(lines), *(table.markdown() for table in made),

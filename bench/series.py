@@ -1,31 +1,30 @@
 """The series of images: every tool saves the phases in order and restores the last one.
 
-The tools take turns at each phase, so that a noisy moment of the machine hits them all alike, and
-each round begins with fresh repositories and another tool.
+The tools take turns at each phase, so that a disturbance of the machine affects all of them. Each
+round starts with empty repositories and with another tool.
 """
 import shutil
 from pathlib import Path
 
 import measure
+from harness.checks import Failed
 from tools import BEFORE, SNAP, fill, save_name
 
 FIRST = 5  # the phase that is also saved as a guest's first checkpoint
-
-
 TOO_SLOW = 8  # seconds
 
 
 class Round:
     """One round of all tools.
 
-    Rounds after the first leave out what takes long and changes no verdict: full tools save only
-    the phases that are compared, and what was too slow once is not repeated.
+    Later rounds skip slow saves that no goal depends on: full tools save only the compared phases,
+    and a patch that was too slow in the first round is not repeated.
     """
 
     def __init__(self, bench, tools, number):
-        """Makes an empty repository for each tool."""
+        """Creates the folder of the round; each round starts with another tool."""
         self.bench = bench
-        self.repeated = number > 0
+        self.is_repeated = number > 0
         self.tools = tools[number % len(tools):] + tools[:number % len(tools)]
         self.folder = bench.folder / "round"
         self.current = self.folder / "current.mem"
@@ -37,21 +36,20 @@ class Round:
         return self.folder / "stores" / tool.name.replace(" ", "_").replace(",", "_")
 
     def command(self, template, store, number):
-        """Fills a command in."""
-        return fill(template, snap=self.bench.snap, before=self.bench.before, store=store,
-                    number=number,
-                    size=self.bench.series[0].stat().st_size,
+        """Returns the command line of a template."""
+        return fill(template, snap=self.bench.snap, before=self.bench.options.before,
+                    store=store, number=number, size=self.bench.series[0].stat().st_size,
                     previous=self.bench.series[number - 2])
 
     def start(self, tool, store):
-        """Makes a repository that is empty."""
+        """Creates an empty repository."""
         shutil.rmtree(store, ignore_errors=True)
         store.mkdir(parents=True)
         if tool.start:
             measure.run(self.command(tool.start, store, 1), self.folder)
 
     def load(self, number):
-        """Makes a phase current.mem, and the one before it previous.mem."""
+        """Copies a phase to current.mem; the phase before becomes previous.mem."""
         if self.current.exists():
             self.current.replace(self.previous)
         measure.run(["cp", "--sparse=always", self.bench.series[number - 1], self.current], "/")
@@ -61,28 +59,28 @@ class Round:
         return self.bench.run(name, tool.name, self.command(tool.save, store, number),
                               self.folder, store)
 
-    def leave_out(self, tool, number):
-        """Tells whether a tool need not save a phase."""
+    def is_skipped(self, tool, number):
+        """Whether a tool does not save a phase in this round."""
         if tool.kind == "patch":
             slow = self.bench.figures.median(save_name(number), tool.name) or 0
-            return number == 1 or self.repeated and slow > TOO_SLOW
-        return (tool.kind == "full" and self.repeated
+            return number == 1 or (self.is_repeated and slow > TOO_SLOW)
+        return (tool.kind == "full" and self.is_repeated
                 and number not in (FIRST, len(self.bench.series)))
 
     def save_phase(self, number):
         """Saves a phase with each tool."""
         for tool in self.tools:
             store = self.store(tool)
-            if self.leave_out(tool, number):
+            if self.is_skipped(tool, number):
                 continue
             if tool.kind != "archive":
-                self.start(tool, store)  # only the last one is needed, and memory is scarce
+                self.start(tool, store)  # only the last save is restored, and memory is scarce
             sample = self.save(save_name(number), tool, store, number)
             if sample and tool.kind == "full" and number == FIRST:
                 self.bench.figures.add("full", tool.name, sample)
 
     def save_first(self):
-        """Saves one phase with each tool that has never seen this guest."""
+        """Saves one phase with each archive, into an empty repository."""
         self.load(FIRST)
         for tool in self.tools:
             if tool.kind == "archive":
@@ -93,7 +91,7 @@ class Round:
         self.current.unlink()
 
     def restore(self, tool, number, name):
-        """Restores a phase and compares it."""
+        """Restores a phase and compares it with the image."""
         folder = self.folder / "restored"
         folder.mkdir()
         measure.use_memory(self.bench.series[0].stat().st_size)
@@ -103,8 +101,8 @@ class Round:
                              self.bench.series[number - 1])
         shutil.rmtree(folder)
 
-    def snap_again(self, tool):
-        """What only snap does: an unchanged image, an older phase, and one in place."""
+    def run_snap_alone(self, tool):
+        """Measures snap alone: an older phase, an unchanged image, and a restore in place."""
         bench, store = self.bench, self.store(tool)
         self.restore(tool, FIRST, f"restore {FIRST}")
         bench.run_snap("unchanged", "save current.mem --guest series", self.folder, store, tool)
@@ -115,50 +113,51 @@ class Round:
                               store=store, tool=tool):
                 bench.check("in place", tool.name, target, bench.series[FIRST - 1])
 
-    def go(self):
-        """The whole round."""
+    def run(self):
+        """Runs the round."""
         self.save_first()
         for tool in self.tools:
             self.start(tool, self.store(tool))
-        for number in range(1, len(self.bench.series) + 1):
+        last = len(self.bench.series)
+        for number in range(1, last + 1):
             self.load(number)
             self.save_phase(number)
         for tool in self.tools:
-            self.restore(tool, number, f"restore {number}")
+            self.restore(tool, last, f"restore {last}")
         for tool in self.tools:
             if tool in (SNAP, BEFORE):
-                self.snap_again(tool)
+                self.run_snap_alone(tool)
         shutil.rmtree(self.folder)
 
 
 class Limit:
-    """The C program that has snap's data path and nothing around it."""
+    """The bare loops in C: snap's data path without anything else."""
 
     def __init__(self, bench):
-        """Builds it, if this machine can."""
+        """Compiles limit.c, if this machine has a compiler and the libraries."""
         self.bench = bench
         self.program = bench.folder / "limit"
         source = Path(__file__).with_name("limit.c")
         try:
             measure.run(["gcc", "-O3", "-o", self.program, source,
                          "-lisal", "-ldeflate", "-lpthread"], bench.folder)
-        except (measure.ToolFailed, OSError) as failure:
+        except (Failed, OSError) as failure:
             self.program = None
             bench.note("limit: not measured; it needs gcc, libisal-dev, libdeflate-dev and "
                        f"libxxhash-dev\n{failure}")
 
-    def go(self, threads):
-        """Runs each loop once; its own clock counts, because the loops are what is asked for."""
+    def run(self, threads):
+        """Runs each loop once, and adds the times that the program itself measures."""
         if not self.program:
             return
         image, output = self.bench.series[FIRST - 1], self.bench.folder / "limit.out"
         try:
             sample = measure.run([self.program, image, output, threads], self.bench.folder)
-        except measure.ToolFailed as failure:
+        except Failed as failure:
             self.bench.problem(f"limit: {failure}")
             return
-        said = dict(word.split("=") for word in sample.output.split())
-        for loop, stored in ("digest", None), ("compress", int(said["compressed_bytes"])), \
+        figures = dict(word.split("=") for word in sample.output.split())
+        for loop, stored in ("digest", None), ("compress", int(figures["compressed_bytes"])), \
                 ("restore", None):
             self.bench.figures.add(f"limit {loop}", "limit", measure.Sample(
-                float(said[loop + "_s"]), None, None, stored))
+                float(figures[loop + "_s"]), None, None, stored))

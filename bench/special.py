@@ -1,4 +1,5 @@
 """Measures of snap alone: long chains, large guests, dirty bitmaps, and a disk."""
+import functools
 import os
 import random
 import shutil
@@ -9,28 +10,28 @@ from pathlib import Path
 import images
 import measure
 from bench import file_system
-from images import PAGE
+from harness.memory import PAGE
 
 GIB = 1 << 30
-CHAIN = 200
+CHAIN = 200  # checkpoints
 CHANGED = 1000  # pages
 
 
 def work_folder(function):
-    """Gives a measure a folder of its own, which is removed after it."""
+    """Gives a measure its own folder, which is deleted after it."""
+    @functools.wraps(function)
     def measured(bench):
         folder = Path(tempfile.mkdtemp(prefix=function.__name__ + "-", dir=bench.folder))
         try:
             function(bench, folder)
         finally:
             shutil.rmtree(folder)
-    measured.__name__ = function.__name__
     return measured
 
 
 @work_folder
 def chain(bench, folder):
-    """200 small increments: the last one must restore about as fast as the first."""
+    """Saves 200 small increments: the last one must restore about as fast as the first."""
     image, store = folder / "image", folder / "store"
     first = bench.series[4]
     measure.run(["cp", "--sparse=always", first, image], "/")
@@ -51,10 +52,10 @@ def chain(bench, folder):
             output.unlink(missing_ok=True)
 
 
-def save_changes(bench, name, image, pages, rng, options=""):
-    """Changes pages of an image that the guest has a checkpoint of, and saves it."""
+def save_changes(bench, name, image, pages, options=""):
+    """Changes pages of an image whose last state is a checkpoint, and saves it."""
     store, bitmap = image.with_name("store"), image.with_name("bitmap")
-    images.change_pages(image, pages, rng)
+    images.change_pages(image, pages, random.Random(pages[0]))
     images.write_bitmap(bitmap, pages, image.stat().st_size // PAGE)
     bench.run_snap(name, f"save {image} --guest large {options.format(bitmap=bitmap)}",
                    store=store)
@@ -65,9 +66,9 @@ BITMAP = "--dirty-bitmap {bitmap} --parent large"
 
 @work_folder
 def sparse(bench, folder):
-    """A guest of 64 GiB with 1 GiB of noise, 16 MiB in each GiB."""
+    """Saves a guest of 64 GiB with 1 GiB of noise, 16 MiB in each GiB."""
     image, store, rng = folder / "image", folder / "store", random.Random(64)
-    if not bench.room(folder, 4 * GIB, "sparse guest of 64 GiB"):
+    if not bench.has_space(folder, 4 * GIB, "sparse guest of 64 GiB"):
         return
     images.make_sparse(image, 64 * GIB, 64, 16 << 20, seed=1)
 
@@ -79,10 +80,10 @@ def sparse(bench, folder):
         return
     bitmaps = bench.available("save", "--dirty-bitmap", "sparse: bitmap")
     for _ in range(bench.rounds):
-        save_changes(bench, "sparse: 1,000 pages", image, some_pages(), rng)
+        save_changes(bench, "sparse: 1,000 pages", image, some_pages())
         bench.run_snap("sparse: diff", "diff large@latest~1 large", store=store)
         if bitmaps:
-            save_changes(bench, "sparse: bitmap", image, some_pages(), rng, BITMAP)
+            save_changes(bench, "sparse: bitmap", image, some_pages(), BITMAP)
     output = folder / "restored"
     if bench.run_snap("sparse: restore", f"restore large {output}", store=store):
         bench.check("sparse: restore", "snap", output, image)
@@ -90,10 +91,10 @@ def sparse(bench, folder):
 
 @work_folder
 def dense(bench, folder):
-    """A guest of 8 GiB without a zero page."""
+    """Saves a guest of 8 GiB without zero pages."""
     if not bench.available("save", "--dirty-bitmap", "dense: bitmap"):
         return
-    if not bench.room(folder, 10 * GIB, "dense guest of 8 GiB"):
+    if not bench.has_space(folder, 10 * GIB, "dense guest of 8 GiB"):
         return
     image, store, rng = folder / "image", folder / "store", random.Random(8)
     images.make_dense(image, 8 * GIB, seed=2)
@@ -101,19 +102,19 @@ def dense(bench, folder):
         return
     for _ in range(bench.rounds):
         pages = rng.sample(range(8 * GIB // PAGE), CHANGED)
-        save_changes(bench, "dense: bitmap", image, pages, rng, BITMAP)
-    # There may be no room for another 8 GiB, so that the comparison is on the way.
+        save_changes(bench, "dense: bitmap", image, pages, BITMAP)
+    # The restored image is compared in a pipe, because there may be no space for another 8 GiB.
     restore = [bench.snap, "restore", "large", "-", "--store", store]
     with subprocess.Popen(restore, stdout=subprocess.PIPE) as process:
-        same = subprocess.run(["cmp", "-", image], stdin=process.stdout).returncode == 0
+        compared = subprocess.run(["cmp", "-", image], check=False, stdin=process.stdout)
         process.stdout.close()
-    if not same or process.returncode:
-        bench.problem("dense: restore, snap: the restored image differs from the one saved")
+    if compared.returncode or process.returncode:
+        bench.problem("dense: restore, snap: the restored image differs from the saved one")
 
 
 @work_folder
 def streams(bench, folder):
-    """The same memory as a raw image and as QEMU's streams of it."""
+    """Saves the same memory as a raw image and as QEMU's streams."""
     if not bench.available("save", "--format", "stream"):
         return
     image = bench.series[4]
@@ -133,7 +134,7 @@ def streams(bench, folder):
 
 @work_folder
 def verify(bench, folder):
-    """One checkpoint at the end of a history, restored and verified; and the whole history."""
+    """Restores and verifies the last checkpoint of a history, and verifies the complete history."""
     store, output = folder / "store", folder / "restored"
     for phase in bench.series:
         if not bench.run_snap("verify: save", f"save {phase} --guest history", store=store):
@@ -147,11 +148,12 @@ def verify(bench, folder):
 
 
 def disk(bench):
-    """A real file system instead of memory: what it costs that all is on the disk at the end."""
-    if not bench.disk:
+    """Measures snap on a real file system, where a save includes writing to the disk."""
+    place = bench.options.disk
+    if not place:
         return
-    folder = Path(tempfile.mkdtemp(prefix="snap-bench-", dir=bench.disk))
-    bench.note(f"disk: {bench.disk} is on {file_system(folder)}")
+    folder = Path(tempfile.mkdtemp(prefix="snap-bench-", dir=place))
+    bench.note(f"disk: {place} is on {file_system(folder)}")
     try:
         for number in range(bench.rounds):
             disk_round(bench, folder / str(number))
@@ -161,7 +163,7 @@ def disk(bench):
 
 
 def disk_round(bench, folder):
-    """Saves and restores once, each after all earlier writes have ended."""
+    """Saves and restores once, each after all earlier writes are on the disk."""
     folder.mkdir()
     store, output = folder / "store", folder / "restored"
     for name, phase in ("disk: full", 5), ("disk: 6 after 5", 6):
@@ -171,7 +173,7 @@ def disk_round(bench, folder):
     if bench.run_snap("disk: restore --sync", f"restore disk:1 {output} --sync", store=store):
         bench.check("disk: restore --sync", "snap", output, bench.series[4])
     output.unlink(missing_ok=True)
-    # The same bytes and nothing else, to tell the disk's part from snap's.
+    # A plain copy of the same bytes shows how much of the time the disk takes.
     stored = sorted(store.rglob("*.savevm"))
     os.sync()
     if stored:

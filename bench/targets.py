@@ -1,4 +1,4 @@
-"""What snap is meant to reach, and what it reached."""
+"""The goals of snap's performance, and whether they are reached."""
 from dataclasses import dataclass
 
 from tools import save_name
@@ -9,7 +9,7 @@ MIB = 1 << 20
 
 @dataclass
 class Target:
-    """One figure and its limit; a figure is None if it was not measured."""
+    """One figure and its limit; the figure is None if it was not measured."""
 
     text: str
     figure: float | None
@@ -18,32 +18,32 @@ class Target:
 
     @property
     def verdict(self):
-        """Returns ok, MISSED, or that it was not measured."""
+        """Whether the goal was reached, as text."""
         if self.figure is None:
             return "not measured"
         return "ok" if self.figure <= self.limit else "MISSED"
 
 
 def ratio(one, other):
-    """Returns one figure divided by another, if there are both."""
+    """Returns one figure divided by another, or None if one is missing."""
     return one / other if one is not None and other else None
 
 
 def scaled(figure, unit):
-    """Returns a figure in a larger unit, if there is one."""
+    """Returns a figure in a larger unit, or None if it is missing."""
     return None if figure is None else figure / unit
 
 
-def against(figures, measure, limits, figure="wall"):
-    """Returns a target for each peer: snap's figure divided by the peer's."""
+def against(figures, measure, peers, figure="wall"):
+    """Returns a target per peer: snap's figure divided by the peer's, with the peer's limit."""
     mine = figures.median(measure, "snap", figure)
     return [Target(f"{measure}: {figure}, snap / {peer}",
                    ratio(mine, figures.median(measure, peer, figure)), limit)
-            for peer, limit in limits.items()]
+            for peer, limit in peers.items()]
 
 
 def saves(figures):
-    """Returns the targets of saves from the series."""
+    """Returns the targets of the saves of the series."""
     def stored(measure, unit):
         return scaled(figures.median(measure, "snap", "stored"), unit)
 
@@ -71,13 +71,13 @@ def restores(figures):
         *against(figures, "restore 7", {"zstd -1": 1.0, "restic": 1 / 3}),
         Target("chain: restore 200 / restore 1",
                ratio(wall("chain: restore 200"), wall("chain: restore 1")), 1.25),
-        Target("restore 5: in place over phase 6 / whole",
+        Target("restore 5: in place over phase 6 / to a new file",
                ratio(wall("in place"), wall("restore 5")), 0.25),
     ]
 
 
 def limits(figures):
-    """Returns the targets that compare snap with what the machine can do."""
+    """Returns the targets that compare snap with the limits of the machine."""
     targets = [
         Target(f"{text}: wall, snap / bare loops in C",
                ratio(figures.median(measure, "snap"), figures.median(loop, "limit")), 1.25)
@@ -96,23 +96,23 @@ def limits(figures):
 
 
 def streams(figures):
-    """Returns the targets of importing QEMU's streams."""
+    """Returns the targets of saves of QEMU's streams."""
     raw = figures.median("stream: raw", "snap")
     return [Target(f"stream of a {kind} guest: wall, import / raw save",
                    ratio(figures.median(f"stream: {kind}", "snap"), raw), limit)
             for kind, limit in (("stopped", 1.5), ("live", 2.5))]
 
 
-def looks(figures):
-    """Returns the targets of looking at what is stored."""
+def readers(figures):
+    """Returns the targets of commands that only read the store."""
     return [
         Target("verify / restore of the same checkpoint",
                ratio(figures.median("verify: the last", "snap"),
                      figures.median("verify: restore the last", "snap")), 2),
-        Target("sparse: diff of neighbours", figures.median("sparse: diff", "snap"), 0.1, "s")]
+        Target("sparse: diff with the parent", figures.median("sparse: diff", "snap"), 0.1, "s")]
 
 
 def all_targets(figures):
     """Returns all targets."""
-    return (saves(figures) + restores(figures) + streams(figures) + looks(figures)
+    return (saves(figures) + restores(figures) + streams(figures) + readers(figures)
             + limits(figures))

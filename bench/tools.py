@@ -1,7 +1,7 @@
-"""The tools that are compared, as data: how each one saves an image and gives it back.
+"""The compared tools, as data: how each tool saves an image and restores it.
 
-Every command runs in a folder with the images current.mem and previous.mem, or, to restore, in an
-empty folder where it makes current.mem. Words in braces are filled in.
+A command that saves runs in a folder with the images current.mem and previous.mem. A command that
+restores runs in an empty folder and creates current.mem. `fill` replaces the words in braces.
 """
 import os
 import shutil
@@ -14,8 +14,9 @@ THREADS = len(os.sched_getaffinity(0))
 class Tool:
     """One program with its settings.
 
-    kind: an "archive" knows what it stored before; a "full" tool writes the whole image each time;
-    a "patch" is made against the previous image, which is needed again to restore.
+    The kind is "archive" for a tool that does not store the same data twice, "full" for a tool that
+    writes the complete image each time, and "patch" for a tool that writes the difference from the
+    previous image, which it also needs to restore.
     """
 
     name: str
@@ -27,12 +28,12 @@ class Tool:
 
     @property
     def program(self):
-        """The program that must be installed: the first word of the name."""
+        """The name of the program: the first word of the tool's name."""
         return self.name.split()[0]
 
 
 def fill(template, **words):
-    """Returns a command; a quoted part of the template is one word."""
+    """Returns the words of a command line; a quoted part of the template is one word."""
     parts = template.split("'")
     command = []
     for index, part in enumerate(parts):
@@ -45,7 +46,7 @@ SNAP = Tool(
     "{snap} save current.mem --guest series --store {store} --json",
     "{snap} restore series:{number} current.mem --store {store}")
 
-# Another build of snap, beside which this one is measured before a change lands.
+# Another build of snap, to compare with.
 BEFORE = replace(SNAP, name="snap before", save=SNAP.save.replace("{snap}", "{before}"),
                  restore=SNAP.restore.replace("{snap}", "{before}"))
 
@@ -83,18 +84,18 @@ PEERS = (
 
 
 def save_name(number):
-    """Returns what saving a phase of the series is called."""
+    """Returns the name of the measure that saves a phase of the series."""
     return f"{number} after {number - 1}" if number > 1 else "1, empty store"
 
 
 def installed():
-    """Returns the peers that are installed, and the names of the others."""
-    there = [tool for tool in PEERS if shutil.which(tool.program)]
-    return there, sorted({tool.program for tool in PEERS if tool not in there})
+    """Returns the installed peers, and the program names of the missing ones."""
+    found = [tool for tool in PEERS if shutil.which(tool.program)]
+    return found, sorted({tool.program for tool in PEERS if tool not in found})
 
 
 def set_environment(folder):
-    """Keeps what the peers remember between runs in a folder that is removed at the end."""
+    """Makes the peers keep their caches and settings in the scratch folder."""
     os.environ.update(HOME=str(folder), XDG_CACHE_HOME=str(folder / "cache"), LC_ALL="C.UTF-8",
                       BORG_BASE_DIR=str(folder), RESTIC_PASSWORD="benchmark",
                       RESTIC_CACHE_DIR=str(folder / "cache/restic"),

@@ -1,10 +1,10 @@
-/* A disk with a volatile cache, as a FUSE file system of two files.
+/* A disk with a volatile cache, as a FUSE file system with two files.
 
    usage: powerdisk MOUNTPOINT BYTES LOG
 
-   "disk" is the disk: every write goes to memory and into the log, and fsync puts a flush into the
-   log. "mark" is not kept; what is written to it goes into the log. A record of the log is struct
-   record and, for writes and marks, the bytes. */
+   "disk" is the disk, of BYTES bytes. Each write changes it in memory and is appended to LOG; each
+   fsync appends a flush. "mark" stores nothing; a write to it appends a mark to LOG. A log entry is
+   struct record, followed by the bytes of a write or mark. disk_log.py reads the log. */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
 #include <errno.h>

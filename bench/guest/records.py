@@ -1,9 +1,10 @@
-"""Makes the records that the recorded guest works on: events, logs, prose and blobs.
+"""The data of the recorded guest: events, logs, prose and blobs.
 
-The prose is a random walk over the words of this machine's documentation, from one to a word that
-follows it somewhere, so that it compresses as text does but does not repeat itself.
+The prose is a random walk over the words of this machine's documentation, from each word to one
+that follows it there. So it compresses like text, but does not repeat itself.
 """
 import base64
+import itertools
 import random
 import re
 from pathlib import Path
@@ -15,20 +16,21 @@ AGENTS = ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "curl/7.88.1", "
 
 
 class Records:
-    """A seeded, endless source of lines."""
+    """An endless source of random lines."""
 
     def __init__(self, seed):
+        """Reads the words; the same seed gives the same lines on this machine."""
         self.random = random.Random(seed)
         words = self.read_words()
         self.followers = {}
-        for word, follower in zip(words, words[1:]):
+        for word, follower in itertools.pairwise(words):
             self.followers.setdefault(word, []).append(follower)
         self.words = list(self.followers)
         self.names = sorted({w.lower() for w in words if re.fullmatch("[A-Za-z]{4,9}", w)})[:4000]
 
     @staticmethod
     def read_words():
-        """Returns words of this machine's documentation, in their order."""
+        """Returns the words of this machine's documentation, in their order."""
         words = []
         texts = sorted(Path("/usr/share/doc").glob("*/copyright"))[:60]
         texts += sorted(Path("/usr/lib").glob("python3.*/**/*.py"))
@@ -39,7 +41,7 @@ class Records:
         return words[:WORDS]
 
     def prose(self, count):
-        """Returns that many words."""
+        """Returns so many words of prose."""
         chance = self.random.random
         word = self.words[int(chance() * len(self.words))]
         walk = []
@@ -50,7 +52,7 @@ class Records:
         return " ".join(walk)
 
     def event(self):
-        """Returns one event as JSON, as services log them."""
+        """Returns an event in JSON, as a service logs it."""
         pick, number = self.random.choice, self.random.randrange
         note = re.sub(r'[\\"\x00-\x1f]', "", self.prose(number(3, 30)))
         return (
@@ -62,14 +64,14 @@ class Records:
             f'"ua":"{pick(AGENTS)}","note":"{note}"}}')
 
     def log(self):
-        """Returns one line of a system log."""
+        """Returns a line of a system log."""
         number = self.random.randrange
         return (f"Jan {number(1, 29):2} {number(24):02}:{number(60):02}:{number(60):02} "
                 f"host{number(40)} {self.random.choice(self.names)}[{number(30000)}]: "
                 f"{self.prose(number(5, 20))}")
 
     def blob(self):
-        """Returns something that does not compress, in base64."""
+        """Returns random bytes in base64, which compress badly."""
         noise = self.random.randbytes(self.random.randrange(200, 6000))
         return f'{{"blob":"{base64.b64encode(noise).decode()}"}}'
 
@@ -86,7 +88,7 @@ class Records:
 
 
 def write(path, size, seed=42):
-    """Writes a file of records of at least that many bytes."""
+    """Writes a file with at least so many bytes of records."""
     records = Records(seed)
     with open(path, "wb") as file:
         while file.tell() < size:

@@ -1,7 +1,7 @@
-"""What the recorded guest does; bench/record says which phase is what.
+"""The work of the recorded guest; bench/record describes the phases.
 
-It says "phase N" on the serial port and waits for a line, so that its memory is at rest with regard
-to this program while it is copied; the kernel goes on with its own work.
+After each phase, it prints "phase N" on the serial port and waits for a line. The guest's memory is
+copied in the meantime.
 """
 import json
 import os
@@ -13,29 +13,30 @@ import time
 from pathlib import Path
 
 RANDOM = random.Random(1234)
-PARSED_BYTES = 14 << 20  # of the records that are kept as Python's own objects
+PARSED_BYTES = 14 << 20  # of records that are kept as Python objects
 TABLE_ROWS = 12000
 BUFFER_BYTES = 16 << 20
 STORE_BYTES = 90 << 20
-UPDATED = 0.02
+UPDATED = 0.02  # of all data
 IDLE_SECONDS = 60
 
 
 class Workload:
-    """The data that the guest has on its heap, and what it does to them."""
+    """The data on the guest's heap, and the phases, which change it."""
 
-    def __init__(self):
-        self.records = open("/records", "rb")
+    def __init__(self, records):
+        """Takes the open file with the records."""
+        self.records = records
         self.parsed = {}  # many small objects
-        self.buffer = bytearray()  # one large one
-        self.store = {}  # a key-value store, which is most of the heap
+        self.buffer = bytearray()  # one large object
+        self.store = {}  # a key-value store, most of the heap
         self.database = None
 
     def boot(self):
-        """Nothing has been read yet but this program."""
+        """Does nothing: only this program has been read so far."""
 
     def fill_working_set(self):
-        """Parses records, fills a buffer and a database, which is also in the page cache."""
+        """Parses records, and fills a buffer and a database, which is also in the page cache."""
         end = self.records.tell() + PARSED_BYTES
         while self.records.tell() < end:
             line = self.records.readline()
@@ -66,7 +67,7 @@ class Workload:
         self.forget_file()
 
     def update(self):
-        """Updates one in fifty of everything in place, at random."""
+        """Updates 2 % of all data in place, at random."""
         for key in RANDOM.sample(range(len(self.store)), int(len(self.store) * UPDATED)):
             revision = b'{"rev":%06d,' % RANDOM.randrange(10**6)
             value = self.store[key]
@@ -85,35 +86,34 @@ class Workload:
         self.database.commit()
 
     def work_in_bulk(self):
-        """Reads programs and libraries through the page cache, and compiles a part of Python's."""
+        """Reads programs and libraries through the page cache, and compiles Python modules."""
         for path in sorted(Path("/bulk").iterdir()):
             path.read_bytes()
         library = Path(json.__file__).parent.parent
         sources = [library / name for name in ("asyncio", "email", "http", "json", "xml")]
-        # A process of its own, so that what it had is free again.
+        # In a separate process, so that its memory is free afterwards.
         subprocess.run([sys.executable, "-m", "compileall", "-q", "-f", *sources], check=True)
 
     def idle(self):
-        """Does nothing, as guests do most of the time."""
+        """Sleeps, as most guests do most of the time."""
         end = time.monotonic() + IDLE_SECONDS
         while time.monotonic() < end:
             time.sleep(1)
 
     def free_half(self):
-        """Gives up half of the store; freed memory keeps its bytes, but for the allocator's."""
+        """Frees half of the store; the freed memory keeps its bytes, except the allocator's own."""
         for key in range(1, len(self.store), 2):
             del self.store[key]
-        Path("/proc/sys/vm/drop_caches").write_text("1")
+        Path("/proc/sys/vm/drop_caches").write_text("1", encoding="ascii")
         time.sleep(3)
 
     def forget_file(self):
-        """Takes the records out of the page cache: a guest gets its data from the network."""
+        """Removes the records from the page cache, as if they had come from the network."""
         os.posix_fadvise(self.records.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def main():
-    """Goes through the phases, each when it is told to."""
-    work = Workload()
+def run(work):
+    """Runs the phases of a workload, and then keeps its memory."""
     phases = (work.boot, work.fill_working_set, work.fill_store, work.update, work.work_in_bulk,
               work.idle, work.free_half)
     for number, phase in enumerate(phases, 1):
@@ -122,6 +122,12 @@ def main():
         input()
     while True:
         time.sleep(1)
+
+
+def main():
+    """Runs the phases; each line on standard input starts the next one."""
+    with open("/records", "rb") as records:
+        run(Workload(records))
 
 
 main()
