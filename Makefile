@@ -31,7 +31,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 SOAK_PACKAGES = $(TEST_PACKAGES) e2fsprogs fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
-LINT_PACKAGES = mandoc shellcheck
+LINT_PACKAGES = flake8 isort mandoc pylint shellcheck
 DEB_PACKAGES = binutils dpkg-dev lintian
 CHECK_DEB_PACKAGES = man-db systemd
 
