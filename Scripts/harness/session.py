@@ -33,9 +33,11 @@ class Session:
         """Starts to handle signals.
 
         A shell ignores SIGINT for background jobs, and snap would inherit that without a handler.
+        SIGHUP stays ignored under nohup.
         """
         for number in SIGNALS:
-            signal.signal(number, self._interrupted)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._interrupted)
         return self
 
     def _interrupted(self, number, _):
