@@ -1,27 +1,28 @@
-# make demo   install what is missing, build, and run the main job on a real guest
-# make test   install what is missing, and pass all tests
-# make build  the release binary, .build/release/snap
-# make lint   install what is missing, and check format and style of everything, as CI does
-# make bench  install what is missing, and measure snap beside its peers on a real guest's memory
-# make guests let real guests under two QEMUs go on from what was saved, in all ways, in 8 minutes
-# make soak   fail, kill, fill, damage and cut the power in full, and write the counts into RELIABILITY.md
-# make fuzz   feed the reader of QEMU's streams what libFuzzer makes up, for SECONDS (600)
-# make install    into PREFIX (/usr/local) below DESTDIR; make uninstall takes it away
-# make deb    the Debian package snap-vm, in .build/deb; make check-deb tries it here, as root
-# make clean
+# make demo    install missing packages, build, and demonstrate snap on a real guest
+# make test    install missing packages, and run all tests
+# make build   build the release command, .build/release/snap
+# make lint    install missing packages, and check the format and style of all sources
+# make bench   install missing packages, and compare snap with other tools on a real guest's memory
+# make guests  save, restore and resume real guests under two QEMUs in every way, in 8 minutes
+# make soak    run the fault, kill, full-disk, damage and power-cut tests in full, and write their
+#              counts into RELIABILITY.md
+# make fuzz    test the reader of QEMU's streams with libFuzzer, for SECONDS (600)
+# make install     install into PREFIX (/usr/local) below DESTDIR; make uninstall deletes the files
+# make deb     build the Debian package snap-vm in .build/deb; make check-deb tests it here, as root
+# make clean   delete everything that is built, recorded or downloaded
 
 SWIFT ?= swift
-# Static, because loading Foundation's libraries takes longer than saving an unchanged guest.
-# It needs no library of its own, and so no path to look for one.
+# Static, because loading Foundation's libraries takes longer than saving an unchanged guest. The
+# command then uses only system libraries, so it needs no run path.
 BUILD = $(SWIFT) build -c release --static-swift-stdlib --disable-local-rpath --product snap
-# Optimized, because a debug build hashes and compresses 10 to 15 times slower. In a folder of its
-# own, because other flags would build everything anew each time.
+# Optimized, because a debug build hashes and compresses 10 to 15 times slower. In a separate folder,
+# because a change of flags rebuilds everything.
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
 
-# What is installed and packaged. No "?=": in a shell out of a snap of snapd's, SNAP is a folder.
+# The command to install and package. Not "?=", because snapd sets SNAP in its programs' environment.
 SNAP = .build/release/snap
 PREFIX ?= /usr/local
-# Only what is missing is built, so that root can install what a user has built.
+# Builds only a missing command, so that root can install a command that a user has built.
 HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
