@@ -63,7 +63,7 @@ bench:
 guests:
 	Scripts/install $(DEMO_PACKAGES)
 	$(BUILD)
-	for test in resume standstill cookbook; do \
+	for test in resume pause cookbook; do \
 		Tests/Guests/$$test .build/release/snap --qemu qemu-system-x86_64 $$(Scripts/get-qemu10) \
 			|| exit; done
 

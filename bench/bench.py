@@ -79,7 +79,7 @@ class Bench:
             self.problem(f"{name}, {tool}: the restored image differs from the saved one")
 
     def has_space(self, folder, need, name):
-        """Whether a folder has so many bytes of free space; otherwise notes that it has less."""
+        """Whether a folder has enough free space; otherwise notes that it has less."""
         free = shutil.disk_usage(folder).free
         if is_memory(folder):
             free = min(free, memory("MemAvailable"))

@@ -66,7 +66,7 @@ def write_stream(image, stream, passes=1, share=10):
     """Writes an image as QEMU's migration stream.
 
     The stream of a stopped guest has one pass, with every page. That of a running guest has more
-    passes, in which one of so many pages (share) occurs again.
+    passes, in which one of every SHARE pages occurs again.
     """
     length = os.stat(image).st_size
     block = b"ram"

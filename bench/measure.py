@@ -48,7 +48,7 @@ def run(command, cwd):
 
 
 def use_memory(byte_count):
-    """Uses so many bytes of memory and frees them.
+    """Uses a number of bytes of memory and frees them.
 
     If the host of a virtual machine has reclaimed free memory, the next process that uses it waits
     for the host: restores took twice as long with the first tool.

@@ -27,7 +27,7 @@ class Memory:
         return (line * (PAGE // len(line) + 1))[:PAGE]
 
     def edit(self, count):
-        """Changes so many pages so that snap stores literals, deltas, duplicates and holes."""
+        """Changes a number of pages so that snap stores literals, deltas, duplicates and holes."""
         for _ in range(count):
             page = self.random.randrange(self.page_count)
             kind = self.random.randrange(6)

@@ -9,7 +9,7 @@ import Testing
 struct RealGuestTests {
     @Test(
         "a guest continues from a restored checkpoint",
-        arguments: ["resume", "standstill", "cookbook"])
+        arguments: ["resume", "pause", "cookbook"])
     func script(_ name: String) throws {
         try expectScriptPasses("Guests/\(name)", ["--short"])
     }

@@ -17,7 +17,7 @@ SHORT_STEP = 7
 
 
 def fill(path, free):
-    """Fills a file system except for so many bytes."""
+    """Fills a file system except for a number of bytes."""
     status = os.statvfs(path)
     size = status.f_bavail * status.f_frsize - free
     if size > 0:

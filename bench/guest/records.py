@@ -88,7 +88,7 @@ class Records:
 
 
 def write(path, size, seed=42):
-    """Writes a file with at least so many bytes of records."""
+    """Writes a file with at least a given number of bytes of records."""
     records = Records(seed)
     with open(path, "wb") as file:
         while file.tell() < size:
