@@ -41,7 +41,7 @@ struct ReadStream {
 
     /// Returns the reading end of a pipe, into which a thread writes the bytes.
     private static func pipe(_ bytes: [UInt8]) throws -> SharedFile {
-        let (reading, writing) = try Pipe.make("pipe", .kernel)
+        let (reading, writing) = try Pipe.create("pipe", .kernel)
         // The reader closes the pipe early if it refuses the stream.
         signal(SIGPIPE, SIG_IGN)
         Thread.detachNewThread {

@@ -35,7 +35,7 @@ struct TowerTests {
         _ number: Int, page byte: UInt8, isIntact: Bool = true, everyOther: Bool = false
     ) throws {
         let directory = Directory(store.scratch.guest("t"), .kernel)
-        try directory.make()
+        try directory.create()
         let id = Identifier.random()
         var writer = try SavevmWriter(
             in: directory,

@@ -51,7 +51,7 @@ struct DirectoryTests {
         }
         for name in ["away", ".."] {
             let directory = root.directory(name).directory("x")
-            #expect(throws: SnapError.self) { try directory.make() }
+            #expect(throws: SnapError.self) { try directory.create() }
         }
         let error = #expect(throws: SnapError.self) { _ = try File(reading: "link", in: root) }
         #expect(error?.code == .damaged && error?.path == scratch.file("in").appending("link"))
