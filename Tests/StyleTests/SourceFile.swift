@@ -10,6 +10,12 @@ struct SourceFile {
         let lineCount: Int
         /// The source text of each parameter.
         let parameters: [String]
+        /// The source text between the parameters and the body: effects and return type.
+        let effects: String
+        /// Whether other targets can call it.
+        let isExported: Bool
+        /// The lines of its documentation comment.
+        let documentation: [String]
 
         var unlabelledCount: Int { parameters.count { $0.hasPrefix("_ ") } }
     }
@@ -98,31 +104,41 @@ struct SourceFile {
             guard let match = line.firstMatch(of: pattern) else { continue }
             let indent = String(match.1)
             // A function ends on its first line or at the brace with the indentation of its start.
-            var end = index
+            var last = index
             if !line.hasSuffix("}") {
-                end = code[index...].firstIndex(of: indent + "}") ?? index
+                last = code[index...].firstIndex(of: indent + "}") ?? index
             }
-            let text = code[index...end].joined(separator: "\n")
-            let rest = String(text[text.index(text.startIndex, offsetBy: match.0.count)...])
+            let text = code[index...last].joined(separator: "\n")
+            let rest = text[text.index(text.startIndex, offsetBy: match.0.count)...]
+            let (parameters, end) = Self.parameters(rest)
             functions.append(
                 Function(
-                    name: String(match.2), line: index + 1, lineCount: end - index + 1,
-                    parameters: Self.parameters(rest)))
+                    name: String(match.2), line: index + 1, lineCount: last - index + 1,
+                    parameters: parameters, effects: String(rest[end...].prefix { $0 != "{" }),
+                    isExported: match.0.contains(/\b(package|public)\b/),
+                    documentation: documentation(above: index)))
         }
         return functions
     }
 
-    /// Splits a parameter list, given the text after its opening parenthesis.
-    private static func parameters(_ text: String) -> [String] {
+    /// Returns the documentation comment above a declaration; attributes can be between them.
+    private func documentation(above index: Int) -> [String] {
+        let above = lines[..<index].reversed().lazy.map { $0.drop { $0 == " " } }
+        return above.prefix { $0.hasPrefix("///") || $0.hasPrefix("@") }.map(String.init)
+    }
+
+    /// Splits a parameter list, given the text after its opening parenthesis, and finds its end.
+    private static func parameters(_ text: Substring) -> (list: [String], end: Substring.Index) {
         var parameters = [""]
         var depth = 0
         var last: Character = " "
-        for character in text {
+        for index in text.indices {
+            let character = text[index]
             switch character {
             case "(", "[", "<", "{": depth += 1
             case ")" where depth == 0:
-                return parameters.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
-                    .filter { !$0.isEmpty }
+                let list = parameters.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+                return (list.filter { !$0.isEmpty }, index)
             case ")", "]", "}": depth -= 1
             case ">" where last != "-": depth -= 1
             case "," where depth == 0:
@@ -133,6 +149,6 @@ struct SourceFile {
             last = character
             parameters[parameters.count - 1].append(character)
         }
-        return []
+        return ([], text.endIndex)
     }
 }

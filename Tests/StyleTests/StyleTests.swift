@@ -138,6 +138,24 @@ struct StyleTests {
         }
     }
 
+    @Test("functions that other targets call document what they return and throw")
+    func documentation() throws {
+        var exportedCount = 0
+        for file in try SourceFile.all() {
+            for function in file.functions
+            where function.isExported && function.name.hasPrefix("func") {
+                exportedCount += 1
+                for (effect, field) in [("->", "- Returns:"), ("throws", "- Throws:")]
+                where function.effects.contains(effect) {
+                    #expect(
+                        function.documentation.contains { $0.contains(field) },
+                        "\(file.name):\(function.line): \(function.name) has no \(field)")
+                }
+            }
+        }
+        #expect(exportedCount > 250)
+    }
+
     @Test("words are plain: no phrase of the list in PlainWords is used")
     func words() throws {
         let (findings, fileCount) = try PlainWords.search()
