@@ -53,7 +53,8 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         _ = unsafe isUTC ? gmtime_r(&seconds, &broken) : localtime_r(&seconds, &broken)
         let two = { (value: Int32) in String(value).padded(to: 2) }
         let date = unsafe [
-            String(Int(broken.tm_year) + 1900), two(broken.tm_mon + 1), two(broken.tm_mday),
+            String(Int(broken.tm_year) + 1900).padded(to: 4), two(broken.tm_mon + 1),
+            two(broken.tm_mday),
         ]
         let time = unsafe [two(broken.tm_hour), two(broken.tm_min), two(broken.tm_sec)]
         return (date.joined(separator: "-"), time.joined(separator: ":"))
