@@ -19,6 +19,14 @@ package struct Seeded: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
         return mixed ^ (mixed >> 31)
     }
+
+    /// Chooses one of several values.
+    ///
+    /// - Parameter values: The values, at least one.
+    /// - Returns: One of them, each as likely as the others.
+    package mutating func choice<Value>(_ values: [Value]) -> Value {
+        values[Int.random(in: values.indices, using: &self)]
+    }
 }
 
 /// A generated memory image.
