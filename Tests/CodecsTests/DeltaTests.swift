@@ -48,13 +48,72 @@ struct DeltaTests {
         #expect(Self.apply([0xff, 0x1f, 1, 9], to: zeros)?[4095] == 9)
     }
 
-    @Test("random bytes never trap the decoder", arguments: 0..<50)
+    @Test("any bytes are applied or refused as by a plain decoder", arguments: 0..<50)
     func fuzz(seed: Int) {
         var generator = Seeded(UInt64(seed))
+        let zeros = [UInt8](repeating: 0, count: 4096)
+        var appliedCount = 0
         for _ in 0..<200 {
-            let count = Int.random(in: 0...100, using: &generator)
-            let runs = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
-            _ = Self.apply(runs, to: [UInt8](repeating: 0, count: 4096))
+            let runs = Self.runs(&generator)
+            let found = Self.apply(runs, to: zeros)
+            #expect(found == XBZRLE.decode(runs, onto: zeros), "\(runs)")
+            if found != nil { appliedCount += 1 }
         }
+        #expect((1..<200).contains(appliedCount))
+    }
+
+    /// Random runs: noise, or lengths that are mostly right.
+    private static func runs(_ generator: inout Seeded) -> [UInt8] {
+        if Int.random(in: 0..<4, using: &generator) == 0 {
+            let count = Int.random(in: 0...100, using: &generator)
+            return (0..<count).map { _ in .random(in: 0...255, using: &generator) }
+        }
+        var runs: [UInt8] = []
+        for _ in 0..<Int.random(in: 0...4, using: &generator) {
+            let lengths = (0..<2).map { _ in
+                generator.choice([0, 1, 2, 100, 127, 128, 300, 1365, 2000, 4095, 4096])
+            }
+            for length in lengths {
+                let low = UInt8(length & 0x7f)
+                switch (length, Int.random(in: 0..<8, using: &generator)) {
+                // A length may be written longer than it must be, with two bytes at most.
+                case (..<128, 0): runs += [low | 0x80, 0]
+                case (..<128, 1): runs += [low | 0x80, 0x80, 0]
+                case (..<128, _): runs += [low]
+                default: runs += [low | 0x80, UInt8(length >> 7)]
+                }
+            }
+            let excess = generator.choice([-1, 0, 0, 0, 0, 1])
+            runs += (0..<max(0, lengths[1] + excess)).map { UInt8(truncatingIfNeeded: $0) }
+        }
+        return runs
+    }
+
+    @Test("runs are appended exactly if they fit into the given length", arguments: 0..<40)
+    func lengthLimit(seed: Int) {
+        var generator = Seeded(UInt64(seed))
+        let base = MadeUpImage.noise(&generator)
+        var page = base
+        for _ in 0..<Int.random(in: 0...30, using: &generator) {
+            let start = Int.random(in: 0..<4096, using: &generator)
+            let end = min(4096, start + Int.random(in: 1...60, using: &generator))
+            for index in start..<end { page[index] &+= 1 }
+        }
+        let encode = { (byteCountMax: Int) -> [UInt8]? in
+            var runs: [UInt8] = [7]
+            let fits = page.withBytes { page in
+                base.withBytes {
+                    Delta.encode(page, against: $0, byteCountMax: byteCountMax, appendingTo: &runs)
+                }
+            }
+            #expect(runs[0] == 7 && (fits || runs.count == 1))
+            return fits ? Array(runs.dropFirst()) : nil
+        }
+        let whole = encode(Delta.byteCountMax)
+        for byteCountMax in [3, 10, 100, 500, 1000, Delta.byteCountMax] {
+            let isExpected = whole.map { $0.count <= byteCountMax } ?? false
+            #expect(encode(byteCountMax) == (isExpected ? whole : nil), "\(byteCountMax)")
+        }
+        if let whole { #expect(Self.apply(whole, to: base) == page) }
     }
 }

@@ -1,4 +1,4 @@
-/// A simple encoder of XBZRLE runs that compares pages byte by byte.
+/// A plain encoder and decoder of XBZRLE runs, byte by byte, to compare with.
 package enum XBZRLE {
     /// Encodes the differences between two pages.
     ///
@@ -32,5 +32,35 @@ package enum XBZRLE {
 
     private static func length(_ value: Int) -> [UInt8] {
         value < 0x80 ? [UInt8(value)] : [UInt8(value & 0x7f | 0x80), UInt8(value >> 7)]
+    }
+
+    /// Decodes runs.
+    ///
+    /// - Returns: The page; nil if the runs break a rule of savevm(5).
+    package static func decode(_ runs: [UInt8], onto base: [UInt8]) -> [UInt8]? {
+        var page = base
+        var rest = runs[...]
+        var position = 0
+        while !rest.isEmpty {
+            let isFirst = rest.count == runs.count
+            guard let unchanged = takeLength(&rest), unchanged > 0 || isFirst,
+                let changed = takeLength(&rest), changed > 0, changed <= rest.count
+            else { return nil }
+            position += unchanged
+            for byte in rest.prefix(changed) {
+                guard position < page.count else { return nil }
+                page[position] = byte
+                position += 1
+            }
+            rest = rest.dropFirst(changed)
+        }
+        return page
+    }
+
+    private static func takeLength(_ rest: inout ArraySlice<UInt8>) -> Int? {
+        guard let low = rest.popFirst() else { return nil }
+        if low < 0x80 { return Int(low) }
+        guard let high = rest.popFirst(), high < 0x80 else { return nil }
+        return Int(low) - 0x80 + Int(high) * 128
     }
 }

@@ -1,0 +1,101 @@
+import CZlib
+import Codecs
+import SnapSystem
+import TestSupport
+import Testing
+
+@Suite("Codecs and random content")
+struct RandomContentTests {
+    /// Random content: stretches of one byte, of noise, and of what came before.
+    private static func content(_ generator: inout Seeded) -> [UInt8] {
+        var bytes: [UInt8] = []
+        let count = generator.choice([0, 1, 2, 100, 4096, 70_000])
+        while bytes.count < count {
+            let run = Int.random(in: 1...2000, using: &generator)
+            switch Int.random(in: 0..<3, using: &generator) {
+            case 0: bytes += [UInt8](repeating: .random(in: 0...255, using: &generator), count: run)
+            case 1: bytes += (0..<run).map { _ in .random(in: 0...255, using: &generator) }
+            default: bytes += bytes.suffix(run)
+            }
+        }
+        return Array(bytes.prefix(count))
+    }
+
+    private static func decode(
+        _ stored: [UInt8], _ codec: Codec, byteCount: Int, by decompressor: borrowing Decompressor
+    ) -> [UInt8]? {
+        var target = [UInt8](repeating: 0xee, count: byteCount)
+        let isWhole = stored.withBytes { stored in
+            target.withMutableBytes { decompressor.decode(stored, codec, into: &$0) }
+        }
+        return isWhole ? target : nil
+    }
+
+    @Test("what a deflater has appended is decoded to the same content", arguments: 0...9)
+    func roundTrip(level: Int) throws {
+        var generator = Seeded(UInt64(level))
+        let deflater = try Deflater(try #require(CompressionLevel(level)))
+        let decompressor = Decompressor()
+        for _ in 0..<60 {
+            let content = Self.content(&generator)
+            var stored: [UInt8] = []
+            let codec = try content.withBytes { try deflater.deflate($0, appendingTo: &stored) }
+            // Compression never costs space.
+            #expect(stored.count <= content.count)
+            #expect((codec == .stored) == (stored.count == content.count))
+            let count = content.count
+            #expect(Self.decode(stored, codec, byteCount: count, by: decompressor) == content)
+            for wrong in [count - 1, count + 1] where wrong >= 0 {
+                #expect(Self.decode(stored, codec, byteCount: wrong, by: decompressor) == nil)
+            }
+            if !stored.isEmpty {
+                let cut = Array(stored.dropLast())
+                #expect(Self.decode(cut, codec, byteCount: count, by: decompressor) == nil)
+            }
+            let longer = stored + [0]
+            #expect(Self.decode(longer, codec, byteCount: count, by: decompressor) == nil)
+        }
+    }
+
+    @Test("a damaged stream is read exactly if zlib reads it", arguments: 0..<30)
+    func damage(seed: Int) throws {
+        var generator = Seeded(1000 + UInt64(seed))
+        let content = Self.content(&generator) + MadeUpImage.text(seed)
+        let deflater = try Deflater(try #require(CompressionLevel(1 + seed % 9)))
+        var stream: [UInt8] = []
+        let codec = try content.withBytes { try deflater.deflate($0, appendingTo: &stream) }
+        // Noise is stored, and damage of it is content.
+        if codec == .stored { stream = [0x78, 0x9c] + stream }
+        let decompressor = Decompressor()
+        var readCount = 0
+        for _ in 0..<200 {
+            var damaged = stream
+            for _ in 0..<Int.random(in: 0...2, using: &generator) {
+                // Not in the header: libdeflate does not check the size of the window there.
+                let index = Int.random(
+                    in: 2..<generator.choice([30, damaged.count]), using: &generator)
+                damaged[min(index, damaged.count - 1)] = .random(in: 0...255, using: &generator)
+            }
+            let found = Self.decode(damaged, .zlib, byteCount: content.count, by: decompressor)
+            let isSame = found == Self.zlib(damaged, byteCount: content.count)
+            #expect(isSame, "seed \(seed)")
+            if found != nil { readCount += 1 }
+        }
+        if codec == .zlib { #expect(readCount > 0) }
+    }
+
+    /// What zlib itself inflates: all of a stream, to exactly so many bytes.
+    private static func zlib(_ stream: [UInt8], byteCount: Int) -> [UInt8]? {
+        var target = [UInt8](repeating: 0xee, count: byteCount)
+        var (sourceCount, targetCount) = (uLong(stream.count), uLongf(byteCount))
+        let result = uncompress2(&target, &targetCount, stream, &sourceCount)
+        let isWhole = result == Z_OK && targetCount == byteCount && sourceCount == stream.count
+        return isWhole ? target : nil
+    }
+
+    @Test("only the levels 0 to 9 exist")
+    func levels() {
+        #expect((-3...12).filter { CompressionLevel($0) != nil } == Array(0...9))
+        #expect(CompressionLevel.stored.rawValue == 0)
+    }
+}
