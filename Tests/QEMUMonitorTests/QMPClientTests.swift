@@ -195,4 +195,60 @@ struct MigrationSettingsTests {
         #expect(rest.capabilities.map(\.capability) == ["x-ignore-shared"])
         #expect(rest.parameters.maxBandwidth == 1 << 30)
     }
+
+    /// Random settings: of known capabilities, unknown ones, and some twice.
+    private static func random(_ generator: inout Seeded) -> MigrationSettings {
+        let names = ["xbzrle", "multifd", "x-ignore-shared", "events", "unknown", "xbzrle"]
+        return MigrationSettings(
+            names.filter { _ in Bool.random(using: &generator) }.map {
+                .init(capability: $0, state: Bool.random(using: &generator))
+            },
+            .init(
+                maxBandwidth: generator.choice([0, 1, 1 << 27, 1 << 40, 1 << 50]),
+                tlsCredentials: nil))
+    }
+
+    /// What QEMU has in force when settings have been applied over others.
+    private static func applying(
+        _ changes: MigrationSettings, to settings: MigrationSettings
+    ) -> MigrationSettings {
+        let changed = Dictionary(
+            uniqueKeysWithValues: changes.capabilities.map { ($0.capability, $0.state) })
+        return MigrationSettings(
+            settings.capabilities.map {
+                .init(capability: $0.capability, state: changed[$0.capability] ?? $0.state)
+            }, changes.parameters)
+    }
+
+    @Test("after a save is what it was before", arguments: 0..<50)
+    func roundTrip(seed: Int) {
+        var generator = Seeded(UInt64(seed))
+        let before = Self.random(&generator)
+        let names = before.capabilities.map(\.capability)
+        #expect(Set(names).count == names.count)
+        #expect(Set(names).isSubset(of: ["xbzrle", "multifd", "x-ignore-shared"]))
+        let during = Self.applying(before.forDeviceState, to: before)
+        for capability in during.capabilities {
+            #expect(capability.state == (capability.capability == "x-ignore-shared"))
+        }
+        #expect(during.parameters.maxBandwidth >= 1 << 40)
+        #expect(during.forDeviceState.capabilities.isEmpty)
+        let after = Self.applying(during.undoing(changesTo: before), to: during)
+        #expect(after == before)
+        #expect(!after.areChanged(before: before))
+        // Only if shared RAM was not left out before, can the settings show that it is a save's.
+        let isShown = before.capabilities.contains {
+            $0.capability == "x-ignore-shared" && !$0.state
+        }
+        #expect(during.areForDeviceState(before: before) == isShown)
+    }
+
+    @Test("is encrypted if there are credentials")
+    func encryption() {
+        for (credentials, isEncrypted) in [(nil, false), ("", false), ("tls0", true)] {
+            let settings = MigrationSettings(
+                [], .init(maxBandwidth: 1, tlsCredentials: credentials))
+            #expect(settings.isEncrypted == isEncrypted)
+        }
+    }
 }

@@ -50,11 +50,14 @@ package final class FakeMonitor: Sendable {
     ///   - accepts: Whether the server accepts a connection.
     ///   - greeting: The text that the server sends first.
     ///   - flood: The text that the server sends without end, if any.
+    ///   - closing: The command after whose answer the server closes the connection; an empty text
+    ///     to close it after the greeting.
     ///   - receive: Called for each descriptor that the client passes; must close it.
     ///   - answer: Returns the text to send after a command, or nil to send nothing. `command` is
     ///     the command's name, followed by the property if there is one (`qom-get size`).
     package init(
         accepts: Bool = true, greeting: String = #"{"QMP": {}}"# + "\n", flood: Flood? = nil,
+        closingAfter closing: String? = nil,
         receive: @escaping @Sendable (FileDescriptor) -> Void = { try? $0.close() },
         _ answer: @escaping @Sendable (_ command: String, _ id: Int) -> String?
     ) throws {
@@ -74,6 +77,7 @@ package final class FakeMonitor: Sendable {
             let peer = FileDescriptor(rawValue: descriptor)
             _ = try? peer.writeAll(greeting.utf8)
             if let flood, flood.command.isEmpty { Self.send(flood, to: peer) }
+            if closing?.isEmpty == true { return }
             var received: [UInt8] = []
             while let (bytes, passed) = UnixSocket.receive(from: descriptor), !bytes.isEmpty {
                 if let passed { receive(FileDescriptor(rawValue: passed)) }
@@ -89,6 +93,7 @@ package final class FakeMonitor: Sendable {
                     if let flood, flood.command == command { Self.send(flood, to: peer) }
                     let text = answer(command, request?["id"] as? Int ?? 0)
                     if let text { _ = try? peer.writeAll(text.utf8) }
+                    if closing == command { return }
                 }
             }
         }

@@ -1,0 +1,186 @@
+import Foundation
+import QEMUMonitor
+import SnapSystem
+import TestSupport
+import Testing
+
+/// A peer that speaks QMP, or something like it, and does not keep to it.
+@Suite("A peer that misbehaves")
+struct MisbehavingPeerTests {
+    private struct Status: Decodable {
+        let status: String
+    }
+
+    /// Connects, asks for the status, and returns it or the error.
+    ///
+    /// - Parameter isSilent: Whether the peer does not answer, so that the wait may be short.
+    private static func ask(
+        _ monitor: FakeMonitor, isSilent: Bool = false
+    ) -> Result<String, SnapError> {
+        var timeouts = QMPClient.Timeouts()
+        if isSilent {
+            (timeouts.greeting, timeouts.commands) = (.milliseconds(300), .milliseconds(300))
+        }
+        let start = ContinuousClock.now
+        defer { #expect(ContinuousClock.now - start < .seconds(100)) }
+        do throws(SnapError) {
+            var client = try QMPClient.connect(
+                to: monitor.path, timeout: .zero, .kernel, timeouts: timeouts)
+            let status: Status = try client.ask("query-status")
+            return .success(status.status)
+        } catch { return .failure(error) }
+    }
+
+    private static func code(
+        _ monitor: FakeMonitor, isSilent: Bool = false
+    ) -> SnapError.Code? {
+        guard case .failure(let error) = ask(monitor, isSilent: isSilent) else { return nil }
+        #expect(error.path == monitor.path && !error.message.isEmpty)
+        return error.code
+    }
+
+    /// An answer to any command.
+    private static func answer(_ command: String, _ id: Int) -> String {
+        command == "query-status"
+            ? "{\"return\": {\"status\": \"running\"}, \"id\": \(id)}\n"
+            : "{\"return\": {}, \"id\": \(id)}\n"
+    }
+
+    @Test(
+        "that closes the connection is an error, wherever it stops",
+        arguments: [
+            // Before the greeting, within it, and after it.
+            ("", "", ""), ("{\"QMP\": {", "", ""), ("{\"QMP\": {}}", "", ""),
+            // Without an answer, within one, and after another one.
+            ("{\"QMP\": {}}", "qmp_capabilities", ""),
+            ("{\"QMP\": {}}", "qmp_capabilities", "{\"return\": {}, \"id\""),
+            ("{\"QMP\": {}}", "query-status", ""),
+            ("{\"QMP\": {}}", "query-status", "{\"return\": {\"status\": \"run"),
+            (
+                "{\"QMP\": {}}", "query-status",
+                "{\"event\": \"STOP\"}\n{\"return\": {}, \"id\": 77}"
+            ),
+        ])
+    func closing(greeting: String, command: String, text: String) throws {
+        let monitor = try FakeMonitor(greeting: greeting, closingAfter: command) { found, id in
+            found == command ? text : Self.answer(found, id)
+        }
+        #expect(Self.code(monitor) == .inputOutput)
+    }
+
+    @Test("whose answer is complete before it closes is understood")
+    func closingAfterAnswer() throws {
+        let monitor = try FakeMonitor(
+            closingAfter: "query-status", { Self.answer($0, $1) })
+        #expect(try Self.ask(monitor).get() == "running")
+    }
+
+    @Test(
+        "whose answers are not QMP is unsupported",
+        arguments: [
+            "OK\n", "[]\n", "null\n", "]", "\"x\"\n", "1\n", "{]\n", "{\"id\": 1.5}\n",
+            "{\"id\": \"x\"}\n", "{\"id\": {}}\n", "{\"error\": \"no\"}\n", "{\"error\": {}}\n",
+            "{\"id\": 99999999999999999999}\n", "{,}\n", "{\"a\" 1}\n",
+            "{\"event\": \(String(repeating: "[", count: 32))",
+            "{\"event\": \(String(repeating: "{\"a\":", count: 40))",
+        ])
+    func garbage(text: String) throws {
+        for command in ["qmp_capabilities", "query-status"] {
+            let monitor = try FakeMonitor { found, id in
+                found == command ? text : Self.answer(found, id)
+            }
+            #expect(Self.code(monitor) == .unsupported, "\(command): \(text)")
+        }
+    }
+
+    @Test(
+        "that refuses a command is an error with its words",
+        arguments: [
+            "qmp_capabilities", "query-status",
+        ])
+    func refusing(command: String) throws {
+        let monitor = try FakeMonitor { found, id in
+            found == command
+                ? "{\"id\": \(id), \"error\": {\"class\": \"X\", \"desc\": \"not today\"}}\n"
+                : Self.answer(found, id)
+        }
+        guard case .failure(let error) = Self.ask(monitor) else {
+            Issue.record("a refusal is no error")
+            return
+        }
+        #expect(error.code == .inputOutput && error.message.contains("not today"))
+        #expect(error.message.contains(command))
+    }
+
+    @Test(
+        "that answers with something of another kind is unsupported",
+        arguments: [
+            "{}", "[]", "null", "5", "\"running\"", "{\"status\": 5}", "{\"status\": null}",
+        ])
+    func otherKinds(value: String) throws {
+        let monitor = try FakeMonitor { found, id in
+            found == "query-status"
+                ? "{\"return\": \(value), \"id\": \(id)}\n" : Self.answer(found, id)
+        }
+        #expect(Self.code(monitor) == .unsupported)
+    }
+
+    @Test("that answers with neither value nor error is unsupported")
+    func emptyAnswer() throws {
+        let monitor = try FakeMonitor { found, id in
+            found == "query-status" ? "{\"id\": \(id)}\n" : Self.answer(found, id)
+        }
+        #expect(Self.code(monitor) == .unsupported)
+    }
+
+    @Test(
+        "whose answers have another number, or none, does not answer",
+        arguments: [
+            "", ", \"id\": 0", ", \"id\": 1", ", \"id\": 3", ", \"id\": -2", ", \"id\": null",
+        ])
+    func otherNumbers(id: String) throws {
+        // The status is asked for by the second command.
+        let monitor = try FakeMonitor { found, number in
+            found == "query-status"
+                ? "{\"return\": {\"status\": \"x\"}\(id)}\n" : Self.answer(found, number)
+        }
+        #expect(Self.code(monitor, isSilent: true) == .busy)
+    }
+
+    @Test("with many events and late answers around an answer is understood")
+    func events() throws {
+        let event = "{\"event\": \"RTC_CHANGE\", \"data\": {\"offset\": [1, {}]}}\n"
+        let events = String(repeating: event, count: 5000)
+        let monitor = try FakeMonitor(greeting: "{\"QMP\": {}}\n" + event) { found, id in
+            "\(events){\"id\": \(id - 1), \"error\": {\"desc\": \"late\"}}\n\(event)"
+                + Self.answer(found, id) + event
+        }
+        #expect(try Self.ask(monitor).get() == "running")
+    }
+
+    @Test(
+        "whose message has no end is unsupported before it fills the memory",
+        arguments: [
+            "{\"event\": \"", "{\"event\": \"X\", ", "{\"a\": [\"b\", ",
+        ])
+    func endless(start: String) throws {
+        let text = String(repeating: "\"a\": 1, ", count: 600_000)
+        let string = String(repeating: "x", count: 5_000_000)
+        let monitor = try FakeMonitor(greeting: start + (start.hasSuffix("\"") ? string : text)) {
+            _, _ in nil
+        }
+        #expect(Self.code(monitor) == .unsupported)
+    }
+
+    @Test("whose bytes come too slowly does not answer in time")
+    func slow() throws {
+        for command in [nil, "qmp_capabilities", "query-status"] {
+            let flood = FakeMonitor.Flood(after: command, " ", every: 20_000)
+            let greeting = command == nil ? "" : "{\"QMP\": {}}\n"
+            let monitor = try FakeMonitor(greeting: greeting, flood: flood) {
+                Self.answer($0, $1)
+            }
+            #expect(Self.code(monitor, isSilent: true) == .busy, "\(command ?? "greeting")")
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import QEMUMonitor
+import SnapSystem
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite("A guest under QEMU")
+struct QEMUGuestTests {
+    private typealias Answers = [String: String]
+
+    private static let backend: Answers = [
+        "qom-list": #"[{"name": "ram", "type": "child<memory-backend-file>"}]"#,
+        "qom-get share": "true", "qom-get mem-path": "\"/mem\"", "qom-get size": "8192",
+    ]
+
+    /// A peer that answers commands with these values, and all others with an empty object.
+    private static func monitor(_ answers: Answers) throws -> FakeMonitor {
+        try FakeMonitor { command, id in
+            "{\"return\": \(answers[command] ?? "{}"), \"id\": \(id)}\n"
+        }
+    }
+
+    private static func connect(_ monitor: FakeMonitor) throws(SnapError) -> QEMUGuest {
+        try QEMUGuest(monitor.path, timeout: .zero, .kernel)
+    }
+
+    /// The backends that a peer with these answers has; or the error.
+    private static func backends(
+        _ answers: Answers
+    ) throws -> (found: [QEMUGuest.Backend], error: SnapError?) {
+        let monitor = try monitor(backend.merging(answers) { $1 })
+        var guest = try connect(monitor)
+        do throws(SnapError) { return (try guest.backends(), nil) } catch { return ([], error) }
+    }
+
+    @Test("has its shared RAM in the files that QEMU names")
+    func sharedFiles() throws {
+        let (found, error) = try Self.backends([
+            "qom-list": """
+            [{"name": "ram", "type": "child<memory-backend-file>"}, {"name": "x", "type": "string"},
+             {"name": "high", "type": "child<memory-backend-file>"}]
+            """
+        ])
+        #expect(error == nil && found.map(\.name) == ["ram", "high"])
+        #expect(found.allSatisfy { $0.path == "/mem" && $0.byteCount == 8192 })
+        // A relative path is relative to QEMU's directory, which is this process's here.
+        let relative = try Self.backends(["qom-get mem-path": "\"here/mem\""]).found
+        #expect(relative.first?.path.isAbsolute == true)
+        #expect(relative.first?.path.ends(with: "here/mem") == true)
+    }
+
+    @Test(
+        "whose RAM cannot be read from a file is unsupported",
+        arguments: [
+            ["qom-list": "[]"], ["qom-get share": "false"],
+            ["qom-list": #"[{"name": "m", "type": "child<memory-backend-memfd>"}]"#],
+            [
+                "qom-list": "[{\"name\": \"\(String(repeating: "n", count: 256))\", "
+                    + "\"type\": \"child<memory-backend-file>\"}]"
+            ],
+            ["qom-get mem-path": "\"/a\u{fffd}\""], ["qom-get mem-path": #""/a\u0000b""#],
+            ["qom-get mem-path": "\"/\(String(repeating: "p", count: 4095))\""],
+            // Answers of another kind.
+            ["qom-list": "{}"], ["qom-list": "[{}]"], ["qom-get share": "\"yes\""],
+            ["qom-get mem-path": "null"], ["qom-get size": "\"8192\""], ["qom-get size": "0.5"],
+            ["qom-get size": "9223372036854775808"],
+        ] as [[String: String]])
+    func unsupported(answers: [String: String]) throws {
+        let (found, error) = try Self.backends(answers)
+        #expect(found.isEmpty && error?.code == .unsupported, "\(error as Any)")
+    }
+
+    @Test("has the longest path that a file can have")
+    func longestPath() throws {
+        let path = "/" + String(repeating: "p", count: 4094)
+        #expect(
+            try Self.backends(["qom-get mem-path": "\"\(path)\""]).found.map(\.path.string) == [
+                path
+            ])
+    }
+
+    @Test("has a status, which is cut if it is long")
+    func status() throws {
+        let name = String(repeating: "s", count: 1000)
+        let monitor = try Self.monitor([
+            "query-status": "{\"status\": \"\(name)\", \"running\": true}"
+        ])
+        var guest = try Self.connect(monitor)
+        let status = try guest.status()
+        #expect(status.isRunning && status.name.hasPrefix("sss") && status.name.count < 300)
+    }
+
+    @Test(
+        "migrates unless its migration has ended",
+        arguments: [
+            ("{}", false), (#"{"status": "none"}"#, false), (#"{"status": "completed"}"#, false),
+            (#"{"status": "failed"}"#, false), (#"{"status": "cancelled"}"#, false),
+            (#"{"status": "active"}"#, true), (#"{"status": "cancelling"}"#, true),
+            (#"{"status": "of a later QEMU"}"#, true),
+        ])
+    func migrating(answer: String, isMigrating: Bool) throws {
+        var guest = try Self.connect(try Self.monitor(["query-migrate": answer]))
+        #expect(try guest.isMigrating() == isMigrating)
+    }
+
+    @Test(
+        "whose migration did not complete is an error with QEMU's reason",
+        arguments: [
+            #"{"status": "failed", "error-desc": "no room"}"#, #"{"status": "cancelled"}"#,
+            #"{"status": "none"}"#, "{}",
+        ])
+    func failedMigration(answer: String) throws {
+        var guest = try Self.connect(try Self.monitor(["query-migrate": answer]))
+        let error = #expect(throws: SnapError.self) { try guest.finishDeviceState() }
+        #expect(error?.code == .inputOutput)
+        #expect(error?.message.contains("no room") == answer.contains("no room"))
+    }
+
+    @Test("whose migration does not end is busy at the deadline")
+    func endlessMigration() throws {
+        let monitor = try Self.monitor(["query-migrate": #"{"status": "active"}"#])
+        var guest = try Self.connect(monitor)
+        let start = ContinuousClock.now
+        for isCancelled in [false, true] {
+            guest.deadline = .now + .milliseconds(400)
+            let error = #expect(throws: SnapError.self) {
+                if isCancelled {
+                    try guest.cancelMigration()
+                } else {
+                    try guest.finishDeviceState()
+                }
+            }
+            #expect(error?.code == .busy, "\(error as Any)")
+        }
+        #expect(ContinuousClock.now - start < .seconds(20))
+        #expect(monitor.lines.contains { $0.contains("migrate_cancel") })
+    }
+
+    @Test("gets the descriptor for its device state before the command to send it")
+    func deviceState() throws {
+        let passedCount = Mutex(0)
+        let monitor = try FakeMonitor(receive: { descriptor in
+            passedCount.withLock { $0 += 1 }
+            try? descriptor.close()
+        }) { _, id in "{\"return\": {}, \"id\": \(id)}\n" }
+        var guest = try Self.connect(monitor)
+        let pipe = try Pipe.make("pipe", .kernel)
+        try guest.startDeviceState(into: pipe.writing)
+        #expect(passedCount.withLock(\.self) == 1)
+        let commands = monitor.lines.suffix(2)
+        #expect(commands.first?.contains("\"getfd\"") == true)
+        #expect(commands.last?.contains("\"migrate\"") == true)
+        #expect(commands.last?.contains("fd:") == true)
+    }
+
+    @Test("has only those settings changed that a save may change")
+    func settings() throws {
+        let monitor = try Self.monitor([
+            "query-migrate-capabilities": """
+            [{"capability": "xbzrle", "state": true}, {"capability": "events", "state": true},
+             {"capability": "x-ignore-shared", "state": false}]
+            """,
+            "query-migrate-parameters": #"{"max-bandwidth": 1000, "tls-creds": "", "x": 1}"#,
+        ])
+        var guest = try Self.connect(monitor)
+        let settings = try guest.settings()
+        #expect(settings.canIgnoreShared && !settings.isEncrypted)
+        try guest.apply(settings.forDeviceState)
+        let line = try #require(monitor.lines.last { $0.contains("migrate-set-capabilities") })
+        #expect(line.contains("xbzrle") && line.contains("x-ignore-shared"))
+        #expect(!line.contains("events"))
+        // Nothing to change is not asked for.
+        let count = monitor.lines.count
+        try guest.apply(MigrationSettings([], settings.parameters))
+        #expect(monitor.lines.count == count + 1)
+    }
+}
