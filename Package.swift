@@ -145,6 +145,14 @@ let package = Package(
             ],
             swiftSettings: tests),
         .testTarget(
+            name: "CheckpointStoreTests",
+            dependencies: [
+                "CheckpointStore", "CheckpointIndex", "SavevmFormat", "GuestMemory",
+                "WorkPipeline", "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: tests),
+        .testTarget(
             name: "SnapEngineTests",
             dependencies: [
                 "SnapEngine", "CheckpointStore", "CheckpointIndex", "SavevmFormat",

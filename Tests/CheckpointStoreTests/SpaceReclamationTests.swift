@@ -1,0 +1,121 @@
+import CheckpointStore
+import Foundation
+import SavevmFormat
+import SnapSystem
+import TestSupport
+import Testing
+
+@Suite("Space of deleted checkpoints")
+struct SpaceReclamationTests {
+    /// Frees space as a deletion does, after its files have been renamed.
+    private static func run(_ fixture: StoreFixture) throws -> SpaceReclamation.Outcome {
+        let store = try fixture.open()
+        return try SpaceReclamation(of: fixture.directory, fixture.context).run(store.index)
+    }
+
+    private static func note(_ retired: Set<Int>, _ fixture: StoreFixture) throws {
+        let store = try fixture.open()
+        let reclamation = SpaceReclamation(of: fixture.directory, fixture.context)
+        #expect(try reclamation.noteRetired(retired, in: store.index) == 0)
+    }
+
+    @Test("is freed exactly where no remaining file refers to it, as planned", arguments: 0..<30)
+    func random(seed: Int) throws {
+        var generator = Seeded(UInt64(seed))
+        var fixture = try StoreFixture()
+        var references: [Int: Set<Int>] = [:]
+        let count = Int.random(in: 2...9, using: &generator)
+        for number in 1...count {
+            references[number] = Set(
+                (1..<number).filter { _ in
+                    Int.random(in: 0..<3, using: &generator) == 0
+                })
+            try fixture.write(number, referringTo: references[number] ?? [])
+        }
+        try fixture.reconcile()
+        var live = Set(1...count)
+        while !live.isEmpty {
+            let victims = Set(live.filter { _ in Int.random(in: 0..<3, using: &generator) == 0 })
+            let plan = try SpaceReclamation(of: fixture.directory, fixture.context)
+                .plan(without: victims)
+            let before = try fixture.directory.listing()
+            var sizes: [Int: Int] = [:]
+            for number in before.savevm { sizes[number] = try fixture.byteCount(.savevm(number)) }
+            for number in before.retired {
+                sizes[number] = try fixture.byteCount(.retired(number))
+            }
+            for victim in victims { try fixture.retire(victim) }
+            live.subtract(victims)
+            try Self.note(victims, fixture)
+            let outcome = try Self.run(fixture)
+            let needed = live.reduce(into: Set<Int>()) { $0.formUnion(references[$1] ?? []) }
+            let retired = before.retired.union(victims)
+            let unneeded = retired.subtracting(needed)
+            let after = try fixture.directory.listing()
+            #expect(after.savevm == live)
+            // The file of the highest number stays, as a header.
+            #expect(after.retired == retired.intersection(needed.union([count])), "seed \(seed)")
+            let freed = unneeded.reduce(0) { sum, number in
+                sum + (sizes[number] ?? 0) - (number == count ? FileHeader.byteCount : 0)
+            }
+            #expect(outcome.freedByteCount == freed, "seed \(seed)")
+            #expect(outcome.keptFileCount == retired.count - unneeded.count, "seed \(seed)")
+            #expect(plan.freedByteCount == outcome.freedByteCount, "seed \(seed)")
+            #expect(plan.keptFileCount == outcome.keptFileCount, "seed \(seed)")
+            if unneeded.contains(count) {
+                #expect(try fixture.byteCount(.retired(count)) == FileHeader.byteCount)
+            }
+            let rows = try fixture.open().index.numbers(of: fixture.guest)
+            #expect(rows.live.isDisjoint(with: unneeded) && rows.retired == after.retired)
+        }
+        #expect(fixture.warnings.all.isEmpty)
+    }
+
+    @Test("is kept while a reader may use it")
+    func readers() throws {
+        var fixture = try StoreFixture()
+        for number in 1...3 { try fixture.write(number) }
+        try fixture.reconcile()
+        try fixture.retire(1)
+        try Self.note([1], fixture)
+        let held = fixture
+        let outcome = try fixture.directory.withReaderLock(fixture.context) {
+            () throws(SnapError) in
+            let store = try held.open()
+            return try SpaceReclamation(of: held.directory, held.context).run(store.index)
+        }
+        #expect(outcome.freedByteCount == 0 && exists(fixture.path(.retired(1))))
+        #expect(fixture.warnings.all.map(\.code) == [.busy])
+        #expect(try Self.run(fixture).freedByteCount > 0)
+        #expect(!exists(fixture.path(.retired(1))))
+    }
+
+    @Test("is kept if a remaining file cannot be read, which may need it")
+    func unreadable() throws {
+        var fixture = try StoreFixture()
+        for number in 1...3 { try fixture.write(number) }
+        try fixture.reconcile()
+        try fixture.retire(1)
+        try Self.note([1], fixture)
+        let whole = try bytes(of: fixture.path(.savevm(2)))
+        try write(Array(whole.dropLast()), to: fixture.path(.savevm(2)))
+        let outcome = try Self.run(fixture)
+        #expect(outcome.freedByteCount == 0 && exists(fixture.path(.retired(1))))
+        #expect(fixture.warnings.all.map(\.path) == [fixture.path(.savevm(2))])
+        try write(whole, to: fixture.path(.savevm(2)))
+        #expect(try Self.run(fixture).freedByteCount > 0)
+    }
+
+    @Test("is freed by shortening where the index must not be written")
+    func withoutIndex() throws {
+        var fixture = try StoreFixture()
+        for number in 1...3 { try fixture.write(number, referringTo: number == 3 ? [2] : []) }
+        try fixture.reconcile()
+        for number in [1, 2] { try fixture.retire(number) }
+        let size = try fixture.byteCount(.retired(1))
+        let outcome = try SpaceReclamation(of: fixture.directory, fixture.context).run(nil)
+        #expect(outcome.freedByteCount == size && outcome.keptFileCount == 1)
+        #expect(try fixture.byteCount(.retired(1)) == FileHeader.byteCount)
+        #expect(try fixture.byteCount(.retired(2)) > FileHeader.byteCount)
+    }
+}
