@@ -24,7 +24,8 @@ struct PauseTests {
             let qemu = try FakeQEMU(behavior)
             let start = ContinuousClock.now
             let error = try pause(qemu)
-            #expect(error != nil)
+            // Bytes that are not a stream may be detected before the time is over.
+            #expect(error?.code == .inputOutput || error?.code == .unsupported, "\(error as Any)")
             #expect(ContinuousClock.now - start < .seconds(20))
             #expect(qemu.count("stop") == 1 && qemu.count("cont") == 1)
         }
@@ -32,6 +33,7 @@ struct PauseTests {
 
     @Test(
         "a pause ends in time and snap sends cont, whichever command QEMU does not answer",
+        .slow,
         arguments: [
             "stop", "query-status", "migrate-set-parameters", "getfd", "migrate", "query-migrate",
             "migrate-set-capabilities",
