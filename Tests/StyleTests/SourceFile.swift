@@ -1,7 +1,7 @@
 import Foundation
 
 /// A Swift file in Sources, with the declarations that the style rules check.
-struct SourceFile {
+struct SourceFile: Sendable {
     /// A function or initializer.
     struct Function {
         let name: String
@@ -23,6 +23,14 @@ struct SourceFile {
     /// The file's path, relative to Sources.
     let name: String
     let lines: [String]
+    /// Its lines without comments.
+    let code: [String]
+
+    init(name: String, lines: [String]) {
+        self.name = name
+        self.lines = lines
+        code = lines.map { $0.components(separatedBy: "//")[0] }
+    }
 
     /// The package's root directory.
     static let root = URL(fileURLWithPath: #filePath)
@@ -32,8 +40,11 @@ struct SourceFile {
         try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
     }
 
-    /// Reads all Swift files in Sources.
-    static func all() throws -> [SourceFile] {
+    /// All Swift files in Sources.
+    static func all() throws -> [SourceFile] { try found.get() }
+
+    /// The files, read once for all tests.
+    private static let found = Result { () throws -> [SourceFile] in
         let sources = root.appendingPathComponent("Sources")
         return try FileManager.default.subpathsOfDirectory(atPath: sources.path)
             .filter { $0.hasSuffix(".swift") }.sorted()
@@ -51,9 +62,6 @@ struct SourceFile {
     var baseName: String {
         URL(fileURLWithPath: name).deletingPathExtension().lastPathComponent
     }
-
-    /// The file's lines without comments.
-    var code: [String] { lines.map { $0.components(separatedBy: "//")[0] } }
 
     /// The modules that the file imports, each with the access level before it or an empty string.
     var imports: [(level: String, module: String)] {
