@@ -19,7 +19,7 @@ struct SpaceReclamationTests {
         #expect(try reclamation.noteRetired(retired, in: store.index) == 0)
     }
 
-    @Test("is freed exactly where no remaining file refers to it, as planned", arguments: 0..<30)
+    @Test("is freed exactly where no remaining file refers to it, as planned", arguments: 0..<12)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         var fixture = try StoreFixture()

@@ -15,7 +15,8 @@ struct StoreFixture {
     let scratch: Scratch
     let guest: GuestName
     let warnings = Warnings()
-    var context: WorkContext
+    let context: WorkContext
+    private let identity: StoreIdentity
     /// When each checkpoint was saved, and its id.
     private(set) var stamps: [Int: (id: Identifier, createdAt: Timestamp)] = [:]
 
@@ -30,9 +31,11 @@ struct StoreFixture {
     init() throws {
         scratch = try Scratch()
         guest = try GuestName(checking: "g", as: "guest")
-        context = WorkContext(.kernel)
+        var context = WorkContext(.kernel)
         context.warn = warnings.take
-        // The directory is made by the writer's lock.
+        self.context = context
+        identity = try Store(writing: scratch.store, context).identity
+        // The lock makes the directory.
         try directory.withWriterLock(context) {}
     }
 
@@ -57,7 +60,6 @@ struct StoreFixture {
     ) throws {
         let time = Timestamp(secondsSinceEpoch: createdAt ?? 1_800_000_000 + number)
         stamps[number] = (id, time)
-        let identity = try open().identity
         let writer = try SavevmWriter(
             in: directory.directory,
             FileHeader(

@@ -15,7 +15,7 @@ struct UpkeepTests {
         try fixture.open().index.numbers(of: fixture.guest)
     }
 
-    @Test("a reconciled index has the rows of the files, whatever was left", arguments: 0..<30)
+    @Test("a reconciled index has the rows of the files, whatever was left", arguments: 0..<15)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         var fixture = try StoreFixture()
@@ -137,7 +137,7 @@ struct UpkeepTests {
 
 @Suite("Which checkpoint a specifier means")
 struct ResolvingTests {
-    @Test("is the one that a search through all finds", arguments: 0..<15)
+    @Test("is the one that a search through all finds", arguments: 0..<8)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         var fixture = try StoreFixture()
