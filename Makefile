@@ -1,5 +1,6 @@
 # make demo    install missing packages, build, and demonstrate snap on a real guest
 # make test    install missing packages, and run all tests
+# make unit    run the quick tests, which need no QEMU, mounts or long sweeps, in half a minute
 # make build   build the release command, .build/release/snap
 # make lint    install missing packages, and check the format and style of all sources
 # make bench   install missing packages, and compare snap with other tools on a real guest's memory
@@ -36,7 +37,7 @@ LINT_PACKAGES = flake8 isort mandoc pylint shellcheck
 DEB_PACKAGES = binutils dpkg-dev lintian
 CHECK_DEB_PACKAGES = man-db systemd
 
-.PHONY: build demo test lint bench guests soak fuzz install uninstall deb check-deb clean
+.PHONY: build demo test unit lint bench guests soak fuzz install uninstall deb check-deb clean
 
 build:
 	Scripts/install $(BUILD_PACKAGES)
@@ -50,6 +51,10 @@ demo:
 test:
 	Scripts/install $(TEST_PACKAGES)
 	$(TEST)
+
+unit:
+	Scripts/install $(BUILD_PACKAGES)
+	SNAP_TESTS=unit $(TEST)
 
 lint:
 	Scripts/install $(LINT_PACKAGES)

@@ -164,6 +164,7 @@ struct ForeignIndexTests {
 
     @Test(
         "a database whose pages share children is refused, or read within the limits",
+        .slow,
         arguments: ["checkpoint", "file", "ram_block", "device_section", "reference", "guest"])
     func sharedChildren(table: String) throws {
         // With so many checkpoints, no table's root is a leaf.

@@ -53,7 +53,7 @@ struct IndexRowSweepTests {
 
     init() throws { fixture = try IndexFixture() }
 
-    @Test("an unexpected value affects only its own checkpoint or guest", arguments: tables)
+    @Test("an unexpected value affects only its own checkpoint or guest", .slow, arguments: tables)
     func sweep(table: String) throws {
         var own = ""
         var columns: [String] = []

@@ -181,7 +181,7 @@ struct InspectionTests {
         #expect(diff.status == 0 && diff.text.split(separator: "\n").count == 42)
     }
 
-    @Test("verify needs few open files, regardless of the number of checkpoints")
+    @Test("verify needs few open files, regardless of the number of checkpoints", .slow)
     func fewFiles() throws {
         var image = MadeUpImage(pageCount: 2)
         for number in 3...60 {

@@ -28,6 +28,7 @@ struct SignalTests {
 
     @Test(
         "after a signal at any moment of a save the next save and restore work",
+        .slow,
         arguments: [SIGKILL, SIGINT, SIGTERM])
     func save(signal: Int32) throws {
         let command = try Command()
@@ -72,6 +73,7 @@ struct SignalTests {
 
     @Test(
         "after a signal at any moment of a deletion all other checkpoints restore",
+        .slow,
         arguments: [SIGKILL, SIGTERM])
     func delete(signal: Int32) throws {
         let command = try Command()
@@ -108,6 +110,7 @@ struct SignalTests {
 
     @Test(
         "after a signal at any moment of a restore in place the same command completes it",
+        .slow,
         arguments: [SIGKILL, SIGTERM])
     func inPlace(signal: Int32) throws {
         let command = try Command()

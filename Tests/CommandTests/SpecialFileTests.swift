@@ -77,6 +77,7 @@ struct SpecialFileTests {
 
     @Test(
         "no command blocks on a FIFO in a store",
+        .slow,
         arguments: [
             "store.json", "lock", "index.sqlite", "index.sqlite-journal", "index.sqlite-wal",
             "guests/a/0000000001.savevm", "guests/a/0000000009.savevm", "guests/a/writer.lock",

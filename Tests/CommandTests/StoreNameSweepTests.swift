@@ -77,6 +77,7 @@ struct StoreNameSweepTests {
 
     @Test(
         "each command ends in time, names the file in an error, and accesses nothing outside",
+        .slow,
         arguments: names.indices)
     func sweep(position: Int) throws {
         let (name, lost) = Self.names[position]

@@ -85,7 +85,7 @@ struct SurroundingsTests {
         #expect(try shell(prefix + "delete a:1 --allow-last").status == 0)
     }
 
-    @Test("snap reads more files than may be open, and fails cleanly if the limit is too low")
+    @Test("snap reads more files than may be open, and fails cleanly if the limit is too low", .slow)
     func descriptors() throws {
         var image = image
         for number in 1...60 {

@@ -86,7 +86,7 @@ struct TerminalTests {
         #expect(piped.contains("the first one, with a label that is longer than any terminal"))
     }
 
-    @Test("a long operation shows its progress on one line and erases it at the end")
+    @Test("a long operation shows its progress on one line and erases it at the end", .slow)
     func progress() throws {
         var generator = Seeded(4)
         try command.scratch.write(MadeUpStream.random(&generator).bytes, to: "stream")

@@ -11,6 +11,7 @@ struct DamageTests {
 
     @Test(
         "a truncated stream is refused unless the cut is after its end mark",
+        .slow,
         arguments: SmallStream.allCases)
     func truncations(form: SmallStream) throws {
         let made = form.made()
@@ -46,6 +47,7 @@ struct DamageTests {
 
     @Test(
         "a stream with a changed byte is refused or read consistently",
+        .slow,
         arguments: SmallStream.allCases)
     func flips(form: SmallStream) throws {
         let made = form.made()

@@ -191,7 +191,7 @@ struct EarlySectionTests {
         }
     }
 
-    @Test("very many sections of one device are one element")
+    @Test("very many sections of one device are one element", .slow)
     func manySections() throws {
         var made = MadeUpStream()
         made.ramStart([("r", MadeUpImage(pageCount: 1))])

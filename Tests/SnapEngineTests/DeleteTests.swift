@@ -187,6 +187,7 @@ struct DeleteTests {
 
     @Test(
         "after any failed call, each checkpoint is complete or deleted, and a retry succeeds",
+        .slow,
         arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .stop])
     func faults(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 40, of: "delete, several") { plan, what in

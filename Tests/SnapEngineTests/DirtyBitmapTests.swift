@@ -90,7 +90,7 @@ struct DirtyBitmapTests {
         #expect(try store.list().count == 1)
     }
 
-    @Test("clean subtrees of three levels are shared without being read")
+    @Test("clean subtrees of three levels are shared without being read", .slow)
     func deep() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
@@ -119,7 +119,7 @@ struct DirtyBitmapTests {
         #expect(table.dropFirst().allSatisfy { $0 < 8192 }, "\(table)")
     }
 
-    @Test("when a save evicts files, it copies clean pages from the store")
+    @Test("when a save evicts files, it copies clean pages from the store", .slow)
     func moving() throws {
         let store = try TestStore()
         // The bitmap is longer than the part that snap reads at a time.

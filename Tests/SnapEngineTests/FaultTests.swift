@@ -40,7 +40,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a failed save loses nothing, and a retry succeeds", arguments: FaultPlan.Fault.sampled)
+    @Test("a failed save loses nothing, and a retry succeeds", .slow, arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 60, of: "save, incremental") { plan, what in
             let fixture = try Fixture()
@@ -71,7 +71,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a retry of a failed first save succeeds", arguments: FaultPlan.Fault.sampled)
+    @Test("a retry of a failed first save succeeds", .slow, arguments: FaultPlan.Fault.sampled)
     func firstSave(fault: FaultPlan.Fault) throws {
         var image = MadeUpImage(pageCount: 8)
         image.pages[3] = MadeUpImage.text(3)
@@ -92,6 +92,7 @@ struct FaultTests {
 
     @Test(
         "a failed restore leaves no output, and a retry succeeds",
+        .slow,
         arguments: FaultPlan.Fault.sampled)
     func restore(fault: FaultPlan.Fault) throws {
         let fixture = try Fixture()

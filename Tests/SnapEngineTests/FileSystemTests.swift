@@ -102,6 +102,7 @@ struct FileSystemTests {
 
     @Test(
         "an image is read completely if the search for data fails",
+        .slow,
         arguments: [
             Errno.invalidArgument, .notSupported, .ioError, .badFileDescriptor,
         ])

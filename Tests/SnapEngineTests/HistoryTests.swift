@@ -9,7 +9,7 @@ import WorkPipeline
 struct HistoryTests {
     /// Makes fifty checkpoints, at random with edits, moves and zeroing of pages, returns to older
     /// checkpoints, bitmaps that mark clean pages as dirty, and deletions.
-    @Test("the remaining checkpoints of a history of fifty restore unchanged", arguments: 0..<8)
+    @Test("the remaining checkpoints of a history of fifty restore unchanged", .slow, arguments: 0..<8)
     func fifty(seed: Int) throws {
         var generator = Seeded(UInt64(seed) + 100)
         let store = try TestStore()

@@ -127,6 +127,7 @@ struct InPlaceTests {
 
     @Test(
         "after any failed call, the same command completes the image",
+        .slow,
         arguments: [FaultPlan.Fault.fail(.ioError), .fail(.noSpace), .short, .stop])
     func faults(fault: FaultPlan.Fault) throws {
         let store = try TestStore()

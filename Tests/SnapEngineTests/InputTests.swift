@@ -90,7 +90,7 @@ struct InputTests {
         #expect(!exists(store.path))
     }
 
-    @Test("a save fails if its image shrinks, and all saved checkpoints restore")
+    @Test("a save fails if its image shrinks, and all saved checkpoints restore", .slow)
     func shrinks() throws {
         let store = try TestStore()
         var image = MadeUpImage(pageCount: 512 * 64)

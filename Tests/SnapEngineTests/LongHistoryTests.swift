@@ -8,7 +8,7 @@ import Testing
 
 @Suite("A long history")
 struct LongHistoryTests {
-    @Test("all of 1,100 checkpoints restore, and the number of references stays bounded")
+    @Test("all of 1,100 checkpoints restore, and the number of references stays bounded", .slow)
     func references() throws {
         let store = try TestStore()
         // Two thousand pages under four tables: each save changes one page, and the other pages

@@ -34,7 +34,7 @@ struct StreamFaultTests {
         }
     }
 
-    @Test("a failed save loses nothing, and a retry succeeds", arguments: FaultPlan.Fault.sampled)
+    @Test("a failed save loses nothing, and a retry succeeds", .slow, arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 80, of: "save of a stream") { plan, what in
             let fixture = try Fixture()

@@ -210,6 +210,7 @@ struct SweepTests {
 
     @Test(
         "a failed command throws the right error, and leaves an intact store and no partial output",
+        .slow,
         arguments: Operation.allCases, FaultPlan.Fault.sampled)
     func sweep(operation: Operation, fault: FaultPlan.Fault) throws {
         let scene = try Scene.made.get()

@@ -107,7 +107,7 @@ struct TowerTests {
         #expect(losses[1].pages.last == 8190..<8191)
     }
 
-    @Test("a diff of two such checkpoints stops at a limit")
+    @Test("a diff of two such checkpoints stops at a limit", .slow)
     func compared() throws {
         try write(1, page: 7)
         try write(2, page: 8)

@@ -47,6 +47,7 @@ struct VerifyTests {
 
     @Test(
         "a flipped byte that damages checkpoints is found, and exactly those are named",
+        .slow,
         arguments: files)
     func flips(name: String) throws {
         let fixture = try Self.fixture()
@@ -84,7 +85,7 @@ struct VerifyTests {
         #expect(try Self.verify(fixture.store).isIntact)
     }
 
-    @Test("a truncated file is found, and the damaged checkpoints are named", arguments: files)
+    @Test("a truncated file is found, and the damaged checkpoints are named", .slow, arguments: files)
     func cuts(name: String) throws {
         let fixture = try Self.fixture()
         let path = fixture.store.guestPath.appending(name)
@@ -183,7 +184,7 @@ struct VerifyTests {
         #expect(outcome.damage.map(\.message).contains { $0.contains("not listed") })
     }
 
-    @Test("a damaged index is reported, or still lists the same checkpoints")
+    @Test("a damaged index is reported, or still lists the same checkpoints", .slow)
     func indexFlips() throws {
         let fixture = try Self.fixture()
         let path = fixture.store.path.appending("index.sqlite")
