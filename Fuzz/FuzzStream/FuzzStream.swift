@@ -77,7 +77,7 @@ private enum Fuzz {
         }
         for seed in 0..<200 {
             var generator = Seeded(UInt64(seed))
-            let made = MadeUpStream.random(&generator, hasRAM: seed % 4 > 0)
+            let made = GeneratedStream.random(&generator, hasRAM: seed % 4 > 0)
             if made.bytes.count <= 32768 {
                 try write(made.bytes, to: folder.appending("random-\(seed)"))
             }

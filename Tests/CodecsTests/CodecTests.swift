@@ -8,8 +8,8 @@ import Testing
 struct CodecTests {
     private static let contents: [[UInt8]] = {
         var generator = Seeded(1)
-        let text = (0..<16).flatMap { MadeUpImage.text($0) }
-        let noise = (0..<16).flatMap { _ in MadeUpImage.noise(&generator) }
+        let text = (0..<16).flatMap { GeneratedImage.text($0) }
+        let noise = (0..<16).flatMap { _ in GeneratedImage.noise(&generator) }
         return [[1], [0, 0], text, noise, Array(text[0..<5000] + noise[0..<5000])]
     }()
 

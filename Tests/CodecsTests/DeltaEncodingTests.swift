@@ -70,7 +70,7 @@ struct DeltaEncodingTests {
         arguments: 0..<200)
     func roundTrip(seed: Int) {
         var generator = Seeded(UInt64(seed))
-        let base = MadeUpImage.noise(&generator)
+        let base = GeneratedImage.noise(&generator)
         var page = base
         for _ in 0..<Int.random(in: 0...60, using: &generator) {
             let start = Int.random(in: 0..<4096, using: &generator)

@@ -26,7 +26,7 @@ struct DeltaTests {
     @Test("random edits are decoded exactly", arguments: 0..<200)
     func roundTrip(seed: Int) {
         var generator = Seeded(UInt64(seed))
-        let base = MadeUpImage.noise(&generator)
+        let base = GeneratedImage.noise(&generator)
         var page = base
         for _ in 0..<Int.random(in: 0...40, using: &generator) {
             let start = Int.random(in: 0..<4096, using: &generator)
@@ -92,7 +92,7 @@ struct DeltaTests {
     @Test("runs are appended exactly if they fit into the given length", arguments: 0..<40)
     func lengthLimit(seed: Int) {
         var generator = Seeded(UInt64(seed))
-        let base = MadeUpImage.noise(&generator)
+        let base = GeneratedImage.noise(&generator)
         var page = base
         for _ in 0..<Int.random(in: 0...30, using: &generator) {
             let start = Int.random(in: 0..<4096, using: &generator)

@@ -60,7 +60,7 @@ struct RandomContentTests {
     @Test("a damaged stream is read exactly if zlib reads it", arguments: 0..<30)
     func damage(seed: Int) throws {
         var generator = Seeded(1000 + UInt64(seed))
-        let content = Self.content(&generator) + MadeUpImage.text(seed)
+        let content = Self.content(&generator) + GeneratedImage.text(seed)
         let deflater = try Deflater(try #require(CompressionLevel(1 + seed % 9)))
         var stream: [UInt8] = []
         let codec = try content.withBytes { try deflater.deflate($0, appendingTo: &stream) }

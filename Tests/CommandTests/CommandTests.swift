@@ -5,8 +5,8 @@ import Testing
 
 @Suite("The command")
 struct CommandTests {
-    private static func image(_ count: Int = 600) -> MadeUpImage {
-        var image = MadeUpImage(pageCount: count)
+    private static func image(_ count: Int = 600) -> GeneratedImage {
+        var image = GeneratedImage(pageCount: count)
         image.fillWithText(stride(from: 0, to: count, by: 3))
         return image
     }
@@ -34,7 +34,7 @@ struct CommandTests {
                 "duplicate": 0, "becameZero": 0, "moved": 0,
             ])
         image.pages[0] = nil
-        image.pages[1] = MadeUpImage.text(1)
+        image.pages[1] = GeneratedImage.text(1)
         try image.write(to: command.scratch.file("web1.mem"))
         let second = try command.run("save", "web1.mem", "--guest", "web1")
         #expect(second.status == 0)

@@ -14,16 +14,16 @@ struct InspectionTests {
 
     init() throws {
         command = try Command()
-        var image = MadeUpImage(pageCount: 1200)
+        var image = GeneratedImage(pageCount: 1200)
         image.fillWithText(0..<800)
         try save(image, "--label", "<script>alert(\"it's & that\")</script>")
-        image.pages[5] = MadeUpImage.text(9000)
+        image.pages[5] = GeneratedImage.text(9000)
         image.pages[6] = nil
-        image.pages[1100] = MadeUpImage.text(9001)
+        image.pages[1100] = GeneratedImage.text(9001)
         try save(image)
     }
 
-    private func save(_ image: MadeUpImage, _ options: String...) throws {
+    private func save(_ image: GeneratedImage, _ options: String...) throws {
         try image.write(to: command.scratch.file("mem"))
         let process = command.process(["save", "mem", "--guest", "web1", "--quiet"] + options)
         try process.run()
@@ -61,8 +61,8 @@ struct InspectionTests {
 
     @Test("diff merges many ranges into few lines, and --all and --quiet list each range")
     func manyRanges() throws {
-        var image = MadeUpImage(pageCount: 1200)
-        for page in 0..<800 { image.pages[page] = MadeUpImage.text(page + page % 2 * 5000) }
+        var image = GeneratedImage(pageCount: 1200)
+        for page in 0..<800 { image.pages[page] = GeneratedImage.text(page + page % 2 * 5000) }
         try save(image)
         let few = try command.run("diff", "web1:1", "web1:3").text.split(separator: "\n")
         #expect(few.count < 40 && few.contains { $0.contains("--all shows each") })
@@ -147,7 +147,7 @@ struct InspectionTests {
     func hostileLabels() throws {
         let marks = ["\u{301}", "\u{200d}", "\u{fe0f}"]
         for mark in marks {
-            try save(MadeUpImage(pageCount: 3), "--label", "\"\(mark)><\(mark)&\(mark)'\(mark)")
+            try save(GeneratedImage(pageCount: 3), "--label", "\"\(mark)><\(mark)&\(mark)'\(mark)")
         }
         let page = try command.run("report", "-").output
         #expect(XMLParser(data: Data(page)).parse(), "not well-formed")
@@ -183,9 +183,9 @@ struct InspectionTests {
 
     @Test("verify needs few open files, regardless of the number of checkpoints", .slow)
     func fewFiles() throws {
-        var image = MadeUpImage(pageCount: 2)
+        var image = GeneratedImage(pageCount: 2)
         for number in 3...60 {
-            image.pages[0] = MadeUpImage.text(number)
+            image.pages[0] = GeneratedImage.text(number)
             try save(image)
         }
         let process = command.process([])

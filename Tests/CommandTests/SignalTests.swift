@@ -6,9 +6,9 @@ import Testing
 @Suite("Signals and full disks")
 struct SignalTests {
     /// An image that takes long enough to save that a signal can interrupt the save.
-    private static func image(_ seed: Int) -> MadeUpImage {
-        var image = MadeUpImage(pageCount: 512 * 16)
-        for page in 0..<image.pageCount { image.pages[page] = MadeUpImage.text(page * 7 + seed) }
+    private static func image(_ seed: Int) -> GeneratedImage {
+        var image = GeneratedImage(pageCount: 512 * 16)
+        for page in 0..<image.pageCount { image.pages[page] = GeneratedImage.text(page * 7 + seed) }
         return image
     }
 
@@ -79,9 +79,9 @@ struct SignalTests {
         let command = try Command()
         let scratch = command.scratch
         var generator = Seeded(9)
-        var image = MadeUpImage(pageCount: 700)
+        var image = GeneratedImage(pageCount: 700)
         image.edit(300, &generator)
-        var saved: [String: MadeUpImage] = [:]
+        var saved: [String: GeneratedImage] = [:]
         for attempt in 0..<25 {
             for _ in 0..<(attempt == 0 ? 6 : 2) {
                 image.edit(10, &generator)
@@ -175,14 +175,14 @@ struct SignalTests {
         let mounted = try Mount(size: "3m", in: command.scratch)
         defer { mounted.unmount() }
         let mount = mounted.path
-        var image = MadeUpImage(pageCount: 2000)
+        var image = GeneratedImage(pageCount: 2000)
         image.fillWithText(0..<100)
         try image.write(to: command.scratch.file("image"))
         command.environment["SNAP_STORE"] = mount.appending("store").string
         #expect(try command.run("save", "image", "--guest", "a").status == 0)
         var generator = Seeded(1)
         var larger = image
-        for page in 0..<1500 { larger.pages[page] = MadeUpImage.noise(&generator) }
+        for page in 0..<1500 { larger.pages[page] = GeneratedImage.noise(&generator) }
         try larger.write(to: command.scratch.file("larger"))
         let before = try names(in: mount.appending("store/guests/a"))
         let failed = try command.run("save", "larger", "--guest", "a")
@@ -205,8 +205,8 @@ struct SignalTests {
         defer { mounted.unmount() }
         let mount = mounted.path
         var generator = Seeded(1)
-        var image = MadeUpImage(pageCount: 600)
-        for page in 0..<300 { image.pages[page] = MadeUpImage.noise(&generator) }
+        var image = GeneratedImage(pageCount: 600)
+        for page in 0..<300 { image.pages[page] = GeneratedImage.noise(&generator) }
         try image.write(to: command.scratch.file("image"))
         let store = command.environment
         command.environment["SNAP_STORE"] = mount.appending("store").string
@@ -222,8 +222,8 @@ struct SignalTests {
         try FileManager.default.removeItem(atPath: mount.appending("store").string)
         // The pages that become zero free the space for the pages that become nonzero.
         command.environment = store
-        var mirrored = MadeUpImage(pageCount: 600)
-        for page in 0..<300 { mirrored.pages[page + 300] = MadeUpImage.noise(&generator) }
+        var mirrored = GeneratedImage(pageCount: 600)
+        for page in 0..<300 { mirrored.pages[page + 300] = GeneratedImage.noise(&generator) }
         try mirrored.write(to: command.scratch.file("mirrored"))
         #expect(try command.run("save", "image", "--guest", "b").status == 0)
         #expect(try command.run("save", "mirrored", "--guest", "b").status == 0)

@@ -7,11 +7,11 @@ import Testing
 @Suite("FIFOs, sockets, devices and links")
 struct SpecialFileTests {
     private let command: Command
-    private let image: MadeUpImage
+    private let image: GeneratedImage
 
     init() throws {
         command = try Command()
-        var image = MadeUpImage(pageCount: 8)
+        var image = GeneratedImage(pageCount: 8)
         image.fillWithText(0..<8)
         self.image = image
         try image.write(to: command.scratch.file("image"))

@@ -36,7 +36,7 @@ struct StoreNameSweepTests {
     private static let isComplete = ProcessInfo.processInfo.environment["SNAP_SWEEP"] != nil
 
     private let command: Command
-    private var images: [String: MadeUpImage] = [:]
+    private var images: [String: GeneratedImage] = [:]
     private var prepared: FilePath { command.scratch.file("prepared") }
     private var outside: FilePath { command.scratch.file("outside") }
     private var aside: FilePath { command.scratch.file("aside") }
@@ -45,13 +45,13 @@ struct StoreNameSweepTests {
         command = try Command()
         let scratch = command.scratch
         try scratch.write([1, 2, 3], to: "devices")
-        var image = MadeUpImage(pageCount: 40)
+        var image = GeneratedImage(pageCount: 40)
         for (guest, number, options) in [
             ("g", 1, []), ("g", 2, []), ("g", 3, ["--full", "--device-state", "devices"]),
             ("g", 4, []), ("h", 1, []),
         ] {
             image.fillWithText(number * 4..<number * 4 + 8)
-            image.pages[number] = MadeUpImage.text(number)
+            image.pages[number] = GeneratedImage.text(number)
             try image.write(to: scratch.file("image"))
             let save = ["save", "image", "--guest", guest, "--store", prepared.string] + options
             try #require(try run(save, in: nil).status == 0)

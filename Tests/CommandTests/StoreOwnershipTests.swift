@@ -19,13 +19,13 @@ struct StoreOwnershipTests {
         "needs root, setpriv and a build that other users may run"
 
     private let command: Command
-    private let image: MadeUpImage
+    private let image: GeneratedImage
     private var store: FilePath { command.scratch.store }
     private var guest: FilePath { command.scratch.guest("g") }
 
     init() throws {
         command = try Command()
-        var image = MadeUpImage(pageCount: 16)
+        var image = GeneratedImage(pageCount: 16)
         image.fillWithText(0..<16)
         self.image = image
         try image.write(to: command.scratch.file("image"))

@@ -35,7 +35,7 @@ struct StreamCommandTests {
     func pipes() throws {
         let command = try Command()
         var generator = Seeded(8)
-        let made = MadeUpStream.random(&generator)
+        let made = GeneratedStream.random(&generator)
         let stream = try command.scratch.write(made.bytes, to: "stream")
         let saved = try Self.run(command, ["save", "-", "--guest", "a"], input: stream)
         #expect(saved.status == 0, "\(saved.errors)")
@@ -70,7 +70,7 @@ struct StreamCommandTests {
         let complete = try command.scratch.write(made.bytes, to: "complete")
         #expect(try Self.run(command, ["save", "-", "--guest", "a"], input: complete).status == 0)
         let inputs: [(Int32, [UInt8])] = [
-            (65, []), (65, Array("QEV".utf8)), (76, MadeUpImage.text(1)),
+            (65, []), (65, Array("QEV".utf8)), (76, GeneratedImage.text(1)),
             (65, Array(made.bytes.prefix(300))),
             (76, Array("QEVM".utf8) + [0, 0, 0, 2]),
             (76, SmallStream.ignoreShared.made().bytes),
@@ -89,11 +89,11 @@ struct StreamCommandTests {
     @Test("RAM blocks in separate files are saved and restored by name")
     func blocks() throws {
         let command = try Command()
-        var images: [MadeUpImage] = []
+        var images: [GeneratedImage] = []
         for (index, count) in [600, 3].enumerated() {
-            var image = MadeUpImage(pageCount: count)
+            var image = GeneratedImage(pageCount: count)
             for page in stride(from: 0, to: count, by: 2) {
-                image.pages[page] = MadeUpImage.text(page + index * 1000)
+                image.pages[page] = GeneratedImage.text(page + index * 1000)
             }
             try image.write(to: command.scratch.file("block\(index)"))
             images.append(image)
@@ -112,7 +112,7 @@ struct StreamCommandTests {
             #expect(restored.output == image.bytes, "\(name)")
         }
         #expect(try command.run("restore", "a", "-").output == images.flatMap(\.bytes))
-        images[1].pages[1] = MadeUpImage.text(77)
+        images[1].pages[1] = GeneratedImage.text(77)
         try images[1].write(to: command.scratch.file("block1"))
         try command.scratch.write(images[0].bitmap([]), to: "clean")
         let second = try command.run(

@@ -7,11 +7,11 @@ import Testing
 @Suite("The environment of a command")
 struct SurroundingsTests {
     private let command: Command
-    private let image: MadeUpImage
+    private let image: GeneratedImage
 
     init() throws {
         command = try Command()
-        var image = MadeUpImage(pageCount: 64)
+        var image = GeneratedImage(pageCount: 64)
         image.fillWithText(0..<64)
         self.image = image
         try image.write(to: command.scratch.file("image"))
@@ -85,11 +85,12 @@ struct SurroundingsTests {
         #expect(try shell(prefix + "delete a:1 --allow-last").status == 0)
     }
 
-    @Test("snap reads more files than may be open, and fails cleanly if the limit is too low", .slow)
+    @Test(
+        "snap reads more files than may be open, and fails cleanly if the limit is too low", .slow)
     func descriptors() throws {
         var image = image
         for number in 1...60 {
-            image.pages[number] = MadeUpImage.text(1000 + number)
+            image.pages[number] = GeneratedImage.text(1000 + number)
             try image.write(to: command.scratch.file("image"))
             #expect(try command.run("save", "image", "--guest", "a", "-q").status == 0)
         }

@@ -10,13 +10,13 @@ struct TerminalTests {
     init() throws {
         var command = try Command()
         command.environment["TERM"] = "xterm"
-        var image = MadeUpImage(pageCount: 2100)
-        for page in 0..<300 { image.pages[page * 7] = MadeUpImage.text(page) }
+        var image = GeneratedImage(pageCount: 2100)
+        for page in 0..<300 { image.pages[page * 7] = GeneratedImage.text(page) }
         self.command = command
         try image.write(to: command.scratch.file("mem"))
         let label = "the first one, with a label that is longer than any terminal is wide, truly"
         #expect(try command.run("save", "mem", "--guest", "web1", "--label", label).status == 0)
-        image.pages[3] = MadeUpImage.text(9)
+        image.pages[3] = GeneratedImage.text(9)
         try image.write(to: command.scratch.file("mem"))
         #expect(try command.run("save", "mem", "--guest", "web1").status == 0)
     }
@@ -89,7 +89,7 @@ struct TerminalTests {
     @Test("a long operation shows its progress on one line and erases it at the end", .slow)
     func progress() throws {
         var generator = Seeded(4)
-        try command.scratch.write(MadeUpStream.random(&generator).bytes, to: "stream")
+        try command.scratch.write(GeneratedStream.random(&generator).bytes, to: "stream")
         // snap draws the progress line after half a second; the rest of the stream arrives later.
         let feed = "{ head -c 3000 stream; sleep 1.5; tail -c +3001 stream; }"
         let seen = try runOnTerminal("\(feed) | snap save - --guest slow")

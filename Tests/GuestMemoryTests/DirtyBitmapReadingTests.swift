@@ -24,7 +24,7 @@ struct DirtyBitmapReadingTests {
         // The longest take more than what is read at a time: 64 KiB, or 524,288 pages.
         let pageCount = [1, 511, 512, 513, 5000, 1_200_000][seed % 6]
         let pages = Self.pages(pageCount, &generator)
-        let image = MadeUpImage(pageCount: pageCount)
+        let image = GeneratedImage(pageCount: pageCount)
         let scratch = try Scratch()
         let path = try scratch.write(
             image.bitmap(pages, isPadded: Bool.random(using: &generator)), to: "bitmap")
@@ -48,7 +48,7 @@ struct DirtyBitmapReadingTests {
 
     @Test("a file that becomes shorter is damaged input")
     func shrinks() throws {
-        let image = MadeUpImage(pageCount: 1_200_000)
+        let image = GeneratedImage(pageCount: 1_200_000)
         let scratch = try Scratch()
         let path = try scratch.write(image.bitmap([1_199_999]), to: "bitmap")
         let block = RAMBlock(name: "", byteCount: image.pageCount * Page.byteCount)

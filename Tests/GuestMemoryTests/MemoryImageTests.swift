@@ -19,8 +19,8 @@ struct MemoryImageTests {
     }
 
     /// An image with random runs of data, some of them written zeros.
-    private static func random(_ generator: inout Seeded) -> (MadeUpImage, zeros: [Int]) {
-        var image = MadeUpImage(pageCount: Int.random(in: 1...1500, using: &generator))
+    private static func random(_ generator: inout Seeded) -> (GeneratedImage, zeros: [Int]) {
+        var image = GeneratedImage(pageCount: Int.random(in: 1...1500, using: &generator))
         for _ in 0..<Int.random(in: 0...12, using: &generator) {
             let first = Int.random(in: 0..<image.pageCount, using: &generator)
             let count = Int.random(in: 1...200, using: &generator)
@@ -85,7 +85,7 @@ struct MemoryImageTests {
 
     @Test("a part of a file has only its own runs, whether they are given or searched for")
     func parts() throws {
-        var made = MadeUpImage(pageCount: 40)
+        var made = GeneratedImage(pageCount: 40)
         made.fillWithText([9, 10, 19, 20, 29, 30])
         let scratch = try Scratch()
         let path = scratch.file("image")
@@ -127,7 +127,7 @@ struct MemoryImageTests {
     @Test("a file that becomes shorter or longer after it is opened is damaged input")
     func shrinks() throws {
         let scratch = try Scratch()
-        var made = MadeUpImage(pageCount: 100)
+        var made = GeneratedImage(pageCount: 100)
         made.fillWithText(0..<100)
         try made.write(to: scratch.file("image"))
         let path = scratch.file("image")

@@ -95,7 +95,7 @@ struct MemoryStageTests {
             }
             try stage.clear(byteCount: 4096, block: 0, at: (page + 1) * 4096)
         }
-        let text = MadeUpImage.text(1)
+        let text = GeneratedImage.text(1)
         try text.withBytes { (text) throws(SnapError) in
             try stage.write(text, block: 0, at: 500 * 4096)
         }
@@ -116,7 +116,7 @@ struct MemoryStageTests {
                     in: Directory(scratch.path, SystemCalls(faults: plan)))
                 try stage.add(RAMBlock(name: "", byteCount: 64 << 20))
                 for unit in 0..<32 {
-                    let text = MadeUpImage.text(unit)
+                    let text = GeneratedImage.text(unit)
                     try text.withBytes { (text) throws(SnapError) in
                         try stage.write(text, block: 0, at: unit * Unit.byteCount)
                     }
@@ -128,7 +128,7 @@ struct MemoryStageTests {
                     try bytes.withMutableBytes { (target) throws(SnapError) in
                         try image.read(into: &target, at: unit * Unit.byteCount)
                     }
-                    #expect(bytes == MadeUpImage.text(unit), "call \(call)")
+                    #expect(bytes == GeneratedImage.text(unit), "call \(call)")
                 }
             } catch {
                 #expect(error.code == .inputOutput, "call \(call): \(error)")

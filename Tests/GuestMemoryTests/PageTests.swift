@@ -63,7 +63,7 @@ struct ArithmeticTests {
         for count in 0..<20 {
             let numbers = Array(0..<count)
             for first in 0...count {
-                #expect(numbers.firstIndexOfRest { $0 >= first } == first)
+                #expect(numbers.partitionIndex { $0 >= first } == first)
             }
         }
     }

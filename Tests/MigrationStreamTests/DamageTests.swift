@@ -74,7 +74,7 @@ struct DamageTests {
     ///
     /// - Returns: Whether both readings refuse the stream.
     private static func isRefused(
-        _ bytes: [UInt8], like made: MadeUpStream, _ form: SmallStream, in scratch: Scratch,
+        _ bytes: [UInt8], like made: GeneratedStream, _ form: SmallStream, in scratch: Scratch,
         _ what: String
     ) throws -> Bool {
         let staged = try ReadOutcome(bytes, in: scratch)
@@ -108,7 +108,7 @@ struct DamageTests {
     @Test("random damage to random streams never traps", arguments: 0..<40)
     func random(seed: Int) throws {
         var generator = Seeded(3000 + UInt64(seed))
-        let made = MadeUpStream.random(&generator)
+        let made = GeneratedStream.random(&generator)
         let scratch = try Scratch()
         for round in 0..<12 {
             var bytes = made.bytes

@@ -5,12 +5,12 @@ import Testing
 @Suite("The description at a stream's end")
 struct DescriptionTests {
     /// Returns a stream with two devices and a description.
-    private static func stream(_ description: (MadeUpStream) -> [UInt8]?) -> MadeUpStream {
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 1))])
-        made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, MadeUpImage.text(1)) }
-        made.device(MadeUpDevice("a", sectionID: 5, state: [1, 2, 3]))
-        made.device(MadeUpDevice("b", sectionID: 6, state: [4]))
+    private static func stream(_ description: (GeneratedStream) -> [UInt8]?) -> GeneratedStream {
+        var made = GeneratedStream()
+        made.ramStart([("r", GeneratedImage(pageCount: 1))])
+        made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, GeneratedImage.text(1)) }
+        made.device(GeneratedDevice("a", sectionID: 5, state: [1, 2, 3]))
+        made.device(GeneratedDevice("b", sectionID: 6, state: [4]))
         made.finish(description: description(made))
         return made
     }
@@ -124,13 +124,13 @@ struct DescriptionTests {
         // A footer of the same section, and bytes that look like the next section's header.
         let trap: [UInt8] = [9, 0x7e, 0, 0, 0, 5, 0x04, 0, 0, 0, 9, 1, 0x61] + [UInt8](1...9)
         for count in 0..<2 {
-            var made = MadeUpStream()
-            made.ramStart([("r", MadeUpImage(pageCount: 1))])
+            var made = GeneratedStream()
+            made.ramStart([("r", GeneratedImage(pageCount: 1))])
             made.ramSection(isLast: true) { stream in
-                stream.record(.compressed, "r", 0, MadeUpImage.text(1))
+                stream.record(.compressed, "r", 0, GeneratedImage.text(1))
             }
-            made.device(MadeUpDevice("a", sectionID: 5, state: trap))
-            if count == 1 { made.device(MadeUpDevice("b", sectionID: 6, state: [])) }
+            made.device(GeneratedDevice("a", sectionID: 5, state: trap))
+            if count == 1 { made.device(GeneratedDevice("b", sectionID: 6, state: [])) }
             made.finish()
             try ReadStream(made.bytes, in: scratch).check(made, "\(count) devices after it")
         }
@@ -142,10 +142,10 @@ struct DescriptionTests {
         arguments: [0x7b, 0x17b, 0x7b00, 0x7b7b, 0x17b00])
     func lengths(count: Int) throws {
         let trap: [UInt8] = [9, 0x7e, 0, 0, 0, 5, 0x04, 0, 0, 0, 9, 1, 0x61] + [UInt8](1...9)
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 1))])
-        made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, MadeUpImage.text(1)) }
-        made.device(MadeUpDevice("a", sectionID: 5, state: trap))
+        var made = GeneratedStream()
+        made.ramStart([("r", GeneratedImage(pageCount: 1))])
+        made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, GeneratedImage.text(1)) }
+        made.device(GeneratedDevice("a", sectionID: 5, state: trap))
         var json = #"{"devices": [{"name": "a", "instance_id": 0, \#(Self.size("22"))}]}"#
         json = json.dropLast() + String(repeating: " ", count: count - json.utf8.count) + "}"
         made.finish(description: Array(json.utf8))
@@ -156,11 +156,11 @@ struct DescriptionTests {
     @Test("very many devices are read, and refused if the description has others")
     func many() throws {
         for name in ["d", "e"] {
-            var made = MadeUpStream()
-            made.ramStart([("r", MadeUpImage(pageCount: 1))])
-            made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, MadeUpImage.text(1)) }
+            var made = GeneratedStream()
+            made.ramStart([("r", GeneratedImage(pageCount: 1))])
+            made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, GeneratedImage.text(1)) }
             for number in 0..<20_000 {
-                made.device(MadeUpDevice("d", sectionID: 5 + UInt32(number), state: []))
+                made.device(GeneratedDevice("d", sectionID: 5 + UInt32(number), state: []))
             }
             let device = #"{"name": "\#(name)", "instance_id": 0, "fields": []}"#
             let devices = String(repeating: device + ",", count: 19_999) + device

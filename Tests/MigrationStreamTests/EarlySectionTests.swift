@@ -5,32 +5,32 @@ import Testing
 /// Tests of sections before the RAM's end, whose content a guest can choose.
 @Suite("Sections before the RAM's end")
 struct EarlySectionTests {
-    private static let page = MadeUpImage.text(3)
+    private static let page = GeneratedImage.text(3)
 
     /// Returns bytes that look like the end of section `id`, the complete RAM of another stream,
     /// and the start of a section that extends to the next footer of section `last`.
     private static func trap(footerOf id: UInt32, to last: UInt32) -> [UInt8] {
-        var other = MadeUpStream()
+        var other = GeneratedStream()
         let first = other.bytes.count
-        other.ramStart([("r", MadeUpImage(pageCount: 1))], sectionID: 77)
+        other.ramStart([("r", GeneratedImage(pageCount: 1))], sectionID: 77)
         other.ramSection(isLast: true, sectionID: 77) { $0.record(.page, "r", 0, page.reversed()) }
-        return [0x7e] <+> MadeUpStream.integer(id) <+> Array(other.bytes.dropFirst(first))
-            <+> [0x04] <+> MadeUpStream.integer(last) <+> MadeUpStream.text("z")
+        return [0x7e] <+> GeneratedStream.integer(id) <+> Array(other.bytes.dropFirst(first))
+            <+> [0x04] <+> GeneratedStream.integer(last) <+> GeneratedStream.text("z")
             <+> [0, 0, 0, 0, 0, 0, 0, 1] <+> Array("hidden".utf8)
     }
 
     /// Returns a stream with a device before the RAM, or between its block list and its pages.
     private static func stream(
-        _ early: MadeUpDevice, isAfterList: Bool, isDescribed: Bool = true
-    ) -> MadeUpStream {
-        var made = MadeUpStream()
+        _ early: GeneratedDevice, isAfterList: Bool, isDescribed: Bool = true
+    ) -> GeneratedStream {
+        var made = GeneratedStream()
         if !isAfterList { made.device(early) }
-        made.ramStart([("r", MadeUpImage(pageCount: 2))])
+        made.ramStart([("r", GeneratedImage(pageCount: 2))])
         if isAfterList { made.device(early) }
         made.ramSection(isLast: false) { $0.record(.page, "r", 0, page) }
         made.command(11)
         made.ramSection(isLast: true) { $0.record(.zero, "r", 1, [0]) }
-        made.device(MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3]))
+        made.device(GeneratedDevice("timer", sectionID: 40, state: [1, 2, 3]))
         made.finish(isDescribed: isDescribed)
         return made
     }
@@ -41,7 +41,7 @@ struct EarlySectionTests {
     func planted(isAfterList: Bool) throws {
         let scratch = try Scratch()
         for state in [[], [9], Self.trap(footerOf: 5, to: 40), Self.trap(footerOf: 5, to: 5)] {
-            let early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: state)
+            let early = GeneratedDevice("virtio-mem-early", sectionID: 5, state: state)
             let made = Self.stream(early, isAfterList: isAfterList)
             for isPiped in [false, true] {
                 let what = "\(state.count) bytes, piped: \(isPiped)"
@@ -54,7 +54,7 @@ struct EarlySectionTests {
 
     @Test("an early section without a description is unsupported", arguments: [false, true])
     func undescribed(isAfterList: Bool) throws {
-        let early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: [1, 2])
+        let early = GeneratedDevice("virtio-mem-early", sectionID: 5, state: [1, 2])
         let made = Self.stream(early, isAfterList: isAfterList, isDescribed: false)
         for isPiped in [false, true] {
             let outcome = try ReadOutcome(made.bytes, in: try Scratch(), isPiped: isPiped)
@@ -65,20 +65,20 @@ struct EarlySectionTests {
 
     @Test("a section cannot supply a description to a stream that has none")
     func plantedDescription() throws {
-        var inner = MadeUpStream()
+        var inner = GeneratedStream()
         let first = inner.bytes.count
-        inner.ramStart([("r", MadeUpImage(pageCount: 2))])
+        inner.ramStart([("r", GeneratedImage(pageCount: 2))])
         inner.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page.reversed()) }
-        inner.device(MadeUpDevice("timer", sectionID: 40, state: [1]))
-        var early = MadeUpDevice("virtio-mem-early", sectionID: 5, state: [7])
+        inner.device(GeneratedDevice("timer", sectionID: 40, state: [1]))
+        var early = GeneratedDevice("virtio-mem-early", sectionID: 5, state: [7])
         let json =
             #"{"page_size": 4096, "devices": [{"name": "virtio-mem-early", "instance_id": 0, "#
             + #""fields": [{"size": 1}]}, {"name": "timer", "instance_id": 0, "#
             + #""fields": [{"size": 1}]}]}"#
         early.state =
-            [7] <+> [0x7e] <+> MadeUpStream.integer(5 as UInt32)
+            [7] <+> [0x7e] <+> GeneratedStream.integer(5 as UInt32)
             <+> Array(inner.bytes.dropFirst(first)) <+> [0, 6]
-            <+> MadeUpStream.integer(UInt32(json.utf8.count)) <+> Array(json.utf8)
+            <+> GeneratedStream.integer(UInt32(json.utf8.count)) <+> Array(json.utf8)
         for isAfterList in [false, true] {
             let made = Self.stream(early, isAfterList: isAfterList, isDescribed: false)
             for isPiped in [false, true] {
@@ -97,7 +97,7 @@ struct EarlySectionTests {
         let scratch = try Scratch()
         for state in [[1, 2, 3], Self.trap(footerOf: 5, to: 40)] {
             for byteCount in [0, state.count - 1, state.count + 1, 77] {
-                var early = MadeUpDevice("mem", sectionID: 5, state: state)
+                var early = GeneratedDevice("mem", sectionID: 5, state: state)
                 early.fields = #""fields": [{"name": "x", "size": \#(byteCount)}]"#
                 for isAfterList in [false, true] {
                     let made = Self.stream(early, isAfterList: isAfterList)
@@ -132,14 +132,14 @@ struct EarlySectionTests {
             ]
             for isAfterList in [false, true] {
                 for (index, list) in ([[mem, timer, other]] + lists).enumerated() {
-                    var made = MadeUpStream()
-                    let early = MadeUpDevice("mem", sectionID: 5, state: state)
+                    var made = GeneratedStream()
+                    let early = GeneratedDevice("mem", sectionID: 5, state: state)
                     if !isAfterList { made.device(early) }
-                    made.ramStart([("r", MadeUpImage(pageCount: 2))])
+                    made.ramStart([("r", GeneratedImage(pageCount: 2))])
                     if isAfterList { made.device(early) }
                     made.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page) }
-                    made.device(MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3]))
-                    made.device(MadeUpDevice("other", sectionID: 41, state: [4]))
+                    made.device(GeneratedDevice("timer", sectionID: 40, state: [1, 2, 3]))
+                    made.device(GeneratedDevice("other", sectionID: 41, state: [4]))
                     made.finish(
                         description: Array(
                             #"{"devices": [\#(list.joined(separator: ", "))]}"#.utf8))
@@ -156,9 +156,9 @@ struct EarlySectionTests {
 
     @Test("a stream without the RAM's last section is refused")
     func unendedRAM() throws {
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 2))])
-        made.device(MadeUpDevice("timer", sectionID: 40, state: [1, 2, 3]))
+        var made = GeneratedStream()
+        made.ramStart([("r", GeneratedImage(pageCount: 2))])
+        made.device(GeneratedDevice("timer", sectionID: 40, state: [1, 2, 3]))
         made.finish()
         for isPiped in [false, true] {
             let outcome = try ReadOutcome(made.bytes, in: try Scratch(), isPiped: isPiped)
@@ -170,16 +170,16 @@ struct EarlySectionTests {
     func unknownIterable() throws {
         let scratch = try Scratch()
         for isAround in [false, true] {
-            var made = MadeUpStream()
-            var device = MadeUpDevice("vendor/state", sectionID: 6, state: [1, 0x7e, 2])
+            var made = GeneratedStream()
+            var device = GeneratedDevice("vendor/state", sectionID: 6, state: [1, 0x7e, 2])
             made.iterableStart(device)
             device.state = []
             made.iterablePart(device, isLast: false)
             if !isAround { made.iterablePart(device, isLast: true) }
-            made.ramStart([("r", MadeUpImage(pageCount: 1))])
+            made.ramStart([("r", GeneratedImage(pageCount: 1))])
             made.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page) }
             if isAround { made.iterablePart(device, isLast: true) }
-            made.device(MadeUpDevice("timer", sectionID: 40, state: [1]))
+            made.device(GeneratedDevice("timer", sectionID: 40, state: [1]))
             made.finish()
             let outcome = try ReadOutcome(made.bytes, in: scratch)
             if isAround {
@@ -193,10 +193,10 @@ struct EarlySectionTests {
 
     @Test("very many sections of one device are one element", .slow)
     func manySections() throws {
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 1))])
+        var made = GeneratedStream()
+        made.ramStart([("r", GeneratedImage(pageCount: 1))])
         made.ramSection(isLast: true) { $0.record(.page, "r", 0, Self.page) }
-        var device = MadeUpDevice("dirty-bitmap", sectionID: 6, state: [0x01])
+        var device = GeneratedDevice("dirty-bitmap", sectionID: 6, state: [0x01])
         made.iterableStart(device)
         for index in 0..<70_000 {
             device.state = index % 2 == 0 ? [0x01] : [0x20, 0x01]
@@ -214,8 +214,8 @@ struct EarlySectionTests {
 
     @Test("unsent pages are distinguished from zero pages")
     func unsent() throws {
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 1030)), ("s", MadeUpImage(pageCount: 3))])
+        var made = GeneratedStream()
+        made.ramStart([("r", GeneratedImage(pageCount: 1030)), ("s", GeneratedImage(pageCount: 3))])
         made.ramSection(isLast: true) { stream in
             for page in [0, 1, 5, 1029] { stream.record(.zero, "r", page, [0]) }
             for page in 512..<1024 { stream.record(.zero, "r", page, [0]) }

@@ -5,19 +5,19 @@ import Testing
 
 @Suite("Hostile sections")
 struct HostileSectionTests {
-    private static func u32(_ value: UInt32) -> [UInt8] { MadeUpStream.integer(value) }
-    private static func u64(_ value: UInt64) -> [UInt8] { MadeUpStream.integer(value) }
+    private static func u32(_ value: UInt32) -> [UInt8] { GeneratedStream.integer(value) }
+    private static func u64(_ value: UInt64) -> [UInt8] { GeneratedStream.integer(value) }
 
     /// A valid stream up to the end of its RAM.
-    private static let ram: MadeUpStream = {
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 1))])
-        made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, MadeUpImage.text(1)) }
+    private static let ram: GeneratedStream = {
+        var made = GeneratedStream()
+        made.ramStart([("r", GeneratedImage(pageCount: 1))])
+        made.ramSection(isLast: true) { $0.record(.compressed, "r", 0, GeneratedImage.text(1)) }
         return made
     }()
 
     private static func device(_ sectionID: UInt32, _ state: [UInt8] = [1]) -> [UInt8] {
-        [0x04] <+> u32(sectionID) <+> MadeUpStream.text("d") <+> u32(0) <+> u32(1) <+> state
+        [0x04] <+> u32(sectionID) <+> GeneratedStream.text("d") <+> u32(0) <+> u32(1) <+> state
             <+> [0x7e] <+> u32(sectionID)
     }
 
@@ -59,17 +59,17 @@ struct HostileSectionTests {
 
     private static let commands: [HostileStream] =
         ([0, 4, 5, 6, 7, 8, 9, 10, 12, 255, 256, 0xffff] as [UInt16]).flatMap { command in
-            let bytes = [8] <+> MadeUpStream.integer(command) <+> [0, 0]
+            let bytes = [8] <+> GeneratedStream.integer(command) <+> [0, 0]
             return [
                 afterRAM("command \(command)", .unsupported, at: 0, bytes <+> [0]),
                 HostileStream(
                     "command \(command) before the RAM", .unsupported,
-                    at: MadeUpStream().bytes.count, MadeUpStream().bytes <+> bytes),
+                    at: GeneratedStream().bytes.count, GeneratedStream().bytes <+> bytes),
             ]
         }
 
     private static let early: [HostileStream] = {
-        let head = MadeUpStream().bytes
+        let head = GeneratedStream().bytes
         return [
             HostileStream(
                 "early device without a description", .unsupported, at: head.count,
@@ -112,7 +112,7 @@ struct HostileSectionTests {
         let part = [0x02] <+> Self.u32(6) <+> [1, 0x7e] <+> Self.u32(6)
         let unit = part <+> Self.device(5)
         let start =
-            [0x01] <+> Self.u32(6) <+> MadeUpStream.text("vendor/state") <+> Self.u32(0)
+            [0x01] <+> Self.u32(6) <+> GeneratedStream.text("vendor/state") <+> Self.u32(0)
             <+> Self.u32(1) <+> [1, 0x7e] <+> Self.u32(6)
         let units = Array(repeatElement(unit, count: count).joined())
         let devices = repeatElement(Self.described, count: count / 2).joined(separator: ", ")
@@ -126,12 +126,12 @@ struct HostileSectionTests {
     // MARK: Mapped RAM
 
     private static let mapped: (head: [UInt8], header: Int) = {
-        var configuration = MadeUpStream.Configuration()
+        var configuration = GeneratedStream.Configuration()
         configuration.capabilities = ["mapped-ram"]
-        let head = MadeUpStream(configuration).bytes
+        let head = GeneratedStream(configuration).bytes
         let list =
-            [0x01] <+> u32(2) <+> MadeUpStream.text("ram") <+> u32(0) <+> u32(4) <+> u64(0x2004)
-            <+> MadeUpStream.text("r") <+> u64(0x2000)
+            [0x01] <+> u32(2) <+> GeneratedStream.text("ram") <+> u32(0) <+> u32(4) <+> u64(0x2004)
+            <+> GeneratedStream.text("r") <+> u64(0x2000)
         return (head + list, head.count + list.count)
     }()
 
@@ -145,7 +145,7 @@ struct HostileSectionTests {
         let offsets = [bitmap, pages].map { offset in
             u64(offset < 0 ? UInt64(bitPattern: offset) : UInt64(base + offset))
         }
-        let page = MadeUpImage.text(1)
+        let page = GeneratedImage.text(1)
         return HostileStream(
             what, code, at: atHeader ? mapped.header : nil,
             mapped.head <+> u32(version) <+> u64(pageSize) <+> offsets[0] <+> offsets[1] <+> bits
@@ -174,8 +174,8 @@ struct HostileSectionTests {
         mapped("pages outside the file", atHeader: false, pages: 1 << 30),
         mapped("bit past the block's end", atHeader: false, bits: [7, 0, 0, 0, 0, 0, 0, 0]),
         mapped("last bit of the bitmap", atHeader: false, bits: [0, 0, 0, 0, 0, 0, 0, 0x80]),
-        mapped("page record", atHeader: false, tail: u64(8) <+> MadeUpStream.text("r")),
-        mapped("zero record", atHeader: false, tail: u64(2) <+> MadeUpStream.text("r") <+> [0]),
+        mapped("page record", atHeader: false, tail: u64(8) <+> GeneratedStream.text("r")),
+        mapped("zero record", atHeader: false, tail: u64(2) <+> GeneratedStream.text("r") <+> [0]),
         mapped("flush of multifd", .unsupported, atHeader: false, tail: u64(0x200)),
         mapped("nothing after the pages", atHeader: false, tail: []),
     ]
@@ -196,11 +196,12 @@ struct HostileSectionTests {
 
     @Test("a bitmap that exceeds the limit on memory is refused before it is read")
     func longBitmap() throws {
-        var configuration = MadeUpStream.Configuration()
+        var configuration = GeneratedStream.Configuration()
         configuration.capabilities = ["mapped-ram"]
-        var bytes = MadeUpStream(configuration).bytes
-        bytes += [0x01] <+> Self.u32(2) <+> MadeUpStream.text("ram") <+> Self.u32(0) <+> Self.u32(4)
-        bytes += Self.u64(1 << 43 | 4) <+> MadeUpStream.text("r") <+> Self.u64(1 << 43)
+        var bytes = GeneratedStream(configuration).bytes
+        bytes += [0x01] <+> Self.u32(2) <+> GeneratedStream.text("ram") <+> Self.u32(0)
+            <+> Self.u32(4)
+        bytes += Self.u64(1 << 43 | 4) <+> GeneratedStream.text("r") <+> Self.u64(1 << 43)
         bytes += Self.u32(1) <+> Self.u64(4096) <+> Self.u64(4096) <+> Self.u64(1 << 40)
         let outcome = try ReadOutcome(bytes, in: try Scratch())
         // The file system may not support a file of that length.

@@ -37,10 +37,10 @@ struct HostileTests {
     private static let head = header <+> machine
     private static let zeroPage = [UInt8](repeating: 0, count: 4096)
 
-    private static func u16(_ value: UInt16) -> [UInt8] { MadeUpStream.integer(value) }
-    private static func u32(_ value: UInt32) -> [UInt8] { MadeUpStream.integer(value) }
-    private static func u64(_ value: UInt64) -> [UInt8] { MadeUpStream.integer(value) }
-    private static func text(_ text: String) -> [UInt8] { MadeUpStream.text(text) }
+    private static func u16(_ value: UInt16) -> [UInt8] { GeneratedStream.integer(value) }
+    private static func u32(_ value: UInt32) -> [UInt8] { GeneratedStream.integer(value) }
+    private static func u64(_ value: UInt64) -> [UInt8] { GeneratedStream.integer(value) }
+    private static func text(_ text: String) -> [UInt8] { GeneratedStream.text(text) }
 
     /// The head of the section that starts the RAM, 18 bytes.
     private static let ramHead: [UInt8] =
@@ -65,7 +65,7 @@ struct HostileTests {
     }
 
     private static func deflated(_ count: Int) -> [UInt8] {
-        MadeUpStream.deflated([UInt8](repeating: 7, count: count))
+        GeneratedStream.deflated([UInt8](repeating: 7, count: count))
     }
 
     private static func compressed(_ bytes: [UInt8]) -> [UInt8] {
@@ -92,18 +92,18 @@ struct HostileTests {
             "machine name with a control byte", header <+> [7] <+> u32(2) <+> [0x61, 7]),
         HostileStream(
             "unknown subsection", .unsupported, at: 15,
-            head <+> MadeUpStream.subsection("configuration/new", [1])),
+            head <+> GeneratedStream.subsection("configuration/new", [1])),
         HostileStream("subsection without a name", at: 16, head <+> [5, 0] <+> u32(1)),
         HostileStream(
             "4,294,967,295 capabilities",
-            head <+> MadeUpStream.subsection("configuration/capabilities", u32(.max))),
+            head <+> GeneratedStream.subsection("configuration/capabilities", u32(.max))),
         HostileStream(
             "capability without a name",
-            head <+> MadeUpStream.subsection("configuration/capabilities", u32(1) <+> [0])),
+            head <+> GeneratedStream.subsection("configuration/capabilities", u32(1) <+> [0])),
         HostileStream(
             "mapped-ram and x-ignore-shared", .unsupported,
             head
-                <+> MadeUpStream.subsection(
+                <+> GeneratedStream.subsection(
                     "configuration/capabilities",
                     u32(2) <+> text("mapped-ram") <+> text("x-ignore-shared"))),
     ]
@@ -111,7 +111,7 @@ struct HostileTests {
     private static func pageBits(_ bits: UInt32) -> HostileStream {
         HostileStream(
             "pages of 2^\(bits) bytes", .unsupported, at: 15,
-            head <+> MadeUpStream.subsection("configuration/target-page-bits", u32(bits)))
+            head <+> GeneratedStream.subsection("configuration/target-page-bits", u32(bits)))
     }
 
     static let pageBits = [0, 9, 17, 31, 32, 63, 64, 1 << 20, .max].map(pageBits)

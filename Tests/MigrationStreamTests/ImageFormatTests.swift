@@ -74,7 +74,7 @@ struct ImageFormatTests {
         }
         let raw: [[UInt8]] = [
             [], [0], Array("QEV".utf8), Array("qevm".utf8), [0] + Array("QEVM".utf8),
-            [UInt8](repeating: 0, count: 4096), MadeUpImage.text(1),
+            [UInt8](repeating: 0, count: 4096), GeneratedImage.text(1),
         ]
         for bytes in raw { #expect(try Self.detect(bytes, in: scratch) == .raw) }
         // A stream of an unsupported version is still detected as a stream.

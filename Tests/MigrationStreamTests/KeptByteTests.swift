@@ -4,21 +4,21 @@ import Testing
 
 @Suite("The limit on kept bytes")
 struct KeptByteTests {
-    private static func stream(isEarly: Bool = false) -> MadeUpStream {
-        var made = MadeUpStream()
-        if isEarly { made.device(MadeUpDevice("mem", sectionID: 5, state: [1, 2])) }
-        made.ramStart([("r", MadeUpImage(pageCount: 40))])
+    private static func stream(isEarly: Bool = false) -> GeneratedStream {
+        var made = GeneratedStream()
+        if isEarly { made.device(GeneratedDevice("mem", sectionID: 5, state: [1, 2])) }
+        made.ramStart([("r", GeneratedImage(pageCount: 40))])
         made.ramSection(isLast: true) { stream in
-            for page in 0..<40 { stream.record(.page, "r", page, MadeUpImage.text(page)) }
+            for page in 0..<40 { stream.record(.page, "r", page, GeneratedImage.text(page)) }
         }
         made.device(
-            MadeUpDevice("timer", sectionID: 40, state: [UInt8](repeating: 9, count: 9000)))
+            GeneratedDevice("timer", sectionID: 40, state: [UInt8](repeating: 9, count: 9000)))
         made.finish()
         return made
     }
 
     private static func error(
-        _ made: MadeUpStream, _ limit: Int, stagesRAM: Bool = true, isPiped: Bool
+        _ made: GeneratedStream, _ limit: Int, stagesRAM: Bool = true, isPiped: Bool
     ) throws -> SnapError? {
         do {
             _ = try ReadStream(
@@ -57,10 +57,10 @@ struct KeptByteTests {
     @Test("kept zeros take no space", arguments: [0, 5, 100_000])
     func zeros(tail: Int) throws {
         let state = [UInt8](repeating: 0, count: 4 << 20) + [UInt8](repeating: 1, count: tail)
-        var made = MadeUpStream()
-        made.ramStart([("r", MadeUpImage(pageCount: 1))])
-        made.ramSection(isLast: true) { $0.record(.page, "r", 0, MadeUpImage.text(1)) }
-        made.device(MadeUpDevice("timer", sectionID: 40, state: state))
+        var made = GeneratedStream()
+        made.ramStart([("r", GeneratedImage(pageCount: 1))])
+        made.ramSection(isLast: true) { $0.record(.page, "r", 0, GeneratedImage.text(1)) }
+        made.device(GeneratedDevice("timer", sectionID: 40, state: state))
         made.finish(isDescribed: false)
         for isPiped in [false, true] {
             let read = try ReadStream(made.bytes, in: try Scratch(), isPiped: isPiped)

@@ -12,26 +12,28 @@ struct PageSizeTests {
         _ size: Int, isZero: Bool = false, describedSize: Int? = nil
     ) -> (stream: [UInt8], ram: [UInt8]) {
         let count = 65536 * 2 / size
-        var bytes = MadeUpStream().bytes
-        bytes += [0x01, 0, 0, 0, 2] + MadeUpStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
-        bytes += MadeUpStream.integer(UInt64(count * size) | 4) + MadeUpStream.text("board.ram")
-        bytes += MadeUpStream.integer(UInt64(count * size)) + MadeUpStream.integer(0x10 as UInt64)
+        var bytes = GeneratedStream().bytes
+        bytes += [0x01, 0, 0, 0, 2] + GeneratedStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
+        bytes +=
+            GeneratedStream.integer(UInt64(count * size) | 4) + GeneratedStream.text("board.ram")
+        bytes +=
+            GeneratedStream.integer(UInt64(count * size)) + GeneratedStream.integer(0x10 as UInt64)
         bytes += [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
         var ram: [UInt8] = []
         for page in 0..<count {
             let same: UInt64 = page == 0 ? 0 : 0x20
             let isData = !isZero && page % 3 != 1
-            bytes += MadeUpStream.integer(UInt64(page * size) | (isData ? 8 : 2) | same)
-            if page == 0 { bytes += MadeUpStream.text("board.ram") }
+            bytes += GeneratedStream.integer(UInt64(page * size) | (isData ? 8 : 2) | same)
+            if page == 0 { bytes += GeneratedStream.text("board.ram") }
             let content = (0..<size).map { index in
                 isData ? UInt8(truncatingIfNeeded: page + index / 7 + 1) : 0
             }
             bytes += isData ? content : [0]
             ram += content
         }
-        bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
+        bytes += GeneratedStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
         let json = Array(#"{"page_size": \#(describedSize ?? size), "devices": []}"#.utf8)
-        return (bytes + [0x06] + MadeUpStream.integer(UInt32(json.count)) + json, ram)
+        return (bytes + [0x06] + GeneratedStream.integer(UInt32(json.count)) + json, ram)
     }
 
     @Test(

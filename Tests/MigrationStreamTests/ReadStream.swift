@@ -50,10 +50,10 @@ struct ReadStream {
         return reading
     }
 
-    /// The elements of the stream, in the form of `MadeUpStream`.
-    var listing: [MadeUpStream.Element] {
+    /// The elements of the stream, in the form of `GeneratedStream`.
+    var listing: [GeneratedStream.Element] {
         content.elements.map { element in
-            let kind: MadeUpStream.Kind =
+            let kind: GeneratedStream.Kind =
                 switch element.kind {
                 case .framing: .framing
                 case .ramStart: .ramStart
@@ -63,7 +63,7 @@ struct ReadStream {
                     element.range.isEmpty || kept[element.range.lowerBound] == 3
                         ? .ramEnd : .ramPart
                 }
-            return MadeUpStream.Element(
+            return GeneratedStream.Element(
                 kind: kind, name: element.name, instanceID: element.instanceID,
                 versionID: element.versionID, sectionID: element.sectionID, range: element.range,
                 state: element.state)
@@ -86,10 +86,10 @@ struct ReadStream {
     }
 
     /// Reads the content of the staged RAM blocks, by name.
-    func ram() throws -> [String: MadeUpImage] {
-        var ram: [String: MadeUpImage] = [:]
+    func ram() throws -> [String: GeneratedImage] {
+        var ram: [String: GeneratedImage] = [:]
         for image in images {
-            var made = MadeUpImage(pageCount: image.ram.pageCount)
+            var made = GeneratedImage(pageCount: image.ram.pageCount)
             var buffer = [UInt8](repeating: 0, count: 4096)
             for page in 0..<made.pageCount {
                 try buffer.withMutableBytes { (bytes) throws(SnapError) in
@@ -103,7 +103,7 @@ struct ReadStream {
     }
 
     /// Expects the result to match the stream that was read.
-    func check(_ made: MadeUpStream, stagesRAM: Bool = true, _ what: String) throws {
+    func check(_ made: GeneratedStream, stagesRAM: Bool = true, _ what: String) throws {
         #expect(kept == (stagesRAM ? made.bytesWithoutRAM : made.bytes), "\(what)")
         #expect(listing == made.listing(keepingRAM: !stagesRAM), "\(what)")
         #expect(hasNoGaps, "\(what)")

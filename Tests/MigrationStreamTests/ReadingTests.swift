@@ -10,7 +10,7 @@ struct ReadingTests {
     @Test("the RAM and all other bytes of random streams are read", arguments: 0..<120)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
-        let made = MadeUpStream.random(&generator)
+        let made = GeneratedStream.random(&generator)
         let scratch = try Scratch()
         try ReadStream(made.bytes, in: scratch).check(made, "seed \(seed)")
         if seed % 3 == 0 {
@@ -26,7 +26,7 @@ struct ReadingTests {
     @Test("streams without their RAM are kept completely", arguments: 0..<20)
     func withoutRAM(seed: Int) throws {
         var generator = Seeded(1000 + UInt64(seed))
-        let made = MadeUpStream.random(&generator, hasRAM: false)
+        let made = GeneratedStream.random(&generator, hasRAM: false)
         let scratch = try Scratch()
         for isPiped in [false, true] {
             let read = try ReadStream(
@@ -41,10 +41,10 @@ struct ReadingTests {
     }
 
     /// Returns the same random stream with and without a description.
-    private static func streams(seed: Int) -> [MadeUpStream] {
+    private static func streams(seed: Int) -> [GeneratedStream] {
         [true, false].map { isDescribed in
             var generator = Seeded(2000 + UInt64(seed))
-            return MadeUpStream.random(&generator, isDescribed: isDescribed)
+            return GeneratedStream.random(&generator, isDescribed: isDescribed)
         }
     }
 
@@ -81,11 +81,11 @@ struct ReadingTests {
 
     @Test("the reader reports which blocks have pages in the stream")
     func sentBlocks() throws {
-        var made = MadeUpStream()
-        let images = ["a", "b", "c"].map { ($0, MadeUpImage(pageCount: 2)) }
+        var made = GeneratedStream()
+        let images = ["a", "b", "c"].map { ($0, GeneratedImage(pageCount: 2)) }
         made.ramStart(images)
         made.ramSection(isLast: true) { stream in
-            stream.record(.compressed, "c", 1, MadeUpImage.text(1))
+            stream.record(.compressed, "c", 1, GeneratedImage.text(1))
             stream.record(.zero, "a", 1, [UInt8](repeating: 0, count: 4096))
         }
         made.finish()
@@ -98,21 +98,21 @@ struct ReadingTests {
     func pageSizes() throws {
         let scratch = try Scratch()
         for size in [nil, 1 << 21, 1 << 30] as [UInt64?] {
-            var bytes = MadeUpStream().bytes
+            var bytes = GeneratedStream().bytes
             bytes += [0x08, 0, 3, 0, 16] + [UInt8](repeating: 0, count: 16)
-            bytes += [0x01, 0, 0, 0, 2] + MadeUpStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
-            bytes += MadeUpStream.integer(0x6004 as UInt64)
+            bytes += [0x01, 0, 0, 0, 2] + GeneratedStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
+            bytes += GeneratedStream.integer(0x6004 as UInt64)
             for name in ["one", "two", "three"] {
-                bytes += MadeUpStream.text(name) + MadeUpStream.integer(0x2000 as UInt64)
-                if let size { bytes += MadeUpStream.integer(size) }
+                bytes += GeneratedStream.text(name) + GeneratedStream.integer(0x2000 as UInt64)
+                if let size { bytes += GeneratedStream.integer(size) }
             }
-            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
-            bytes += MadeUpStream.integer(0x1008 as UInt64) + MadeUpStream.text("two")
-            bytes += MadeUpImage.text(5)
-            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
+            bytes += GeneratedStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
+            bytes += GeneratedStream.integer(0x1008 as UInt64) + GeneratedStream.text("two")
+            bytes += GeneratedImage.text(5)
+            bytes += GeneratedStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
             let read = try ReadStream(bytes, in: scratch)
             #expect(read.content.blocks.map(\.name) == ["one", "two", "three"])
-            #expect(try read.ram()["two"]?.pages == [1: MadeUpImage.text(5)])
+            #expect(try read.ram()["two"]?.pages == [1: GeneratedImage.text(5)])
         }
     }
 }

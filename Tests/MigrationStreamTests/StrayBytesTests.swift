@@ -13,7 +13,7 @@ struct StrayBytesTests {
         let scratch = try Scratch()
         let older = SmallStream.plain.made().bytes
         // A stream without a description would get that of an older stream after it.
-        let tails = [[9], [0, 0, 9], MadeUpImage.text(4), Array(older.dropFirst(200))]
+        let tails = [[9], [0, 0, 9], GeneratedImage.text(4), Array(older.dropFirst(200))]
         for tail in tails.dropLast(form == .undescribed ? 1 : 0) {
             for isPiped in [false, true] where form.hasRAM || !isPiped {
                 let outcome = try ReadOutcome(
@@ -36,35 +36,37 @@ struct StrayBytesTests {
 
     @Test("a mapped stream is read regardless of the offset at which it started")
     func mappedOrigin() throws {
-        var configuration = MadeUpStream.Configuration()
+        var configuration = GeneratedStream.Configuration()
         configuration.capabilities = ["mapped-ram"]
         let scratch = try Scratch()
         for origin in [0, 4096, 65536, 1 << 20, (1 << 20) + 92 + 512] {
-            var bytes = MadeUpStream(configuration).bytes
-            bytes += [0x01, 0, 0, 0, 2] + MadeUpStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
-            bytes += MadeUpStream.integer(0x5004 as UInt64)
+            var bytes = GeneratedStream(configuration).bytes
+            bytes += [0x01, 0, 0, 0, 2] + GeneratedStream.text("ram") + [0, 0, 0, 0, 0, 0, 0, 4]
+            bytes += GeneratedStream.integer(0x5004 as UInt64)
             var ram: [String: [UInt8]] = [:]
             for (name, pages) in [("a", [0, 2]), ("b", [1])] as [(String, [Int])] {
                 let count = name == "a" ? 3 : 2
-                bytes += MadeUpStream.text(name) + MadeUpStream.integer(UInt64(count * 4096))
+                bytes += GeneratedStream.text(name) + GeneratedStream.integer(UInt64(count * 4096))
                 let bitmap = origin + bytes.count + 28
                 let first = ((bitmap + 8 + (1 << 20) - 1) >> 20) << 20
-                bytes += MadeUpStream.integer(1 as UInt32) + MadeUpStream.integer(4096 as UInt64)
-                bytes += MadeUpStream.integer(UInt64(bitmap)) + MadeUpStream.integer(UInt64(first))
+                bytes +=
+                    GeneratedStream.integer(1 as UInt32) + GeneratedStream.integer(4096 as UInt64)
+                bytes +=
+                    GeneratedStream.integer(UInt64(bitmap)) + GeneratedStream.integer(UInt64(first))
                 bytes += [pages.reduce(UInt8(0)) { $0 | 1 << UInt8($1) }, 0, 0, 0, 0, 0, 0, 0]
                 bytes += [UInt8](repeating: 0, count: first - origin - bytes.count)
                 var content: [UInt8] = []
                 for page in 0..<count {
                     // A clear bit means a zero page, regardless of the bytes at its offset.
-                    bytes += MadeUpImage.text(page)
+                    bytes += GeneratedImage.text(page)
                     content +=
                         pages.contains(page)
-                        ? MadeUpImage.text(page) : [UInt8](repeating: 0, count: 4096)
+                        ? GeneratedImage.text(page) : [UInt8](repeating: 0, count: 4096)
                 }
                 ram[name] = content
             }
-            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
-            bytes += MadeUpStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
+            bytes += GeneratedStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0x03, 0, 0, 0, 2]
+            bytes += GeneratedStream.integer(0x10 as UInt64) + [0x7e, 0, 0, 0, 2, 0]
             let read = try ReadStream(bytes, in: scratch, isPiped: origin > 0)
             #expect(try read.ram().mapValues(\.bytes) == ram, "\(origin)")
         }

@@ -8,7 +8,7 @@ import Testing
 @Suite("Writing a stream")
 struct WriterTests {
     /// Writes a stream from what was read, as a restore does.
-    private static func written(_ read: ReadStream, _ made: MadeUpStream) throws -> [UInt8] {
+    private static func written(_ read: ReadStream, _ made: GeneratedStream) throws -> [UInt8] {
         let framing = try #require(read.content.elements.first)
         let end = try #require(read.content.elements.last)
         let writer = try StreamWriter(
@@ -34,7 +34,7 @@ struct WriterTests {
     }
 
     private static func records(
-        _ writer: StreamWriter, _ block: RAMBlock, _ image: MadeUpImage?, unsent: [Range<Int>]
+        _ writer: StreamWriter, _ block: RAMBlock, _ image: GeneratedImage?, unsent: [Range<Int>]
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = MemoryBuffer(byteCount: Unit.byteCount)
@@ -63,7 +63,7 @@ struct WriterTests {
     @Test("a written stream is read back unchanged", arguments: 0..<60)
     func roundTrip(seed: Int) throws {
         var generator = Seeded(4000 + UInt64(seed))
-        let made = MadeUpStream.random(&generator)
+        let made = GeneratedStream.random(&generator)
         let scratch = try Scratch()
         let first = try ReadStream(made.bytes, in: scratch)
         let bytes = try Self.written(first, made)
@@ -87,9 +87,9 @@ struct WriterTests {
         #expect(try Self.written(second, made) == bytes, "seed \(seed)")
     }
 
-    private static func listed(seed: Int) -> MadeUpStream {
+    private static func listed(seed: Int) -> GeneratedStream {
         var generator = Seeded(5000 + UInt64(seed))
-        return MadeUpStream.random(&generator, hasRAM: seed % 2 == 0)
+        return GeneratedStream.random(&generator, hasRAM: seed % 2 == 0)
     }
 
     @Test(

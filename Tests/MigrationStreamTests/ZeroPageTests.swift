@@ -20,12 +20,12 @@ struct ZeroPageTests {
     @Test("zero pages take no space in the scratch file", arguments: PageRecord.allCases)
     func records(kind: PageRecord) throws {
         for pageBits in [10, 12, 14] as [UInt32] {
-            var configuration = MadeUpStream.Configuration()
+            var configuration = GeneratedStream.Configuration()
             configuration.pageBits = pageBits
-            var made = MadeUpStream(configuration)
+            var made = GeneratedStream(configuration)
             let zeros = [UInt8](repeating: 0, count: 1 << Int(pageBits))
             let pageCount = 64
-            made.ramStart([("r", MadeUpImage(pageCount: pageCount * 4))])
+            made.ramStart([("r", GeneratedImage(pageCount: pageCount * 4))])
             made.ramSection(isLast: true) { stream in
                 stream.record(.page, "r", 5, [UInt8](repeating: 7, count: zeros.count))
                 for page in 32..<pageCount {
@@ -45,19 +45,21 @@ struct ZeroPageTests {
     func overwritten() throws {
         let scratch = try Scratch()
         for kind in PageRecord.allCases {
-            var made = MadeUpStream()
-            made.ramStart([("r", MadeUpImage(pageCount: 600)), ("s", MadeUpImage(pageCount: 3))])
+            var made = GeneratedStream()
+            made.ramStart([
+                ("r", GeneratedImage(pageCount: 600)), ("s", GeneratedImage(pageCount: 3)),
+            ])
             for round in 0..<3 {
                 made.ramSection(isLast: round == 2) { stream in
                     for page in 500..<530 {
-                        stream.record(.page, "r", page, MadeUpImage.text(page + round))
+                        stream.record(.page, "r", page, GeneratedImage.text(page + round))
                     }
                     // Pages of the same run, of an earlier run, and one that is sent again.
                     for page in [529, 500, 511, 512, 529] {
                         stream.record(kind, "r", page, Self.zeros)
                     }
-                    stream.record(.xbzrle, "r", 529, MadeUpImage.text(round))
-                    stream.record(.page, "s", 0, MadeUpImage.text(round))
+                    stream.record(.xbzrle, "r", 529, GeneratedImage.text(round))
+                    stream.record(.page, "s", 0, GeneratedImage.text(round))
                     stream.record(kind, "s", 0, Self.zeros)
                 }
             }
@@ -69,17 +71,17 @@ struct ZeroPageTests {
 
     /// Returns the parts of a mapped stream of one block whose bits are all set.
     private static func mapped(pageCount: Int) -> (head: [UInt8], pagesOffset: Int, tail: [UInt8]) {
-        var configuration = MadeUpStream.Configuration()
+        var configuration = GeneratedStream.Configuration()
         configuration.capabilities = ["mapped-ram"]
-        let integer = { (value: Int) in MadeUpStream.integer(UInt64(value)) }
+        let integer = { (value: Int) in GeneratedStream.integer(UInt64(value)) }
         let byteCount = pageCount * 4096
-        var head = MadeUpStream(configuration).bytes
-        head += [0x01] <+> MadeUpStream.integer(2 as UInt32) <+> MadeUpStream.text("ram")
+        var head = GeneratedStream(configuration).bytes
+        head += [0x01] <+> GeneratedStream.integer(2 as UInt32) <+> GeneratedStream.text("ram")
         head += [0, 0, 0, 0, 0, 0, 0, 4] <+> integer(byteCount | 4)
-        head += MadeUpStream.text("r") <+> integer(byteCount)
+        head += GeneratedStream.text("r") <+> integer(byteCount)
         let bitmap = head.count + 28
         let pages = ((bitmap + pageCount / 8) >> 20 + 1) << 20
-        head += MadeUpStream.integer(1 as UInt32) <+> integer(4096) <+> integer(bitmap)
+        head += GeneratedStream.integer(1 as UInt32) <+> integer(4096) <+> integer(bitmap)
         head += integer(pages) <+> [UInt8](repeating: 0xff, count: pageCount / 8)
         let end = integer(0x10) <+> [0x7e, 0, 0, 0, 2]
         return (head, pages, end <+> [0x03, 0, 0, 0, 2] <+> end <+> [0])
@@ -94,7 +96,7 @@ struct ZeroPageTests {
         let file = try File(updating: "s", in: Directory(scratch.path, .kernel))
         let pages = [3, 4, 1000, pageCount - 1]
         for page in pages {
-            try file.write(MadeUpImage.text(page), at: made.pagesOffset + page * 4096)
+            try file.write(GeneratedImage.text(page), at: made.pagesOffset + page * 4096)
         }
         try file.write(made.tail, at: made.pagesOffset + pageCount * 4096)
         let (content, images) = try StreamReader(
@@ -110,7 +112,7 @@ struct ZeroPageTests {
             try bytes.withMutableBytes { (bytes) throws(SnapError) in
                 try images[0].read(into: &bytes, at: page * 4096)
             }
-            #expect(bytes == MadeUpImage.text(page))
+            #expect(bytes == GeneratedImage.text(page))
         }
     }
 

@@ -145,7 +145,7 @@ struct QEMUGuestTests {
             try? descriptor.close()
         }) { _, id in "{\"return\": {}, \"id\": \(id)}\n" }
         var guest = try Self.connect(monitor)
-        let pipe = try Pipe.make("pipe", .kernel)
+        let pipe = try Pipe.create("pipe", .kernel)
         try guest.startDeviceState(into: pipe.writing)
         #expect(passedCount.withLock(\.self) == 1)
         let commands = monitor.lines.suffix(2)

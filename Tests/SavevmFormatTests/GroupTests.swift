@@ -16,7 +16,7 @@ struct GroupTests {
             let digest = Hash128(low: generator.next(), high: generator.next())
             if Bool.random(using: &generator) {
                 records.append(.literal(digest))
-                bytes += MadeUpImage.text(slot)
+                bytes += GeneratedImage.text(slot)
             } else {
                 let count = Int.random(in: 1...2047, using: &generator)
                 let base = Location(

@@ -12,7 +12,7 @@ struct StoredDeltaTests {
         Builder, [Int: [UInt8]]
     ) {
         var builder = try Builder(scratch)
-        let pages = (0..<10).map { MadeUpImage.text($0) }
+        let pages = (0..<10).map { GeneratedImage.text($0) }
         let table = PageTableShape.encode((0..<10).map { Location(number: 1, group: 0, slot: $0) })
         try builder.write(
             number: 1,
@@ -34,7 +34,7 @@ struct StoredDeltaTests {
             entries[page] = Location(number: 2, group: 0, slot: slot)
             contents[page] = content
         }
-        let literal = MadeUpImage.text(99)
+        let literal = GeneratedImage.text(99)
         deltas.append(.literal(literal))
         entries.append(Location(number: 2, group: 0, slot: 3))
         contents[10] = literal
@@ -67,7 +67,7 @@ struct StoredDeltaTests {
     func bases() throws {
         let scratch = try Scratch()
         let (history, _) = try Self.history(scratch, compression: 0)
-        let page = MadeUpImage.text(5)
+        let page = GeneratedImage.text(5)
         let bad: [Location] = [
             Location(number: 2, group: 0, slot: 0),  // a delta
             Location(number: 3, group: 0, slot: 0),  // the delta's own location
@@ -83,7 +83,7 @@ struct StoredDeltaTests {
             try builder.write(
                 number: 3,
                 groups: [
-                    (0, [.delta(page, against: MadeUpImage.text(6), at: base)]),
+                    (0, [.delta(page, against: GeneratedImage.text(6), at: base)]),
                     (1, [.literal(table)]),
                 ], pageCount: 512)
             let error = #expect(throws: SnapError.self, "\(base)") { _ = try builder.read(3) }

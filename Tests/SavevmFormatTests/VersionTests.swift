@@ -16,7 +16,7 @@ struct VersionTests {
             let scratch = try Scratch()
             var builder = try Builder(scratch)
             try builder.write(
-                number: 1, groups: [(0, [.literal(MadeUpImage.text(1))])], pageCount: 1)
+                number: 1, groups: [(0, [.literal(GeneratedImage.text(1))])], pageCount: 1)
             var file = try TestSupport.bytes(of: builder.path(1))
             file.replaceSubrange(offset..<offset + bytes.count, with: bytes)
             if isResealed {

@@ -10,24 +10,24 @@ import WorkPipeline
 /// A history in which the last checkpoint needs pages of every file.
 struct DamageFixture {
     let store: TestStore
-    var images: [MadeUpImage] = []
+    var images: [GeneratedImage] = []
 
     init() throws {
         store = try TestStore()
         var generator = Seeded(2)
-        var image = MadeUpImage(pageCount: 600)
+        var image = GeneratedImage(pageCount: 600)
         image.fillWithText([0, 1, 2, 30, 599])
         image.pages[31] = Array(repeating: 1, count: 4096)
         for number in 0..<3 {
             let state = Save.DeviceState(
                 name: try GuestName(checking: "dev", as: "section"),
-                path: try store.scratch.write(MadeUpImage.text(number), to: "dev"))
+                path: try store.scratch.write(GeneratedImage.text(number), to: "dev"))
             try store.save(image) { $0.deviceStates = [state] }
             images.append(image)
-            image.pages[number] = MadeUpImage.text(1000 + number)
+            image.pages[number] = GeneratedImage.text(1000 + number)
             image.pages[40 + number] =
                 Array(
-                    MadeUpImage.noise(&generator).prefix(64))
+                    GeneratedImage.noise(&generator).prefix(64))
                 + [UInt8](repeating: 7, count: 4032)
         }
     }
@@ -40,7 +40,7 @@ struct DamageFixture {
         restore.deviceState = device
         guard (try? restore.run(in: store.path, .testing())) != nil else { return false }
         #expect(try images[number - 1].equals(output), "checkpoint \(number)")
-        #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "checkpoint \(number)")
+        #expect(try bytes(of: device) == GeneratedImage.text(number - 1), "checkpoint \(number)")
         try removeFile(output)
         try removeFile(device)
         return true
@@ -67,7 +67,7 @@ struct DamageFixture {
             return true
         }
         #expect(try images[number - 1].equals(output), "\(what())")
-        #expect(try bytes(of: device) == MadeUpImage.text(number - 1), "\(what())")
+        #expect(try bytes(of: device) == GeneratedImage.text(number - 1), "\(what())")
         try removeFile(output)
         try removeFile(device)
         return false

@@ -13,15 +13,15 @@ import WorkPipeline
 struct DeleteTests {
     private static func history(
         _ count: Int, seed: Int = 1
-    ) throws -> (TestStore, [Int: MadeUpImage]) {
+    ) throws -> (TestStore, [Int: GeneratedImage]) {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 700)
+        var image = GeneratedImage(pageCount: 700)
         image.edit(500, &generator)
         let state = Save.DeviceState(
             name: try GuestName(checking: "dev", as: "section"),
             path: try store.scratch.write(Array("device".utf8), to: "dev"))
-        var saved: [Int: MadeUpImage] = [:]
+        var saved: [Int: GeneratedImage] = [:]
         for _ in 0..<count {
             let checkpoint = try store.save(image) { save in
                 save.deviceStates = [state]
@@ -82,9 +82,9 @@ struct DeleteTests {
         #expect(try bytes(of: store.guestPath.appending("0000000008.retired")).count == 512)
         // Numbers are never reused, not even after a reindex.
         _ = try Reindex().run(in: store.path, .testing(warn: { Issue.record("\($0)") }))
-        let next = try store.save(MadeUpImage(pageCount: 3))
+        let next = try store.save(GeneratedImage(pageCount: 3))
         #expect(next.number == 9 && next.parentNumber == nil)
-        try store.save(MadeUpImage(pageCount: 3))
+        try store.save(GeneratedImage(pageCount: 3))
         #expect(try Self.files(of: store) == ["0000000009.savevm", "0000000010.savevm"])
     }
 

@@ -8,8 +8,8 @@ import Testing
 
 @Suite("Dirty bitmaps")
 struct DirtyBitmapTests {
-    private static func image(_ pageCount: Int) -> MadeUpImage {
-        var image = MadeUpImage(pageCount: pageCount)
+    private static func image(_ pageCount: Int) -> GeneratedImage {
+        var image = GeneratedImage(pageCount: pageCount)
         image.fillWithText(stride(from: 0, to: pageCount, by: 2))
         return image
     }
@@ -19,10 +19,10 @@ struct DirtyBitmapTests {
         arguments: [1, 7, 8, 9, 63, 64, 65, 511, 512, 513, 1000, 524_288 + 3])
     func lengths(pageCount: Int) throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: pageCount)
-        image.pages[0] = MadeUpImage.text(0)
+        var image = GeneratedImage(pageCount: pageCount)
+        image.pages[0] = GeneratedImage.text(0)
         try store.save(image)
-        image.pages[pageCount - 1] = MadeUpImage.text(77)
+        image.pages[pageCount - 1] = GeneratedImage.text(77)
         let file = store.scratch.file("image")
         try image.write(to: file)
         let exact = image.bitmap([pageCount - 1], isPadded: false)
@@ -93,7 +93,7 @@ struct DirtyBitmapTests {
     @Test("clean subtrees of three levels are shared without being read", .slow)
     func deep() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
+        var image = GeneratedImage(pageCount: 512 * 512 * 2 + 77)
         let places = [0, 511, 512, 5000, 262_143, 262_144, 300_000, image.pageCount - 1]
         image.fillWithText(places)
         try store.save(image)
@@ -105,7 +105,7 @@ struct DirtyBitmapTests {
             // snap must not read clean pages, so the file differs from the image there.
             var file = image
             for page in places where !dirty.contains(page) { file.pages[page] = nil }
-            for page in [1, 513, 262_145] { file.pages[page] = MadeUpImage.text(1) }
+            for page in [1, 513, 262_145] { file.pages[page] = GeneratedImage.text(1) }
             let saved = try store.save(file, in: store.context(jobs: 1 + number % 2)) { save in
                 save.parent = .checkpoint(.number(store.guest, number))
                 save.dirtyBitmaps = [Save.DirtyBitmapFile(blockName: nil, path: bitmap)]
@@ -123,17 +123,17 @@ struct DirtyBitmapTests {
     func moving() throws {
         let store = try TestStore()
         // The bitmap is longer than the part that snap reads at a time.
-        var image = MadeUpImage(pageCount: 40_000)
+        var image = GeneratedImage(pageCount: 40_000)
         image.fillWithText(0..<1500)
-        image.pages[39_000] = MadeUpImage.text(39_000)
+        image.pages[39_000] = GeneratedImage.text(39_000)
         try store.save(image)
         let file = store.scratch.file("image")
         var movedCount = 0
         for number in 2...1030 {
             let page = number == 1025 ? 39_000 : number * 7 % 1500
-            image.pages[page] = MadeUpImage.text(10_000 + number)
+            image.pages[page] = GeneratedImage.text(10_000 + number)
             // All other pages of the file are holes.
-            var sparse = MadeUpImage(pageCount: 40_000)
+            var sparse = GeneratedImage(pageCount: 40_000)
             sparse.pages[page] = image.pages[page]
             try sparse.write(to: file)
             let bitmap = try store.scratch.write(image.bitmap([page]), to: "bitmap")

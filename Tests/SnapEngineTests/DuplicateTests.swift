@@ -11,8 +11,8 @@ struct DuplicateTests {
     func once() throws {
         let store = try TestStore()
         var generator = Seeded(1)
-        let noise = MadeUpImage.noise(&generator)
-        var image = MadeUpImage(pageCount: 512 * 4)
+        let noise = GeneratedImage.noise(&generator)
+        var image = GeneratedImage(pageCount: 512 * 4)
         for page in stride(from: 3, to: image.pageCount, by: 7) { image.pages[page] = noise }
         let first = try store.save(image, in: store.context(jobs: 8))
         #expect(first.pages.literal == 1)
@@ -55,8 +55,8 @@ struct DuplicateTests {
     @Test("different pages with the same digest are not stored as duplicates")
     func collidingDuplicates() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 2000)
-        image.pages[0] = MadeUpImage.text(0)
+        var image = GeneratedImage(pageCount: 2000)
+        image.pages[0] = GeneratedImage.text(0)
         try store.save(image)
         let key = try Self.key(of: store)
         let (first, second) = Self.collision(key)
@@ -74,8 +74,8 @@ struct DuplicateTests {
     @Test("--compare-bytes detects a changed page with the same digest as the parent's page")
     func collidingParent() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 20)
-        image.pages[0] = MadeUpImage.text(0)
+        var image = GeneratedImage(pageCount: 20)
+        image.pages[0] = GeneratedImage.text(0)
         try store.save(image)
         let (first, second) = Self.collision(try Self.key(of: store))
         image.pages[5] = first

@@ -11,16 +11,16 @@ struct FaultTests {
     /// A store with two checkpoints, their images, and the next image to save.
     private struct Fixture {
         let store: TestStore
-        let images: [MadeUpImage]
-        let next: MadeUpImage
+        let images: [GeneratedImage]
+        let next: GeneratedImage
         let state: Save.DeviceState
 
         init() throws {
             store = try TestStore()
             var generator = Seeded(11)
-            var image = MadeUpImage(pageCount: 1100)
+            var image = GeneratedImage(pageCount: 1100)
             image.edit(60, &generator)
-            var images: [MadeUpImage] = []
+            var images: [GeneratedImage] = []
             for _ in 0..<2 {
                 try store.save(image)
                 images.append(image)
@@ -40,7 +40,9 @@ struct FaultTests {
         }
     }
 
-    @Test("a failed save loses nothing, and a retry succeeds", .slow, arguments: FaultPlan.Fault.sampled)
+    @Test(
+        "a failed save loses nothing, and a retry succeeds", .slow,
+        arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 60, of: "save, incremental") { plan, what in
             let fixture = try Fixture()
@@ -73,8 +75,8 @@ struct FaultTests {
 
     @Test("a retry of a failed first save succeeds", .slow, arguments: FaultPlan.Fault.sampled)
     func firstSave(fault: FaultPlan.Fault) throws {
-        var image = MadeUpImage(pageCount: 8)
-        image.pages[3] = MadeUpImage.text(3)
+        var image = GeneratedImage(pageCount: 8)
+        image.pages[3] = GeneratedImage.text(3)
         try FaultPlan.sweep(fault, past: 60, of: "save, first of a store") { plan, what in
             var store = try TestStore()
             store.calls = SystemCalls(faults: plan)

@@ -27,7 +27,7 @@ struct FileSystemTests {
         var store = try TestStore()
         store.calls = SystemCalls(faults: FaultPlan(refusing: kind.refusals))
         var generator = Seeded(5)
-        var images = [MadeUpImage(pageCount: 700)]
+        var images = [GeneratedImage(pageCount: 700)]
         for number in 1...3 {
             images.append(images[number - 1])
             images[number].edit(60, &generator)
@@ -74,7 +74,7 @@ struct FileSystemTests {
     func withoutLocks() throws {
         var store = try TestStore()
         store.calls = SystemCalls(faults: FaultPlan(refusing: .locks))
-        let error = #expect(throws: SnapError.self) { try store.save(MadeUpImage(pageCount: 2)) }
+        let error = #expect(throws: SnapError.self) { try store.save(GeneratedImage(pageCount: 2)) }
         #expect(error?.code == .unsupported && error?.message.contains("locks") == true)
     }
 
@@ -86,14 +86,14 @@ struct FileSystemTests {
     func holes() throws {
         var store = try TestStore()
         store.calls = SystemCalls(faults: FaultPlan(refusing: .dataSearch))
-        var image = MadeUpImage(pageCount: 1100)
+        var image = GeneratedImage(pageCount: 1100)
         image.fillWithText(stride(from: 0, to: 1100, by: 3))
         try store.save(image)
         #expect(try store.restores(1, to: image))
         // In an update in place, a range that wrongly counts as a hole would keep its old content.
         let output = store.scratch.file("memory")
         try image.write(to: output)
-        let zeros = MadeUpImage(pageCount: 1100)
+        let zeros = GeneratedImage(pageCount: 1100)
         try store.save(zeros)
         _ = try Restore(.number(store.guest, 2), to: .inPlace(output))
             .run(in: store.path, .testing(store.calls))
@@ -107,7 +107,7 @@ struct FileSystemTests {
             Errno.invalidArgument, .notSupported, .ioError, .badFileDescriptor,
         ])
     func failingSearch(errno: Errno) throws {
-        var image = MadeUpImage(pageCount: 600)
+        var image = GeneratedImage(pageCount: 600)
         image.fillWithText([0, 1, 300, 599])
         // Whichever call fails, the save fails too or the checkpoint is correct.
         try FaultPlan.sweep(.fail(errno), past: 20, of: "save") { plan, what in
@@ -127,13 +127,13 @@ struct FileSystemTests {
     @Test("an output on hugetlbfs is refused before anything changes")
     func hugePages() throws {
         var store = try TestStore()
-        var image = MadeUpImage(pageCount: 512)
-        image.pages[3] = MadeUpImage.text(3)
+        var image = GeneratedImage(pageCount: 512)
+        image.pages[3] = GeneratedImage.text(3)
         try store.save(image)
         let other = store.scratch.file("other")
         var before = image
         before.pages[3] = nil
-        before.pages[9] = MadeUpImage.text(9)
+        before.pages[9] = GeneratedImage.text(9)
         try before.write(to: other)
         store.calls = SystemCalls(faults: FaultPlan(refusing: .writes))
         for output in [Restore.Output.inPlace(other), .file(store.scratch.file("new"))] {

@@ -9,13 +9,15 @@ import WorkPipeline
 struct HistoryTests {
     /// Makes fifty checkpoints, at random with edits, moves and zeroing of pages, returns to older
     /// checkpoints, bitmaps that mark clean pages as dirty, and deletions.
-    @Test("the remaining checkpoints of a history of fifty restore unchanged", .slow, arguments: 0..<8)
+    @Test(
+        "the remaining checkpoints of a history of fifty restore unchanged", .slow, arguments: 0..<8
+    )
     func fifty(seed: Int) throws {
         var generator = Seeded(UInt64(seed) + 100)
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: [600, 1030, 513, 2000][seed % 4])
+        var image = GeneratedImage(pageCount: [600, 1030, 513, 2000][seed % 4])
         image.edit(image.pageCount, &generator)
-        var saved: [Int: MadeUpImage] = [:]
+        var saved: [Int: GeneratedImage] = [:]
         var kinds = PageCounts()
         for _ in 0..<50 {
             let numbers = saved.keys.sorted()
@@ -54,7 +56,7 @@ struct HistoryTests {
     }
 
     private func save(
-        _ image: MadeUpImage, parent: Int?, _ saved: [Int: MadeUpImage], _ store: TestStore,
+        _ image: GeneratedImage, parent: Int?, _ saved: [Int: GeneratedImage], _ store: TestStore,
         _ generator: inout Seeded
     ) throws -> Checkpoint {
         let kind = Int.random(in: 0..<4, using: &generator)
@@ -69,7 +71,7 @@ struct HistoryTests {
         var file = image
         if kind == 0, let parent, saved[parent] != nil {
             for page in 0..<image.pageCount where !dirty.contains(page) {
-                file.pages[page] = page % 2 == 0 ? MadeUpImage.text(5000 + page) : nil
+                file.pages[page] = page % 2 == 0 ? GeneratedImage.text(5000 + page) : nil
             }
         }
         return try store.save(file, in: store.context(jobs: 1 + kind)) { save in

@@ -21,8 +21,8 @@ struct InPlaceTests {
     func anyToAny(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: [1, 513, 1500, 2048][seed % 4])
-        var images: [MadeUpImage] = []
+        var image = GeneratedImage(pageCount: [1, 513, 1500, 2048][seed % 4])
+        var images: [GeneratedImage] = []
         for _ in 0..<4 {
             image.edit(image.pageCount / 3 + 1, &generator)
             try store.save(image)
@@ -43,7 +43,7 @@ struct InPlaceTests {
     @Test("pages that become zero become holes")
     func holes() throws {
         let store = try TestStore()
-        let zeros = MadeUpImage(pageCount: 2000)
+        let zeros = GeneratedImage(pageCount: 2000)
         try store.save(zeros)
         var image = zeros
         image.fillWithText(0..<2000)
@@ -59,8 +59,8 @@ struct InPlaceTests {
     @Test("a missing output or one of another length is refused and stays unchanged")
     func misfits() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 10)
-        image.pages[1] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 10)
+        image.pages[1] = GeneratedImage.text(1)
         try store.save(image)
         let missing = store.scratch.file("missing")
         #expect(
@@ -78,22 +78,22 @@ struct InPlaceTests {
     @Test("an existing device-state output is replaced only if forced")
     func deviceState() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 10)
-        image.pages[1] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 10)
+        image.pages[1] = GeneratedImage.text(1)
         let state = Save.DeviceState(
             name: try GuestName(checking: "dev", as: "section"),
             path: try store.scratch.write([1, 2], to: "dev"))
         try store.save(image) { $0.deviceStates = [state] }
         let output = store.scratch.file("output")
         let device = try store.scratch.write([9], to: "taken")
-        try MadeUpImage(pageCount: 10).write(to: output)
+        try GeneratedImage(pageCount: 10).write(to: output)
         var restore = Restore(.number(store.guest, 1), to: .inPlace(output))
         restore.deviceState = device
         let taken = #expect(throws: SnapError.self) {
             try restore.run(in: store.path, .testing())
         }
         #expect(taken?.code == .cannotCreate)
-        #expect(try MadeUpImage(pageCount: 10).equals(output))
+        #expect(try GeneratedImage(pageCount: 10).equals(output))
         restore.isForced = true
         #expect(try restore.run(in: store.path, .testing()).writtenPageCount == 1)
         #expect(try bytes(of: device) == [1, 2] && image.equals(output))
@@ -108,10 +108,10 @@ struct InPlaceTests {
     @Test("damage is detected before the first write")
     func damage() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 1200)
+        var image = GeneratedImage(pageCount: 1200)
         image.fillWithText(0..<1200)
         try store.save(image)
-        let other = MadeUpImage(pageCount: 1200)
+        let other = GeneratedImage(pageCount: 1200)
         let output = store.scratch.file("output")
         try other.write(to: output)
         let path = store.guestPath.appending("0000000001.savevm")
@@ -132,7 +132,7 @@ struct InPlaceTests {
     func faults(fault: FaultPlan.Fault) throws {
         let store = try TestStore()
         var generator = Seeded(4)
-        var first = MadeUpImage(pageCount: 1100)
+        var first = GeneratedImage(pageCount: 1100)
         first.edit(300, &generator)
         try store.save(first)
         var second = first

@@ -25,8 +25,8 @@ struct InputTests {
 
     @Test("device state whose total size exceeds the limit is refused")
     func deviceStateLimit() throws {
-        var image = MadeUpImage(pageCount: 1)
-        image.pages[0] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 1)
+        image.pages[0] = GeneratedImage.text(1)
         let store = try TestStore()
         let files = try ["x", "y"].map { name in
             Save.DeviceState(
@@ -76,8 +76,8 @@ struct InputTests {
             let error = #expect(throws: SnapError.self) { try store.save(at: path) }
             #expect(error?.code == .notFound && error?.path == path)
         }
-        var image = MadeUpImage(pageCount: 1)
-        image.pages[0] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 1)
+        image.pages[0] = GeneratedImage.text(1)
         let error = #expect(throws: SnapError.self) {
             try store.save(image) { save in
                 save.deviceStates = [
@@ -93,7 +93,7 @@ struct InputTests {
     @Test("a save fails if its image shrinks, and all saved checkpoints restore", .slow)
     func shrinks() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 512 * 64)
+        var image = GeneratedImage(pageCount: 512 * 64)
         image.fillWithText(0..<image.pageCount)
         try store.save(image)
         let path = store.scratch.file("image")
@@ -125,8 +125,8 @@ struct InputTests {
     @Test("a specifier finds one checkpoint; unknown, ambiguous and invalid ones are refused")
     func references() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 1)
-        image.pages[0] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 1)
+        image.pages[0] = GeneratedImage.text(1)
         for (high, low) in [(0xabcd_1111_0000_0000 as UInt64, 1), (0xabcd_2222_0000_0000, 2)] {
             let stamp = CheckpointStamp(
                 id: Identifier(high: high, low: UInt64(low)),
@@ -161,11 +161,11 @@ struct InputTests {
     @Test("an explicit parent that is missing or of another size is refused")
     func parents() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 4)
-        image.pages[0] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 4)
+        image.pages[0] = GeneratedImage.text(1)
         try store.save(image)
-        var other = MadeUpImage(pageCount: 5)
-        other.pages[0] = MadeUpImage.text(1)
+        var other = GeneratedImage(pageCount: 5)
+        other.pages[0] = GeneratedImage.text(1)
         let error = #expect(throws: SnapError.self) {
             try store.save(other) { $0.parent = .checkpoint(.number(store.guest, 1)) }
         }
@@ -182,8 +182,8 @@ struct InputTests {
     @Test("an existing output file is replaced only if forced, and keeps its mode")
     func outputs() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 3)
-        image.pages[1] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 3)
+        image.pages[1] = GeneratedImage.text(1)
         try store.save(image)
         let output = try store.scratch.write([1, 2, 3], to: "output")
         var restore = Restore(.number(store.guest, 1), to: .file(output))
@@ -210,8 +210,8 @@ struct InputTests {
     @Test("a failed forced restore keeps the existing files")
     func forcedDeviceState() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 3)
-        image.pages[1] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 3)
+        image.pages[1] = GeneratedImage.text(1)
         let states = try ["d1", "d2"].map { name in
             Save.DeviceState(
                 name: try GuestName(checking: name, as: "section"),

@@ -13,7 +13,7 @@ struct LongHistoryTests {
         let store = try TestStore()
         // Two thousand pages under four tables: each save changes one page, and the other pages
         // stay in the files of earlier checkpoints.
-        var image = MadeUpImage(pageCount: 2000)
+        var image = GeneratedImage(pageCount: 2000)
         for page in 0..<2000 {
             image.pages[page] = Array(repeating: UInt8(page % 251 + 1), count: 4096)
         }
@@ -23,7 +23,7 @@ struct LongHistoryTests {
         try image.write(to: file)
         for number in 1...1100 {
             let page = number * 7 % 2000
-            let content = MadeUpImage.text(number)
+            let content = GeneratedImage.text(number)
             image.pages[page] = content
             history[number] = content
             let descriptor = try FileDescriptor.open(file, .writeOnly)
@@ -45,7 +45,7 @@ struct LongHistoryTests {
         }
         #expect(movedCount > 0, "the limit was reached")
         // Repeat all changes from the start, to compare each restored checkpoint with its image.
-        var expected = MadeUpImage(pageCount: 2000)
+        var expected = GeneratedImage(pageCount: 2000)
         for page in 0..<2000 {
             expected.pages[page] = Array(repeating: UInt8(page % 251 + 1), count: 4096)
         }

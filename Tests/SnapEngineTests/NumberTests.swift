@@ -15,13 +15,13 @@ struct NumberTests {
     private static let highest = "0016777215"
 
     private let store: TestStore
-    private let image: MadeUpImage
+    private let image: GeneratedImage
 
     init() throws {
         store = try TestStore()
-        var image = MadeUpImage(pageCount: 20)
+        var image = GeneratedImage(pageCount: 20)
         for number in 1...2 {
-            image.pages[number] = MadeUpImage.text(number)
+            image.pages[number] = GeneratedImage.text(number)
             try store.save(image)
         }
         self.image = image

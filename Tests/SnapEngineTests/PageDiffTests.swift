@@ -22,8 +22,8 @@ struct PageDiffTests {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
         let sizes = [1, 2, 511, 512, 513, 1500]
-        var image = MadeUpImage(pageCount: sizes[seed % sizes.count])
-        var saved: [MadeUpImage] = []
+        var image = GeneratedImage(pageCount: sizes[seed % sizes.count])
+        var saved: [GeneratedImage] = []
         for _ in 0..<5 {
             image.edit(Int.random(in: 0...image.pageCount / 2 + 2, using: &generator), &generator)
             // Some pages return to their first content, which may then be stored in another place.
@@ -55,12 +55,12 @@ struct PageDiffTests {
     @Test("a diff finds changed pages below three levels of mostly shared tables")
     func deep() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
+        var image = GeneratedImage(pageCount: 512 * 512 * 2 + 77)
         image.fillWithText([0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1])
         try store.save(image)
         image.pages[262_144] = nil
-        image.pages[262_145] = MadeUpImage.text(1)
-        image.pages[image.pageCount - 1] = MadeUpImage.text(2)
+        image.pages[262_145] = GeneratedImage.text(1)
+        image.pages[image.pageCount - 1] = GeneratedImage.text(2)
         try store.save(image)
         let block = try #require(try Self.diff(store, 1, 2).blocks.first)
         #expect(Array(block.runs) == [262_144..<262_146, image.pageCount - 1..<image.pageCount])
@@ -71,16 +71,16 @@ struct PageDiffTests {
     func guests() throws {
         let store = try TestStore()
         let other = try TestStore(in: store, guest: "other")
-        var image = MadeUpImage(pageCount: 700)
+        var image = GeneratedImage(pageCount: 700)
         image.fillWithText(0..<650)
         try store.save(image)
-        image.pages[640] = MadeUpImage.text(9000)
+        image.pages[640] = GeneratedImage.text(9000)
         image.pages[3] = nil
         try other.save(image)
         let diff = PageDiff(from: .number(store.guest, 1), to: .number(other.guest, 1))
         let block = try #require(try diff.run(in: store.path, .testing()).blocks.first)
         #expect(Array(block.runs) == [3..<4, 640..<641])
-        try store.save(MadeUpImage(pageCount: 3))
+        try store.save(GeneratedImage(pageCount: 3))
         let grown = try Self.diff(store, 1, 2)
         #expect(grown.blocks.map(\.change) == [.added, .removed])
         #expect(grown.blocks.map(\.ram.pageCount) == [3, 700])
@@ -90,7 +90,7 @@ struct PageDiffTests {
     func map(cellCountMax: Int) throws {
         var generator = Seeded(11)
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 1500)
+        var image = GeneratedImage(pageCount: 1500)
         var checkpoints: [Checkpoint] = []
         for _ in 0..<3 {
             image.edit(300, &generator)
@@ -116,7 +116,7 @@ struct PageDiffTests {
     @Test("progress reaches the total at the end of each phase")
     func progress() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 1500)
+        var image = GeneratedImage(pageCount: 1500)
         image.fillWithText(0..<1100)
         let progress = WorkProgress()
         #expect(progress.state == nil)

@@ -10,12 +10,12 @@ import WorkPipeline
 
 @Suite("Recovery from killed processes and lost files")
 struct ReconciliationTests {
-    private static func history(_ count: Int) throws -> (TestStore, [MadeUpImage]) {
+    private static func history(_ count: Int) throws -> (TestStore, [GeneratedImage]) {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 20)
-        var images: [MadeUpImage] = []
+        var image = GeneratedImage(pageCount: 20)
+        var images: [GeneratedImage] = []
         for number in 0..<count {
-            image.pages[number] = MadeUpImage.text(number)
+            image.pages[number] = GeneratedImage.text(number)
             try store.save(image)
             images.append(image)
         }
@@ -83,8 +83,8 @@ struct ReconciliationTests {
     @Test("a device state is kept while its savevm file is temporarily missing")
     func lostSavevm() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 4)
-        image.pages[0] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 4)
+        image.pages[0] = GeneratedImage.text(1)
         let state = Save.DeviceState(
             name: try GuestName(checking: "dev", as: "section"),
             path: try store.scratch.write([1, 2], to: "dev"))
@@ -214,7 +214,7 @@ struct ReconciliationTests {
     @Test("an index rebuilt from the files equals the original index")
     func rebuilt() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 700)
+        var image = GeneratedImage(pageCount: 700)
         var generator = Seeded(1)
         for number in 1...5 {
             image.edit(40, &generator)

@@ -16,8 +16,8 @@ struct RoundTripTests {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
         let sizes = [1, 2, 3, 511, 512, 513, 1024, 1500]
-        var image = MadeUpImage(pageCount: sizes[seed % sizes.count])
-        var saved: [Int: MadeUpImage] = [:]
+        var image = GeneratedImage(pageCount: sizes[seed % sizes.count])
+        var saved: [Int: GeneratedImage] = [:]
         for _ in 0..<6 {
             image.edit(Int.random(in: 0...image.pageCount / 2 + 2, using: &generator), &generator)
             let kind = Int.random(in: 0..<5, using: &generator)
@@ -49,11 +49,11 @@ struct RoundTripTests {
     func deep() throws {
         let store = try TestStore()
         var generator = Seeded(7)
-        var image = MadeUpImage(pageCount: 512 * 512 * 2 + 77)
+        var image = GeneratedImage(pageCount: 512 * 512 * 2 + 77)
         image.fillWithText([0, 511, 512, 262_143, 262_144, 300_000, image.pageCount - 1])
         let first = try store.save(image, in: store.context(jobs: 8))
         let before = image
-        image.pages[300_000] = MadeUpImage.noise(&generator)
+        image.pages[300_000] = GeneratedImage.noise(&generator)
         image.pages[511] = nil
         let second = try store.save(image)
         #expect(first.pages.literal == 7)
@@ -67,7 +67,7 @@ struct RoundTripTests {
     @Test("a checkpoint of an unchanged image stores no pages")
     func unchanged() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 3000)
+        var image = GeneratedImage(pageCount: 3000)
         image.fillWithText(0..<2500)
         try store.save(image)
         let second = try store.save(image)
@@ -80,8 +80,8 @@ struct RoundTripTests {
     @Test("holes in the image are holes in the output")
     func holes() throws {
         let store = try TestStore()
-        var image = MadeUpImage(pageCount: 20_000)
-        image.pages[100] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 20_000)
+        image.pages[100] = GeneratedImage.text(1)
         try store.save(image)
         var status = stat()
         #expect(stat(try store.restore(1).string, &status) == 0)
@@ -92,11 +92,11 @@ struct RoundTripTests {
     @Test("the savevm file does not depend on the number of workers")
     func jobs() throws {
         var images: [[UInt8]] = []
-        var image = MadeUpImage(pageCount: 512 * 40 + 3)
+        var image = GeneratedImage(pageCount: 512 * 40 + 3)
         var generator = Seeded(3)
         for page in stride(from: 0, to: image.pageCount, by: 5) {
             image.pages[page] =
-                page % 3 == 0 ? MadeUpImage.noise(&generator) : MadeUpImage.text(page)
+                page % 3 == 0 ? GeneratedImage.noise(&generator) : GeneratedImage.text(page)
         }
         var changed = image
         changed.edit(3000, &generator)
@@ -121,12 +121,12 @@ struct RoundTripTests {
     func deviceState() throws {
         let store = try TestStore()
         var generator = Seeded(5)
-        var image = MadeUpImage(pageCount: 4)
-        image.pages[1] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 4)
+        image.pages[1] = GeneratedImage.text(1)
         let contents: [String: [UInt8]] = [
             "empty": [], "small": [1, 2, 3],
-            "large": (0..<50).flatMap { _ in MadeUpImage.noise(&generator) }
-                + (0..<20).flatMap { MadeUpImage.text($0) },
+            "large": (0..<50).flatMap { _ in GeneratedImage.noise(&generator) }
+                + (0..<20).flatMap { GeneratedImage.text($0) },
         ]
         let states = try contents.keys.sorted().map { name in
             Save.DeviceState(

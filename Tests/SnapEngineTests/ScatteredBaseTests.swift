@@ -10,7 +10,7 @@ struct ScatteredBaseTests {
 
     /// Copies a page and changes one byte of it.
     private static func changed(_ page: [UInt8]?) -> [UInt8] {
-        var page = page ?? MadeUpImage.text(0)
+        var page = page ?? GeneratedImage.text(0)
         page[100] ^= 0x55
         return page
     }
@@ -21,8 +21,8 @@ struct ScatteredBaseTests {
     func bounded(clusterCount: Int) throws {
         let store = try TestStore()
         let first = 512 * Self.pagesPerCluster
-        var image = MadeUpImage(pageCount: first + 512)
-        for page in 0..<first { image.pages[page] = MadeUpImage.text(page) }
+        var image = GeneratedImage(pageCount: first + 512)
+        for page in 0..<first { image.pages[page] = GeneratedImage.text(page) }
         // Each of these pages repeats a page of a different cluster.
         let repeated = (0..<clusterCount).map { first + $0 }
         for (index, page) in repeated.enumerated() {

@@ -9,7 +9,7 @@ import Testing
 struct SparseImageTests {
     /// Expects the page counts that follow from an image and its parent's image.
     private static func expectCounts(
-        _ saved: Checkpoint, of image: MadeUpImage, after parent: MadeUpImage?, _ what: String
+        _ saved: Checkpoint, of image: GeneratedImage, after parent: GeneratedImage?, _ what: String
     ) {
         let becameZero = parent?.pages.keys.count { image.pages[$0] == nil } ?? 0
         #expect(saved.pages.total == image.pageCount, "\(what)")
@@ -21,11 +21,11 @@ struct SparseImageTests {
     func huge() throws {
         let store = try TestStore()
         let pageCount = 1 << 29 + 3
-        var image = MadeUpImage(pageCount: pageCount)
+        var image = GeneratedImage(pageCount: pageCount)
         for page in [0, 511, 512, 262_143, 262_144 + 9, 1 << 27 + 1, 1 << 28, pageCount - 1] {
-            image.pages[page] = MadeUpImage.text(page)
+            image.pages[page] = GeneratedImage.text(page)
         }
-        var parent: MadeUpImage?
+        var parent: GeneratedImage?
         for removed in [[], [], [512, 1 << 28, pageCount - 1], [0, 511], Array(image.pages.keys)] {
             for page in removed { image.pages[page] = nil }
             let saved = try store.save(image)
@@ -42,15 +42,15 @@ struct SparseImageTests {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
         let pageCount = Int.random(in: 1...24 * 512, using: &generator)
-        var image = MadeUpImage(pageCount: pageCount)
-        var parent: MadeUpImage?
+        var image = GeneratedImage(pageCount: pageCount)
+        var parent: GeneratedImage?
         for round in 1...5 {
             for _ in 0..<Int.random(in: 0...3, using: &generator) {
                 let first = Int.random(in: 0..<pageCount, using: &generator)
                 let count = Int.random(in: 1...1500, using: &generator)
                 let isZero = Bool.random(using: &generator)
                 for page in first..<min(first + count, pageCount) {
-                    image.pages[page] = isZero ? nil : MadeUpImage.text(page * 7 + round)
+                    image.pages[page] = isZero ? nil : GeneratedImage.text(page * 7 + round)
                 }
             }
             let saved = try store.save(image, in: store.context(jobs: 1 + seed % 3))

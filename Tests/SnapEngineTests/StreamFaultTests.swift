@@ -21,7 +21,7 @@ struct StreamFaultTests {
             file = try store.scratch.write(next.bytes, to: "next")
         }
 
-        func check(_ number: Int, _ made: MadeUpStream, _ what: String) throws {
+        func check(_ number: Int, _ made: GeneratedStream, _ what: String) throws {
             for (name, image) in made.ram {
                 let output = try store.restore(number) { $0.form = .block(name) }
                 #expect(try image.equals(output), "\(what): \(number), \(name)")
@@ -34,7 +34,9 @@ struct StreamFaultTests {
         }
     }
 
-    @Test("a failed save loses nothing, and a retry succeeds", .slow, arguments: FaultPlan.Fault.sampled)
+    @Test(
+        "a failed save loses nothing, and a retry succeeds", .slow,
+        arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
         try FaultPlan.sweep(fault, past: 80, of: "save of a stream") { plan, what in
             let fixture = try Fixture()

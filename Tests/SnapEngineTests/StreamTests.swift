@@ -13,7 +13,7 @@ import WorkPipeline
 struct StreamTests {
     /// Saves a stream as the guest's next checkpoint.
     private static func save(
-        _ made: MadeUpStream, _ store: TestStore, jobs: Int = 1,
+        _ made: GeneratedStream, _ store: TestStore, jobs: Int = 1,
         _ configure: (inout Save) -> Void = { _ in }
     ) throws -> Checkpoint {
         try store.save(
@@ -26,7 +26,7 @@ struct StreamTests {
         arguments: 0..<30)
     func roundTrip(seed: Int) throws {
         var generator = Seeded(6000 + UInt64(seed))
-        let made = MadeUpStream.random(&generator)
+        let made = GeneratedStream.random(&generator)
         let store = try TestStore()
         let first = try Self.save(made, store, jobs: 1 + seed % 2)
         let pageCount = made.ram.values.reduce(0) { $0 + $1.pageCount }
@@ -98,8 +98,8 @@ struct StreamTests {
         let store = try TestStore()
         let made = SmallStream.ignoreShared.made()
         let stream = try store.scratch.write(made.bytes, to: "devices")
-        var image = MadeUpImage(pageCount: 2)
-        image.pages[1] = MadeUpImage.text(1)
+        var image = GeneratedImage(pageCount: 2)
+        image.pages[1] = GeneratedImage.text(1)
         try store.save(image) { $0.deviceStates = [try Self.device("d", stream)] }
         let details = try Store(reading: store.path, .testing())
             .details(of: .number(store.guest, 1))
@@ -115,14 +115,14 @@ struct StreamTests {
         let second = try store.save(at: complete) { $0.parent = .none }
         #expect(second.pages.total == 3 && second.pages.zero == 2)
         let mismatch = #expect(throws: SnapError.self) {
-            try store.save(MadeUpImage(pageCount: 3)) {
+            try store.save(GeneratedImage(pageCount: 3)) {
                 $0.deviceStates = [try Self.device("d", stream)]
             }
         }
         #expect(mismatch?.code == .mismatch && mismatch?.path == stream)
         // A stream that lists a block without an image is refused.
-        var incomplete = MadeUpStream(made.configuration)
-        incomplete.ramStart([("ram0", image), ("ram1", MadeUpImage(pageCount: 1))])
+        var incomplete = GeneratedStream(made.configuration)
+        incomplete.ramStart([("ram0", image), ("ram1", GeneratedImage(pageCount: 1))])
         incomplete.ramSection(isLast: true)
         incomplete.finish()
         let unmatched = try store.scratch.write(incomplete.bytes, to: "unmatched")
@@ -158,15 +158,15 @@ struct StreamTests {
             let error = #expect(throws: SnapError.self) { _ = try Self.save(form.made(), store) }
             #expect(error?.code == .unsupported && error?.hint?.contains("--device-state") == true)
         }
-        var devices = MadeUpStream()
-        devices.device(MadeUpDevice("a", sectionID: 5, state: [1]))
+        var devices = GeneratedStream()
+        devices.device(GeneratedDevice("a", sectionID: 5, state: [1]))
         devices.finish()
         let error = #expect(throws: SnapError.self) { _ = try Self.save(devices, store) }
         #expect(error?.code == .unsupported)
         // It is accepted as the device state of an image of any length. It names no RAM block, so
         // the checkpoint cannot be restored as a stream.
         let stream = try store.scratch.write(devices.bytes, to: "devices")
-        try store.save(MadeUpImage(pageCount: 5)) {
+        try store.save(GeneratedImage(pageCount: 5)) {
             $0.deviceStates = [try Self.device("d", stream)]
         }
         let none = #expect(throws: SnapError.self) {
@@ -178,7 +178,7 @@ struct StreamTests {
     /// Saves raw images, one file per block.
     @discardableResult
     private static func save(
-        _ images: [(String, MadeUpImage)], _ store: TestStore,
+        _ images: [(String, GeneratedImage)], _ store: TestStore,
         _ configure: (inout Save) throws -> Void = { _ in }
     ) throws -> Checkpoint {
         var files: [Save.RAMBlockFile] = []
@@ -193,9 +193,9 @@ struct StreamTests {
             .checkpoint
     }
 
-    private static func image(_ pageCount: Int, _ first: Int) -> MadeUpImage {
-        var image = MadeUpImage(pageCount: pageCount)
-        for page in 0..<pageCount / 2 { image.pages[page] = MadeUpImage.text(first + page) }
+    private static func image(_ pageCount: Int, _ first: Int) -> GeneratedImage {
+        var image = GeneratedImage(pageCount: pageCount)
+        for page in 0..<pageCount / 2 { image.pages[page] = GeneratedImage.text(first + page) }
         return image
     }
 
@@ -218,7 +218,7 @@ struct StreamTests {
             fourth.parentNumber == 3 && fourth.pages.unchanged == 300 && fourth.pages.changed == 0)
         let fifth = try Self.save([("x", a)], store)
         #expect(fifth.parentNumber == 4 && fifth.pages.unchanged == 300)
-        let expected: [(Int, [(String, MadeUpImage)])] = [
+        let expected: [(Int, [(String, GeneratedImage)])] = [
             (1, [("a", a), ("b", b), ("c", c)]), (2, [("c", c), ("d", b), ("a", a)]),
             (3, [("c", longer), ("a", a)]), (5, [("x", a)]),
         ]
@@ -264,10 +264,10 @@ struct StreamTests {
         let store = try TestStore()
         var (a, b) = (Self.image(1100, 0), Self.image(40, 3000))
         try Self.save([("a", a), ("b", b)], store)
-        a.pages[3] = MadeUpImage.text(9003)
+        a.pages[3] = GeneratedImage.text(9003)
         a.pages[4] = nil
-        b.pages[1] = MadeUpImage.text(9001)
-        b.pages[39] = MadeUpImage.text(9039)
+        b.pages[1] = GeneratedImage.text(9001)
+        b.pages[39] = GeneratedImage.text(9039)
         let bitmap = try store.scratch.write(a.bitmap([3, 4, 5, 1000]), to: "bitmap")
         let saved = try Self.save([("b", b), ("a", a)], store) { save in
             save.parent = .checkpoint(.number(store.guest, 1))

@@ -54,7 +54,7 @@ struct SweepTests {
         static let made = Result { try Scene() }
 
         let store: TestStore
-        let next: MadeUpImage
+        let next: GeneratedImage
         /// The RAM of each checkpoint, by the checkpoint's name.
         private(set) var memories: [String: [UInt8]] = [:]
         let stream: [UInt8]
@@ -62,7 +62,7 @@ struct SweepTests {
         private init() throws {
             store = try TestStore()
             var generator = Seeded(21)
-            var image = MadeUpImage(pageCount: 520)
+            var image = GeneratedImage(pageCount: 520)
             image.edit(40, &generator)
             for number in 1...4 {
                 try store.scratch.write([UInt8](repeating: UInt8(number), count: 70_000), to: "dev")
@@ -70,7 +70,7 @@ struct SweepTests {
                 try store.save(image) { $0.deviceStates = number == 2 ? [] : [state] }
                 memories["g:\(number)"] = image.bytes
                 image.edit(12, &generator)
-                image.pages[number] = MadeUpImage.text(7)
+                image.pages[number] = GeneratedImage.text(7)
             }
             next = image
             try next.write(to: store.scratch.file("image"))

@@ -46,7 +46,7 @@ struct TestStore: Sendable {
 
     @discardableResult
     func save(
-        _ image: MadeUpImage, in context: WorkContext? = nil, stamp: CheckpointStamp = .now(),
+        _ image: GeneratedImage, in context: WorkContext? = nil, stamp: CheckpointStamp = .now(),
         _ configure: (inout Save) throws -> Void = { _ in }
     ) throws -> Checkpoint {
         let file = scratch.file("image")
@@ -67,7 +67,7 @@ struct TestStore: Sendable {
     }
 
     /// Whether a checkpoint restores to an image.
-    func restores(_ number: Int, to image: MadeUpImage, jobs: Int = 1) throws -> Bool {
+    func restores(_ number: Int, to image: GeneratedImage, jobs: Int = 1) throws -> Bool {
         let output = try restore(number, in: context(jobs: jobs))
         defer { try? removeFile(output) }
         return try image.equals(output)

@@ -20,7 +20,7 @@ struct TowerTests {
     init() throws {
         store = try TestStore()
         tower = try GuestName(checking: "t", as: "guest")
-        try store.save(MadeUpImage(pageCount: 2))
+        try store.save(GeneratedImage(pageCount: 2))
         identity = try StoreIdentity(readingFrom: Directory(store.path, .kernel))
     }
 

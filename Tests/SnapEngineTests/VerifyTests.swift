@@ -85,7 +85,8 @@ struct VerifyTests {
         #expect(try Self.verify(fixture.store).isIntact)
     }
 
-    @Test("a truncated file is found, and the damaged checkpoints are named", .slow, arguments: files)
+    @Test(
+        "a truncated file is found, and the damaged checkpoints are named", .slow, arguments: files)
     func cuts(name: String) throws {
         let fixture = try Self.fixture()
         let path = fixture.store.guestPath.appending(name)
@@ -106,10 +107,10 @@ struct VerifyTests {
     func lostPages() throws {
         let store = try TestStore()
         var generator = Seeded(5)
-        var image = MadeUpImage(pageCount: 2000)
-        for page in 0..<1500 { image.pages[page] = MadeUpImage.noise(&generator) }
+        var image = GeneratedImage(pageCount: 2000)
+        for page in 0..<1500 { image.pages[page] = GeneratedImage.noise(&generator) }
         try store.save(image)
-        for page in 600..<640 { image.pages[page] = MadeUpImage.noise(&generator) }
+        for page in 600..<640 { image.pages[page] = GeneratedImage.noise(&generator) }
         try store.save(image)
         // Damage one cluster of sixteen incompressible pages in the middle of the first file.
         let path = store.guestPath.appending("0000000001.savevm")
@@ -234,7 +235,7 @@ struct VerifyTests {
         let fixture = try Self.fixture()
         let index = try bytes(of: fixture.store.path.appending("index.sqlite"))
         var image = fixture.images[2]
-        image.pages[7] = MadeUpImage.text(7)
+        image.pages[7] = GeneratedImage.text(7)
         try fixture.store.save(image)
         try write(index, to: fixture.store.path.appending("index.sqlite"))
         let warnings = Warnings()

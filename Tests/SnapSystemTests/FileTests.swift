@@ -47,7 +47,7 @@ struct FileTests {
         for call in 0..<(isShort ? 12 : 1) {
             let plan = FaultPlan(at: isShort ? call : nil, .short)
             let directory = Directory(scratch.path, SystemCalls(faults: plan))
-            let file = try File(makingIfAbsent: "file\(call)", in: directory)
+            let file = try File(creatingIfAbsent: "file\(call)", in: directory)
             try file.write(Array(1...200), at: 100)
             try file.append([9, 9])
             #expect(try file.status().byteCount == 300)
@@ -62,7 +62,7 @@ struct FileTests {
     @Test("a pipe gives what was written, then its end")
     func pipe() throws {
         let content = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 / 3) }
-        var ends: (reading: SharedFile, writing: SharedFile)? = try Pipe.make("pipe", .kernel)
+        var ends: (reading: SharedFile, writing: SharedFile)? = try Pipe.create("pipe", .kernel)
         let reading = try #require(ends).reading
         Thread.detachNewThread { [writing = ends!.writing] in
             #expect(throws: Never.self) { try writing.file.append(content) }
@@ -82,7 +82,7 @@ struct FileTests {
 
     @Test("a pipe in which nothing comes ends at the deadline")
     func silentPipe() throws {
-        let ends = try Pipe.make("pipe", .kernel)
+        let ends = try Pipe.create("pipe", .kernel)
         var buffer = [UInt8](repeating: 0, count: 10)
         let start = ContinuousClock.now
         let error = #expect(throws: SnapError.self) {

@@ -6,7 +6,7 @@ package enum TestScale {
     /// Whether slow tests run, too.
     ///
     /// `make unit` sets SNAP_TESTS=unit, which skips them.
-    package static let isWhole = ProcessInfo.processInfo.environment["SNAP_TESTS"] != "unit"
+    package static let isComplete = ProcessInfo.processInfo.environment["SNAP_TESTS"] != "unit"
 }
 
 // The conditions under which a test runs. A test whose condition does not hold is reported as
@@ -14,7 +14,7 @@ package enum TestScale {
 extension Trait where Self == ConditionTrait {
     /// Marks a test that takes more than about a second, or needs QEMU or a mount.
     package static var slow: Self {
-        .enabled(if: TestScale.isWhole, "make unit skips slow tests, make test runs them")
+        .enabled(if: TestScale.isComplete, "make unit skips slow tests, make test runs them")
     }
 
     /// Requires that the tests run as root.

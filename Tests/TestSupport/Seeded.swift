@@ -30,7 +30,7 @@ package struct Seeded: RandomNumberGenerator {
 }
 
 /// A generated memory image.
-package struct MadeUpImage: Equatable, Sendable {
+package struct GeneratedImage: Equatable, Sendable {
     /// The number of pages of 4096 bytes.
     package let pageCount: Int
     /// The content of the nonzero pages, by page number.
@@ -109,7 +109,7 @@ package struct MadeUpImage: Equatable, Sendable {
     ///
     /// - Parameter other: The other image.
     /// - Returns: The numbers of the pages that differ.
-    package func differing(from other: MadeUpImage) -> Set<Int> {
+    package func differing(from other: GeneratedImage) -> Set<Int> {
         Set(Set(pages.keys).union(other.pages.keys).filter { pages[$0] != other.pages[$0] })
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 import SystemPackage
 
-extension MadeUpImage {
+extension GeneratedImage {
     /// Writes the image as a sparse file: only its pages that are not zero are data.
     ///
     /// - Parameters:

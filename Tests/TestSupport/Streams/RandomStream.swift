@@ -1,4 +1,4 @@
-extension MadeUpStream {
+extension GeneratedStream {
     /// Generates a random stream of any form that QEMU can write.
     ///
     /// - Parameters:
@@ -9,7 +9,7 @@ extension MadeUpStream {
     /// - Returns: The complete stream.
     package static func random(
         _ generator: inout Seeded, hasRAM: Bool = true, isDescribed: Bool? = nil
-    ) -> MadeUpStream {
+    ) -> GeneratedStream {
         var configuration = Configuration()
         if Int.random(in: 0..<6, using: &generator) == 0 && hasRAM && isDescribed != false {
             configuration.machine = nil
@@ -21,10 +21,10 @@ extension MadeUpStream {
             }
             if Bool.random(using: &generator) { configuration.capabilities.append("x-other") }
             if Bool.random(using: &generator) {
-                configuration.uuid = MadeUpDevice.noise(16, &generator)
+                configuration.uuid = GeneratedDevice.noise(16, &generator)
             }
         }
-        var stream = MadeUpStream(configuration)
+        var stream = GeneratedStream(configuration)
         // Without footers and description, a reader cannot tell where each device ends.
         let decided = !stream.hasFooters || Int.random(in: 0..<4, using: &generator) > 0
         // Only a description contains the length of a device before the RAM's end.
@@ -40,9 +40,9 @@ extension MadeUpStream {
     ) {
         let later = { (generator: inout Seeded) in
             let count = Int.random(in: 0..<4, using: &generator)
-            return MadeUpDevice.dirtyBitmap(sectionID: 9, chunkCount: count, &generator)
+            return GeneratedDevice.dirtyBitmap(sectionID: 9, chunkCount: count, &generator)
         }
-        let early = MadeUpDevice.random("early/device", sectionID: 70, &generator)
+        let early = GeneratedDevice.random("early/device", sectionID: 70, &generator)
         let place = Int.random(in: 0..<6, using: &generator)
         if hasFooters && hasEarly && place == 0 { device(early) }
         if Bool.random(using: &generator) { command(2, [0, 0, 0, 1]) }
@@ -64,7 +64,7 @@ extension MadeUpStream {
         }
         if isIterating { iterablePart(later(&generator), isLast: true) }
         for number in 0..<Int.random(in: 0..<5, using: &generator) {
-            var made = MadeUpDevice.random(
+            var made = GeneratedDevice.random(
                 "device/\(number / 2)", sectionID: 20 + UInt32(number), &generator)
             made.instanceID = UInt32(number % 2)
             device(made)
@@ -73,13 +73,13 @@ extension MadeUpStream {
 
     private func randomBlocks(
         _ generator: inout Seeded
-    ) -> [(name: String, image: MadeUpImage)] {
+    ) -> [(name: String, image: GeneratedImage)] {
         let names = ["pc.ram", "/rom@etc/acpi/tables", "pc.bios", "0000:00:02.0/vga.vram", "x"]
         return names.prefix(Int.random(in: 1...names.count, using: &generator)).map { name in
             // Some blocks are longer than a unit of 512 pages of 4096 bytes.
             let count = [1, 2, 3, 20, 70, 530].randomElement(using: &generator) ?? 1
             let perPage = pageByteCount / 4096
-            var image = MadeUpImage(pageCount: (count + perPage - 1) / perPage * perPage)
+            var image = GeneratedImage(pageCount: (count + perPage - 1) / perPage * perPage)
             if isMapped { image.edit(5, &generator) }
             return (name, image)
         }
@@ -124,9 +124,9 @@ extension MadeUpStream {
                 for index in place..<min(new.count, place + 30) { new[index] &+= 3 }
             }
         case .page, .compressed:
-            let text = MadeUpImage.text(Int.random(in: 0..<1000, using: &generator))
+            let text = GeneratedImage.text(Int.random(in: 0..<1000, using: &generator))
             let other =
-                Bool.random(using: &generator) ? text : MadeUpImage.noise(&generator)
+                Bool.random(using: &generator) ? text : GeneratedImage.noise(&generator)
             new = (0..<new.count / 4096).flatMap { $0 % 2 == 0 ? other : text }
         }
         return new

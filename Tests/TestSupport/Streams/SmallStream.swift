@@ -17,8 +17,8 @@ package enum SmallStream: String, CaseIterable, Sendable {
     /// Whether the stream contains pages.
     package var hasRAM: Bool { self != .ignoreShared }
 
-    private var configuration: MadeUpStream.Configuration {
-        var configuration = MadeUpStream.Configuration()
+    private var configuration: GeneratedStream.Configuration {
+        var configuration = GeneratedStream.Configuration()
         configuration.machine = "pc"
         switch self {
         case .mapped: configuration.capabilities = ["mapped-ram"]
@@ -36,18 +36,18 @@ package enum SmallStream: String, CaseIterable, Sendable {
     /// Generates the stream.
     ///
     /// - Returns: The complete stream.
-    package func made() -> MadeUpStream {
-        var stream = MadeUpStream(configuration)
+    package func made() -> GeneratedStream {
+        var stream = GeneratedStream(configuration)
         if self == .early {
-            stream.device(MadeUpDevice("mem", sectionID: 7, state: [1, 2, 3]))
+            stream.device(GeneratedDevice("mem", sectionID: 7, state: [1, 2, 3]))
         }
         if self == .postcopyAdvised { stream.command(3, [UInt8](repeating: 0, count: 16)) }
-        var image = MadeUpImage(pageCount: 2)
-        image.pages[1] = MadeUpImage.text(1)
-        stream.ramStart([("ram0", image), ("rom", MadeUpImage(pageCount: 1))])
+        var image = GeneratedImage(pageCount: 2)
+        image.pages[1] = GeneratedImage.text(1)
+        stream.ramStart([("ram0", image), ("rom", GeneratedImage(pageCount: 1))])
         // Three sections of a dirty bitmap in QEMU's format: its start, 8 bits, and its completion.
         let start: [UInt8] = [0x1c, 1, 0x64, 1, 0x62, 0, 1, 0, 0, 1, 0x01]
-        var dirty = MadeUpDevice("dirty-bitmap", sectionID: 5, state: start)
+        var dirty = GeneratedDevice("dirty-bitmap", sectionID: 5, state: start)
         if self == .iterable { stream.iterableStart(dirty) }
         stream.ramSection(isLast: false) { stream in
             if self == .ignoreShared {
@@ -62,8 +62,8 @@ package enum SmallStream: String, CaseIterable, Sendable {
         if self != .background { stream.ramSection(isLast: true) }
         dirty.state = [0x20, 0x01]
         if self == .iterable { stream.iterablePart(dirty, isLast: true) }
-        stream.device(MadeUpDevice("timer", sectionID: 3, state: [0x7e, 0, 0, 0, 3]))
-        var second = MadeUpDevice("cpu", sectionID: 4, state: [5, 0x05, 1, 0x61, 0, 0, 0, 1, 6])
+        stream.device(GeneratedDevice("timer", sectionID: 3, state: [0x7e, 0, 0, 0, 3]))
+        var second = GeneratedDevice("cpu", sectionID: 4, state: [5, 0x05, 1, 0x61, 0, 0, 0, 1, 6])
         second.fields =
             #""fields": [{"size": 1}], "subsections": [{"vmsd_name": "a", "#
             + #""fields": [{"size": 1}]}]"#
@@ -74,8 +74,8 @@ package enum SmallStream: String, CaseIterable, Sendable {
         return stream
     }
 
-    private func addRecords(_ stream: inout MadeUpStream) {
-        let text = MadeUpImage.text(2)
+    private func addRecords(_ stream: inout GeneratedStream) {
+        let text = GeneratedImage.text(2)
         let zero = [UInt8](repeating: 0, count: 4096)
         stream.record(self == .plain ? .page : .compressed, "ram0", 0, text)
         stream.record(.zero, "ram0", 1, zero)

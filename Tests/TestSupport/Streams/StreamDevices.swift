@@ -1,5 +1,5 @@
 /// A generated device state, and its entry in a stream's description.
-package struct MadeUpDevice: Sendable {
+package struct GeneratedDevice: Sendable {
     /// The device's name.
     package var name: String
     /// The device's instance, among devices of the same name.
@@ -39,9 +39,9 @@ package struct MadeUpDevice: Sendable {
     /// - Returns: The device.
     package static func random(
         _ name: String, sectionID: UInt32, _ generator: inout Seeded
-    ) -> MadeUpDevice {
+    ) -> GeneratedDevice {
         let (state, fields) = content(depth: 0, &generator)
-        var device = MadeUpDevice(name, sectionID: sectionID, state: state)
+        var device = GeneratedDevice(name, sectionID: sectionID, state: state)
         device.fields = fields
         device.versionID = UInt32.random(in: 1...9, using: &generator)
         return device
@@ -77,7 +77,7 @@ package struct MadeUpDevice: Sendable {
         for index in 0..<Int.random(in: 1..<3, using: &generator) {
             let name = "made/up/\(index)"
             let (inner, fields) = content(depth: depth + 1, &generator)
-            state += MadeUpStream.subsection(name, inner)
+            state += GeneratedStream.subsection(name, inner)
             subsections.append(
                 "{" + fields.replacing(#""made/up""#, with: "\"\(name)\"", maxReplacements: 1)
                     + "}")
@@ -96,20 +96,20 @@ package struct MadeUpDevice: Sendable {
     /// - Returns: The section, as a device.
     package static func dirtyBitmap(
         sectionID: UInt32, chunkCount: Int, _ generator: inout Seeded
-    ) -> MadeUpDevice {
+    ) -> GeneratedDevice {
         var state: [UInt8] = []
         for _ in 0..<chunkCount {
             switch Int.random(in: 0..<4, using: &generator) {
             case 0: state += [0x1c, 1, 0x64, 2, 0x62, 0x30, 0, 1, 0, 0, 1]
-            case 1: state += [0x42] + MadeUpStream.integer(7 as UInt64) + [0, 0, 1, 0]
+            case 1: state += [0x42] + GeneratedStream.integer(7 as UInt64) + [0, 0, 1, 0]
             case 2: state += [0x24, 1, 0x62]
             default:
                 let bits = noise(Int.random(in: 0..<40, using: &generator), &generator)
                 state += [0x80, 0x40] + noise(12, &generator)
-                state += MadeUpStream.integer(UInt64(bits.count)) + bits
+                state += GeneratedStream.integer(UInt64(bits.count)) + bits
             }
         }
-        return MadeUpDevice("dirty-bitmap", sectionID: sectionID, state: state + [0x01])
+        return GeneratedDevice("dirty-bitmap", sectionID: sectionID, state: state + [0x01])
     }
 
     /// Generates random bytes, many of which are the first bytes of footers and sections.
@@ -127,13 +127,13 @@ package struct MadeUpDevice: Sendable {
     }
 }
 
-extension MadeUpStream {
+extension GeneratedStream {
     /// Writes a device's section.
     ///
     /// - Parameters:
     ///   - device: The device.
     ///   - isDescribed: Whether the stream's description contains the device.
-    package mutating func device(_ device: MadeUpDevice, isDescribed: Bool = true) {
+    package mutating func device(_ device: GeneratedDevice, isDescribed: Bool = true) {
         if isDescribed {
             descriptions.append(
                 #"{"name": "\#(device.name)", "instance_id": \#(device.instanceID), "#
@@ -145,9 +145,9 @@ extension MadeUpStream {
     /// Writes the first section of a device that has several.
     ///
     /// - Parameter device: The device, and the state in this section.
-    package mutating func iterableStart(_ device: MadeUpDevice) { begin(0x01, device) }
+    package mutating func iterableStart(_ device: GeneratedDevice) { begin(0x01, device) }
 
-    private mutating func begin(_ type: UInt8, _ device: MadeUpDevice) {
+    private mutating func begin(_ type: UInt8, _ device: GeneratedDevice) {
         let start = bytes.count
         append([type] + Self.integer(device.sectionID) + Self.text(device.name))
         append(Self.integer(device.instanceID) + Self.integer(device.versionID))
@@ -165,7 +165,7 @@ extension MadeUpStream {
     /// - Parameters:
     ///   - device: The device, and the state in this section.
     ///   - isLast: Whether the section's type marks it as the last one.
-    package mutating func iterablePart(_ device: MadeUpDevice, isLast: Bool) {
+    package mutating func iterablePart(_ device: GeneratedDevice, isLast: Bool) {
         let start = bytes.count
         append([isLast ? 0x03 : 0x02] + Self.integer(device.sectionID))
         append(device.state + footer(device.sectionID))

@@ -8,7 +8,7 @@ package enum PageRecord: CaseIterable, Sendable {
     case xbzrle
 }
 
-extension MadeUpStream {
+extension GeneratedStream {
     /// The number of the RAM's sections in most streams.
     package static let ramID: UInt32 = 2
 
@@ -18,7 +18,7 @@ extension MadeUpStream {
     ///   - images: The blocks. Only a mapped stream takes their pages.
     ///   - sectionID: The section's number.
     package mutating func ramStart(
-        _ images: [(name: String, image: MadeUpImage)], sectionID: UInt32 = ramID
+        _ images: [(name: String, image: GeneratedImage)], sectionID: UInt32 = ramID
     ) {
         begin(images)
         let start = bytes.count
@@ -45,7 +45,8 @@ extension MadeUpStream {
     ///   - sectionID: The section's number.
     ///   - records: Writes the section's records.
     package mutating func ramSection(
-        isLast: Bool, sectionID: UInt32 = ramID, _ records: (inout MadeUpStream) -> Void = { _ in }
+        isLast: Bool, sectionID: UInt32 = ramID,
+        _ records: (inout GeneratedStream) -> Void = { _ in }
     ) {
         let start = bytes.count
         append([isLast ? 0x03 : 0x02] + Self.integer(sectionID))
@@ -163,7 +164,7 @@ extension MadeUpStream {
     // MARK: Mapped RAM
 
     /// Writes a block's pages at their fixed places, and junk at the places of zero pages.
-    private mutating func appendMapped(_ image: MadeUpImage) {
+    private mutating func appendMapped(_ image: GeneratedImage) {
         let pagesPerBit = pageByteCount / 4096
         let pageCount = image.pageCount / pagesPerBit
         var bitmap = [UInt8](repeating: 0, count: (pageCount + 63) / 64 * 8)

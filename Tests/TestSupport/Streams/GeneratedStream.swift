@@ -2,7 +2,7 @@
 ///
 /// A test writes the stream piece by piece. The writer shares no code with snap's reader, so that
 /// each can find the other's errors. A page's content comes from its last record.
-package struct MadeUpStream: Sendable {
+package struct GeneratedStream: Sendable {
     /// The contents of the stream's configuration section.
     package struct Configuration: Sendable {
         /// The machine type; nil for a stream without configuration section and footers, as QEMU
@@ -68,7 +68,7 @@ package struct MadeUpStream: Sendable {
     /// The RAM blocks' names, in order.
     package private(set) var blockNames: [String] = []
     /// The content of each block, in pages of 4096 bytes, by the block's name.
-    package var ram: [String: MadeUpImage] = [:]
+    package var ram: [String: GeneratedImage] = [:]
     /// The configuration that the stream was created with.
     package let configuration: Configuration
     /// The ranges of raw pages, whose many bytes the reader does not interpret.
@@ -200,15 +200,15 @@ package struct MadeUpStream: Sendable {
     ///
     /// - Parameter images: The blocks. Only a mapped stream takes their pages; in other streams the
     ///   pages are zero until they are written.
-    package mutating func begin(_ images: [(name: String, image: MadeUpImage)]) {
+    package mutating func begin(_ images: [(name: String, image: GeneratedImage)]) {
         for (name, image) in images {
             blockNames.append(name)
-            ram[name] = isMapped ? image : MadeUpImage(pageCount: image.pageCount)
+            ram[name] = isMapped ? image : GeneratedImage(pageCount: image.pageCount)
         }
     }
 }
 
-extension MadeUpStream {
+extension GeneratedStream {
     /// The bytes that a reader keeps: all except those of the RAM's sections.
     package var bytesWithoutRAM: [UInt8] {
         elements.filter { !Self.isRAM($0.kind) }.flatMap { bytes[$0.range] }
