@@ -16,7 +16,7 @@ struct SpaceReclamationTests {
     private static func note(_ retired: Set<Int>, _ fixture: StoreFixture) throws {
         let store = try fixture.open()
         let reclamation = SpaceReclamation(of: fixture.directory, fixture.context)
-        #expect(try reclamation.noteRetired(retired, in: store.index) == 0)
+        #expect(try reclamation.recordRetired(retired, in: store.index) == 0)
     }
 
     @Test("is freed exactly where no remaining file refers to it, as planned", arguments: 0..<12)
