@@ -22,7 +22,7 @@ extension SnapError {
             self.init(.interrupted, "interrupted", path: path)
         case .SQLITE_INTERRUPT:
             self.init(
-                .damaged, "takes longer to read than its length justifies", path: path, hint: hint)
+                .damaged, "needs more work to read than its length allows", path: path, hint: hint)
         case .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
             self.init(.inputOutput, text, path: path)
         default: self.init(.internalFailure, text, path: path)

@@ -46,8 +46,8 @@ package struct StoreIdentity: Sendable, Equatable {
         guard content.formatVersion == Self.formatVersion else {
             throw SnapError(
                 .unsupported,
-                "format version is \(content.formatVersion), this snap reads "
-                    + "version \(Self.formatVersion)", path: path)
+                "format version is \(content.formatVersion), expected \(Self.formatVersion)",
+                path: path)
         }
         guard let id = content.storeID.flatMap({ Identifier(hex: $0) }),
             let digestKey = content.digestKey.flatMap({ Self.bytes(hex: $0) })

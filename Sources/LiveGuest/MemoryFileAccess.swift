@@ -62,14 +62,14 @@ package struct MemoryFileAccess {
     ///   `.inputOutput`.
     package func open(_ path: FilePath) throws(SnapError) -> File {
         guard let expected = files[path] else {
-            throw SnapError(.internalFailure, "has not been inspected", path: path)
+            throw SnapError(.internalFailure, "was not checked before it was opened", path: path)
         }
         let file: File
         if let descriptors {
             guard let descriptor = descriptors[expected] else {
                 throw SnapError(
                     .mismatch,
-                    "is not open in process \(peer.process.number), which listens at the QMP "
+                    "is not open in process \(peer.process.number), which listens on the QMP "
                         + "socket: the file has been replaced, or the process is not QEMU",
                     path: path)
             }
@@ -79,13 +79,13 @@ package struct MemoryFileAccess {
         }
         let status = try file.status()
         guard status.identity == expected else {
-            throw SnapError(.mismatch, "has been replaced while snap opened it", path: path)
+            throw SnapError(.mismatch, "was replaced while snap opened it", path: path)
         }
         guard status.userID == peer.userID || isTrusted && descriptors != nil else {
             throw SnapError(
                 .permission,
                 "belongs to user \(status.userID), expected \(peer.userID), the user of the "
-                    + "process that listens at the QMP socket", path: path,
+                    + "process that listens on the QMP socket", path: path,
                 hint: "change the owner of the file to QEMU's user")
         }
         return file
@@ -98,7 +98,7 @@ package struct MemoryFileAccess {
     private func openUnseen(_ path: FilePath) throws(SnapError) -> File {
         guard isTrusted else {
             throw SnapError(
-                .permission, "cannot see which files QEMU has open as user \(peer.userID)",
+                .permission, "cannot see which files QEMU, of user \(peer.userID), has open",
                 path: path, hint: "run snap as root or as QEMU's user, in QEMU's PID namespace")
         }
         context.warn(

@@ -65,7 +65,7 @@ package struct PausableGuest: ~Copyable {
     /// - Parameters:
     ///   - socket: The path of the QMP socket.
     ///   - directory: The guest's directory in the store.
-    ///   - resumesInterrupted: Whether to resume a guest that a killed save has left paused.
+    ///   - resumesUnfinished: Whether to resume a guest that a killed save has left paused.
     ///   - context: The context of the operation. Its lock timeout also limits the wait until
     ///     another QMP client disconnects.
     ///   - timeouts: The time limits of a pause.
@@ -74,12 +74,12 @@ package struct PausableGuest: ~Copyable {
     ///   in progress, or a killed save has left the guest paused; `.mismatch` if a file does not
     ///   match QEMU's RAM; `.unsupported`, `.inputOutput` or `.interrupted`.
     package static func connect(
-        to socket: FilePath, in directory: Directory, resumesInterrupted: Bool,
+        to socket: FilePath, in directory: Directory, resumesUnfinished: Bool,
         _ context: WorkContext, timeouts: Timeouts = Timeouts()
     ) throws(SnapError) -> PausableGuest {
         var guest = try QEMUGuest(socket, timeout: context.lockTimeout, context.calls)
-        try InterruptedSaveRecovery(
-            socket: socket, directory: directory, resumes: resumesInterrupted, warn: context.warn
+        try UnfinishedSaveRecovery(
+            socket: socket, directory: directory, resumes: resumesUnfinished, warn: context.warn
         ).run(on: &guest)
         return try PausableGuest(guest, at: socket, in: directory, context, timeouts: timeouts)
     }
@@ -237,7 +237,7 @@ package struct PausableGuest: ~Copyable {
                 throw SnapError(
                     error.code, "cannot resume the guest: \(error.message)", path: socket,
                     hint: "if QEMU still runs, use snap save --qmp --resume-stale, or "
-                        + InterruptedSave.contHint)
+                        + UnfinishedSave.contHint)
             }
             pauseDuration = ContinuousClock.now - start
         }

@@ -260,7 +260,7 @@ package struct QEMUGuest: ~Copyable {
         while try isMigrating() {
             guard ContinuousClock.now < deadline else {
                 throw SnapError(
-                    .busy, "QEMU did not end its migration within its timeout", path: client.path)
+                    .busy, "QEMU did not end its migration within the timeout", path: client.path)
             }
             try client.waitBriefly()
         }

@@ -99,7 +99,7 @@ package struct QMPClient: ~Copyable {
         } catch let error where error.code == .busy {
             throw SnapError(
                 .busy,
-                "QEMU did not send a greeting within its timeout: another client is connected, "
+                "QEMU did not send a greeting within the timeout: another client is connected, "
                     + "or QEMU hangs", path: path)
         }
         guard (try? JSONDecoder().decode(Greeting.self, from: Data(greeting))) != nil else {
@@ -155,7 +155,7 @@ package struct QMPClient: ~Copyable {
         let line = try reply(to: command)
         guard let reply = try? JSONDecoder().decode(Reply<Answer>.self, from: Data(line)) else {
             throw SnapError(
-                .unsupported, "unexpected answer of QEMU to \(command): \(Self.shown(line))",
+                .unsupported, "unexpected answer from QEMU to \(command): \(Self.shown(line))",
                 path: path)
         }
         return reply.return
@@ -201,7 +201,7 @@ package struct QMPClient: ~Copyable {
             do throws(SnapError) { message = try nextMessage() } catch {
                 guard error.code == .busy else { throw error }
                 throw SnapError(
-                    .busy, "QEMU did not answer \(command) within its timeout", path: path)
+                    .busy, "QEMU did not answer \(command) within the timeout", path: path)
             }
             guard let head = try? JSONDecoder().decode(Head.self, from: Data(message)) else {
                 throw notQMP(message)

@@ -96,7 +96,7 @@ package final class SavevmFile: Sendable {
         let index = file.trailer[.groupIndex]
         guard group < file.trailer.itemCount else {
             throw damage(
-                "a location refers to group \(group), the file has "
+                "a location refers to group \(group), expected one of "
                     + "\(file.trailer.itemCount) groups", at: index.offset)
         }
         let block = group / GroupIndex.entriesPerBlock

@@ -98,7 +98,7 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
         if let failure = pipeline.state.withLock({ $0.failure }) { throw failure.error }
         return try pipeline.sink.withLock { sink throws(SnapError) in
             guard let filled = sink.take() else {
-                throw SnapError(.internalFailure, "the pipeline has lost its sink")
+                throw SnapError(.internalFailure, "cannot return the sink of the pipeline")
             }
             return filled
         }

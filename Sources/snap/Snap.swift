@@ -17,7 +17,7 @@ struct Snap: ParsableCommand {
         abstract:
             "Save, list and restore checkpoints of the memory of virtual machines.",
         discussion: """
-            A guest must be paused while its memory is saved. --qmp pauses and resumes it.
+            A guest must not run while its memory file is saved; --qmp pauses and resumes it.
 
             EXAMPLES
               snap save --qmp /run/web1.qmp --guest web1
@@ -25,24 +25,25 @@ struct Snap: ParsableCommand {
               snap list
               snap diff web1:6 web1:7
               snap verify
-              snap restore web1@latest /dev/shm/web1.mem
+              snap restore web1@latest web1.mem
 
-            A checkpoint (REF) is GUEST, GUEST:NUMBER, GUEST@latest, GUEST@latest~2,
-            GUEST@2026-11-20T10:00[:00][Z], or the first digits of its id.
+            REF names a checkpoint: GUEST or GUEST@latest (the newest), GUEST@latest~2 (two
+            before it), GUEST:NUMBER, GUEST@2026-11-20T10:00[:00][Z] (the newest at or before
+            that time), or at least 4 digits of its id.
 
             EXIT STATUS
               0    done
               1    the store is damaged
-              64   the command line is wrong
-              65   the input is damaged
+              64   the command line is wrong or ambiguous, or snap refuses it
+              65   the input is damaged, too long or ambiguous
               66   the input, guest or checkpoint does not exist
               70   internal error
               73   the output exists or cannot be created
               74   I/O error, such as a full disk, or QEMU refused a command
-              75   the store is locked by another snap, or the QMP socket is in use
+              75   the store or the QMP socket is in use, or the guest cannot be saved now
               76   the version or format is not supported
               77   permission denied
-              78   the length of the image, or of its bitmap, does not match
+              78   the image, bitmap or output has the wrong length or is not usable
               130  interrupted
             """,
         version: "0.1.0",

@@ -105,7 +105,7 @@ final class FakeQEMU: Sendable {
         timeouts.settings = .milliseconds(500)
         timeouts.resume = .milliseconds(500)
         return try PausableGuest.connect(
-            to: monitor.path, in: directory, resumesInterrupted: resumes, context,
+            to: monitor.path, in: directory, resumesUnfinished: resumes, context,
             timeouts: timeouts)
     }
 }

@@ -4,11 +4,11 @@ import SnapSystem
 import TestSupport
 import Testing
 
-@Suite("The marker of an interrupted save")
+@Suite("The marker of an unfinished save")
 struct PauseMarkerTests {
     private static let name = "standstill"
 
-    /// A paused guest and the marker of an interrupted save.
+    /// A paused guest and the marker of an unfinished save.
     private struct InterruptedGuest {
         let qemu: FakeQEMU
         var process = ProcessIdentity.current(.kernel)

@@ -19,7 +19,9 @@ package struct StoredMemory: Sendable {
             let names = blocks.map { $0.ram.name.isEmpty ? "one without a name" : $0.ram.name }
             throw SnapError(
                 .notFound,
-                "checkpoint has no RAM block \"\(name)\", it has \(names.joined(separator: ", "))")
+                "RAM block \"\(name)\" does not exist, expected one of "
+                    + names.joined(separator: ", ")
+            )
         }
         return StoredMemory(blocks: [block], files: files)
     }

@@ -184,8 +184,9 @@ package struct SpaceReclamation {
             guard error.code == .busy else { throw error }
             context.warn(
                 SnapError(
-                    .busy, "another process is reading checkpoints, no space is freed yet",
-                    path: error.path, hint: "the guest's next save or deletion frees it"))
+                    .busy, "cannot free space yet: another process is reading checkpoints",
+                    path: error.path, hint: "wait for the guest's next save or deletion to free it")
+            )
             return false
         }
     }

@@ -89,7 +89,7 @@ package struct DirtyBitmap: ~Copyable, Sendable {
         guard bytes.count == wanted else {
             throw SnapError(
                 .inputDamaged,
-                "ends at byte \(offset + bytes.count), had \(byteCount) bytes when it was opened",
+                "length is \(offset + bytes.count) bytes, expected \(byteCount)",
                 path: file.path, offset: offset + bytes.count)
         }
         piece = bytes

@@ -65,8 +65,7 @@ struct ForeignFormat: Sendable {
     /// Disk images and volumes.
     private static let disks = [
         ForeignFormat(
-            Array("QFI".utf8) + [0xfb], "a qcow2 disk image",
-            hint: "snap cannot read the snapshots in it"),
+            Array("QFI".utf8) + [0xfb], "a qcow2 disk image"),
         ForeignFormat("QED\0", "a QED disk image"),
         ForeignFormat("KDMV", "a VMDK disk image"),
         ForeignFormat("COWD", "a VMDK disk image"),
@@ -86,28 +85,33 @@ struct ForeignFormat: Sendable {
     private static let archives = [
         ForeignFormat("VMA\0", "a Proxmox archive (VMA)"),
         ForeignFormat(
-            [0x1f, 0x8b], "compressed with gzip", hint: "run gzip -dc FILE | snap save -"),
+            [0x1f, 0x8b], "compressed with gzip",
+            hint: "run gzip -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
             [0x28, 0xb5, 0x2f, 0xfd], "compressed with zstd",
-            hint: "run zstd -dc FILE | snap save -"),
+            hint: "run zstd -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
             [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "compressed with xz",
-            hint: "run xz -dc FILE | snap save -"),
+            hint: "run xz -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
             [0x89, 0x4c, 0x5a, 0x4f], "compressed with lzop",
-            hint: "run lzop -dc FILE | snap save -"),
-        ForeignFormat("BZh", "compressed with bzip2", hint: "run bzip2 -dc FILE | snap save -"),
+            hint: "run lzop -dc FILE | snap save - --guest NAME"),
+        ForeignFormat(
+            "BZh", "compressed with bzip2", hint: "run bzip2 -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
             [0x04, 0x22, 0x4d, 0x18], "compressed with lz4",
-            hint: "run lz4 -dc FILE | snap save -"),
+            hint: "run lz4 -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
             [0x02, 0x21, 0x4c, 0x18], "compressed with lz4",
-            hint: "run lz4 -dc FILE | snap save -"),
+            hint: "run lz4 -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
-            [0x5d, 0x00, 0x00], "compressed with lzma", hint: "run xz -dc FILE | snap save -"),
-        ForeignFormat("LRZI", "compressed with lrzip", hint: "run lrzcat FILE | snap save -"),
+            [0x5d, 0x00, 0x00], "compressed with lzma",
+            hint: "run xz -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
-            [0x1f, 0x9d], "compressed with compress", hint: "run gzip -dc FILE | snap save -"),
+            "LRZI", "compressed with lrzip", hint: "run lrzcat FILE | snap save - --guest NAME"),
+        ForeignFormat(
+            [0x1f, 0x9d], "compressed with compress",
+            hint: "run gzip -dc FILE | snap save - --guest NAME"),
         ForeignFormat(
             [0xff, 0x06, 0x00, 0x00] + Array("sNaPpY".utf8), "compressed with snappy"),
         ForeignFormat("PK\u{3}\u{4}", "a zip archive"),

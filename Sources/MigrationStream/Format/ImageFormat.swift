@@ -38,7 +38,7 @@ package enum ImageFormat: Sendable, Equatable {
         if head.first == 0, let offset = try streamAfterZeros(in: file) {
             throw unsupported(
                 "has a QEMU stream after \(offset) zero bytes", path: file.path, at: offset,
-                hint: "run tail -c +\(offset + 1) FILE | snap save -")
+                hint: "run tail -c +\(offset + 1) FILE | snap save - --guest NAME")
         }
         return .raw
     }

@@ -122,7 +122,9 @@ enum IterableFormat: String {
     ) throws(SnapError) {
         let count = try input.integer(what, as: UInt64.self)
         guard count <= StreamLimits.memoryByteCountMax else {
-            throw input.damage("\(what) have \(count) bytes, which is too many")
+            throw input.damage(
+                "\(what) have \(count) bytes, expected at most "
+                    + "\(StreamLimits.memoryByteCountMax)")
         }
         try input.skip(Int(count))
     }

@@ -43,16 +43,16 @@ extension RAMReader {
         let index = blocks.count - 1
         let block = blocks[index]
         let header = input.offset
-        let version = try input.integer("version of mapped RAM", as: UInt32.self)
+        let version = try input.integer("version of mapped-ram", as: UInt32.self)
         guard version == 1 else {
-            throw input.unsupported("mapped RAM version is \(version), expected 1", at: header)
+            throw input.unsupported("mapped-ram version is \(version), expected 1", at: header)
         }
-        let size = try input.integer("page size of mapped RAM", as: UInt64.self)
+        let size = try input.integer("page size of mapped-ram", as: UInt64.self)
         let bitmapOffset = try input.integer("offset of the bitmap", as: UInt64.self)
         let pagesOffset = try input.integer("offset of the pages", as: UInt64.self)
         guard size == UInt64(pageByteCount) else {
             throw input.damage(
-                "mapped RAM has pages of \(size) bytes, expected \(pageByteCount)", at: header)
+                "mapped-ram has pages of \(size) bytes, expected \(pageByteCount)", at: header)
         }
         let pageCount = block.byteCount / pageByteCount
         let bitmapByteCount = (pageCount + 63) / 64 * 8

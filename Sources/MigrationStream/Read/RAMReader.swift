@@ -211,7 +211,10 @@ struct RAMReader: ~Copyable {
         let kind = flags.subtracting(.sameBlock)
         guard [.zero, .page, .xbzrle, .compressed].contains(kind) else {
             let bits = String(flags.rawValue, radix: 16)
-            if kind == .hook { throw input.unsupported("page was sent by RDMA", at: place) }
+            if kind == .hook {
+                throw input.unsupported(
+                    "page was sent by RDMA, expected its bytes in the stream", at: place)
+            }
             throw input.damage("page record has invalid flags: 0x\(bits)", at: place)
         }
         if configuration.isMapped {

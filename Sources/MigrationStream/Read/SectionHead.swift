@@ -125,7 +125,8 @@ extension StreamInput {
         let length = try integer("command length", as: UInt16.self)
         guard StreamFormat.harmlessCommands.contains(command) else {
             throw unsupported(
-                "stream contains command \(command), which no snapshot contains", at: place)
+                "stream contains command \(command), which is not valid in a saved stream",
+                at: place)
         }
         try skip(Int(length))
         return command

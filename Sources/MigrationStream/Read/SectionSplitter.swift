@@ -110,8 +110,8 @@ struct SectionSplitter: ~Copyable {
         }
         guard let all = try PlacedDescription.all(in: kept.file, from: start) else {
             throw input.damage(
-                "stream does not end with its description and contains more than "
-                    + "\(StreamLimits.descriptionCountMax) others", at: start)
+                "stream contains more than \(StreamLimits.descriptionCountMax) possible "
+                    + "descriptions, and does not end with one", at: start)
         }
         var found: [(pieces: [StreamPiece], placed: PlacedDescription)] = []
         for placed in all where placed.offset != last?.offset {

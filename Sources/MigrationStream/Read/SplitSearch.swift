@@ -98,7 +98,8 @@ struct SplitSearch: ~Copyable {
             return pieces
         case .none:
             throw farthest
-                ?? stepper.input.damage("cannot divide the stream into sections", at: start.offset)
+                ?? stepper.input.damage(
+                    "cannot divide the stream into sections: none fits here", at: start.offset)
         case .many:
             let (name, offset) = ambiguous ?? ("", start.offset)
             throw stepper.input.damage(

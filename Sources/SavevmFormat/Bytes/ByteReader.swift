@@ -128,7 +128,7 @@ struct ByteReader {
     /// Checks that no bytes are left.
     func finish(_ what: String) throws(SnapError) {
         guard position == bytes.count else {
-            throw damage("\(what) has \(bytes.count - position) bytes too many")
+            throw damage("\(what) has \(bytes.count - position) extra bytes")
         }
     }
 

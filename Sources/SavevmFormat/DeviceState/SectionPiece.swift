@@ -16,7 +16,8 @@ extension SectionPiece {
     init(_ reader: inout ByteReader, room: Int) throws(SnapError) {
         let field = try reader.integer("codec", as: UInt8.self)
         guard let codec = Codec(rawValue: field) else {
-            throw reader.unsupported("section piece has codec \(field)", bytesBack: 1)
+            throw reader.unsupported(
+                "codec of a section piece is \(field), expected 0 or 1", bytesBack: 1)
         }
         try reader.zeros(3, "section piece")
         let byteCount = try reader.count(

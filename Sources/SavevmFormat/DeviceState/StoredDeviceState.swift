@@ -58,7 +58,8 @@ package struct StoredDeviceState: Sendable, Equatable {
         for _ in 0..<fileCount {
             let field = try reader.integer("file kind", as: UInt8.self)
             guard let kind = Kind(rawValue: field) else {
-                throw reader.unsupported("device-state file has kind \(field)", bytesBack: 1)
+                throw reader.unsupported(
+                    "kind of a device-state file is \(field), expected 0 or 1", bytesBack: 1)
             }
             var state = StoredDeviceState(kind: kind, name: try reader.text("file name"))
             let count = try reader.count(

@@ -126,7 +126,8 @@ package struct StoredSection: Sendable, Equatable {
     ) throws(SnapError) {
         let field = try reader.integer("section kind", as: UInt8.self)
         guard let kind = Kind(rawValue: field) else {
-            throw reader.unsupported("device section has kind \(field)", bytesBack: 1)
+            throw reader.unsupported(
+                "kind of a device section is \(field), expected 0 to 5", bytesBack: 1)
         }
         identity = Identity(
             kind, name: try reader.text("section name"),

@@ -64,7 +64,8 @@ package struct CheckpointDescription: Sendable, Equatable {
     static func decode(_ reader: inout ByteReader) throws(SnapError) -> CheckpointDescription {
         let name = try reader.text("guest name")
         guard let guest = GuestName(name) else {
-            throw reader.damage("guest name \"\(name)\" is invalid", bytesBack: name.utf8.count)
+            throw reader.damage(
+                "guest name is \"\(name)\", which is not a valid name", bytesBack: name.utf8.count)
         }
         let hasLabel = try reader.count("label flag", as: UInt8.self, in: 0...1) == 1
         let label = try reader.text("label")

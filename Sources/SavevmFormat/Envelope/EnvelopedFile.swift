@@ -36,8 +36,9 @@ struct EnvelopedFile: ~Copyable, Sendable {
         guard trailer.headerChecksum == checksum else {
             throw SnapError(
                 .damaged,
-                "header checksum is \(checksum.hex), the trailer contains "
-                    + trailer.headerChecksum.hex, path: path, offset: FileHeader.checksumOffset)
+                "header checksum is \(checksum.hex), expected "
+                    + "\(trailer.headerChecksum.hex) as in the trailer", path: path,
+                offset: FileHeader.checksumOffset)
         }
         self.file = file
         self.header = header

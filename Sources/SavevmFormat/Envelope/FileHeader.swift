@@ -136,7 +136,7 @@ package struct FileHeader: Sendable, Equatable {
         guard major == Self.majorVersion else {
             throw SnapError(
                 .unsupported,
-                "format version is \(major), this snap reads version \(Self.majorVersion)",
+                "format version is \(major), expected \(Self.majorVersion)",
                 path: path, offset: 8)
         }
         _ = try reader.integer("minor version", as: UInt16.self)
@@ -144,8 +144,8 @@ package struct FileHeader: Sendable, Equatable {
         guard flags == 0 else {
             throw SnapError(
                 .unsupported,
-                "incompatible feature flags are 0x\(String(flags, radix: 16)), this snap supports "
-                    + "none", path: path, offset: 12)
+                "incompatible feature flags are 0x\(String(flags, radix: 16)), expected 0",
+                path: path, offset: 12)
         }
         compatibleFlags = try reader.integer("compatible feature flags")
         try reader.zeros(4, "header")
@@ -163,8 +163,8 @@ package struct FileHeader: Sendable, Equatable {
         guard algorithm == Self.digestAlgorithm else {
             throw SnapError(
                 .unsupported,
-                "digest algorithm is \(algorithm), this snap supports "
-                    + "\(Self.digestAlgorithm)", path: path, offset: 104)
+                "digest algorithm is \(algorithm), expected \(Self.digestAlgorithm)", path: path,
+                offset: 104)
         }
         try reader.zeros(406, "header")
     }

@@ -148,7 +148,8 @@ package struct GroupHead: Sendable, Equatable {
             let dictionaryCount = try reader.integer("dictionary count", as: UInt8.self)
             guard let codec = Codec(rawValue: codecField), dictionaryCount == 0 else {
                 throw reader.unsupported(
-                    "cluster has codec \(codecField) and \(dictionaryCount) dictionaries",
+                    "cluster has codec \(codecField) and \(dictionaryCount) dictionaries, expected "
+                        + "codec 0 or 1 and no dictionary",
                     bytesBack: 2)
             }
             let encodedByteCount = try reader.count(

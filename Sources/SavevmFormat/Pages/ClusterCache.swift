@@ -65,7 +65,7 @@ struct ClusterCache: ~Copyable {
         }
         guard location.slot < group.head.records.count, group.head.level == level else {
             throw group.damage(
-                "a location refers to slot \(location.slot) of level \(level), the group has "
+                "a location refers to slot \(location.slot) of level \(level), expected one of "
                     + "\(group.head.records.count) slots of level \(group.head.level)")
         }
         return group

@@ -11,7 +11,7 @@ package struct List: Sendable {
     /// The guest whose checkpoints are listed; nil for all guests.
     package var guest: GuestName?
     /// Whether to warn of guests that a killed save has left paused or with changed settings.
-    package var warnsOfInterruptedSaves = true
+    package var warnsOfUnfinishedSaves = true
 
     /// Creates a listing; the parameter is the property of that name.
     package init(_ guest: GuestName? = nil) {
@@ -30,7 +30,7 @@ package struct List: Sendable {
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> [Checkpoint] {
         let store = try Store(reading: store, context)
-        if warnsOfInterruptedSaves { try store.warnOfInterruptedSaves(of: guest, context) }
+        if warnsOfUnfinishedSaves { try store.warnOfUnfinishedSaves(of: guest, context) }
         return try store.checkpoints(of: guest)
     }
 }

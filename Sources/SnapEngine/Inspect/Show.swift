@@ -31,7 +31,7 @@ package struct Show: Sendable {
     ) throws(SnapError) -> CheckpointDetails {
         let store = try Store(reading: store, context)
         let details = try store.details(of: specifier)
-        try store.warnOfInterruptedSaves(of: details.checkpoint.guest, context)
+        try store.warnOfUnfinishedSaves(of: details.checkpoint.guest, context)
         return details
     }
 }

@@ -71,7 +71,7 @@ struct DeviceStateOutput: ~Copyable {
             guard GuestName(state.name) != nil, names.insert(state.name).inserted else {
                 throw SnapError(
                     .cannotCreate,
-                    "device state \"\(state.name)\" cannot be a file name, or occurs twice",
+                    "device state \"\(state.name)\" is not a valid file name, or occurs twice",
                     path: path)
             }
         }

@@ -76,7 +76,7 @@ struct ImageUpdate {
             guard isTouched.load(ordering: .relaxed) else { throw error }
             throw error.with(
                 hint: "\(image.path) is now partly old, partly new: run the same command again to "
-                    + "repair it")
+                    + "complete the restore")
         }
     }
 

@@ -127,7 +127,7 @@ package struct Save: Sendable {
     /// The user's label for the checkpoint.
     package var label: String?
     /// Whether a guest that a killed save has left paused is resumed before the new save.
-    package var resumesInterrupted = false
+    package var resumesUnfinished = false
 
     /// Creates a save; all other options have defaults.
     ///

@@ -92,7 +92,7 @@ struct SaveRun {
         let directory = guestDirectory.directory
         if case .runningGuest(let socket) = save.input {
             var guest = try PausableGuest.connect(
-                to: socket, in: directory, resumesInterrupted: save.resumesInterrupted, context)
+                to: socket, in: directory, resumesUnfinished: save.resumesUnfinished, context)
             guest.deviceStateByteCountMax = save.deviceStateByteCountMax
             return .running(guest)
         }

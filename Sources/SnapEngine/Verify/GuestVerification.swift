@@ -250,7 +250,7 @@ struct GuestVerification {
             damage.append(
                 SnapError(
                     .damaged,
-                    "pages lie in file \(number), which is \(found) in the references",
+                    "pages are in file \(number), which is \(found) in the references",
                     path: open.path))
             verdicts[open.verdict].isLost = true
         }

@@ -32,7 +32,7 @@ extension File {
                 try calls.setOwner(descriptor, user: status.userID, group: status.groupID)
             }
             var permissions = status.permissions & kept
-            // A new file may inherit an access list from its directory.
+            // A new file may inherit an access control list from its directory.
             let inherits = try calls.hasAccessList(descriptor)
             if hasAccessList || inherits { permissions &= ~Self.groupPermissions }
             // FAT and exFAT give all files the same mode and refuse to change it.
@@ -69,7 +69,7 @@ extension File {
     /// - Throws: `.inputOutput`.
     func hasAccessList() throws(SnapError) -> Bool {
         do { return try calls.hasAccessList(descriptor) } catch {
-            throw SnapError(error, action: "read the access list", path: path)
+            throw SnapError(error, action: "read the access control list", path: path)
         }
     }
 }

@@ -132,7 +132,7 @@ package struct File: ~Copyable, Sendable {
         while true {
             if let deadline, ContinuousClock.now >= deadline {
                 throw SnapError(
-                    .inputOutput, "the data did not end within its timeout", path: path)
+                    .inputOutput, "the data did not end within the timeout", path: path)
             }
             do throws(Errno) {
                 // The signal may have interrupted another thread instead of this one.

@@ -31,8 +31,8 @@ enum LockWait {
                 }
                 guard ContinuousClock.now < deadline else {
                     throw SnapError(
-                        .busy, "is locked by another snap, waited \(timeout.components.seconds) s",
-                        path: path, hint: "use --wait SECONDS to wait for it")
+                        .busy, "is locked by another snap (waited \(timeout.components.seconds) s)",
+                        path: path, hint: "use --wait SECONDS to wait longer")
                 }
             }
             usleep(20_000)

@@ -7,20 +7,20 @@ import WorkPipeline
 /// The options that every command has.
 struct CommonOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The store; see snap(1) for the default.", valueName: "dir"),
+        help: ArgumentHelp("The store; default: $SNAP_STORE, or see snap(1).", valueName: "dir"),
         completion: .directory)
     var store: String?
 
-    @Option(help: ArgumentHelp("Time to wait for a lock.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Seconds to wait for a lock.", valueName: "seconds"))
     var wait = 0
 
-    @Flag(help: "Do not check the owners and modes of files in the store.")
+    @Flag(help: "Skip the checks that no other user can write to the store.")
     var trustStore = false
 
     @Flag(help: "Print results and errors as JSON.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "Print only names, or nothing; still print errors.")
+    @Flag(name: .shortAndLong, help: "Print only names, or nothing; errors are still printed.")
     var quiet = false
 
     func validate() throws {
@@ -46,7 +46,8 @@ struct CommonOptions: ParsableArguments {
             return FilePath(home).appending(".local/state/snap")
         }
         throw SnapError(
-            .usage, "cannot find the store: $SNAP_STORE and $HOME are not set", hint: "use --store")
+            .usage, "cannot find the store: $SNAP_STORE, $XDG_STATE_HOME and $HOME are not set",
+            hint: "use --store DIR")
     }
 
     /// Whether snap skips the checks of owners and modes in the store: --trust-store is given, or

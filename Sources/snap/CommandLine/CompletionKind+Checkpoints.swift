@@ -42,7 +42,7 @@ extension CompletionKind {
         common.trustStore = arguments.contains("--trust-store")
         guard let path = try? common.storePath() else { return [] }
         var list = List()
-        list.warnsOfInterruptedSaves = false
+        list.warnsOfUnfinishedSaves = false
         var context = WorkContext(.kernel)
         context.trustsStore = common.trustsStore
         return (try? list.run(in: path, context)) ?? []

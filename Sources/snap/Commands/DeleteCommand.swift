@@ -8,8 +8,8 @@ struct DeleteCommand: ParsableCommand {
         commandName: "delete",
         abstract: "Delete checkpoints.",
         discussion: """
-            Other checkpoints stay intact: snap keeps a file as long as another checkpoint uses \
-            pages in it. REF is GUEST:NUMBER or a complete id; a name such as GUEST@latest is \
+            Other checkpoints stay intact: snap keeps a file as long as another checkpoint refers \
+            to it. REF is GUEST:NUMBER or a complete id; a name such as GUEST@latest is \
             refused, because it names a different checkpoint later.
 
             EXAMPLES
@@ -18,9 +18,9 @@ struct DeleteCommand: ParsableCommand {
 
             EXIT STATUS
               0    deleted
-              64   the guest would have no checkpoint left
+              64   the guest would have no readable checkpoint left
               66   there is no such checkpoint; nothing was deleted
-              75   another snap is saving or deleting
+              75   the store is in use
             """)
 
     @Argument(
@@ -28,10 +28,10 @@ struct DeleteCommand: ParsableCommand {
         completion: .exactCheckpoints)
     var checkpoints: [String]
 
-    @Flag(help: "Show what would be deleted and how many bytes freed; change nothing.")
+    @Flag(help: "Show what would be deleted and how many bytes would be freed; change nothing.")
     var dryRun = false
 
-    @Flag(help: "Allow deleting the last checkpoint of a guest.")
+    @Flag(help: "Allow deleting the last readable checkpoint of a guest.")
     var allowLast = false
 
     @OptionGroup var common: CommonOptions

@@ -26,11 +26,11 @@ struct DiffCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: ArgumentHelp("The first checkpoint.", valueName: "ref"), completion: .checkpoints)
+        help: ArgumentHelp("The first checkpoint.", valueName: "from"), completion: .checkpoints)
     var from: String
 
     @Argument(
-        help: ArgumentHelp("The second checkpoint.", valueName: "ref"), completion: .checkpoints)
+        help: ArgumentHelp("The second checkpoint.", valueName: "to"), completion: .checkpoints)
     var to: String
 
     @Flag(help: "Compare the device state, section by section, instead of pages.")

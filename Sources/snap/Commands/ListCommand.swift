@@ -8,8 +8,10 @@ struct ListCommand: ParsableCommand {
         commandName: "list",
         abstract: "List checkpoints, the newest last.",
         discussion: """
-            CHANGED is the number of pages that differ from the parent. STORED is the space that \
-            the checkpoint added to the store. --quiet prints only the names.
+            MEMORY is the size of the guest's RAM. CHANGED is the number of pages that differ from \
+            the parent or, in a full checkpoint, that are not zero. STORED is the space that the \
+            checkpoint added to the store. DEVICES is the number of device sections. --quiet \
+            prints only the names.
 
             EXAMPLES
               snap list

@@ -10,9 +10,9 @@ struct ReindexCommand: ParsableCommand {
         commandName: "reindex",
         abstract: "Rebuild the index from the files.",
         discussion: """
-            The index contains nothing that the checkpoints' files do not contain. This command \
-            rebuilds it from them, and store.json as well if it is missing. It reports files that \
-            are damaged or cannot be read, and does not change them.
+            Everything in the index is also in the checkpoints' files. This command rebuilds it \
+            from them, and store.json as well if it is missing. It reports files that are damaged \
+            or cannot be read, and does not change them.
 
             EXAMPLES
               snap reindex --store /srv/snap

@@ -38,10 +38,10 @@ struct ReportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Number of newest checkpoints per guest to draw memory maps for.", valueName: "n"))
+            "Draw memory maps of this many newest checkpoints per guest.", valueName: "n"))
     var maps = 1
 
-    @Flag(help: "Replace an existing regular file and keep its owner and mode.")
+    @Flag(help: "Replace an existing regular file; keep owner and mode if that is safe.")
     var force = false
 
     @OptionGroup var jobs: JobsOption

@@ -10,15 +10,16 @@ struct RestoreCommand: ParsableCommand {
         commandName: "restore",
         abstract: "Restore a checkpoint's memory image, byte for byte.",
         discussion: """
-            OUTPUT appears under its name only when it is complete. Zero pages become holes. If \
-            OUTPUT is -, the memory is written to standard output. --in-place updates an existing \
-            file and writes only the pages that differ. Several RAM blocks are written one after \
+            OUTPUT is a new file, which appears under its name only when it is complete; zero \
+            pages become holes. If OUTPUT is -, the memory is written to standard output. \
+            --in-place updates an existing file and writes only the pages that differ; do not use \
+            it while QEMU runs the guest from that file. Several RAM blocks are written one after \
             another; --ram-block selects one. --format qemu writes one stream that QEMU loads with \
-            -incoming; the checkpoint must have QEMU's device state. The digest of every page is \
-            checked before the page is written.
+            -incoming; the checkpoint must have QEMU's device state, as after save --qmp or a save \
+            of a stream. The digest of every page is checked before the page is written.
 
             EXAMPLES
-              snap restore web1@latest /dev/shm/web1.mem
+              snap restore web1@latest web1.mem
               snap restore web1:7 web1.mem --device-state web1.vmstate
               snap restore web1:7 /dev/shm/web1.mem --in-place
               snap restore web1:7 - | strings | less
@@ -52,7 +53,7 @@ struct RestoreCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the device state too: to a file, or to a directory for several.",
+            "Also write the device state: to a file, or into a directory if it has several.",
             valueName: "path"), completion: .file())
     var deviceState: String?
 
@@ -61,8 +62,8 @@ struct RestoreCommand: ParsableCommand {
 
     @Flag(
         help: """
-            Replace existing regular files and keep their owner and mode; with --in-place, only \
-            device-state files.
+            Replace existing regular files, and keep owner and mode if that is safe; with \
+            --in-place, only device-state files.
             """)
     var force = false
 

@@ -12,35 +12,35 @@ struct SaveCommand: ParsableCommand {
         commandName: "save",
         abstract: "Take a checkpoint of a guest's memory image.",
         discussion: """
-            IMAGE is the raw memory of a paused guest, such as the file of a QEMU \
-            memory-backend-file, or a file with a QEMU migration stream; snap detects which. If \
-            IMAGE is -, snap reads a stream from standard input. --ram-block takes a guest whose \
-            RAM is in several files. --qmp saves a running guest: snap pauses it, saves its device \
-            state and RAM, and resumes it.
+            IMAGE is a raw memory file of a paused guest, for example the mem-path of QEMU's \
+            memory-backend-file, or a file that contains a QEMU migration stream; snap detects \
+            which. If IMAGE is -, snap reads a stream from standard input. If the guest's RAM is \
+            in several files, give one --ram-block for each. --qmp saves a running guest: snap \
+            pauses it, saves its device state and RAM, and resumes it.
 
             The first checkpoint of a guest is full. Each later one stores only what changed since \
-            the newest checkpoint, or since --parent. Zero pages take no space, and holes in the \
-            image are not read.
+            the guest's newest checkpoint, or since --parent. Zero pages take no space.
 
             EXAMPLES
               snap save /dev/shm/web1.mem --guest web1
               snap save web1.mem --guest web1 --device-state web1.vmstate --label nightly
               snap save web1.mig --guest web1
               snap save --qmp /run/web1.qmp --guest web1
-              migrate "exec:snap save - --guest web1"    (in QEMU's monitor)
+              migrate "exec:snap save - --guest web1"    (in QEMU's monitor; then cont)
               snap save web1.mem --guest web1 --parent web1:3
               snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
 
             EXIT STATUS
               0    saved
               1    the parent is damaged; use --full to save without it
-              64   --dirty-bitmap is given without --parent
+              64   the command line is wrong
               65   the image shrank while it was read, or the stream is damaged
               66   an input or the parent does not exist
-              74   I/O error, such as a full disk
-              75   another snap is saving this guest, or a killed save left it paused
+              74   I/O error, such as a full disk, or QEMU refused a command
+              75   the store or the QMP socket is in use, or the guest cannot be saved now
               76   the format is not supported: a multifd channel, a disk image, a core
-              78   the length of the image or of the bitmap does not match
+              77   permission denied
+              78   the image or bitmap has the wrong length or is not usable
             """)
 
     @Argument(
@@ -48,12 +48,12 @@ struct SaveCommand: ParsableCommand {
         completion: .file())
     var image: String?
 
-    @Option(help: ArgumentHelp("Name of the guest.", valueName: "name"), completion: .guests)
+    @Option(help: ArgumentHelp("Your name for the guest.", valueName: "name"), completion: .guests)
     var guest: String
 
     @Option(
         help: ArgumentHelp(
-            "A raw file with one of several RAM blocks, and its guest-physical address.",
+            "A file with the raw bytes of one RAM block, and the block's guest address.",
             valueName: "name=path[@address]"))
     var ramBlock: [String] = []
 
@@ -71,13 +71,13 @@ struct SaveCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A device-state file, or QEMU's device-only stream, to keep with the checkpoint.",
+            "A file with device state, such as a QEMU stream without RAM, to keep with it.",
             valueName: "[name=]path"), completion: .file())
     var deviceState: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Maximum size of the device state: a number, and K, M, G or T.", valueName: "size"))
+            "Maximum size of the device state, such as 512M or 2G.", valueName: "size"))
     var deviceStateLimit = ByteCount(StreamReader.defaultKeptByteCountMax)
 
     @Option(
@@ -95,12 +95,12 @@ struct SaveCommand: ParsableCommand {
             valueName: "[name=]path"), completion: .file())
     var dirtyBitmap: [String] = []
 
-    @Flag(help: "Compare bytes with the parent's instead of trusting digests.")
+    @Flag(help: "Compare pages with the parent's byte by byte instead of by digest.")
     var compareBytes = false
 
     @Option(
         help: ArgumentHelp(
-            "Compression: 0 none, 1 to 3 fast, 4 to 9 smaller.", valueName: "0-9"))
+            "Compression: 0 none, 1 to 3 fast, 4 to 9 smaller but slow.", valueName: "0-9"))
     var level = 1
 
     @Option(help: ArgumentHelp("Free text that snap list shows.", valueName: "text"))
@@ -119,7 +119,7 @@ struct SaveCommand: ParsableCommand {
             throw ValidationError("--full cannot be used with --parent")
         }
         guard [image != nil, !ramBlock.isEmpty, qmp != nil].count(where: \.self) == 1 else {
-            throw ValidationError("give one of IMAGE, --ram-block and --qmp")
+            throw ValidationError("expected exactly one of IMAGE, --ram-block and --qmp")
         }
         if qmp != nil && !(dirtyBitmap.isEmpty && deviceState.isEmpty) {
             throw ValidationError(
@@ -178,7 +178,7 @@ struct SaveCommand: ParsableCommand {
         save.pageOptions.compression = CompressionLevel(level) ?? .default
         save.deviceStateByteCountMax = deviceStateLimit.value
         save.label = label
-        save.resumesInterrupted = resumeStale
+        save.resumesUnfinished = resumeStale
         return save
     }
 

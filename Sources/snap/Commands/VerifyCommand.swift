@@ -14,8 +14,8 @@ struct VerifyCommand: ParsableCommand {
             the files and reads every checksum, every page and all device state; pages that \
             several checkpoints share are read once. It reports each damaged place on standard \
             error, then prints which checkpoints are intact and which pages of the others are \
-            lost. --quick checks structure and checksums and decodes no page. --quiet prints only \
-            the names of damaged checkpoints.
+            lost. --quick checks all checksums and decodes no page. --quiet prints only the names \
+            of damaged checkpoints.
 
             EXAMPLES
               snap verify
@@ -33,7 +33,7 @@ struct VerifyCommand: ParsableCommand {
         completion: .checkpoints)
     var checkpoints: [String] = []
 
-    @Flag(help: "Check structure and checksums only; decode no pages.")
+    @Flag(help: "Check only checksums and page tables; decode no pages.")
     var quick = false
 
     @OptionGroup var jobs: JobsOption

@@ -66,8 +66,8 @@ struct ReportPage {
                 cards.card("Guests", guests.count.grouped)
                 cards.card("Checkpoints", checkpoints.count.grouped)
                 cards.card("Memory", memory.asByteCount, note: "in all checkpoints")
-                cards.card("Stored", stored.asByteCount, note: "in all files")
-                cards.card("Ratio", Self.ratio(memory, stored), note: "memory to stored")
+                cards.card("Stored", stored.asByteCount, note: "bytes in all files")
+                cards.card("Ratio", Self.ratio(memory, stored), note: "memory to stored bytes")
                 cards.card(
                     "Shared", unchanged.multipliedClamped(by: Page.byteCount).asByteCount,
                     note: "unchanged since the parent")

@@ -121,13 +121,13 @@ struct InputFiles: Sendable {
             guard !images.isEmpty else {
                 throw SnapError(
                     .unsupported, "stream contains no RAM", path: file.file.path,
-                    hint: "run snap save MEMORY-FILE --device-state \(file.file.path)")
+                    hint: "use snap save MEMORY-FILE with --device-state \(file.file.path)")
             }
             if let left = stream.ignoredBlocks.first {
                 throw SnapError(
                     .unsupported, "stream does not contain the shared RAM block \(left.name)",
                     path: file.file.path, offset: 0,
-                    hint: "run snap save MEMORY-FILE --device-state \(file.file.path)")
+                    hint: "use snap save MEMORY-FILE with --device-state \(file.file.path)")
             }
             stream.warnOfStrayBytes(in: file.file.path, context)
             content.images = images

@@ -72,7 +72,7 @@ extension SaveContent {
         guard stream.blocks.isEmpty || !stream.ignoredBlocks.isEmpty else {
             throw SnapError(
                 .mismatch, "contains the RAM, expected a stream that leaves it out",
-                path: file.file.path, hint: "run snap save \(file.file.path) to save both")
+                path: file.file.path, hint: "use \(file.file.path) as IMAGE to save both")
         }
         stream.warnOfStrayBytes(in: file.file.path, context)
         try nameImages(

@@ -69,7 +69,7 @@ struct PairedBlock: Sendable {
         else {
             throw SnapError(
                 .mismatch,
-                "parent has no RAM block that certainly matches the bitmap's block of "
+                "parent has no RAM block that unambiguously matches the bitmap's block of "
                     + "\(block.byteCount) bytes"
                     + (block.name.isEmpty ? "" : " named \(block.name)"), path: bitmap)
         }

@@ -50,7 +50,7 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
     mutating func next() throws(SnapError) -> ImageUnit? {
         if let deadline, ContinuousClock.now >= deadline {
             throw SnapError(
-                .busy, "guest has been paused for the maximum time",
+                .busy, "reading the RAM takes longer than the guest may be paused",
                 path: blocks[max(blockIndex, 0)].image.path)
         }
         while true {

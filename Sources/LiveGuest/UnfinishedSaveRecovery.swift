@@ -6,7 +6,7 @@ import SystemPackage
 ///
 /// It undoes nothing that the user may have done since: the guest may have been migrated to another
 /// host, and must not run twice.
-struct InterruptedSaveRecovery {
+struct UnfinishedSaveRecovery {
     /// The path of the QMP socket, for error messages.
     let socket: FilePath
     /// The guest's directory in the store, which contains the marker.
@@ -30,11 +30,11 @@ struct InterruptedSaveRecovery {
         case .foreign(let reason):
             warn(
                 SnapError(
-                    .permission, "\(reason): ignored as the marker of an interrupted save",
+                    .permission, "\(reason): ignored as the marker of an unfinished save",
                     path: directory.file(PauseMarker.name)))
         case .unreadable:
             try checkRunning(
-                &guest, failureReason: "the marker of an interrupted save cannot be decoded")
+                &guest, failureReason: "snap cannot decode the marker of an unfinished save")
         case .marker(let marker):
             switch marker.isFor(guest) {
             case true?: try undo(marker, on: &guest)
@@ -42,7 +42,8 @@ struct InterruptedSaveRecovery {
             case false?: break
             case nil:
                 try checkRunning(
-                    &guest, failureReason: "snap cannot determine whether by an interrupted save")
+                    &guest,
+                    failureReason: "snap cannot determine whether an unfinished save paused it")
             }
         }
         try PauseMarker.remove(in: directory)
@@ -55,7 +56,7 @@ struct InterruptedSaveRecovery {
         guard status.isRunning else {
             throw SnapError(
                 .busy, "guest is \(status.name), and \(reason)", path: socket,
-                hint: InterruptedSave.contHint)
+                hint: UnfinishedSave.contHint)
         }
     }
 
@@ -81,7 +82,7 @@ struct InterruptedSaveRecovery {
             warn(
                 SnapError(
                     .busy,
-                    "restored QEMU's migration settings, which an interrupted save of "
+                    "restored QEMU's migration settings, which an unfinished save of "
                         + "\(marker.since) had changed", path: socket))
         }
         if mustResume {
@@ -89,8 +90,8 @@ struct InterruptedSaveRecovery {
             warn(
                 SnapError(
                     .busy,
-                    "resumed the guest, which was \(status.name) since \(marker.since) by an "
-                        + "interrupted save", path: socket))
+                    "resumed the guest, which an unfinished save had left \(status.name) since "
+                        + marker.since, path: socket))
         }
     }
 
@@ -109,13 +110,14 @@ struct InterruptedSaveRecovery {
         guard isPausedBySave else {
             throw SnapError(
                 .busy,
-                "guest is \(name), but not only by the interrupted save of \(marker.since)",
+                "guest is \(name), but not only because of the unfinished save of \(marker.since)",
                 path: socket,
-                hint: "if the guest does not run elsewhere, " + InterruptedSave.contHint)
+                hint: "if the guest does not run elsewhere, " + UnfinishedSave.contHint)
         }
         guard resumes else {
             throw SnapError(
-                .busy, "guest is \(name) since \(marker.since) by an interrupted save",
+                .busy,
+                "an unfinished save has left the guest \(name) since \(marker.since)",
                 path: socket, hint: "use --resume-stale to resume it before it is saved")
         }
     }

@@ -11,13 +11,13 @@ extension Store {
     ///   - guest: The guest to check; nil for all.
     ///   - context: Receives the warnings.
     /// - Throws: `.permission` or `.inputOutput`.
-    func warnOfInterruptedSaves(
+    func warnOfUnfinishedSaves(
         of guest: GuestName?, _ context: WorkContext
     ) throws(SnapError) {
         let guests = if let guest { [guest] } else { try directory.guests() }
         for guest in guests {
             let directory = self.guest(guest).directory
-            if let warning = InterruptedSave.warning(of: guest, in: directory) {
+            if let warning = UnfinishedSave.warning(of: guest, in: directory) {
                 context.warn(warning)
             }
         }

@@ -2,11 +2,11 @@ package import GuestMemory
 package import SnapSystem
 
 /// A save that was killed after it had changed a running QEMU, as the guest's directory shows it.
-package enum InterruptedSave {
+package enum UnfinishedSave {
     /// The hint for a user who wants to resume the guest without snap.
     static let contHint =
         "use cont in QEMU's monitor to resume the guest; x-ignore-shared then stays on and "
-        + "migrations omit the RAM until the next snap save --qmp"
+        + "migrations omit the shared RAM until the next snap save --qmp"
 
     /// Detects a guest whose save was killed after it had changed QEMU.
     ///
@@ -22,8 +22,8 @@ package enum InterruptedSave {
         else { return nil }
         return SnapError(
             .busy,
-            "\(guest) may be paused since \(marker.since) by an interrupted save, and QEMU's "
-                + "migrations may omit its RAM",
+            "an unfinished save of \(marker.since) may have left \(guest) paused, and QEMU's "
+                + "migrations may omit its shared RAM",
             path: directory.file(PauseMarker.name),
             hint: "use snap save --qmp --resume-stale to resume the guest and restore QEMU's "
                 + "settings")
