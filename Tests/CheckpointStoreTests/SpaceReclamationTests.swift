@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Space of deleted checkpoints")
 struct SpaceReclamationTests {
-    /// Frees space as a deletion does, after its files have been renamed.
+    /// Frees space like a deletion that has already renamed its files.
     private static func run(_ fixture: StoreFixture) throws -> SpaceReclamation.Outcome {
         let store = try fixture.open()
         return try SpaceReclamation(of: fixture.directory, fixture.context).run(store.index)
@@ -19,7 +19,9 @@ struct SpaceReclamationTests {
         #expect(try reclamation.recordRetired(retired, in: store.index) == 0)
     }
 
-    @Test("is freed exactly where no remaining file refers to it, as planned", arguments: 0..<12)
+    @Test(
+        "exactly the files that no remaining file refers to are freed, as planned",
+        arguments: 0..<12)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         var fixture = try StoreFixture()
@@ -53,7 +55,7 @@ struct SpaceReclamationTests {
             let unneeded = retired.subtracting(needed)
             let after = try fixture.directory.listing()
             #expect(after.savevm == live)
-            // The file of the highest number stays, as a header.
+            // The header of the file with the highest number stays, so that the number stays taken.
             #expect(after.retired == retired.intersection(needed.union([count])), "seed \(seed)")
             let freed = unneeded.reduce(0) { sum, number in
                 sum + (sizes[number] ?? 0) - (number == count ? FileHeader.byteCount : 0)
@@ -71,18 +73,18 @@ struct SpaceReclamationTests {
         #expect(fixture.warnings.all.isEmpty)
     }
 
-    @Test("is kept while a reader may use it")
+    @Test("space is not freed while a reader can use it")
     func readers() throws {
         var fixture = try StoreFixture()
         for number in 1...3 { try fixture.write(number) }
         try fixture.reconcile()
         try fixture.retire(1)
         try Self.note([1], fixture)
-        let held = fixture
+        let captured = fixture
         let outcome = try fixture.directory.withReaderLock(fixture.context) {
             () throws(SnapError) in
-            let store = try held.open()
-            return try SpaceReclamation(of: held.directory, held.context).run(store.index)
+            let store = try captured.open()
+            return try SpaceReclamation(of: captured.directory, captured.context).run(store.index)
         }
         #expect(outcome.freedByteCount == 0 && exists(fixture.path(.retired(1))))
         #expect(fixture.warnings.all.map(\.code) == [.busy])
@@ -90,23 +92,23 @@ struct SpaceReclamationTests {
         #expect(!exists(fixture.path(.retired(1))))
     }
 
-    @Test("is kept if a remaining file cannot be read, which may need it")
+    @Test("space is not freed while a remaining file cannot be read")
     func unreadable() throws {
         var fixture = try StoreFixture()
         for number in 1...3 { try fixture.write(number) }
         try fixture.reconcile()
         try fixture.retire(1)
         try Self.note([1], fixture)
-        let whole = try bytes(of: fixture.path(.savevm(2)))
-        try write(Array(whole.dropLast()), to: fixture.path(.savevm(2)))
+        let complete = try bytes(of: fixture.path(.savevm(2)))
+        try write(Array(complete.dropLast()), to: fixture.path(.savevm(2)))
         let outcome = try Self.run(fixture)
         #expect(outcome.freedByteCount == 0 && exists(fixture.path(.retired(1))))
         #expect(fixture.warnings.all.map(\.path) == [fixture.path(.savevm(2))])
-        try write(whole, to: fixture.path(.savevm(2)))
+        try write(complete, to: fixture.path(.savevm(2)))
         #expect(try Self.run(fixture).freedByteCount > 0)
     }
 
-    @Test("is freed by shortening where the index must not be written")
+    @Test("without an index, unneeded files are truncated to their headers instead of deleted")
     func withoutIndex() throws {
         var fixture = try StoreFixture()
         for number in 1...3 { try fixture.write(number, referringTo: number == 3 ? [2] : []) }

@@ -10,17 +10,17 @@ import TestSupport
 import Testing
 import WorkPipeline
 
-/// A store whose checkpoints have no pages: a test writes their files itself.
+/// A store whose checkpoints contain only zero pages; tests write their files without a save.
 struct StoreFixture {
     let scratch: Scratch
     let guest: GuestName
     let warnings = Warnings()
     let context: WorkContext
     private let identity: StoreIdentity
-    /// When each checkpoint was saved, and its id.
+    /// The id and the time of each checkpoint, by number.
     private(set) var stamps: [Int: (id: Identifier, createdAt: Timestamp)] = [:]
 
-    /// The warnings so far.
+    /// Collects the warnings of all operations on the store.
     final class Warnings: Sendable {
         private let errors = Mutex<[SnapError]>([])
 
@@ -35,7 +35,7 @@ struct StoreFixture {
         context.warn = warnings.take
         self.context = context
         identity = try Store(writing: scratch.store, context).identity
-        // The lock makes the directory.
+        // Taking the lock creates the guest's directory.
         try directory.withWriterLock(context) {}
     }
 
@@ -47,13 +47,14 @@ struct StoreFixture {
 
     func byteCount(_ name: FileName) throws -> Int { try bytes(of: path(name)).count }
 
-    /// Writes a checkpoint's file, without a row in the index.
+    /// Writes a checkpoint's savevm file, without adding a row to the index.
     ///
     /// - Parameters:
-    ///   - number: Its number.
-    ///   - references: The numbers of the files that its pages may lie in, besides its own.
-    ///   - id: Its id.
-    ///   - createdAt: When it was saved, in seconds.
+    ///   - number: The checkpoint's number.
+    ///   - references: The numbers of the other files that the file refers to.
+    ///   - id: The checkpoint's id.
+    ///   - createdAt: The time of the save, in seconds since 1970; nil for a time that increases
+    ///     with the number.
     mutating func write(
         _ number: Int, referringTo references: Set<Int> = [], id: Identifier = .random(),
         createdAt: Int? = nil
@@ -81,13 +82,13 @@ struct StoreFixture {
                 pages: counts, digestKey: identity.digestKey, deviceState: nil))
     }
 
-    /// Gives a checkpoint's file the name of a deleted one's.
+    /// Renames a checkpoint's savevm file as a deletion does.
     func retire(_ number: Int) throws {
         try FileManager.default.moveItem(
             atPath: path(.savevm(number)).string, toPath: path(.retired(number)).string)
     }
 
-    /// Makes index and files agree.
+    /// Reconciles the index with the files.
     @discardableResult
     func reconcile() throws -> Reconciliation.Outcome {
         let (directory, context) = (directory, context)

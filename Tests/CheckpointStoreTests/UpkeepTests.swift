@@ -15,28 +15,30 @@ struct UpkeepTests {
         try fixture.open().index.numbers(of: fixture.guest)
     }
 
-    @Test("a reconciled index has the rows of the files, whatever was left", arguments: 0..<15)
+    @Test(
+        "after a reconciliation each file has a row, and lost files are reported",
+        arguments: 0..<15)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         var fixture = try StoreFixture()
-        var rowed = Set<Int>()
+        var numbersWithRow = Set<Int>()
         for number in 1...8 {
             // Some numbers were never used.
             if Int.random(in: 0..<5, using: &generator) == 0 { continue }
             try fixture.write(number)
             if Bool.random(using: &generator) {
                 try fixture.reconcile()
-                rowed = try Self.rows(fixture).live
+                numbersWithRow = try Self.rows(fixture).live
             }
         }
-        // A process was killed in the middle of something, or a user has moved files.
+        // Simulate deletions that were killed, and files that a user has deleted.
         var expectedLost = Set<Int>()
         for number in try fixture.directory.listing().savevm {
             switch Int.random(in: 0..<5, using: &generator) {
             case 0: try fixture.retire(number)
             case 1:
                 try FileManager.default.removeItem(atPath: fixture.path(.savevm(number)).string)
-                if rowed.contains(number) { expectedLost.insert(number) }
+                if numbersWithRow.contains(number) { expectedLost.insert(number) }
             default: break
             }
         }
@@ -53,18 +55,18 @@ struct UpkeepTests {
         let rows = try Self.rows(fixture)
         #expect(rows.live == before.savevm.union(expectedLost), "seed \(seed)")
         #expect(rows.retired == after.retired, "seed \(seed)")
-        // The next number is new, and the one after the highest if that is not taken.
+        // The next number is unused, and higher than that of any file.
         #expect(!rows.live.union(rows.retired).contains(outcome.nextNumber))
         let highest = before.savevm.union(before.retired).max() ?? 0
         #expect(outcome.nextNumber > highest, "seed \(seed)")
-        // Once more there is nothing to do but to report what is lost.
+        // A second reconciliation only reports the lost files again.
         let again = try fixture.reconcile()
         #expect(again.lost == outcome.lost && again.nextNumber == outcome.nextNumber)
         #expect(again.freedByteCount == 0)
         #expect(fixture.warnings.all.count == 2 * expectedLost.count, "seed \(seed)")
     }
 
-    @Test("a rebuilt index has the same rows as one that was written along", arguments: 0..<10)
+    @Test("a rebuilt index has the same rows as one updated file by file", arguments: 0..<10)
     func rebuilt(seed: Int) throws {
         var generator = Seeded(100 + UInt64(seed))
         var fixture = try StoreFixture()
@@ -89,7 +91,7 @@ struct UpkeepTests {
         #expect(rows.live == rowsBefore.live && rows.retired == rowsBefore.retired)
     }
 
-    @Test("a directory that is not a store is not found, a part of one is damaged")
+    @Test("a directory that is not a store is not found, and an incomplete store is damaged")
     func incomplete() throws {
         let fixture = try StoreFixture()
         let context = fixture.context
@@ -114,7 +116,7 @@ struct UpkeepTests {
         try read("store")
     }
 
-    @Test("a directory that a failed save has made is removed unless something is in it")
+    @Test("directories that a failed save has created are deleted unless they have a checkpoint")
     func newStores() throws {
         var fixture = try StoreFixture()
         _ = try fixture.open()
@@ -135,15 +137,15 @@ struct UpkeepTests {
     }
 }
 
-@Suite("Which checkpoint a specifier means")
+@Suite("Resolving specifiers")
 struct ResolvingTests {
-    @Test("is the one that a search through all finds", arguments: 0..<8)
+    @Test("a specifier resolves to the checkpoint that a linear search finds", arguments: 0..<8)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         var fixture = try StoreFixture()
         let times = (0..<20).shuffled(using: &generator)
         for number in 1...12 where Int.random(in: 0..<4, using: &generator) > 0 {
-            // Many ids have the same beginning.
+            // Many ids share a prefix.
             let high =
                 UInt64.random(in: 0..<3, using: &generator) << 60
                 | UInt64.random(in: 0..<3, using: &generator) << 40 | UInt64(number)
@@ -184,14 +186,14 @@ struct ResolvingTests {
         for (_, stamp) in stamps {
             for count in [4, 6, 10, 16, 32] {
                 let prefix = stamp.id.hex.prefix(count)
-                let fitting = stamps.filter { $0.value.id.hex.hasPrefix(prefix) }.keys
+                let matching = stamps.filter { $0.value.id.hex.hasPrefix(prefix) }.keys
                 let text = seed % 2 == 0 ? prefix.uppercased() : String(prefix)
-                if fitting.count == 1 {
-                    expect(.guestOrID(text), fitting.first)
+                if matching.count == 1 {
+                    expect(.guestOrID(text), matching.first)
                 } else if case .failure(let error) = number(.guestOrID(text)) {
                     #expect(error.code == .usage, "seed \(seed), \(text)")
                 } else {
-                    Issue.record("seed \(seed): \(text) fits \(fitting.count) ids")
+                    Issue.record("seed \(seed): \(text) matches \(matching.count) ids")
                 }
             }
         }
