@@ -48,7 +48,7 @@ struct DeltaTests {
         #expect(Self.apply([0xff, 0x1f, 1, 9], to: zeros)?[4095] == 9)
     }
 
-    @Test("any bytes are applied or refused as by a plain decoder", arguments: 0..<50)
+    @Test("random runs are applied or refused as by a plain decoder", arguments: 0..<50)
     func fuzz(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let zeros = [UInt8](repeating: 0, count: 4096)
@@ -62,7 +62,7 @@ struct DeltaTests {
         #expect((1..<200).contains(appliedCount))
     }
 
-    /// Random runs: noise, or lengths that are mostly right.
+    /// Generates random runs: noise, or runs whose lengths are mostly valid.
     private static func runs(_ generator: inout Seeded) -> [UInt8] {
         if Int.random(in: 0..<4, using: &generator) == 0 {
             let count = Int.random(in: 0...100, using: &generator)
@@ -76,7 +76,7 @@ struct DeltaTests {
             for length in lengths {
                 let low = UInt8(length & 0x7f)
                 switch (length, Int.random(in: 0..<8, using: &generator)) {
-                // A length may be written longer than it must be, with two bytes at most.
+                // A length below 128 can have one byte or two. Three bytes are malformed.
                 case (..<128, 0): runs += [low | 0x80, 0]
                 case (..<128, 1): runs += [low | 0x80, 0x80, 0]
                 case (..<128, _): runs += [low]
@@ -89,7 +89,7 @@ struct DeltaTests {
         return runs
     }
 
-    @Test("runs are appended exactly if they fit into the given length", arguments: 0..<40)
+    @Test("runs are appended if and only if they fit the given length", arguments: 0..<40)
     func lengthLimit(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let base = GeneratedImage.noise(&generator)
@@ -109,11 +109,11 @@ struct DeltaTests {
             #expect(runs[0] == 7 && (fits || runs.count == 1))
             return fits ? Array(runs.dropFirst()) : nil
         }
-        let whole = encode(Delta.byteCountMax)
+        let unlimited = encode(Delta.byteCountMax)
         for byteCountMax in [3, 10, 100, 500, 1000, Delta.byteCountMax] {
-            let isExpected = whole.map { $0.count <= byteCountMax } ?? false
-            #expect(encode(byteCountMax) == (isExpected ? whole : nil), "\(byteCountMax)")
+            let isExpected = unlimited.map { $0.count <= byteCountMax } ?? false
+            #expect(encode(byteCountMax) == (isExpected ? unlimited : nil), "\(byteCountMax)")
         }
-        if let whole { #expect(Self.apply(whole, to: base) == page) }
+        if let unlimited { #expect(Self.apply(unlimited, to: base) == page) }
     }
 }

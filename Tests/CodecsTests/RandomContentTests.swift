@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Codecs and random content")
 struct RandomContentTests {
-    /// Random content: stretches of one byte, of noise, and of what came before.
+    /// Generates random content: runs of one byte, noise, and repetitions of preceding bytes.
     private static func content(_ generator: inout Seeded) -> [UInt8] {
         var bytes: [UInt8] = []
         let count = generator.choice([0, 1, 2, 100, 4096, 70_000])
@@ -25,13 +25,13 @@ struct RandomContentTests {
         _ stored: [UInt8], _ codec: Codec, byteCount: Int, by decompressor: borrowing Decompressor
     ) -> [UInt8]? {
         var target = [UInt8](repeating: 0xee, count: byteCount)
-        let isWhole = stored.withBytes { stored in
+        let isComplete = stored.withBytes { stored in
             target.withMutableBytes { decompressor.decode(stored, codec, into: &$0) }
         }
-        return isWhole ? target : nil
+        return isComplete ? target : nil
     }
 
-    @Test("what a deflater has appended is decoded to the same content", arguments: 0...9)
+    @Test("deflated content is decoded unchanged", arguments: 0...9)
     func roundTrip(level: Int) throws {
         var generator = Seeded(UInt64(level))
         let deflater = try Deflater(try #require(CompressionLevel(level)))
@@ -40,7 +40,7 @@ struct RandomContentTests {
             let content = Self.content(&generator)
             var stored: [UInt8] = []
             let codec = try content.withBytes { try deflater.deflate($0, appendingTo: &stored) }
-            // Compression never costs space.
+            // Content that deflation does not shorten is stored.
             #expect(stored.count <= content.count)
             #expect((codec == .stored) == (stored.count == content.count))
             let count = content.count
@@ -57,21 +57,22 @@ struct RandomContentTests {
         }
     }
 
-    @Test("a damaged stream is read exactly if zlib reads it", arguments: 0..<30)
+    @Test("a damaged stream is read if and only if zlib reads it", arguments: 0..<30)
     func damage(seed: Int) throws {
         var generator = Seeded(1000 + UInt64(seed))
         let content = Self.content(&generator) + GeneratedImage.text(seed)
         let deflater = try Deflater(try #require(CompressionLevel(1 + seed % 9)))
         var stream: [UInt8] = []
         let codec = try content.withBytes { try deflater.deflate($0, appendingTo: &stream) }
-        // Noise is stored, and damage of it is content.
+        // Noise is stored without a header. Stored bytes have no invalid content, so damage to them
+        // could not be detected.
         if codec == .stored { stream = [0x78, 0x9c] + stream }
         let decompressor = Decompressor()
         var readCount = 0
         for _ in 0..<200 {
             var damaged = stream
             for _ in 0..<Int.random(in: 0...2, using: &generator) {
-                // Not in the header: libdeflate does not check the size of the window there.
+                // Keep the header intact: libdeflate does not check its window size.
                 let index = Int.random(
                     in: 2..<generator.choice([30, damaged.count]), using: &generator)
                 damaged[min(index, damaged.count - 1)] = .random(in: 0...255, using: &generator)
@@ -84,16 +85,19 @@ struct RandomContentTests {
         if codec == .zlib { #expect(readCount > 0) }
     }
 
-    /// What zlib itself inflates: all of a stream, to exactly so many bytes.
+    /// Inflates a stream with zlib.
+    ///
+    /// - Returns: The content; nil if zlib refuses the stream, if bytes follow it, or if the
+    ///   content has another length.
     private static func zlib(_ stream: [UInt8], byteCount: Int) -> [UInt8]? {
         var target = [UInt8](repeating: 0xee, count: byteCount)
         var (sourceCount, targetCount) = (uLong(stream.count), uLongf(byteCount))
         let result = uncompress2(&target, &targetCount, stream, &sourceCount)
-        let isWhole = result == Z_OK && targetCount == byteCount && sourceCount == stream.count
-        return isWhole ? target : nil
+        let isComplete = result == Z_OK && targetCount == byteCount && sourceCount == stream.count
+        return isComplete ? target : nil
     }
 
-    @Test("only the levels 0 to 9 exist")
+    @Test("only the compression levels 0 to 9 exist")
     func levels() {
         #expect((-3...12).filter { CompressionLevel($0) != nil } == Array(0...9))
         #expect(CompressionLevel.stored.rawValue == 0)

@@ -6,20 +6,20 @@ import Testing
 
 @Suite("Writing JSON")
 struct JSONWriterTests {
-    /// A value that a test writes and reads again.
+    /// A value that a test writes and compares with the value that Foundation reads.
     private indirect enum Value: Equatable {
         case number(Int?)
         case text(String?)
-        case truth(Bool)
+        case boolean(Bool)
         case object([String: Value])
         case list([[String: Value]])
 
-        /// Writes a field.
+        /// Writes a field with this value.
         func write(_ name: String, to json: inout JSONWriter) {
             switch self {
             case .number(let number): json.field(name, number)
             case .text(let text): json.field(name, text)
-            case .truth(let truth): json.field(name, truth)
+            case .boolean(let boolean): json.field(name, boolean)
             case .object(let fields):
                 json.key(name)
                 json.object { Self.write(fields, to: &$0) }
@@ -35,15 +35,15 @@ struct JSONWriterTests {
             for (name, value) in fields { value.write(name, to: &json) }
         }
 
-        /// Whether it is what Foundation has read.
+        /// Whether Foundation has read this value.
         func equals(_ read: Any?) -> Bool {
             switch self {
             case .number(nil), .text(nil): read is NSNull
             case .number(let number?): (read as? NSNumber)?.intValue == number
             case .text(let text?):
-                // Strings are equal to others of the same meaning, and the bytes count here.
+                // Compare bytes, because Swift treats canonically equivalent strings as equal.
                 (read as? String).map { Array($0.utf8) == Array(text.utf8) } ?? false
-            case .truth(let truth): (read as? NSNumber)?.boolValue == truth
+            case .boolean(let boolean): (read as? NSNumber)?.boolValue == boolean
             case .object(let fields): Self.equals(fields, read)
             case .list(let elements):
                 (read as? [Any]).map { read in
@@ -64,7 +64,7 @@ struct JSONWriterTests {
             switch Int.random(in: 0..<(depth == 0 ? 6 : 10), using: &generator) {
             case 0: return .number(nil)
             case 1: return .text(nil)
-            case 2: return .truth(Bool.random(using: &generator))
+            case 2: return .boolean(Bool.random(using: &generator))
             case 3: return .number(generator.choice([0, -1, .max, .min, 1 << 53 + 1]))
             case 4, 5: return .text(text(&generator))
             case 6, 7: return .object(fields(depth: depth - 1, &generator))
@@ -84,7 +84,7 @@ struct JSONWriterTests {
             return fields
         }
 
-        /// A text of any characters, most of them in need of care.
+        /// Generates a text, mostly of characters that need escaping or a terminal may interpret.
         static func text(_ generator: inout Seeded) -> String {
             var text = ""
             for _ in 0..<Int.random(in: 0...12, using: &generator) {
@@ -102,7 +102,9 @@ struct JSONWriterTests {
         }
     }
 
-    @Test("gives a reader what was written, and a terminal nothing to obey", arguments: 0..<60)
+    @Test(
+        "written JSON is read back unchanged and contains no control characters",
+        arguments: 0..<60)
     func roundTrip(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let fields = Value.fields(depth: 4, &generator)
@@ -115,7 +117,7 @@ struct JSONWriterTests {
         #expect(!text.unicodeScalars.contains { (0x80..<0xa0).contains($0.value) })
     }
 
-    @Test("keeps the order of fields and separates them with commas alone")
+    @Test("fields keep their order, and only commas separate them")
     func layout() {
         var json = JSONWriter()
         json.object { json in
