@@ -3,13 +3,13 @@ import SnapSystem
 import TestSupport
 import Testing
 
-@Suite("How a user names a checkpoint")
+@Suite("Names, specifiers and ids")
 struct CatalogTests {
     private static func guest(_ text: String) throws -> GuestName {
         try GuestName(checking: text, as: "guest")
     }
 
-    @Test("what a specifier prints is read as the same specifier", arguments: 0..<50)
+    @Test("a printed specifier is parsed as the same specifier", arguments: 0..<50)
     func roundTrip(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let guest = try Self.guest(generator.choice(["g", "web-1.example_x", "0"]))
@@ -25,7 +25,7 @@ struct CatalogTests {
         }
     }
 
-    @Test("forms that are not a specifier are a usage error")
+    @Test("a malformed specifier is a usage error")
     func malformed() {
         for text in [
             "", "-", "@", ":", "@latest", ":1", "g@latest~-1", "g@latest~+1", "g@latest~ 1",
@@ -40,7 +40,7 @@ struct CatalogTests {
         }
     }
 
-    @Test("only a name and a complete id always mean the same checkpoint")
+    @Test("only a checkpoint name or a complete id is an exact specifier")
     func exact() throws {
         let id = String(repeating: "0aF9", count: 8)
         for (text, isExact) in [
@@ -52,13 +52,13 @@ struct CatalogTests {
         }
     }
 
-    @Test("a guest name that breaks the rule is a usage error that contains the name")
+    @Test("an invalid guest name is a usage error that contains the name")
     func guestNames() {
         let error = #expect(throws: SnapError.self) { try Self.guest("a/b") }
         #expect(error?.code == .usage && error?.message.contains("\"a/b\"") == true)
     }
 
-    @Test("checkpoint names are in order of guests, then of numbers")
+    @Test("checkpoint names are ordered by guest, then by number")
     func order() throws {
         let names = try [("a", 2), ("a", 10), ("b", 1), ("ba", 1)].map {
             CheckpointName(guest: try Self.guest($0), number: $1)
@@ -66,7 +66,7 @@ struct CatalogTests {
         #expect(names.reversed().sorted() == names)
     }
 
-    @Test("an id is read from the digits that it prints, and from nothing else", arguments: 0..<20)
+    @Test("an id is parsed only from its 32 hexadecimal digits", arguments: 0..<20)
     func identifiers(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let id = Identifier(
@@ -82,13 +82,13 @@ struct CatalogTests {
         }
     }
 
-    @Test("random ids differ, and none of them is the id that means none")
+    @Test("random ids differ from each other and from Identifier.none")
     func randomIdentifiers() {
         let ids = Set((0..<1000).map { _ in Identifier.random() })
         #expect(ids.count == 1000 && !ids.contains(.none))
     }
 
-    @Test("each count of pages is added to its own")
+    @Test("page counts are added kind by kind")
     func counts() {
         var sum = PageCounts()
         for (index, field) in PageCounts.fields.enumerated() {
@@ -100,7 +100,7 @@ struct CatalogTests {
         for (index, field) in PageCounts.fields.enumerated() {
             #expect(sum[keyPath: field] == 2 << index)
         }
-        // The last two are parts of others.
+        // The last two counts are parts of other counts.
         #expect(sum.total == 2 * 0b11111)
         #expect(sum.changed == sum.becameZero + sum.duplicate + sum.delta + sum.literal)
     }

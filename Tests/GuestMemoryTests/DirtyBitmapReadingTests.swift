@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Reading dirty bitmaps")
 struct DirtyBitmapReadingTests {
-    /// A random set of pages: none, few, many in one place.
+    /// Generates a random set of pages: single pages and runs of up to 700, or none.
     private static func pages(_ pageCount: Int, _ generator: inout Seeded) -> Set<Int> {
         var pages = Set<Int>()
         for _ in 0..<Int.random(in: 0...20, using: &generator) {
@@ -21,7 +21,7 @@ struct DirtyBitmapReadingTests {
     @Test("every dirty unit is found once, with its pages", arguments: 0..<30)
     func units(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
-        // The longest take more than what is read at a time: 64 KiB, or 524,288 pages.
+        // The longest bitmap takes several reads, each of 64 KiB or 524,288 pages.
         let pageCount = [1, 511, 512, 513, 5000, 1_200_000][seed % 6]
         let pages = Self.pages(pageCount, &generator)
         let image = GeneratedImage(pageCount: pageCount)
@@ -38,7 +38,7 @@ struct DirtyBitmapReadingTests {
             unit = next.unit + 1
         }
         #expect(found == pages.sorted(), "seed \(seed)")
-        // From any unit on, also a lower one than before.
+        // A search can start at any unit, even before the previous one.
         for _ in 0..<20 {
             let first = Int.random(in: 0...block.unitCount, using: &generator)
             let expected = pages.map { $0 / Unit.pageCount }.filter { $0 >= first }.min()
@@ -46,7 +46,7 @@ struct DirtyBitmapReadingTests {
         }
     }
 
-    @Test("a file that becomes shorter is damaged input")
+    @Test("a bitmap that becomes shorter after it is opened is damaged input")
     func shrinks() throws {
         let image = GeneratedImage(pageCount: 1_200_000)
         let scratch = try Scratch()

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Memory images")
 struct MemoryImageTests {
-    /// Reads a part of an image.
+    /// Reads a range of an image's bytes.
     private static func read(
         _ image: MemoryImage, _ range: Range<Int>
     ) throws(SnapError) -> [UInt8] {
@@ -18,7 +18,8 @@ struct MemoryImageTests {
         return bytes
     }
 
-    /// An image with random runs of data, some of them written zeros.
+    /// Generates an image with random runs of data, and the numbers of pages to write even if they
+    /// are zero.
     private static func random(_ generator: inout Seeded) -> (GeneratedImage, zeros: [Int]) {
         var image = GeneratedImage(pageCount: Int.random(in: 1...1500, using: &generator))
         for _ in 0..<Int.random(in: 0...12, using: &generator) {
@@ -29,7 +30,7 @@ struct MemoryImageTests {
         return (image, (0..<5).map { _ in Int.random(in: 0..<image.pageCount, using: &generator) })
     }
 
-    /// The data runs of an image, asked for in steps.
+    /// Finds the data runs of an image, in steps of the given number of bytes.
     private static func runs(of image: MemoryImage, step: Int) -> [Range<Int>] {
         var cursor = DataCursor()
         return stride(from: 0, to: image.ram.byteCount, by: step).flatMap { start in
@@ -38,7 +39,7 @@ struct MemoryImageTests {
     }
 
     @Test(
-        "everything outside the data runs is zero, in whatever steps they are found",
+        "everything outside the data runs is zero, for any step of the search",
         arguments: 0..<30)
     func dataRuns(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
@@ -48,14 +49,14 @@ struct MemoryImageTests {
         let refusals: FaultPlan.Refusals = seed % 3 == 0 ? .dataSearch : []
         let image = try MemoryImage(
             raw: scratch.file("image"), SystemCalls(faults: FaultPlan(refusing: refusals)))
-        let whole = Self.runs(of: image, step: image.ram.byteCount)
+        let allRuns = Self.runs(of: image, step: image.ram.byteCount)
         var data = Set<Int>()
-        for run in whole {
+        for run in allRuns {
             #expect(run.lowerBound % 4096 == 0 && run.upperBound % 4096 == 0 && !run.isEmpty)
             #expect(run.upperBound <= image.ram.byteCount)
             data.formUnion(run.lowerBound / 4096..<run.upperBound / 4096)
         }
-        #expect(zip(whole, whole.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound })
+        #expect(zip(allRuns, allRuns.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound })
         #expect(data.isSuperset(of: made.pages.keys), "seed \(seed)")
         for step in [4096, 3 * 4096, Unit.byteCount] {
             let pages = Self.runs(of: image, step: step).flatMap {
@@ -66,7 +67,9 @@ struct MemoryImageTests {
         #expect(try Self.read(image, 0..<image.ram.byteCount) == made.bytes)
     }
 
-    @Test("the next data is the first byte of the next data run", arguments: 0..<10)
+    @Test(
+        "the next data is the first byte at or after the cursor that is in a data run",
+        arguments: 0..<10)
     func nextData(seed: Int) throws {
         var generator = Seeded(100 + UInt64(seed))
         let (made, zeros) = Self.random(&generator)
@@ -83,7 +86,7 @@ struct MemoryImageTests {
         }
     }
 
-    @Test("a part of a file has only its own runs, whether they are given or searched for")
+    @Test("an image that is part of a file has only the data runs of that part")
     func parts() throws {
         var made = GeneratedImage(pageCount: 40)
         made.fillWithText([9, 10, 19, 20, 29, 30])
@@ -114,7 +117,7 @@ struct MemoryImageTests {
         }
     }
 
-    @Test("a length that is not a positive multiple of a page is refused")
+    @Test("an image whose length is not a positive multiple of a page is refused")
     func lengths() throws {
         let scratch = try Scratch()
         for count in [0, 1, 4095, 4097] {
@@ -124,7 +127,7 @@ struct MemoryImageTests {
         }
     }
 
-    @Test("a file that becomes shorter or longer after it is opened is damaged input")
+    @Test("an image that becomes shorter or longer after it is opened is damaged input")
     func shrinks() throws {
         let scratch = try Scratch()
         var made = GeneratedImage(pageCount: 100)
@@ -134,7 +137,7 @@ struct MemoryImageTests {
         let image = try MemoryImage(raw: path, .kernel)
         try image.checkLength()
         #expect(truncate(path.string, 50 * 4096 + 1) == 0)
-        // What is still in the file can be read.
+        // The remaining part of the file can be read.
         #expect(try Self.read(image, 0..<50 * 4096).count == 50 * 4096)
         for range in [49 * 4096..<51 * 4096, 50 * 4096..<51 * 4096, 99 * 4096..<100 * 4096] {
             let error = #expect(throws: SnapError.self) { _ = try Self.read(image, range) }

@@ -14,7 +14,7 @@ struct MemoryStageTests {
         return bytes
     }
 
-    /// Random content of a page: often zero, sometimes only nearly.
+    /// Generates the content of a page: zeros, zeros except for one byte, or ascending numbers.
     private static func content(_ byteCount: Int, _ generator: inout Seeded) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteCount)
         switch Int.random(in: 0..<4, using: &generator) {
@@ -25,7 +25,7 @@ struct MemoryStageTests {
         return bytes
     }
 
-    @Test("what was written last is read, at once and at the end", arguments: 0..<40)
+    @Test("the bytes written last are read, before and after finishing", arguments: 0..<40)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let scratch = try Scratch()
@@ -43,7 +43,7 @@ struct MemoryStageTests {
             let block = Int.random(in: 0..<expected.count, using: &generator)
             let pageCount = expected[block].count / pageByteCount
             let page = Int.random(in: 0..<pageCount, using: &generator)
-            // Mostly runs of pages that follow one another.
+            // Often change several consecutive pages.
             let run = min(pageCount - page, generator.choice([1, 1, 5, 40]))
             let action = Int.random(in: 0..<6, using: &generator)
             for page in page..<page + run {
@@ -83,7 +83,7 @@ struct MemoryStageTests {
         #expect(try names(in: scratch.path).isEmpty)
     }
 
-    @Test("a page that is zero and was never written is not data")
+    @Test("a zero page that replaces no written page is not data")
     func zeros() throws {
         let scratch = try Scratch()
         var stage = try MemoryStage(in: Directory(scratch.path, .kernel))
@@ -105,7 +105,7 @@ struct MemoryStageTests {
             image.dataRuns(advancing: &cursor, to: 1000 * 4096) == [500 * 4096..<501 * 4096])
     }
 
-    @Test("a failed write is reported, if not at once then at the end")
+    @Test("a failed write is reported, at the latest when the stage is finished")
     func failures() throws {
         var failedCount = 0
         for call in 0..<40 {

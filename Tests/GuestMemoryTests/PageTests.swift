@@ -16,7 +16,7 @@ struct PageTests {
         }
     }
 
-    @Test("a page set holds the pages of a set of numbers", arguments: 0..<20)
+    @Test("a page set behaves like a set of page numbers", arguments: 0..<20)
     func pageSet(seed: Int) {
         var generator = Seeded(UInt64(seed))
         var pages = PageSet()
@@ -49,7 +49,7 @@ struct PageTests {
 
 @Suite("Runs, searches and sums")
 struct ArithmeticTests {
-    @Test("runs of numbers are maximal and contain the numbers", arguments: 0..<20)
+    @Test("runs are maximal and contain exactly the given numbers", arguments: 0..<20)
     func runs(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let numbers = (0..<200).filter { _ in Bool.random(using: &generator) }
@@ -68,7 +68,7 @@ struct ArithmeticTests {
         }
     }
 
-    @Test("sums and products that overflow are the largest number")
+    @Test("sums and products that overflow are clamped to the largest integer")
     func clamped() {
         #expect(Int.max.addingClamped(1) == .max && (Int.max - 1).addingClamped(1) == .max)
         #expect(3.addingClamped(4) == 7)

@@ -27,7 +27,7 @@ struct RAMBlockTests {
         #expect(!RAMBlock(name: longest + "x", byteCount: 4096).isWithinLimits)
     }
 
-    @Test("the last unit may be shorter")
+    @Test("the last unit of a block can be shorter")
     func units() {
         for (pageCount, unitCount) in [(1, 1), (511, 1), (512, 1), (513, 2), (1024, 2)] {
             let block = RAMBlock(name: "", byteCount: pageCount * Page.byteCount)
@@ -36,7 +36,8 @@ struct RAMBlockTests {
     }
 
     @Test(
-        "blocks match by name and length, and each of the parent's at most once", arguments: 0..<50)
+        "blocks match by name and length, and each parent block matches at most once",
+        arguments: 0..<50)
     func matches(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let blocks = { (generator: inout Seeded) in
@@ -57,7 +58,7 @@ struct RAMBlockTests {
         }
         for (index, match) in matches.enumerated() {
             if let match { #expect(fits(new[index], parents[match]), "seed \(seed), \(index)") }
-            // A parent's block that fits and comes before the match is an earlier block's.
+            // A parent block before the match fits only if it matches an earlier block.
             let earlier = Set(matches[..<index].compactMap(\.self))
             for other in 0..<(match ?? parents.count) where !earlier.contains(other) {
                 #expect(!fits(new[index], parents[other]), "seed \(seed), \(index)")
@@ -66,5 +67,5 @@ struct RAMBlockTests {
     }
 }
 
-/// Returns a text that is repeated.
+/// Repeats a text.
 private func * (text: String, count: Int) -> String { String(repeating: text, count: count) }
