@@ -24,7 +24,7 @@ struct PauseTests {
             let qemu = try FakeQEMU(behavior)
             let start = ContinuousClock.now
             let error = try pause(qemu)
-            // Bytes that are not a stream may be detected before the time is over.
+            // snap can detect bytes that are not a stream before the timeout.
             #expect(error?.code == .inputOutput || error?.code == .unsupported, "\(error as Any)")
             #expect(ContinuousClock.now - start < .seconds(20))
             #expect(qemu.count("stop") == 1 && qemu.count("cont") == 1)

@@ -4,16 +4,19 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// A peer that speaks QMP, or something like it, and does not keep to it.
+/// Peers that violate QMP: they close the connection, send other data, or do not answer.
 @Suite("A peer that misbehaves")
 struct MisbehavingPeerTests {
     private struct Status: Decodable {
         let status: String
     }
 
-    /// Connects, asks for the status, and returns it or the error.
+    /// Connects, and queries the status.
     ///
-    /// - Parameter isSilent: Whether the peer does not answer, so that the wait may be short.
+    /// - Parameters:
+    ///   - monitor: The peer.
+    ///   - isSilent: Whether the peer never answers, so that short timeouts suffice.
+    /// - Returns: The status or the error.
     private static func ask(
         _ monitor: FakeMonitor, isSilent: Bool = false
     ) -> Result<String, SnapError> {
@@ -39,7 +42,7 @@ struct MisbehavingPeerTests {
         return error.code
     }
 
-    /// An answer to any command.
+    /// Creates a valid answer to any command.
     private static func answer(_ command: String, _ id: Int) -> String {
         command == "query-status"
             ? "{\"return\": {\"status\": \"running\"}, \"id\": \(id)}\n"
@@ -47,11 +50,11 @@ struct MisbehavingPeerTests {
     }
 
     @Test(
-        "that closes the connection is an error, wherever it stops",
+        "a peer that closes the connection causes an error at any point",
         arguments: [
             // Before the greeting, within it, and after it.
             ("", "", ""), ("{\"QMP\": {", "", ""), ("{\"QMP\": {}}", "", ""),
-            // Without an answer, within one, and after another one.
+            // Before an answer, within one, and after one with another id.
             ("{\"QMP\": {}}", "qmp_capabilities", ""),
             ("{\"QMP\": {}}", "qmp_capabilities", "{\"return\": {}, \"id\""),
             ("{\"QMP\": {}}", "query-status", ""),
@@ -68,7 +71,7 @@ struct MisbehavingPeerTests {
         #expect(Self.code(monitor) == .inputOutput)
     }
 
-    @Test("whose answer is complete before it closes is understood")
+    @Test("a complete answer is read even if the peer then closes the connection")
     func closingAfterAnswer() throws {
         let monitor = try FakeMonitor(
             closingAfter: "query-status", { Self.answer($0, $1) })
@@ -76,7 +79,7 @@ struct MisbehavingPeerTests {
     }
 
     @Test(
-        "whose answers are not QMP is unsupported",
+        "a peer whose answers are not QMP is unsupported",
         arguments: [
             "OK\n", "[]\n", "null\n", "]", "\"x\"\n", "1\n", "{]\n", "{\"id\": 1.5}\n",
             "{\"id\": \"x\"}\n", "{\"id\": {}}\n", "{\"error\": \"no\"}\n", "{\"error\": {}}\n",
@@ -94,7 +97,7 @@ struct MisbehavingPeerTests {
     }
 
     @Test(
-        "that refuses a command is an error with its words",
+        "an error contains the refused command and the peer's description",
         arguments: [
             "qmp_capabilities", "query-status",
         ])
@@ -105,7 +108,7 @@ struct MisbehavingPeerTests {
                 : Self.answer(found, id)
         }
         guard case .failure(let error) = Self.ask(monitor) else {
-            Issue.record("a refusal is no error")
+            Issue.record("a refused command caused no error")
             return
         }
         #expect(error.code == .inputOutput && error.message.contains("not today"))
@@ -113,11 +116,11 @@ struct MisbehavingPeerTests {
     }
 
     @Test(
-        "that answers with something of another kind is unsupported",
+        "an answer of an unexpected type is unsupported",
         arguments: [
             "{}", "[]", "null", "5", "\"running\"", "{\"status\": 5}", "{\"status\": null}",
         ])
-    func otherKinds(value: String) throws {
+    func otherTypes(value: String) throws {
         let monitor = try FakeMonitor { found, id in
             found == "query-status"
                 ? "{\"return\": \(value), \"id\": \(id)}\n" : Self.answer(found, id)
@@ -125,7 +128,7 @@ struct MisbehavingPeerTests {
         #expect(Self.code(monitor) == .unsupported)
     }
 
-    @Test("that answers with neither value nor error is unsupported")
+    @Test("an answer with neither a value nor an error is unsupported")
     func emptyAnswer() throws {
         let monitor = try FakeMonitor { found, id in
             found == "query-status" ? "{\"id\": \(id)}\n" : Self.answer(found, id)
@@ -134,12 +137,12 @@ struct MisbehavingPeerTests {
     }
 
     @Test(
-        "whose answers have another number, or none, does not answer",
+        "answers with another id, or without an id, are ignored until the timeout",
         arguments: [
             "", ", \"id\": 0", ", \"id\": 1", ", \"id\": 3", ", \"id\": -2", ", \"id\": null",
         ])
-    func otherNumbers(id: String) throws {
-        // The status is asked for by the second command.
+    func otherIDs(id: String) throws {
+        // query-status is the second command, so its id is 2.
         let monitor = try FakeMonitor { found, number in
             found == "query-status"
                 ? "{\"return\": {\"status\": \"x\"}\(id)}\n" : Self.answer(found, number)
@@ -147,7 +150,7 @@ struct MisbehavingPeerTests {
         #expect(Self.code(monitor, isSilent: true) == .busy)
     }
 
-    @Test("with many events and late answers around an answer is understood")
+    @Test("an answer is found among many events and late answers")
     func events() throws {
         let event = "{\"event\": \"RTC_CHANGE\", \"data\": {\"offset\": [1, {}]}}\n"
         let events = String(repeating: event, count: 5000)
@@ -159,7 +162,7 @@ struct MisbehavingPeerTests {
     }
 
     @Test(
-        "whose message has no end is unsupported before it fills the memory",
+        "an endless message is refused before it fills the memory",
         arguments: [
             "{\"event\": \"", "{\"event\": \"X\", ", "{\"a\": [\"b\", ",
         ])
@@ -172,7 +175,7 @@ struct MisbehavingPeerTests {
         #expect(Self.code(monitor) == .unsupported)
     }
 
-    @Test("whose bytes come too slowly does not answer in time")
+    @Test("a peer that sends its bytes too slowly causes a timeout")
     func slow() throws {
         for command in [nil, "qmp_capabilities", "query-status"] {
             let flood = FakeMonitor.Flood(after: command, " ", every: 20_000)

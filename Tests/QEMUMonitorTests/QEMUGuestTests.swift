@@ -14,7 +14,8 @@ struct QEMUGuestTests {
         "qom-get share": "true", "qom-get mem-path": "\"/mem\"", "qom-get size": "8192",
     ]
 
-    /// A peer that answers commands with these values, and all others with an empty object.
+    /// Creates a peer that answers some commands with these values, and all others with an empty
+    /// object.
     private static func monitor(_ answers: Answers) throws -> FakeMonitor {
         try FakeMonitor { command, id in
             "{\"return\": \(answers[command] ?? "{}"), \"id\": \(id)}\n"
@@ -25,7 +26,9 @@ struct QEMUGuestTests {
         try QEMUGuest(monitor.path, timeout: .zero, .kernel)
     }
 
-    /// The backends that a peer with these answers has; or the error.
+    /// Reads the backends of a peer with these answers.
+    ///
+    /// - Returns: The backends, and the error if reading them failed.
     private static func backends(
         _ answers: Answers
     ) throws -> (found: [QEMUGuest.Backend], error: SnapError?) {
@@ -34,7 +37,7 @@ struct QEMUGuestTests {
         do throws(SnapError) { return (try guest.backends(), nil) } catch { return ([], error) }
     }
 
-    @Test("has its shared RAM in the files that QEMU names")
+    @Test("the file backends of QEMU are found, with their paths and lengths")
     func sharedFiles() throws {
         let (found, error) = try Self.backends([
             "qom-list": """
@@ -44,14 +47,14 @@ struct QEMUGuestTests {
         ])
         #expect(error == nil && found.map(\.name) == ["ram", "high"])
         #expect(found.allSatisfy { $0.path == "/mem" && $0.byteCount == 8192 })
-        // A relative path is relative to QEMU's directory, which is this process's here.
+        // A relative path is relative to QEMU's working directory, here that of this process.
         let relative = try Self.backends(["qom-get mem-path": "\"here/mem\""]).found
         #expect(relative.first?.path.isAbsolute == true)
         #expect(relative.first?.path.ends(with: "here/mem") == true)
     }
 
     @Test(
-        "whose RAM cannot be read from a file is unsupported",
+        "a guest whose RAM cannot be read from a file is unsupported",
         arguments: [
             ["qom-list": "[]"], ["qom-get share": "false"],
             ["qom-list": #"[{"name": "m", "type": "child<memory-backend-memfd>"}]"#],
@@ -61,7 +64,7 @@ struct QEMUGuestTests {
             ],
             ["qom-get mem-path": "\"/a\u{fffd}\""], ["qom-get mem-path": #""/a\u0000b""#],
             ["qom-get mem-path": "\"/\(String(repeating: "p", count: 4095))\""],
-            // Answers of another kind.
+            // Answers of an unexpected type.
             ["qom-list": "{}"], ["qom-list": "[{}]"], ["qom-get share": "\"yes\""],
             ["qom-get mem-path": "null"], ["qom-get size": "\"8192\""], ["qom-get size": "0.5"],
             ["qom-get size": "9223372036854775808"],
@@ -71,7 +74,7 @@ struct QEMUGuestTests {
         #expect(found.isEmpty && error?.code == .unsupported, "\(error as Any)")
     }
 
-    @Test("has the longest path that a file can have")
+    @Test("a backend can have a path of the maximum length")
     func longestPath() throws {
         let path = "/" + String(repeating: "p", count: 4094)
         #expect(
@@ -80,7 +83,7 @@ struct QEMUGuestTests {
             ])
     }
 
-    @Test("has a status, which is cut if it is long")
+    @Test("a long status is truncated")
     func status() throws {
         let name = String(repeating: "s", count: 1000)
         let monitor = try Self.monitor([
@@ -92,7 +95,7 @@ struct QEMUGuestTests {
     }
 
     @Test(
-        "migrates unless its migration has ended",
+        "a guest counts as migrating unless its migration has ended or never started",
         arguments: [
             ("{}", false), (#"{"status": "none"}"#, false), (#"{"status": "completed"}"#, false),
             (#"{"status": "failed"}"#, false), (#"{"status": "cancelled"}"#, false),
@@ -105,7 +108,7 @@ struct QEMUGuestTests {
     }
 
     @Test(
-        "whose migration did not complete is an error with QEMU's reason",
+        "a migration that does not complete is an error with QEMU's reason",
         arguments: [
             #"{"status": "failed", "error-desc": "no room"}"#, #"{"status": "cancelled"}"#,
             #"{"status": "none"}"#, "{}",
@@ -117,7 +120,7 @@ struct QEMUGuestTests {
         #expect(error?.message.contains("no room") == answer.contains("no room"))
     }
 
-    @Test("whose migration does not end is busy at the deadline")
+    @Test("a migration that does not end causes a timeout at the deadline")
     func endlessMigration() throws {
         let monitor = try Self.monitor(["query-migrate": #"{"status": "active"}"#])
         var guest = try Self.connect(monitor)
@@ -137,7 +140,7 @@ struct QEMUGuestTests {
         #expect(monitor.lines.contains { $0.contains("migrate_cancel") })
     }
 
-    @Test("gets the descriptor for its device state before the command to send it")
+    @Test("QEMU receives the descriptor for the device state before the migrate command")
     func deviceState() throws {
         let passedCount = Mutex(0)
         let monitor = try FakeMonitor(receive: { descriptor in
@@ -154,7 +157,7 @@ struct QEMUGuestTests {
         #expect(commands.last?.contains("fd:") == true)
     }
 
-    @Test("has only those settings changed that a save may change")
+    @Test("only the settings that a save may change are changed")
     func settings() throws {
         let monitor = try Self.monitor([
             "query-migrate-capabilities": """
@@ -170,7 +173,7 @@ struct QEMUGuestTests {
         let line = try #require(monitor.lines.last { $0.contains("migrate-set-capabilities") })
         #expect(line.contains("xbzrle") && line.contains("x-ignore-shared"))
         #expect(!line.contains("events"))
-        // Nothing to change is not asked for.
+        // Without capabilities to change, snap sends only the parameters.
         let count = monitor.lines.count
         try guest.apply(MigrationSettings([], settings.parameters))
         #expect(monitor.lines.count == count + 1)

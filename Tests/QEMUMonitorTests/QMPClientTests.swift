@@ -180,7 +180,7 @@ struct MigrationSettingsTests {
     }
 
     @Test("only settings that still have the values of a save are restored")
-    func putBack() {
+    func restoration() {
         let before = Self.settings(["xbzrle", "events"])
         #expect(!before.areChanged(before: before))
         let during = Self.settings(["x-ignore-shared", "events"], 1 << 40)
@@ -196,7 +196,7 @@ struct MigrationSettingsTests {
         #expect(rest.parameters.maxBandwidth == 1 << 30)
     }
 
-    /// Random settings: of known capabilities, unknown ones, and some twice.
+    /// Generates random settings of known and unknown capabilities, some of them twice.
     private static func random(_ generator: inout Seeded) -> MigrationSettings {
         let names = ["xbzrle", "multifd", "x-ignore-shared", "events", "unknown", "xbzrle"]
         return MigrationSettings(
@@ -208,7 +208,7 @@ struct MigrationSettingsTests {
                 tlsCredentials: nil))
     }
 
-    /// What QEMU has in force when settings have been applied over others.
+    /// Computes QEMU's settings after changes have been applied to them.
     private static func applying(
         _ changes: MigrationSettings, to settings: MigrationSettings
     ) -> MigrationSettings {
@@ -220,7 +220,7 @@ struct MigrationSettingsTests {
             }, changes.parameters)
     }
 
-    @Test("after a save is what it was before", arguments: 0..<50)
+    @Test("undoing a save's changes restores the previous settings", arguments: 0..<50)
     func roundTrip(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let before = Self.random(&generator)
@@ -236,14 +236,15 @@ struct MigrationSettingsTests {
         let after = Self.applying(during.undoing(changesTo: before), to: during)
         #expect(after == before)
         #expect(!after.areChanged(before: before))
-        // Only if shared RAM was not left out before, can the settings show that it is a save's.
+        // The settings show that a migration is a save's only if the save has turned on the
+        // capability that omits shared RAM.
         let isShown = before.capabilities.contains {
             $0.capability == "x-ignore-shared" && !$0.state
         }
         #expect(during.areForDeviceState(before: before) == isShown)
     }
 
-    @Test("is encrypted if there are credentials")
+    @Test("migrations are encrypted if there are TLS credentials")
     func encryption() {
         for (credentials, isEncrypted) in [(nil, false), ("", false), ("tls0", true)] {
             let settings = MigrationSettings(
