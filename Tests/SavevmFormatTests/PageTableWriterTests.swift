@@ -4,9 +4,9 @@ import SnapSystem
 import TestSupport
 import Testing
 
-/// Page tables that are written, walked, shared with a parent's and compared.
+/// Page tables are written, walked, shared with a parent's table, and compared.
 ///
-/// Their locations stand for pages that no file has: tables alone are read.
+/// The tests read only tables. The pages at the tables' locations do not exist.
 @Suite("Writing and comparing page tables")
 struct PageTableWriterTests {
     private typealias Units = [Int: [Location]]
@@ -15,7 +15,7 @@ struct PageTableWriterTests {
         2, 511, 512, 513, 5000, 512 * 512, 512 * 512 + 1, 512 * 512 * 3 + 700,
     ]
 
-    /// Random locations of a unit's pages, in a file.
+    /// Generates random locations of a unit's pages in a file; the first is not zero.
     private static func unit(
         _ unit: Int, of shape: PageTableShape, number: Int, _ generator: inout Seeded
     ) -> [Location] {
@@ -30,10 +30,10 @@ struct PageTableWriterTests {
         return [Location(number: number, group: 0, slot: 0)] + entries.dropFirst()
     }
 
-    /// How units that do not change are appended.
+    /// How the writer appends unchanged units: one by one, or as parts of shared subtrees.
     private enum Sharing { case units, subtrees }
 
-    /// Writes a checkpoint whose page table has these units, all others being zero.
+    /// Writes a checkpoint whose page table has these units; all other units are zero.
     private static func write(
         _ units: Units, _ shape: PageTableShape, number: Int, sharing: Sharing,
         changed: Set<Int>, evicted: Set<Int> = [], _ builder: inout Builder
@@ -88,7 +88,7 @@ struct PageTableWriterTests {
         PageTableWalker(try builder.files().file(number).blocks()[0], builder.files())
     }
 
-    /// Random units of a table: at both ends, and in between.
+    /// Selects random units of a table, sometimes with the first and the last one.
     private static func numbers(
         _ shape: PageTableShape, _ generator: inout Seeded
     ) -> Set<Int> {
@@ -98,7 +98,9 @@ struct PageTableWriterTests {
         return Set(some + (Bool.random(using: &generator) ? [0, shape.unitCount - 1] : []))
     }
 
-    @Test("a table is read as it was written, and only what changed is new", arguments: 0..<32)
+    @Test(
+        "a written table is read back unchanged, and shares the units that did not change",
+        arguments: 0..<32)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let shape = PageTableShape(pageCount: Self.pageCounts[seed % Self.pageCounts.count])
@@ -112,17 +114,17 @@ struct PageTableWriterTests {
         try Self.write(
             first, shape, number: 1, sharing: .units, changed: Set(first.keys), &builder)
         try Self.expect(first, shape, 1, builder, "seed \(seed)")
-        // Some units change, some become zero, some were zero.
+        // Some units change, some become zero, and some zero units become nonzero.
         var second = first
         var changed = Self.numbers(shape, &generator)
-        if let one = first.keys.min() { changed.insert(one) }
+        if let lowest = first.keys.min() { changed.insert(lowest) }
         for unit in changed {
             let isZero = Int.random(in: 0..<3, using: &generator) == 0
             second[unit] = isZero ? nil : Self.unit(unit, of: shape, number: 2, &generator)
         }
         changed = changed.filter { first[$0] != second[$0] }
         for (number, sharing) in [(2, Sharing.units), (3, .subtrees)] {
-            // The third has the second's table, and so shares all of it.
+            // The third checkpoint has the same table as the second, so it shares all of it.
             try Self.write(
                 second, shape, number: number, sharing: sharing,
                 changed: number == 2 ? changed : [], &builder)
@@ -132,7 +134,7 @@ struct PageTableWriterTests {
         #expect(tables[2].root == tables[1].root, "seed \(seed)")
         #expect((tables[1].root == tables[0].root) == changed.isEmpty, "seed \(seed)")
         try Self.expectDifferences(first, second, changed, builder, "seed \(seed)")
-        // Without the first file nothing refers to it any more.
+        // A save that evicts all earlier files refers to none of them.
         try Self.write(
             second, shape, number: 4, sharing: .units, changed: Set(second.keys),
             evicted: [1, 2, 3], &builder)
@@ -160,7 +162,7 @@ struct PageTableWriterTests {
         }
     }
 
-    /// Compares the first two tables in both orders, as of one guest and as of two.
+    /// Compares the first two tables in both orders, as tables of one guest and of two guests.
     private static func expectDifferences(
         _ first: Units, _ second: Units, _ changed: Set<Int>, _ builder: Builder, _ what: String
     ) throws {
