@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Files, pipes and memory")
 struct FileTests {
-    @Test("a cleared part reads as zeros and the rest does not change", arguments: 0..<20)
+    @Test("cleared bytes read as zeros, and all other bytes stay unchanged", arguments: 0..<20)
     func clear(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let scratch = try Scratch()
@@ -26,7 +26,7 @@ struct FileTests {
         }
     }
 
-    @Test("a cleared part takes no space where the file system has holes")
+    @Test("cleared bytes take no space if the file system supports holes")
     func holes() throws {
         let scratch = try Scratch()
         try scratch.write([UInt8](repeating: 1, count: 1 << 20), to: "file")
@@ -40,10 +40,10 @@ struct FileTests {
         #expect(file.data(from: 1 << 20) == nil)
     }
 
-    @Test("reads end at the file's end and writes make it longer", arguments: [false, true])
+    @Test("reads stop at the end of the file, and writes extend it", arguments: [false, true])
     func readAndWrite(isShort: Bool) throws {
         let scratch = try Scratch()
-        // With every call that moves half of the bytes in turn, nothing changes.
+        // Each call in turn transfers only half of its bytes. The result must be the same.
         for call in 0..<(isShort ? 12 : 1) {
             let plan = FaultPlan(at: isShort ? call : nil, .short)
             let directory = Directory(scratch.path, SystemCalls(faults: plan))
@@ -59,7 +59,7 @@ struct FileTests {
         }
     }
 
-    @Test("a pipe gives what was written, then its end")
+    @Test("a pipe returns all written bytes, then its end")
     func pipe() throws {
         let content = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 / 3) }
         var ends: (reading: SharedFile, writing: SharedFile)? = try Pipe.create("pipe", .kernel)
@@ -80,7 +80,7 @@ struct FileTests {
         #expect(found == content)
     }
 
-    @Test("a pipe in which nothing comes ends at the deadline")
+    @Test("reading from an empty pipe fails at the deadline")
     func silentPipe() throws {
         let ends = try Pipe.create("pipe", .kernel)
         var buffer = [UInt8](repeating: 0, count: 10)
@@ -95,7 +95,7 @@ struct FileTests {
         _ = ends.writing
     }
 
-    @Test("bytes are moved within a buffer as if through a copy", arguments: 0..<20)
+    @Test("bytes are moved within a buffer even if the ranges overlap", arguments: 0..<20)
     func buffer(seed: Int) {
         var generator = Seeded(UInt64(seed))
         var buffer = MemoryBuffer(byteCount: 300)
@@ -113,9 +113,9 @@ struct FileTests {
     }
 }
 
-@Suite("Points in time")
+@Suite("Timestamps")
 struct TimestampTests {
-    @Test("what is printed is read as the same time, also in local time", arguments: 0..<50)
+    @Test("a printed time is parsed as the same time, also in local time", arguments: 0..<50)
     func roundTrip(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let range = Timestamp.range
@@ -125,12 +125,12 @@ struct TimestampTests {
                 using: &generator))
         #expect(Timestamp(time.rfc3339) == time)
         #expect(time.rfc3339.utf8.count == 20)
-        // Of two seconds one hour apart when the clocks go back, either has the same text.
+        // When clocks are set back by an hour, two times have the same local text.
         let local = Timestamp(time.local.replacingOccurrences(of: " ", with: "T"))
         #expect(local?.local == time.local)
     }
 
-    @Test("the limits are the first and the last second that RFC 3339 can write")
+    @Test("the limits are the first and the last second that RFC 3339 can express")
     func limits() {
         #expect(Timestamp.range.lowerBound.rfc3339.hasSuffix("-01-01T00:00:00Z"))
         #expect(Timestamp.range.upperBound.rfc3339 == "9999-12-31T23:59:59Z")
@@ -139,7 +139,7 @@ struct TimestampTests {
         #expect(Timestamp("2024-02-29T23:59:59Z")?.secondsSinceEpoch == 1_709_251_199)
     }
 
-    @Test("texts that are not a time are not read")
+    @Test("texts that are not a valid time are refused")
     func malformed() {
         for text in [
             "", "Z", "T", "2026-11-20", "2026-11-20T", "2026-11-20T10", "2026-11-20T10:0Z",

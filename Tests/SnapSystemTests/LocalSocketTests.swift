@@ -13,7 +13,7 @@ struct LocalSocketTests {
 
     init() throws { scratch = try Scratch() }
 
-    /// Listens, runs something with both ends of a connection, and closes the listener's.
+    /// Runs a closure with both ends of a new connection, then closes the listener's end.
     private func connected(
         _ body: (borrowing LocalSocket, _ peer: FileDescriptor) throws -> Void
     ) throws {
@@ -34,7 +34,7 @@ struct LocalSocketTests {
         } catch { return error }
     }
 
-    @Test("fail where nothing listens")
+    @Test("a connection fails if no process listens")
     func absent() throws {
         #expect(connectionError(path)?.code == .notFound)
         let listener = try UnixSocket.bind(to: path)
@@ -46,7 +46,7 @@ struct LocalSocketTests {
         #expect(connectionError(file)?.code == .notFound)
     }
 
-    @Test("fail at the deadline where too many wait already")
+    @Test("a connection fails at the deadline if the listener's queue is full")
     func busy() throws {
         let listener = try UnixSocket.bind(to: path)
         defer { close(listener) }
@@ -56,7 +56,7 @@ struct LocalSocketTests {
         _ = consume waiting
     }
 
-    @Test("bring all bytes to the other end and back")
+    @Test("all bytes are transferred in both directions")
     func bytes() throws {
         let content = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 / 5) }
         try connected { socket, peer in
@@ -87,7 +87,7 @@ struct LocalSocketTests {
         }
     }
 
-    @Test("pass a descriptor along, once")
+    @Test("a descriptor is passed with one message only")
     func descriptors() throws {
         try connected { socket, peer in
             try scratch.write([1, 2, 3], to: "file")
@@ -109,7 +109,7 @@ struct LocalSocketTests {
         }
     }
 
-    @Test("fail at the deadline where the other end says nothing, or reads nothing")
+    @Test("receiving and sending fail at the deadline if the peer neither sends nor reads")
     func silence() throws {
         try connected { socket, _ in
             let start = ContinuousClock.now
@@ -127,7 +127,7 @@ struct LocalSocketTests {
         }
     }
 
-    @Test("end with no bytes where the other end closes")
+    @Test("after the peer closes, receiving returns no bytes and sending fails")
     func closed() throws {
         signal(SIGPIPE, SIG_IGN)
         try connected { socket, peer in

@@ -5,10 +5,12 @@ import Testing
 
 @testable import SnapSystem
 
-@Suite("Files that are being written")
+@Suite("Pending files")
 struct PendingFileTests {
     private static let content = Array("content".utf8)
-    /// File systems that can have files without a name, and others.
+    /// The features that each file system lacks.
+    ///
+    /// Only the first one supports files without a name.
     private static let refusals: [FaultPlan.Refusals] = [
         [], .namelessFiles, [.namelessFiles, .renameFlags], [.namelessFiles, .renameFlags, .links],
     ]
@@ -23,7 +25,9 @@ struct PendingFileTests {
         return pending
     }
 
-    @Test("have no name until they are published, and vanish if they are not", arguments: refusals)
+    @Test(
+        "a pending file gets its name when it is published, and is deleted if it is not published",
+        arguments: refusals)
     func unpublished(refusals: FaultPlan.Refusals) throws {
         let scratch = try Scratch()
         let directory = Self.directory(scratch, refusals)
@@ -37,7 +41,7 @@ struct PendingFileTests {
         #expect(try names(in: scratch.path).isEmpty)
     }
 
-    @Test("get their name, and only theirs", arguments: refusals)
+    @Test("a published file has its own name and no other", arguments: refusals)
     func publish(refusals: FaultPlan.Refusals) throws {
         let scratch = try Scratch()
         let directory = Self.directory(scratch, refusals)
@@ -52,7 +56,7 @@ struct PendingFileTests {
         #expect(try names(in: scratch.path) == ["durable", "new", long].sorted())
     }
 
-    @Test("do not take the name of another file", arguments: refusals)
+    @Test("a pending file does not replace a file that already has its name", arguments: refusals)
     func taken(refusals: FaultPlan.Refusals) throws {
         let scratch = try Scratch()
         let directory = Self.directory(scratch, refusals)
@@ -70,7 +74,7 @@ struct PendingFileTests {
         }
     }
 
-    @Test("replace another file completely", arguments: refusals)
+    @Test("a pending file replaces an existing file completely if requested", arguments: refusals)
     func replace(refusals: FaultPlan.Refusals) throws {
         let scratch = try Scratch()
         let directory = Self.directory(scratch, refusals)
@@ -81,7 +85,7 @@ struct PendingFileTests {
         #expect(try names(in: scratch.path) == ["none", "old"])
     }
 
-    @Test("leave the directory as it was if any call fails", arguments: [false, true])
+    @Test("a failed call leaves the directory unchanged", arguments: [false, true])
     func faults(isReplacing: Bool) throws {
         var call = 0
         var failedCount = 0
@@ -111,7 +115,7 @@ struct PendingFileTests {
         #expect(failedCount > 2)
     }
 
-    @Test("for the time of a command never have a name", arguments: refusals)
+    @Test("a scratch file never has a name", arguments: refusals)
     func scratch(refusals: FaultPlan.Refusals) throws {
         let scratch = try Scratch()
         let file = try PendingFile.scratch(
