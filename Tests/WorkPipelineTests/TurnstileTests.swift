@@ -8,7 +8,9 @@ import Testing
 
 @Suite("A turnstile")
 struct TurnstileTests {
-    @Test("lets items through in order, in whatever order they arrive", arguments: 0..<10)
+    @Test(
+        "items pass a turnstile in order, regardless of the order in which they arrive",
+        arguments: 0..<10)
     func order(seed: Int) {
         var generator = Seeded(UInt64(seed))
         let turnstile = Turnstile()
@@ -28,7 +30,7 @@ struct TurnstileTests {
         #expect(passed.withLock(\.self) == Array(0..<24))
     }
 
-    @Test("lets items before a failure through, and none after it")
+    @Test("items up to a failed one pass a turnstile, and later items do not")
     func closed() {
         let turnstile = Turnstile()
         let outcomes = Mutex<[Int: Bool]>([:])
@@ -40,7 +42,7 @@ struct TurnstileTests {
                 do throws(SnapError) {
                     try turnstile.enter(index)
                     hasPassed = true
-                    // The item that fails leaves its turn to nothing.
+                    // The item that fails never lets the next item pass.
                     if index != 5 { turnstile.leave() }
                 } catch {
                     #expect(error.code == .internalFailure)
@@ -51,7 +53,7 @@ struct TurnstileTests {
         }
         usleep(20_000)
         turnstile.close(from: 5)
-        // A later failure changes nothing.
+        // A failure of a later item has no effect.
         turnstile.close(from: 9)
         #expect(throws: Never.self) { try turnstile.enter(0) }
         turnstile.leave()
@@ -64,7 +66,7 @@ struct TurnstileTests {
 
 @Suite("The context of an operation")
 struct WorkContextTests {
-    @Test("progress counts from the start of a phase, and nothing outside of one")
+    @Test("progress starts at 0 in each phase, and is not counted outside a phase")
     func progress() {
         let progress = WorkProgress()
         progress.reach(5)
@@ -81,7 +83,7 @@ struct WorkContextTests {
         #expect(progress.state == .init(phase: .verifying, countsBytes: false))
     }
 
-    @Test("a derived context differs in one thing")
+    @Test("a derived context differs in one property")
     func derived() {
         let warningCount = Mutex(0)
         var context = WorkContext(.kernel)
@@ -101,7 +103,7 @@ struct WorkContextTests {
         #expect(context.withoutProgress.jobs == 3)
     }
 
-    @Test("a list is a source of its elements")
+    @Test("a list source yields the elements of its list in order")
     func list() throws {
         var source = ListSource([3, 1, 2])
         var found: [Int] = []
@@ -112,8 +114,8 @@ struct WorkContextTests {
 
 @Suite("A signal during a pipeline")
 struct InterruptionTests {
-    /// The pipeline runs in a process of its own: the request to end cannot be withdrawn.
-    @Test("ends it with the error of an interruption, after at most the claimed items")
+    /// The pipeline runs in a separate process, because an interruption cannot be withdrawn.
+    @Test("a signal stops a pipeline with an error before all items are delivered")
     func pipeline() async {
         await #expect(processExitsWith: .exitCode(130)) {
             Interruption.install()
@@ -128,8 +130,8 @@ struct InterruptionTests {
                     deliver: { _, _ in delivered.withLock { $0 += 1 } })
                 exit(1)
             } catch {
-                let isRight = error.code == .interrupted && delivered.withLock { $0 < 10_000 }
-                exit(isRight ? 130 : 2)
+                let isExpected = error.code == .interrupted && delivered.withLock { $0 < 10_000 }
+                exit(isExpected ? 130 : 2)
             }
         }
     }
