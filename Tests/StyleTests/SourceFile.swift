@@ -23,7 +23,7 @@ struct SourceFile: Sendable {
     /// The file's path, relative to Sources.
     let name: String
     let lines: [String]
-    /// Its lines without comments.
+    /// The file's lines without comments.
     let code: [String]
 
     init(name: String, lines: [String]) {

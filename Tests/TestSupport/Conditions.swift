@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// How much of the tests a run includes.
+/// The part of the tests that a run includes.
 package enum TestScale {
-    /// Whether slow tests run, too.
+    /// Whether the run includes slow tests.
     ///
     /// `make unit` sets SNAP_TESTS=unit, which skips them.
     package static let isComplete = ProcessInfo.processInfo.environment["SNAP_TESTS"] != "unit"
@@ -19,7 +19,7 @@ extension Trait where Self == ConditionTrait {
 
     /// Requires that the tests run as root.
     ///
-    /// - Parameter purpose: What the test does that only root can: "to mount a file system".
+    /// - Parameter purpose: What the test needs root for, for example "to mount a file system".
     package static func needsRoot(_ purpose: String) -> Self {
         .enabled(if: geteuid() == 0, "needs root \(purpose)")
     }
@@ -34,9 +34,10 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// Whether a directory of PATH contains a program.
+/// Checks whether a program is installed.
 ///
 /// - Parameter name: The program's name.
+/// - Returns: Whether a directory of PATH contains an executable file with this name.
 package func isInstalled(_ name: String) -> Bool {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     return path.split(separator: ":").contains { directory in

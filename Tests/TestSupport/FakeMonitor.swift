@@ -4,7 +4,7 @@ import SystemPackage
 
 /// A QMP server that sends the answers that a test wants, in place of QEMU.
 package final class FakeMonitor: Sendable {
-    /// A text that the server sends again and again.
+    /// A text that the server sends repeatedly, until the client closes the connection.
     package struct Flood: Sendable {
         let command: String
         let text: String
@@ -32,24 +32,25 @@ package final class FakeMonitor: Sendable {
         }
     }
 
+    /// The path of the server's socket.
     package let path: FilePath
     private let scratch: Scratch
     private let listener: Int32
-    private let heard: Heard
+    private let lineLog: LineLog
 
-    private final class Heard: Sendable {
+    private final class LineLog: Sendable {
         let lines = Mutex<[String]>([])
     }
 
     /// The lines received so far, each a command with its arguments.
-    package var lines: [String] { heard.lines.withLock { $0 } }
+    package var lines: [String] { lineLog.lines.withLock { $0 } }
 
     /// Creates a server that listens at a socket in a scratch directory.
     ///
     /// - Parameters:
     ///   - accepts: Whether the server accepts a connection.
     ///   - greeting: The text that the server sends first.
-    ///   - flood: The text that the server sends without end, if any.
+    ///   - flood: The text that the server sends repeatedly; nil if it sends no such text.
     ///   - closing: The command after whose answer the server closes the connection; an empty text
     ///     to close it after the greeting.
     ///   - receive: Called for each descriptor that the client passes; must close it.
@@ -64,8 +65,8 @@ package final class FakeMonitor: Sendable {
         scratch = try Scratch()
         path = scratch.file("qmp")
         let listener = try UnixSocket.bind(to: path)
-        let heard = Heard()
-        self.heard = heard
+        let lineLog = LineLog()
+        self.lineLog = lineLog
         self.listener = listener
         guard listen(listener, 0) == 0 else { throw Errno(rawValue: errno) }
         guard accepts else { return }
@@ -85,7 +86,7 @@ package final class FakeMonitor: Sendable {
                 while let end = received.firstIndex(of: UInt8(ascii: "\n")) {
                     let line = Data(received[..<end])
                     received.removeFirst(end + 1)
-                    heard.lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+                    lineLog.lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
                     let request = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any]
                     let arguments = request?["arguments"] as? [String: Any]
                     let words = [request?["execute"], arguments?["property"]]

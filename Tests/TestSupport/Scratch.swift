@@ -25,8 +25,8 @@ package final class Scratch: Sendable {
 
     /// Appends a name to the directory's path, without creating a file.
     ///
-    /// - Parameter name: The name.
-    /// - Returns: The path.
+    /// - Parameter name: The name of a file in the directory.
+    /// - Returns: The file's path.
     package func file(_ name: String) -> FilePath { path.appending(name) }
 
     /// The path of the store that most tests create in the directory.
@@ -35,7 +35,7 @@ package final class Scratch: Sendable {
     /// Composes the path of a guest's directory in that store.
     ///
     /// - Parameter name: The guest's name.
-    /// - Returns: The path.
+    /// - Returns: The directory's path.
     package func guest(_ name: String = "g") -> FilePath {
         store.appending("guests").appending(name)
     }
@@ -78,7 +78,7 @@ package func names(in path: FilePath) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path.string).sorted()
 }
 
-/// Whether a file exists.
+/// Checks whether a file exists.
 ///
 /// - Parameter path: The file's path, whose symbolic links are followed.
 /// - Returns: Whether a file or directory has the path.

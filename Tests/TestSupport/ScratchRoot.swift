@@ -6,7 +6,7 @@ import SystemPackage
 /// The process locks it (flock(2)) and deletes it on exit, whether or not a test has failed. A
 /// process that is killed leaves its directory without a lock; the next process deletes it.
 enum ScratchRoot {
-    /// The directory, which exists from the first use on.
+    /// The path of the directory, which the first use creates.
     static let path: FilePath = make()
 
     private static let prefix = "snap-tests."
@@ -16,14 +16,14 @@ enum ScratchRoot {
         let base =
             FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
         // The lock on the base keeps another process from deleting a directory before it is locked.
-        let guardian = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        flock(guardian, LOCK_EX)
-        defer { close(guardian) }
+        let baseLock = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        flock(baseLock, LOCK_EX)
+        defer { close(baseLock) }
         removeDirectoriesOfDeadProcesses(in: base)
         var name = Array("\(base)/\(prefix)XXXXXX".utf8CString)
         guard let made = mkdtemp(&name) else { fatalError("mkdtemp in \(base): \(errno)") }
         let path = String(cString: made)
-        // Some tests run the command as another user, who must be able to enter.
+        // Some tests run the command as another user, who needs access to the directory.
         chmod(path, 0o755)
         // The descriptor stays open, and the lock held, until the process ends.
         guard lock(path) != nil else { fatalError("flock of \(path): \(errno)") }

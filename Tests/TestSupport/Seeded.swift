@@ -1,6 +1,6 @@
 /// A random number generator with a seed, which a failing test prints.
 ///
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// The algorithm is SplitMix64 (Steele, Lea and Flood, 2014).
 package struct Seeded: RandomNumberGenerator {
     private var state: UInt64
 

@@ -1,4 +1,4 @@
-/// A plain encoder and decoder of XBZRLE runs, byte by byte, to compare with.
+/// A plain encoder and decoder of XBZRLE runs, against which tests check those of snap.
 package enum XBZRLE {
     /// Encodes the differences between two pages.
     ///
@@ -34,9 +34,12 @@ package enum XBZRLE {
         value < 0x80 ? [UInt8(value)] : [UInt8(value & 0x7f | 0x80), UInt8(value >> 7)]
     }
 
-    /// Decodes runs.
+    /// Applies runs to a page.
     ///
-    /// - Returns: The page; nil if the runs break a rule of savevm(5).
+    /// - Parameters:
+    ///   - runs: The runs to decode.
+    ///   - base: The page that the runs change.
+    /// - Returns: The changed page; nil if the runs break a rule of savevm(5).
     package static func decode(_ runs: [UInt8], onto base: [UInt8]) -> [UInt8]? {
         var page = base
         var rest = runs[...]
