@@ -47,9 +47,10 @@ class Session:
     def scratch(self, *parents, mib=0):
         """Creates the scratch folder in the first parent that is writable and has enough space.
 
-        The parents are /dev/shm and the folder for temporary files unless others are given.
+        The parents are TMPDIR if it is set, else /dev/shm and /tmp, unless others are given.
         """
-        for parent in parents or (MEMORY, Path(tempfile.gettempdir())):
+        memory = () if "TMPDIR" in os.environ else (MEMORY,)
+        for parent in parents or (*memory, Path(tempfile.gettempdir())):
             if os.access(parent, os.W_OK) and shutil.disk_usage(parent).free >= mib << 20:
                 self.folder = Path(tempfile.mkdtemp(prefix=f"snap-{self.name}-", dir=parent))
                 return self.folder
