@@ -128,7 +128,7 @@ struct SignalTests {
         }
     }
 
-    @Test("an interrupted restore leaves no output", arguments: [SIGKILL, SIGINT])
+    @Test("an interrupted restore leaves no output", .slow, arguments: [SIGKILL, SIGINT])
     func restore(signal: Int32) throws {
         let command = try Command()
         let image = Self.image(0)

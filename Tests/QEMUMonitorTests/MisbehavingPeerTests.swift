@@ -22,7 +22,7 @@ struct MisbehavingPeerTests {
     ) -> Result<String, SnapError> {
         var timeouts = QMPClient.Timeouts()
         if isSilent {
-            (timeouts.greeting, timeouts.commands) = (.milliseconds(300), .milliseconds(300))
+            (timeouts.greeting, timeouts.commands) = (.milliseconds(100), .milliseconds(100))
         }
         let start = ContinuousClock.now
         defer { #expect(ContinuousClock.now - start < .seconds(100)) }

@@ -13,8 +13,8 @@ struct QMPClientTests {
 
     private static func quick() -> QMPClient.Timeouts {
         var timeouts = QMPClient.Timeouts()
-        timeouts.commands = .milliseconds(300)
-        timeouts.greeting = .milliseconds(300)
+        timeouts.commands = .milliseconds(150)
+        timeouts.greeting = .milliseconds(150)
         return timeouts
     }
 

@@ -52,7 +52,7 @@ struct DeleteTests {
         try names(in: store.guestPath).filter { !$0.hasSuffix(".lock") }
     }
 
-    @Test("the remaining checkpoints restore after any subset is deleted", arguments: 0..<15)
+    @Test("the remaining checkpoints restore after any subset is deleted", .slow, arguments: 0..<15)
     func subsets(seed: Int) throws {
         var (store, saved) = try Self.history(8, seed: seed)
         var generator = Seeded(UInt64(seed) + 50)

@@ -37,7 +37,7 @@ struct SparseImageTests {
         #expect(try Verify().run(in: store.path, store.context()).isIntact)
     }
 
-    @Test("random sparse images restore unchanged", arguments: 0..<12)
+    @Test("random sparse images restore unchanged", .slow, arguments: 0..<12)
     func random(seed: Int) throws {
         var generator = Seeded(UInt64(seed))
         let store = try TestStore()
