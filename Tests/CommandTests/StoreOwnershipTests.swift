@@ -78,7 +78,9 @@ struct StoreOwnershipTests {
         #expect(try trusting.run(arguments, secondsAtMost: 10).status == 77)
     }
 
-    @Test("a file that other users can write is refused without --trust-store", .slow, arguments: files)
+    @Test(
+        "a file that other users can write is refused without --trust-store", .slow,
+        arguments: files)
     func modes(name: String) throws {
         let path = store.appending(name)
         let mode = try command.mode(of: path)

@@ -68,7 +68,7 @@ struct DirectoryChangingTests {
         #expect(throws: SnapError.self) { try directory.rename("missing", to: "four") }
     }
 
-    @Test("a replaced file has its old content or its new one, whatever call fails")
+    @Test("a replaced file has its old content or its new one, regardless of which call fails")
     func replace() throws {
         var (call, failedCount) = (0, 0)
         while true {

@@ -56,7 +56,7 @@ enum PlainWords {
     ]
 
     /// Words that are names outside the project's control: the marker that snap 0.1 also reads.
-    private static let names = ["standstill\"", ".B standstill"]
+    private static let names = ["standstill\"", ".B standstill", "NAME/standstill "]
 
     /// Finds all uses of the phrases.
     ///
