@@ -24,7 +24,7 @@ package final class CheckpointIndex {
     private let warn: (SnapError) -> Void
     private let name: String
     private let watchdog = Watchdog()
-    private let queue: DatabaseQueue
+    private let connection: IndexConnection
 
     /// How long a writer waits for another connection's transaction, in seconds.
     private static let busySeconds = 5.0
@@ -51,9 +51,9 @@ package final class CheckpointIndex {
         let openPath = try directory.stablePath().appending(name)
         let configuration = Self.configuration(
             isWritable: isWritable, byteCount: byteCount, watchdog)
-        queue = try Self.translating(path) {
+        connection = try Self.translating(path) {
             try UntrustedDatabase.prepareLibrary()
-            return try DatabaseQueue(path: openPath.string, configuration: configuration)
+            return try IndexConnection(openPath.string, configuration)
         }
         let version = try read { try Schema.version($0) }
         guard version <= Schema.currentVersion else {
@@ -295,13 +295,13 @@ package final class CheckpointIndex {
     func read<Value>(_ body: (Database) throws -> Value) throws(SnapError) -> Value {
         try passFaultPoint()
         watchdog.begin(reading: try byteCount())
-        return try Self.translating(path) { try queue.read(body) }
+        return try Self.translating(path) { try connection.queue.read(body) }
     }
 
     func write(_ body: (Database) throws -> Void) throws(SnapError) {
         try passFaultPoint()
         watchdog.beginWriting()
-        try Self.translating(path) { try queue.write(body) }
+        try Self.translating(path) { try connection.queue.write(body) }
     }
 
     /// Returns the database's current length in bytes.

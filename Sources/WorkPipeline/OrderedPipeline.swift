@@ -77,8 +77,8 @@ package struct OrderedPipeline<Source: WorkSource & ~Copyable, Sink: ~Copyable, 
         deliver: @Sendable (inout Sink, Result) throws(SnapError) -> Void
     ) throws(SnapError) -> sending Sink {
         let pipeline = OrderedPipeline(over: source, into: sink, jobs: jobs)
-        DispatchQueue.concurrentPerform(iterations: jobs) { _ in
-            // With fewer processors or items than jobs, some iterations find no item.
+        WorkerThreads.run(jobs) {
+            // With fewer items than jobs, some threads find no item.
             guard var claimed = pipeline.claim() else { return }
             do throws(SnapError) {
                 var worker = try makeWorker()
