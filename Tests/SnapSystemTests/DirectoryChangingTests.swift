@@ -15,7 +15,7 @@ struct DirectoryChangingTests {
         Directory(scratch.path, SystemCalls(faults: FaultPlan(refusing: refusals)))
     }
 
-    @Test("a directory is made with those above it, for its owner alone")
+    @Test("a new directory and its new parents are accessible only to their owner")
     func make() throws {
         let deep = directory().directory("a").directory("b").directory("c")
         #expect(try deep.status() == nil)
@@ -28,7 +28,7 @@ struct DirectoryChangingTests {
             #expect(status.st_mode & 0o7777 == 0o700, "\(path)")
         }
         #expect(try deep.names().isEmpty && directory().names() == ["a"])
-        // A file is in the way.
+        // A file has the name of the directory.
         try scratch.write([1], to: "file")
         let error = #expect(throws: SnapError.self) {
             try directory().directory("file").directory("x").create()
@@ -36,7 +36,7 @@ struct DirectoryChangingTests {
         #expect(error?.code == .cannotCreate)
     }
 
-    @Test("a directory is removed only if it is empty")
+    @Test("only an empty directory is removed")
     func removeIfEmpty() throws {
         let inner = directory().directory("a")
         try inner.create()
@@ -68,7 +68,7 @@ struct DirectoryChangingTests {
         #expect(throws: SnapError.self) { try directory.rename("missing", to: "four") }
     }
 
-    @Test("a replaced file has its old content or its new one, regardless of which call fails")
+    @Test("a replaced file has its old or its new content, whichever call fails")
     func replace() throws {
         var (call, failedCount) = (0, 0)
         while true {
@@ -136,7 +136,7 @@ struct WaitingTests {
         try take(.seconds(60))
     }
 
-    @Test("a lock that a file system does not have is unsupported")
+    @Test("a file system without locks is unsupported")
     func withoutLocks() throws {
         let calls = SystemCalls(faults: FaultPlan(refusing: .locks))
         let directory = Directory(scratch.path, calls)
@@ -153,7 +153,7 @@ struct WaitingTests {
         }
     }
 
-    @Test("an output that is not finished leaves the file that it replaces, or nothing")
+    @Test("an unfinished output leaves the existing file unchanged, or no file")
     func abandoned() throws {
         try scratch.write([1, 2, 3], to: "old")
         for name in ["old", "new"] {
@@ -167,7 +167,7 @@ struct WaitingTests {
         #expect(try bytes(of: scratch.file("old")) == [1, 2, 3])
     }
 
-    @Test("an output does not take a name that another process has taken in the meantime")
+    @Test("an output does not replace a file that another process created in the meantime")
     func taken() throws {
         let output = try OutputFile("out", in: directory, isForced: false)
         try scratch.write([1], to: "out")
@@ -181,7 +181,7 @@ struct WaitingTests {
         #expect(try bytes(of: scratch.file("out")) == [1])
     }
 
-    @Test("an output cannot be created over what is not a file, or where nothing can be")
+    @Test("an output cannot replace anything but a file, or be created below a file")
     func kinds() throws {
         try directory.directory("folder").create()
         try #require(mkfifo(scratch.file("fifo").string, 0o600) == 0)
