@@ -27,9 +27,9 @@ struct Snap: ParsableCommand {
               snap verify
               snap restore web1@latest web1.mem
 
-            REF names a checkpoint: GUEST or GUEST@latest (the newest), GUEST@latest~2 (two
-            before it), GUEST:NUMBER, GUEST@2026-11-20T10:00[:00][Z] (the newest at or before
-            that time), or at least 4 digits of its id.
+            REF names a checkpoint: GUEST or GUEST@latest (the newest), GUEST@latest~2 (two \
+            before it), GUEST:NUMBER, GUEST@2026-11-20T10:00[:00][Z] (the newest at or before \
+            that time), or the first digits of its id, at least 4.
 
             EXIT STATUS
               0    done

@@ -20,7 +20,7 @@ struct CommonOptions: ParsableArguments {
     @Flag(help: "Print results and errors as JSON.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "Print only names, or nothing; errors are still printed.")
+    @Flag(name: .shortAndLong, help: "Print less; errors and warnings are still printed.")
     var quiet = false
 
     func validate() throws {

@@ -10,7 +10,7 @@ struct ReportCommand: ParsableCommand {
         commandName: "report",
         abstract: "Write an HTML report: checkpoints over time, sizes, maps of memory.",
         discussion: """
-            The report is one HTML file without scripts that loads nothing from a network. It \
+            The report is one HTML file; it has no scripts, and loads nothing from a network. It \
             shows the store's totals and, for each guest, its checkpoints over time and a map of \
             the memory of the newest one. If OUTPUT is -, it is written to standard output.
 

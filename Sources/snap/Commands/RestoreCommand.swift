@@ -53,7 +53,7 @@ struct RestoreCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Also write the device state: to a file, or into a directory if it has several.",
+            "Also write the device state: to a file, or several files into a directory.",
             valueName: "path"), completion: .file())
     var deviceState: String?
 

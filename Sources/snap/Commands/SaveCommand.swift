@@ -38,7 +38,7 @@ struct SaveCommand: ParsableCommand {
               66   an input or the parent does not exist
               74   I/O error, such as a full disk, or QEMU refused a command
               75   the store or the QMP socket is in use, or the guest cannot be saved now
-              76   the format is not supported: a multifd channel, a disk image, a core
+              76   the format is not supported: a multifd channel, a disk image
               77   permission denied
               78   the image or bitmap has the wrong length or is not usable
             """)
@@ -71,7 +71,7 @@ struct SaveCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A file with device state, such as a QEMU stream without RAM, to keep with it.",
+            "A file to keep as device state, such as a QEMU stream without RAM.",
             valueName: "[name=]path"), completion: .file())
     var deviceState: [String] = []
 
@@ -91,11 +91,11 @@ struct SaveCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The pages changed since --parent, one bit per page; clean pages are not read.",
+            "A bitmap of pages that may have changed since --parent; others are not read.",
             valueName: "[name=]path"), completion: .file())
     var dirtyBitmap: [String] = []
 
-    @Flag(help: "Compare pages with the parent's byte by byte instead of by digest.")
+    @Flag(help: "Compare pages and the parent's pages byte by byte, not by digest.")
     var compareBytes = false
 
     @Option(

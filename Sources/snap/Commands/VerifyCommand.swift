@@ -10,12 +10,12 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Check that checkpoints can be restored.",
         discussion: """
-            Without a REF, all checkpoints of the store are checked. snap compares the index with \
-            the files and reads every checksum, every page and all device state; pages that \
-            several checkpoints share are read once. It reports each damaged place on standard \
-            error, then prints which checkpoints are intact and which pages of the others are \
-            lost. --quick checks all checksums and decodes no page. --quiet prints only the names \
-            of damaged checkpoints.
+            Without a REF, all checkpoints of the store are checked. snap compares the index \
+            with the files, checks every checksum, and reads every page and all device state; \
+            pages that several checkpoints share are read once. It reports each damaged place on \
+            standard error, then prints which checkpoints are intact and which pages of the \
+            others are lost. --quick checks only checksums and page tables. --quiet prints only \
+            the names of damaged checkpoints.
 
             EXAMPLES
               snap verify
@@ -33,7 +33,7 @@ struct VerifyCommand: ParsableCommand {
         completion: .checkpoints)
     var checkpoints: [String] = []
 
-    @Flag(help: "Check only checksums and page tables; decode no pages.")
+    @Flag(help: "Check only checksums and page tables; decode no guest pages.")
     var quick = false
 
     @OptionGroup var jobs: JobsOption
