@@ -58,7 +58,7 @@ struct StreamExport: ~Copyable {
         let writer: StreamWriter
         do throws(SnapError) {
             writer = try StreamWriter(framing: framing, end: end, path: devices.path)
-        } catch { throw damage(error.message) }
+        } catch { throw damage(error) }
         try output.append(writer.head)
         for section in sections.dropFirst() {
             switch section.kind {
@@ -116,7 +116,7 @@ struct StreamExport: ~Copyable {
                     throw damage("lists RAM blocks that differ from the checkpoint's")
                 }
                 blocks = listed
-            } catch { throw damage(error.message) }
+            } catch { throw damage(error) }
         }
         guard blocks.allSatisfy({ RAMBlock.isName($0.name) }) else {
             throw damage("belongs to RAM blocks whose names a QEMU stream cannot contain")
@@ -150,6 +150,11 @@ struct StreamExport: ~Copyable {
                     + "\(Self.sectionByteCountMax)")
         }
         return try devices.bytes(of: section)
+    }
+
+    /// Converts an error of parsing the device state, which is damaged; a request to stop is not.
+    private func damage(_ error: SnapError) -> SnapError {
+        error.code == .interrupted ? error : damage(error.message)
     }
 
     private func damage(_ message: String) -> SnapError {
