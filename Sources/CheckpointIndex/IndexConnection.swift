@@ -3,9 +3,9 @@ import Synchronization
 
 /// The connection to an index; it is closed when the value is destroyed.
 ///
-/// GRDB's object is kept until the process ends. Freeing its dispatch queue would start a thread of
-/// libdispatch's pool. The pool reads /proc about once per second, and ends the process if it
-/// cannot, for example in a container without /proc.
+/// GRDB's object is kept until the process ends, once the connection has been opened. Freeing its
+/// dispatch queue would start a thread of libdispatch's pool. The pool reads /proc about once per
+/// second, and ends the process if it cannot, for example in a container without /proc.
 final class IndexConnection {
     /// The connection, for statements.
     let queue: DatabaseQueue
@@ -23,8 +23,7 @@ final class IndexConnection {
     }
 
     deinit {
-        // SQLite closes the file even if it reports an error.
-        try? queue.close()
-        Self.closed.withLock { $0.append(queue) }
+        // If a statement is still in use, GRDB closes the connection when its object is freed.
+        if (try? queue.close()) != nil { Self.closed.withLock { $0.append(queue) } }
     }
 }

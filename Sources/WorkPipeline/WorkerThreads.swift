@@ -1,5 +1,5 @@
 import Dispatch
-import Foundation
+import SnapSystem
 import Synchronization
 
 /// Threads that run the same work at the same time.
@@ -24,6 +24,8 @@ enum WorkerThreads {
 
     /// Runs a closure on several threads, one of which is the caller's, and waits for all of them.
     ///
+    /// If the system cannot create enough threads, fewer run the closure.
+    ///
     /// - Parameters:
     ///   - count: The number of threads, at least 1.
     ///   - body: The work of one thread.
@@ -31,14 +33,17 @@ enum WorkerThreads {
         withoutActuallyEscaping(body) { body in
             let work = Work(body)
             let ended = DispatchSemaphore(value: 0)
-            for _ in 1..<max(count, 1) {
-                Thread.detachNewThread {
+            var startedCount = 0
+            while startedCount < count - 1,
+                DetachedThread.start({
                     work.run()
                     ended.signal()
-                }
+                })
+            {
+                startedCount += 1
             }
             work.run()
-            for _ in 1..<max(count, 1) { ended.wait() }
+            for _ in 0..<startedCount { ended.wait() }
             work.clear()
         }
     }

@@ -15,7 +15,8 @@ struct StyleTests {
         "Codecs/ISALDeflater.swift", "Codecs/ZlibDeflater.swift",
         "MigrationStream/Read/StreamInput.swift", "SavevmFormat/Bytes/ByteReader.swift",
         "SavevmFormat/Bytes/DigestKey.swift", "SavevmFormat/Bytes/Hash128.swift",
-        "SnapSystem/DescriptorLimit.swift", "SnapSystem/ProcessSecrecy.swift",
+        "SnapSystem/DescriptorLimit.swift", "SnapSystem/DetachedThread.swift",
+        "SnapSystem/ProcessSecrecy.swift",
         "SnapSystem/EnvironmentVariable.swift",
         "snap/EntryPoint.swift",
     ]

@@ -1,5 +1,4 @@
 import Dispatch
-import Foundation
 import SnapSystem
 import Synchronization
 
@@ -7,7 +6,8 @@ import Synchronization
 ///
 /// Copying into the page cache takes as long as reading and parsing a stream, so the two run in
 /// parallel. The number of waiting runs is limited. A thread writes as long as runs are queued; it
-/// does not belong to libdispatch's pool, which ends the process if it cannot read /proc.
+/// does not belong to libdispatch's pool, which ends the process if it cannot read /proc. Only one
+/// thread at a time may call `write` and `wait`.
 final class RunWriter: Sendable {
     private struct State {
         var runs: [(bytes: [UInt8], offset: Int)] = []
@@ -44,7 +44,8 @@ final class RunWriter: Sendable {
             defer { state.isWriting = true }
             return !state.isWriting
         }
-        if mustStart { Thread.detachNewThread { [self] in writeQueued() } }
+        // If the system cannot create a thread, the caller's writes.
+        if mustStart, !DetachedThread.start({ [self] in writeQueued() }) { writeQueued() }
         try check()
     }
 

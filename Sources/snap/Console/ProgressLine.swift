@@ -46,8 +46,8 @@ final class ProgressLine: Sendable {
     ) throws(SnapError) -> Result {
         guard isShown, Terminal.error != nil else { return try body() }
         let line = ProgressLine(progress, subject)
+        guard DetachedThread.start({ line.run() }) else { return try body() }
         current.withLock { $0 = line }
-        Thread.detachNewThread { line.run() }
         defer { line.finish() }
         return try body()
     }
