@@ -7,8 +7,8 @@ extension StoreIdentity {
     /// Writes a new identity if the store has no readable savevm file.
     ///
     /// - Parameter store: The store's directory. The caller holds the store's lock exclusively.
-    /// - Throws: `.permission` or `.inputOutput` if a file that may be intact cannot be read now;
-    ///   `.interrupted`.
+    /// - Throws: `.permission` or `.inputOutput`, also if a file that may be intact cannot be read
+    ///   now; `.damaged` or `.interrupted`.
     package static func recreate(in store: StoreDirectory) throws(SnapError) {
         let identity = try recovered(from: store) ?? .random()
         try identity.write(to: store.root)

@@ -55,7 +55,7 @@ package struct RAMBlock: Sendable, Equatable {
 
     /// Finds, for each block, the parent's block that its pages are compared with.
     ///
-    /// Two blocks match if they have the same length and the same name, or if either has no name.
+    /// Two blocks match if they have the same length, and the same name unless either has none.
     /// A block gets the first of the parent's blocks that matches and is still free; each of the
     /// parent's blocks is used at most once.
     ///

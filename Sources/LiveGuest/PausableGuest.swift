@@ -34,10 +34,10 @@ package struct PausableGuest: ~Copyable {
     private var start = ContinuousClock.now
     /// How long the guest was paused; nil during the pause, and if the guest was already paused.
     package private(set) var pauseDuration: Duration?
-    /// Why the guest could not be resumed, or QEMU's settings could not be restored; nil if both
-    /// succeeded.
+    /// Why the guest could not be resumed, QEMU's settings could not be restored, or the marker
+    /// could not be deleted; nil if all succeeded.
     ///
-    /// The message can follow "the".
+    /// The message can follow "snap".
     package private(set) var resumeFailure: SnapError?
 
     /// The length limit of the device state in bytes.

@@ -5,7 +5,7 @@ package enum DescriptorLimit {
     /// The number of free descriptors that a command needs.
     ///
     /// They are used for standard streams that the caller has closed, locks, the index and its
-    /// journal, inputs, outputs, some savevm files, and by libdispatch itself.
+    /// journal, inputs, outputs and some savevm files.
     private static let freeCountMin = 32
 
     /// The current soft limit, as getrlimit(2) reports it.
@@ -20,8 +20,8 @@ package enum DescriptorLimit {
     /// Raises the soft limit to the hard limit, and checks that enough descriptors are free.
     ///
     /// The usual soft limit of 1,024 exists for programs that call select(2), but a checkpoint can
-    /// refer to that many files. libdispatch terminates the process if no descriptor is free, so
-    /// call this function before libdispatch is used.
+    /// refer to that many files. Call this function first, so that too few descriptors are one
+    /// clear error.
     ///
     /// - Throws: `.inputOutput` if too few descriptors are free.
     package static func raise() throws(SnapError) {

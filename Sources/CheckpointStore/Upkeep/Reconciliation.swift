@@ -101,7 +101,8 @@ package struct Reconciliation {
 
     /// Frees the space that an earlier deletion could not free, if the guest has no readers now.
     ///
-    /// A failure is only a warning, because the caller's own work does not depend on the space.
+    /// A failure other than `.interrupted` is only a warning, because the caller's own work does
+    /// not depend on the space.
     private func reclaimSpace(of listing: GuestListing) throws(SnapError) -> Int {
         do throws(SnapError) {
             let unneeded = listing.retired.subtracting(

@@ -15,7 +15,7 @@ package struct PageCounts: Sendable, Equatable {
     package var literal = 0
     /// Those of `zero` that are not zero in the parent.
     package var becameZero = 0
-    /// Those of `unchanged` that are stored again because their file was evicted.
+    /// Those of `unchanged` that are stored again because their file, or their base's, was evicted.
     package var moved = 0
 
     /// The properties with the counts, in the order of savevm(5) and of the index's columns.

@@ -80,10 +80,12 @@ struct DeviceStateOutput: ~Copyable {
 
     /// Writes all files; each appears under its name when it is complete.
     ///
-    /// On failure, deletes the new files. Files that have replaced existing ones stay.
+    /// On failure, deletes the new files, and a directory that it has created. Files that have
+    /// replaced existing ones stay.
     ///
     /// - Parameter isSynchronized: Whether each file is flushed to the disk before it is named.
-    /// - Throws: `.damaged`, `.cannotCreate`, `.permission` or `.inputOutput`.
+    /// - Throws: `.damaged`, `.cannotCreate`, `.unsupported`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
             if makesDirectory { try directory.create() }

@@ -32,8 +32,8 @@ struct StreamExport: ~Copyable {
         else {
             throw SnapError(
                 .notFound,
-                "checkpoint \(opened.checkpoint.name) has no device state of QEMU, so it cannot be "
-                    + "written as a stream")
+                "checkpoint \(opened.checkpoint.name) has no QEMU stream that shows where its RAM "
+                    + "belongs, so it cannot be written as a stream")
         }
         sections = state.sections
         self.memory = memory

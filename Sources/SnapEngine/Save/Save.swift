@@ -142,7 +142,8 @@ package struct Save: Sendable {
     /// Takes the checkpoint.
     ///
     /// On failure the store's checkpoints are unchanged, and a guest that was running is resumed.
-    /// If the guest cannot be resumed, the error's message reports whether the checkpoint is saved.
+    /// If the guest cannot be resumed, this is an error even if the checkpoint is saved; the
+    /// message then says so.
     /// If the index row cannot be written after the checkpoint is saved, this is only a warning,
     /// because the next save adds the row.
     ///

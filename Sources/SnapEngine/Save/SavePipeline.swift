@@ -44,7 +44,8 @@ struct SavePipeline: Sendable {
     ///   - deadline: The time by which all units must be read; nil for no limit.
     /// - Returns: The checkpoint, ready to be committed.
     /// - Throws: `.busy` at the deadline; `.inputDamaged` if an image shrinks; `.damaged` for the
-    ///   parent's files; `.mismatch`, `.permission`, `.inputOutput` or `.interrupted`.
+    ///   parent's files; `.notFound`, `.mismatch`, `.unsupported`, `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     func run(
         _ context: WorkContext, until deadline: ContinuousClock.Instant?
     ) throws(SnapError) -> UncommittedCheckpoint {

@@ -22,7 +22,7 @@ struct SaveRun {
         let indexed: IndexedCheckpoint
         /// The time for which the guest was paused; nil if it was not paused.
         var pauseDuration: Duration?
-        /// The error that prevented resuming the guest.
+        /// The paused guest's `resumeFailure`; nil without a running guest.
         var resumeFailure: SnapError?
     }
 

@@ -13,9 +13,9 @@ package struct OutputFile: ~Copyable, Sendable {
     /// Creates an output that does not have its name yet, after a check of any existing file.
     ///
     /// The output gets the owner, group and permission bits of the file that it replaces if that
-    /// file belongs to the effective user. If the effective user is root, it gets them only if no
-    /// other user can create files in the directory. Otherwise it belongs to the effective user and
-    /// has mode 0600.
+    /// file belongs to the effective user. If the effective user is root, it gets those of any
+    /// file, but only if no other user can create files in the directory. Otherwise it belongs to
+    /// the effective user and has mode 0600.
     ///
     /// - Parameters:
     ///   - name: The name that the output will have.
@@ -197,7 +197,7 @@ package struct OutputFile: ~Copyable, Sendable {
 
     /// Gives the file its name.
     ///
-    /// On failure the output is deleted.
+    /// On failure the output is deleted, unless only the wait for its name to be on the disk fails.
     ///
     /// - Parameter isSynchronized: Whether to wait until the file's bytes are on the disk before it
     ///   gets its name, and until the name is on the disk afterwards.

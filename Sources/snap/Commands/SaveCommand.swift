@@ -38,7 +38,7 @@ struct SaveCommand: ParsableCommand {
               66   an input or the parent does not exist
               74   I/O error, such as a full disk, or QEMU refused a command
               75   the store or the QMP socket is in use, or the guest cannot be saved now
-              76   the format is not supported: a multifd channel, a disk image
+              76   the format is not supported, such as a multifd channel or a core dump
               77   permission denied
               78   the image or bitmap has the wrong length or is not usable
             """)

@@ -14,7 +14,7 @@ struct VerifyCommand: ParsableCommand {
             with the files, checks every checksum, and reads every page and all device state; \
             pages that several checkpoints share are read once. It reports each damaged place on \
             standard error, then prints which checkpoints are intact and which pages of the \
-            others are lost. --quick checks only checksums and page tables. --quiet prints only \
+            others are lost. --quick decodes no guest pages. --quiet prints only \
             the names of damaged checkpoints.
 
             EXAMPLES
@@ -33,7 +33,7 @@ struct VerifyCommand: ParsableCommand {
         completion: .checkpoints)
     var checkpoints: [String] = []
 
-    @Flag(help: "Check only checksums and page tables; decode no guest pages.")
+    @Flag(help: "Decode no guest pages; check everything else.")
     var quick = false
 
     @OptionGroup var jobs: JobsOption

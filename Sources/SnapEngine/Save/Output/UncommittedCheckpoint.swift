@@ -31,11 +31,12 @@ struct UncommittedCheckpoint: ~Copyable {
 
     /// Writes the device state, then gives the savevm file its name, which is the commit point.
     ///
-    /// Leaves neither file on failure.
+    /// On failure it deletes both files; the next save deletes one that cannot be deleted now.
     ///
     /// - Returns: The description of the checkpoint for the index.
     /// - Throws: `.cannotCreate` if the number is taken; `.mismatch` if the device state exceeds
-    ///   the format's limits; `.permission`, `.inputOutput` or `.interrupted`.
+    ///   the format's limits; `.damaged` for the parent's files; `.permission`, `.inputOutput` or
+    ///   `.interrupted`.
     consuming func commit() throws(SnapError) -> IndexedCheckpoint {
         let target = target
         let (seal, sections) = try writeDeviceState()

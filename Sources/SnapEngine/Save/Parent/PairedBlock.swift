@@ -55,7 +55,7 @@ struct PairedBlock: Sendable {
 
     /// Refuses a bitmap unless it is certain which block of the parent it counts from.
     ///
-    /// A block that is only compared can be paired by length, because a wrong pair costs only time.
+    /// A block that is only compared can be paired by length: a wrong pair costs time and space.
     /// But snap trusts a clean bit and does not compare its page.
     private static func check(
         _ bitmap: FilePath, of block: RAMBlock, countsFrom parentBlock: StoredBlock?,

@@ -5,8 +5,8 @@ import WorkPipeline
 
 /// Iterates over the units of all RAM blocks that a save has to read, in order.
 ///
-/// Skips units that a dirty bitmap marks as clean. Without a bitmap, skips units that lie in holes
-/// of the image and are zero in the parent, too.
+/// Skips units that a dirty bitmap marks as clean, unless files are evicted. Without a bitmap,
+/// skips units that are holes of the image and zero in the parent, too.
 struct ImageUnitCursor: ~Copyable, WorkSource {
     private let blocks: [PairedBlock]
     private let parentFiles: SavevmFiles?
@@ -45,8 +45,9 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
 
     /// Advances to the next unit; returns nil after the last.
     ///
-    /// - Throws: `.busy` after the deadline; `.mismatch` for a dirty bitmap of the wrong length;
-    ///   `.damaged` if a table of the parent is damaged; `.inputOutput` or `.interrupted`.
+    /// - Throws: `.busy` after the deadline; `.notFound`, `.mismatch` or `.inputDamaged` for a
+    ///   dirty bitmap; `.damaged` or `.unsupported` for the parent's files; `.permission`,
+    ///   `.inputOutput` or `.interrupted`.
     mutating func next() throws(SnapError) -> ImageUnit? {
         if let deadline, ContinuousClock.now >= deadline {
             throw SnapError(

@@ -11,7 +11,8 @@ struct UnitDraft {
         /// The location of the base for a delta: the parent's page at this place, or that page's
         /// own base; nil if there is none.
         let base: Location?
-        /// Whether the page is unchanged and stored again because its file is evicted.
+        /// Whether the page is unchanged and stored again because its file, or its base's, is
+        /// evicted.
         let isMoved: Bool
     }
 
