@@ -72,10 +72,8 @@ struct DeltaEncodingTests {
         var generator = Seeded(UInt64(seed))
         let base = GeneratedImage.noise(&generator)
         var page = base
-        for _ in 0..<Int.random(in: 0...60, using: &generator) {
-            let start = Int.random(in: 0..<4096, using: &generator)
-            let end = min(4096, start + Int.random(in: 1...60, using: &generator))
-            for index in start..<end { page[index] = .random(in: 0...255, using: &generator) }
+        for range in GeneratedImage.editRanges(atMost: 60, byteCountMax: 60, &generator) {
+            for index in range { page[index] = .random(in: 0...255, using: &generator) }
         }
         let plain = XBZRLE.encode(page, against: base)
         guard let runs = Self.encode(page, against: base) else {

@@ -28,10 +28,8 @@ struct DeltaTests {
         var generator = Seeded(UInt64(seed))
         let base = GeneratedImage.noise(&generator)
         var page = base
-        for _ in 0..<Int.random(in: 0...40, using: &generator) {
-            let start = Int.random(in: 0..<4096, using: &generator)
-            let end = min(4096, start + Int.random(in: 1...50, using: &generator))
-            for index in start..<end { page[index] = .random(in: 0...255, using: &generator) }
+        for range in GeneratedImage.editRanges(atMost: 40, byteCountMax: 50, &generator) {
+            for index in range { page[index] = .random(in: 0...255, using: &generator) }
         }
         #expect(Self.apply(XBZRLE.encode(page, against: base), to: base) == page)
     }
@@ -94,10 +92,8 @@ struct DeltaTests {
         var generator = Seeded(UInt64(seed))
         let base = GeneratedImage.noise(&generator)
         var page = base
-        for _ in 0..<Int.random(in: 0...30, using: &generator) {
-            let start = Int.random(in: 0..<4096, using: &generator)
-            let end = min(4096, start + Int.random(in: 1...60, using: &generator))
-            for index in start..<end { page[index] &+= 1 }
+        for range in GeneratedImage.editRanges(atMost: 30, byteCountMax: 60, &generator) {
+            for index in range { page[index] &+= 1 }
         }
         let encode = { (byteCountMax: Int) -> [UInt8]? in
             var runs: [UInt8] = [7]

@@ -68,6 +68,23 @@ package struct GeneratedImage: Equatable, Sendable {
         }
     }
 
+    /// Chooses ranges of bytes of a page to edit; they can overlap.
+    ///
+    /// - Parameters:
+    ///   - countMax: The maximum number of ranges.
+    ///   - byteCountMax: The maximum length of a range, at least 1.
+    ///   - generator: The generator of the choices.
+    /// - Returns: The ranges, in random order; possibly an empty list.
+    package static func editRanges(
+        atMost countMax: Int, byteCountMax: Int, _ generator: inout Seeded
+    ) -> [Range<Int>] {
+        (0..<Int.random(in: 0...countMax, using: &generator)).map { _ in
+            let start = Int.random(in: 0..<4096, using: &generator)
+            let byteCount = Int.random(in: 1...byteCountMax, using: &generator)
+            return start..<min(4096, start + byteCount)
+        }
+    }
+
     /// Changes pages at random as a guest does: writes, updates, copies and zeroes them.
     ///
     /// - Parameters:
