@@ -143,7 +143,7 @@ package final class CheckpointIndex {
     /// - Parameters:
     ///   - guest: The guest's name.
     ///   - number: The checkpoint's number.
-    /// - Returns: The checkpoint; nil if there is none.
+    /// - Returns: The checkpoint; nil if the index does not list such a checkpoint.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func checkpoint(
         of guest: GuestName, number: Int
@@ -156,7 +156,7 @@ package final class CheckpointIndex {
     /// - Parameters:
     ///   - guest: The guest's name.
     ///   - back: The number of checkpoints to go back from there.
-    /// - Returns: The checkpoint; nil if there is none.
+    /// - Returns: The checkpoint; nil if the index does not list such a checkpoint.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func latest(of guest: GuestName, back: Int = 0) throws(SnapError) -> Checkpoint? {
         try fetch(
@@ -169,7 +169,7 @@ package final class CheckpointIndex {
     /// - Parameters:
     ///   - guest: The guest's name.
     ///   - time: The latest creation time, to the second.
-    /// - Returns: The checkpoint; nil if there is none.
+    /// - Returns: The checkpoint; nil if the index does not list such a checkpoint.
     /// - Throws: `.damaged` or `.inputOutput`.
     package func checkpoint(
         of guest: GuestName, at time: Timestamp

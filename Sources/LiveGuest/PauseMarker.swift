@@ -43,7 +43,7 @@ struct PauseMarker: Codable, Sendable {
     /// Searches for a marker that a save has left.
     ///
     /// - Parameter directory: The guest's directory.
-    /// - Returns: The marker, or why there is none.
+    /// - Returns: The marker, or the reason why no valid marker was found.
     /// - Throws: `.permission` or `.inputOutput`.
     static func find(in directory: Directory) throws(SnapError) -> Found {
         guard let link = try directory.status(of: name) else { return .none }

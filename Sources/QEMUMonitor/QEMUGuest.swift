@@ -137,8 +137,8 @@ package struct QEMUGuest: ~Copyable {
     /// Finds the files through which QEMU shares the guest's RAM.
     ///
     /// - Returns: The memory backends that are shared, at least one.
-    /// - Throws: `.unsupported` if there are none, or if one has no file or a file name that snap
-    ///   cannot use; and what `QMPClient.ask` throws.
+    /// - Throws: `.unsupported` if no backend is shared, or if one has no file or a file name that
+    ///   snap cannot use; and what `QMPClient.ask` throws.
     package mutating func backends() throws(SnapError) -> [Backend] {
         let children: [Child] = try client.ask("qom-list", Place(path: "/objects"))
         var backends: [Backend] = []

@@ -37,11 +37,11 @@ package struct SnapError: Error, Sendable, Equatable {
     package let code: Code
     /// The text of the error: what was found and what was expected.
     package let message: String
-    /// The file or directory that the error is about; nil if there is none.
+    /// The file or directory that the error is about; nil if it is not about a file.
     package let path: FilePath?
     /// The offset of the problem in that file, in bytes; nil if it is not known.
     package let offset: Int?
-    /// Advice for the user, as an imperative fragment; nil if there is none.
+    /// Advice for the user, as an imperative fragment; nil without advice.
     package let hint: String?
     /// The error number of the failed system call; nil if no call failed.
     package let errno: Errno?

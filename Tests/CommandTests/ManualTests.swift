@@ -53,7 +53,7 @@ struct ManualTests {
         #expect(optionCount > 20)
     }
 
-    /// Returns the text under the subheading that starts with a title; nil if there is none.
+    /// Returns the text under the subheading that starts with a title; nil if it is missing.
     private static func section(_ title: String, of manual: String) -> Substring? {
         guard let start = manual.range(of: ".SS \"\(title)") else { return nil }
         let rest = manual[start.upperBound...]

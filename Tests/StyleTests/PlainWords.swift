@@ -26,7 +26,7 @@ enum PlainWords {
         ("(stand|stands|stood|standing) still|standstill", "is paused, pause"),
         ("(give|gives|gave|given|giving) (it |them |a checkpoint )?up", "delete, stop"),
         ("(give|gives|gave|given) (it |them |space |bytes )?back", "free, return, restore"),
-        ("(?<!there\\s{1,20})(is|are|was|were) (?-i:none)", "is not a …, does not exist"),
+        ("(is|are|was|were) (?-i:none)", "is not a …, does not exist"),
         ("(tell|tells|told) of|told by|(is|are) told", "report, list, detect, learn"),
         ("whoever|whomever|whatever|somebody|nobody|anybody|everybody", "name the actor"),
         ("(believe|believes|believed|believing)", "trust, use"),

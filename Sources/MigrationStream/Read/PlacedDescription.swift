@@ -31,7 +31,7 @@ struct PlacedDescription {
     /// - Parameters:
     ///   - file: The file.
     ///   - start: The offset in the file before which no description is expected.
-    /// - Returns: The description; nil if there is none.
+    /// - Returns: The description; nil if the bytes do not end with one.
     /// - Throws: `.inputOutput`.
     static func last(
         in file: borrowing File, from start: Int
@@ -48,7 +48,7 @@ struct PlacedDescription {
     /// - Parameters:
     ///   - tail: The stream's last bytes.
     ///   - first: The offset of the first of these bytes.
-    /// - Returns: The description; nil if there is none.
+    /// - Returns: The description; nil if the bytes do not end with one.
     static func last(in tail: [UInt8], at first: Int) -> PlacedDescription? {
         var bytes = tail
         bytes.removeLast(bytes.reversed().prefix { $0 == 0 }.count)

@@ -33,7 +33,7 @@ package struct StreamReader: ~Copyable {
     private var hasStartedRAM = false
     private var elements: StreamElements
     /// The offset among the kept bytes of a section of unknown length that has been read in part;
-    /// nil if there is none.
+    /// nil outside such a section.
     private var firstUndivided: Int?
 
     /// Opens a stream and reads its header and configuration.

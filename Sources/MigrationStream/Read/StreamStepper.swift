@@ -44,8 +44,8 @@ struct StreamStepper: ~Copyable {
     ///   - input: The kept bytes.
     ///   - byteCount: The number of kept bytes.
     ///   - configuration: The stream's configuration.
-    ///   - placed: The description that the stream must match and that ends it; nil if there is
-    ///     none, and then a section ends at its first footer.
+    ///   - placed: The description that the stream must match and that ends it; nil without a
+    ///     description: then a section ends at its first footer.
     ///   - started: The headers of the sections that have already started.
     ///   - allowsStrayBytes: Whether any bytes may follow the end of a stream that has no
     ///     description.

@@ -56,7 +56,7 @@ package struct PageTableWriter: ~Copyable {
     ///   - shape: The shape of the table.
     ///   - digestKey: The key of the new tables' digests.
     ///   - compression: How hard to compress the new tables.
-    ///   - parentTable: The parent's page table of the same shape; nil if there is none to share.
+    ///   - parentTable: The parent's page table of the same shape; nil to share no tables.
     ///   - evicted: The numbers of the evicted files, whose tables must not be shared.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     package init(

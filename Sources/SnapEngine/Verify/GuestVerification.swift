@@ -128,7 +128,7 @@ struct GuestVerification {
 
     /// Compares a checkpoint's index row with its files.
     ///
-    /// Returns the error that describes a difference; nil if there is none or no row to compare.
+    /// Returns the error that describes a difference; nil if both agree or the row is missing.
     private func mismatch(
         of file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
     ) throws(SnapError) -> SnapError? {

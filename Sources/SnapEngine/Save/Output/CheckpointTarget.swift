@@ -8,7 +8,7 @@ struct CheckpointTarget: Sendable {
     let name: CheckpointName
     /// The checkpoint's id and time.
     let stamp: CheckpointStamp
-    /// The user's label for the checkpoint; nil if there is none.
+    /// The user's label for the checkpoint; nil without a label.
     let label: String?
     /// The guest's directory, in which the files are created.
     let guest: GuestDirectory

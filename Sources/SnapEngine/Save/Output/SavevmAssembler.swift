@@ -145,7 +145,7 @@ struct SavevmAssembler: ~Copyable {
     /// Completes the file and gives it its name.
     ///
     /// - Parameter deviceState: The seal of the device-state file, which must already have its
-    ///   name; nil if there is none.
+    ///   name; nil without device state.
     /// - Returns: The contents of the file, for the index.
     /// - Throws: `.cannotCreate` if the name is taken; `.damaged` for the parent's files;
     ///   `.inputOutput` or `.permission`.

@@ -9,7 +9,7 @@ struct UnitDraft {
         let page: Int
         let digest: Hash128
         /// The location of the base for a delta: the parent's page at this place, or that page's
-        /// own base; nil if there is none.
+        /// own base; nil if the parent stores no page here.
         let base: Location?
         /// Whether the page is unchanged and stored again because its file, or its base's, is
         /// evicted.
@@ -44,7 +44,7 @@ struct UnitDraft {
         }
     }
 
-    /// Returns the location of the parent's page; zero if there is none.
+    /// Returns the location of the parent's page; zero without a parent's block.
     func parentLocation(of page: Int) -> Location {
         parentLocations.isEmpty ? .zero : parentLocations[page]
     }
