@@ -28,7 +28,7 @@ HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
 GUEST_PACKAGES = binutils busybox-static python3 qemu-system-x86
-TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff zstd
+TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff rsync tzdata zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 SOAK_PACKAGES = $(TEST_PACKAGES) e2fsprogs fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \

@@ -184,11 +184,13 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
-        // These tests run the command as a process, so they depend on the executable.
+        // These tests run the command as a process, so they depend on the executable. Saves with
+        // chosen times run in the process of the tests.
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "snap", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+                "snap", "SnapEngine", "GuestMemory", "WorkPipeline", "SnapSystem", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: tests),
         .testTarget(name: "StyleTests", swiftSettings: tests),

@@ -30,14 +30,25 @@ static inline int snap_open_beneath(int directory, const char *path, int flags, 
     return (int)syscall(437, directory, path, &how, sizeof how);
 }
 
-/* fcntl_locking(2): an open file description lock on the first byte. The kernel releases it when the
-   open file is closed. A write lock requires a descriptor that is open for writing. */
+/* fcntl_locking(2): open file description locks on ranges of bytes, which need not exist. The kernel
+   releases them when the open file is closed. */
 extern int fcntl(int descriptor, int operation, ...);
-static inline int snap_lock_open_file(int descriptor, int type) {
-    struct { short type, whence; long start, length; int process; } lock = {(short)type, 0, 0, 1, 0};
+struct snap_record_lock { short type, whence; long start, length; int process; }; /* struct flock */
+static inline int snap_lock_open_file(int descriptor, int type, long start, long length) {
+    struct snap_record_lock lock = {(short)type, 0, start, length, 0};
     return fcntl(descriptor, 37 /* F_OFD_SETLK */, &lock);
 }
-enum { snap_lock_read = 0, snap_lock_write = 1, snap_lock_none = 2 }; /* F_RDLCK, F_WRLCK, F_UNLCK */
+/* The start of a lock of another open file that overlaps the range, or start + length without one.
+   Returns -1 on failure. A lock that starts before the range is reported at the range's start; the
+   end of the lock is stored in *end, 0 for one without an end. */
+static inline long snap_find_lock(int descriptor, long start, long length, long *end) {
+    struct snap_record_lock lock = {1 /* F_WRLCK */, 0, start, length, 0};
+    if (fcntl(descriptor, 36 /* F_OFD_GETLK */, &lock) == -1) return -1;
+    if (lock.type == 2 /* F_UNLCK */) return start + length;
+    *end = lock.length == 0 ? 0 : lock.start + lock.length;
+    return lock.start > start ? lock.start : start;
+}
+enum { snap_lock_read = 0, snap_lock_none = 2 }; /* F_RDLCK, F_UNLCK */
 
 /* getxattr(2) */
 extern long fgetxattr(int descriptor, const char *name, void *value, unsigned long byte_count);
@@ -53,6 +64,13 @@ extern int fstatfs(int descriptor, struct statfs *status);
 static inline long snap_file_system_type(int descriptor) {
     long status[32] = {0};
     return fstatfs(descriptor, (struct statfs *)status) == 0 ? status[0] : -1;
+}
+/* The free bytes for an unprivileged user, from the fields f_bsize and f_bavail of the structure. */
+static inline long snap_free_byte_count(int descriptor) {
+    long status[32] = {0};
+    if (fstatfs(descriptor, (struct statfs *)status) != 0) return -1;
+    long block = status[1], count = status[4];
+    return count > 0x7fffffffffffffff / (block > 0 ? block : 1) ? 0x7fffffffffffffff : count * block;
 }
 
 /* unix(7), cmsg(3): Swift does not import the macros that lay out a control message. */

@@ -2,39 +2,8 @@ import GRDB
 package import GuestMemory
 package import SnapSystem
 
-// Details of one checkpoint or one guest that `list` does not print.
+// Details of one checkpoint that `list` does not print.
 extension CheckpointIndex {
-    /// Finds the files to which a guest's checkpoints refer.
-    ///
-    /// - Parameters:
-    ///   - numbers: The numbers of the files to check.
-    ///   - guest: The guest's name.
-    /// - Returns: Those of `numbers` to which at least one checkpoint refers.
-    /// - Throws: `.damaged` or `.inputOutput`.
-    package func referenced(
-        among numbers: Set<Int>, of guest: GuestName
-    ) throws(SnapError) -> Set<Int> {
-        let runs = try read { database in
-            try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT DISTINCT first_number, last_number FROM reference
-                    JOIN guest USING (guest_id) WHERE name = ? ORDER BY first_number
-                    """, arguments: [guest.description]
-            ).map { try Self.run(first: $0.decode(atIndex: 0), last: $0.decode(atIndex: 1)) }
-        }
-        // Runs and numbers ascend, so that each is examined once.
-        var referenced: Set<Int> = []
-        var rest = numbers.sorted()[...]
-        for run in runs {
-            rest = rest.drop { $0 < run.lowerBound }
-            let found = rest.prefix { $0 < run.upperBound }
-            referenced.formUnion(found)
-            rest = rest.dropFirst(found.count)
-        }
-        return referenced
-    }
-
     /// Reads the RAM blocks of a checkpoint.
     ///
     /// - Parameter checkpoint: A checkpoint of this index.

@@ -44,24 +44,41 @@ extension CheckpointIndex {
         }
     }
 
-    /// Removes the rows of retired files that have been deleted.
+    /// Records a reclamation of space: which retired files are gone, changed or examined.
     ///
     /// Leaves the index unchanged on failure.
     ///
     /// - Parameters:
-    ///   - numbers: The files' numbers.
-    ///   - guest: The guest to which the files belonged.
+    ///   - removed: The numbers of retired files that were unlinked.
+    ///   - changed: The retired files that were rewritten or shortened, by their numbers.
+    ///   - examined: The numbers of retired files whose dead parts have been freed.
+    ///   - guest: The guest to which the files belong or belonged.
     /// - Throws: As `insert`.
-    package func forgetRetired(
-        _ numbers: Set<Int>, of guest: GuestName
+    package func recordReclaimed(
+        removed: Set<Int>, changed: [Int: IndexedFile], examined: Set<Int>, of guest: GuestName
     ) throws(SnapError) {
+        if removed.isEmpty && changed.isEmpty && examined.isEmpty { return }
         try write { database in
-            for number in numbers {
+            let guestID = try Self.guestID(guest, database)
+            for number in removed {
+                try database.execute(
+                    sql: "DELETE FROM file WHERE guest_id = ? AND number = ? AND retired",
+                    arguments: [guestID, number])
+            }
+            for (number, file) in changed {
                 try database.execute(
                     sql: """
-                        DELETE FROM file WHERE number = ? AND retired
-                        AND guest_id = (SELECT guest_id FROM guest WHERE name = ?)
-                        """, arguments: [number, guest.description])
+                        UPDATE file SET generation = ?, byte_count = ?
+                        WHERE guest_id = ? AND number = ? AND retired
+                        """, arguments: [file.generation, file.byteCount, guestID, number])
+            }
+            for number in examined {
+                try database.execute(
+                    sql: """
+                        INSERT OR IGNORE INTO reclaimed_file
+                        SELECT guest_id, number FROM file
+                        WHERE guest_id = ? AND number = ? AND retired
+                        """, arguments: [guestID, number])
             }
         }
     }

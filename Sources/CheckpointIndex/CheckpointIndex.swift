@@ -203,29 +203,6 @@ package final class CheckpointIndex {
         }
     }
 
-    /// Reads the numbers of a guest's checkpoints and of its retired files.
-    ///
-    /// - Parameter guest: The guest's name.
-    /// - Returns: Both sets of numbers, without numbers that no checkpoint can have.
-    /// - Throws: `.damaged` or `.inputOutput`.
-    package func numbers(
-        of guest: GuestName
-    ) throws(SnapError) -> (live: Set<Int>, retired: Set<Int>) {
-        try read { database in
-            let sql = """
-                SELECT number FROM file JOIN guest USING (guest_id)
-                WHERE name = ? AND retired = ? AND number BETWEEN 1 AND ?
-                """
-            let numbers = { retired in
-                try Set(
-                    Int.fetchAll(
-                        database, sql: sql,
-                        arguments: [guest.description, retired, Checkpoint.numberMax]))
-            }
-            return (try numbers(false), try numbers(true))
-        }
-    }
-
     /// Makes SQLite check the complete database.
     ///
     /// - Throws: `.damaged` with the first finding, or `.inputOutput`.

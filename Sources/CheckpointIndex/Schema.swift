@@ -6,7 +6,9 @@ import GRDB
 package enum Schema {
     /// The contents of the files; version n is at index n - 1. (The build replaces the first digit
     /// of a file's name with an underscore.)
-    static let versions = [PackageResources._001_initial_sql]
+    static let versions = [
+        PackageResources._001_initial_sql, PackageResources._002_reclaimed_files_sql,
+    ]
 
     /// The newest version.
     package static var currentVersion: Int { versions.count }

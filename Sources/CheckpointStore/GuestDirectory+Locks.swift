@@ -1,10 +1,11 @@
 package import SnapSystem
 package import WorkPipeline
 
-// A guest has two locks, each held for the duration of a closure. The writer lock lets one process
-// at a time change the guest's checkpoints; only a process with write permission in the store can
-// take it. The reader lock keeps the files that a reader uses in place. It does not block other
-// readers.
+// A guest has a writer lock, and pins. The writer lock lets one process at a time change the
+// guest's checkpoints; only a process with write permission in the store can hold it. A reader pins
+// the checkpoints that it reads: their pages stay until it has finished, even if the checkpoints
+// are deleted in the meantime. No writer waits for a reader. A pin is a shared lock on the byte of
+// `reader.lock` whose offset is the checkpoint's number.
 extension GuestDirectory {
     private static let writerLockName = "writer.lock"
     private static let readerLockName = "reader.lock"
@@ -28,44 +29,54 @@ extension GuestDirectory {
         return try withExtendedLifetime(lock, body)
     }
 
-    /// Runs a closure while no writer can delete the guest's current files.
+    /// Runs a closure while the pages of checkpoints are pinned.
     ///
-    /// Takes no lock if the lock file does not exist: a reader may have no permission to create it.
+    /// The closure must look for the checkpoints' files again, because a checkpoint can be deleted
+    /// before it is pinned. Pins nothing if the lock file does not exist: a reader may have no
+    /// permission to create it.
     ///
     /// - Parameters:
-    ///   - context: Supplies the lock timeout. A writer excludes readers only for a moment, to
-    ///     check that none is left.
-    ///   - body: Reads the guest's files while the lock is held.
+    ///   - numbers: The numbers of the checkpoints, as ascending runs.
+    ///   - context: Supplies the lock timeout; only another program can hold a lock that matters.
+    ///   - body: Reads the guest's files while the checkpoints are pinned.
     /// - Returns: The result of `body`.
-    /// - Throws: `.busy` if a writer holds the lock at the timeout; `.permission` or
-    ///   `.inputOutput`; and the errors of `body`.
-    package func withReaderLock<Result: ~Copyable>(
-        _ context: WorkContext, _ body: () throws(SnapError) -> Result
+    /// - Throws: `.busy` if another program holds an exclusive lock at the timeout; `.permission`
+    ///   or `.inputOutput`; and the errors of `body`.
+    package func withPins<Result: ~Copyable>(
+        on numbers: [Range<Int>], _ context: WorkContext,
+        _ body: () throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
-        let lock = try lockForReading(timeout: context.lockTimeout)
-        return try withExtendedLifetime(lock, body)
+        let pins = try pin(numbers, timeout: context.lockTimeout)
+        return try withExtendedLifetime(pins, body)
     }
 
-    /// Waits until all current readers have finished.
+    /// Finds the checkpoints that readers have pinned.
     ///
-    /// The lock that shows this is released immediately, so new readers can start afterwards.
-    ///
-    /// - Parameter context: Supplies the lock timeout.
-    /// - Throws: `.busy` if a reader has not finished at the timeout; `.permission` or
-    ///   `.inputOutput`.
-    func waitForReaders(_ context: WorkContext) throws(SnapError) {
-        let file = try File(creatingIfAbsent: Self.readerLockName, in: directory)
-        _ = try RecordLock(excluding: file, timeout: context.lockTimeout)
+    /// - Parameter numbers: The numbers of the checkpoints to examine.
+    /// - Returns: Those of `numbers` that a reader reads now.
+    /// - Throws: `.permission` or `.inputOutput`.
+    func pinned(among numbers: Set<Int>) throws(SnapError) -> Set<Int> {
+        guard let first = numbers.min(), let last = numbers.max() else { return [] }
+        let file: File
+        do throws(SnapError) {
+            file = try File(reading: Self.readerLockName, in: directory)
+        } catch let error where error.code == .notFound {
+            return []
+        }
+        let locked = try RecordLock.lockedBytes(first..<last + 1, of: file)
+        return numbers.filter { number in locked.contains { $0.contains(number) } }
     }
 
-    private func lockForReading(timeout: Duration) throws(SnapError) -> RecordLock? {
+    private func pin(
+        _ numbers: [Range<Int>], timeout: Duration
+    ) throws(SnapError) -> RecordLock? {
         let file: File
         do throws(SnapError) {
             file = try File(reading: Self.readerLockName, in: directory)
         } catch let error where error.code == .notFound {
             return nil
         }
-        return try RecordLock(sharing: file, timeout: timeout)
+        return try RecordLock(sharing: numbers, of: file, timeout: timeout)
     }
 
     private func lockForWriting(timeout: Duration) throws(SnapError) -> LockFile {

@@ -41,17 +41,25 @@ package struct GuestDirectory: Sendable {
         return file
     }
 
-    /// Describes retired files by their lengths alone, because their content may be deleted.
+    /// Describes retired files by their lengths and, as far as they can be read, generations.
     ///
     /// - Parameter retired: The checkpoint numbers of the files.
     /// - Returns: A description of each file by its number; a missing file has length 0.
     /// - Throws: `.permission` or `.inputOutput`.
     func indexedFiles(ofRetired retired: Set<Int>) throws(SnapError) -> [Int: IndexedFile] {
-        var files: [Int: IndexedFile] = [:]
+        var described: [Int: IndexedFile] = [:]
         for number in retired {
-            let status = try directory.status(of: FileName.retired(number).text)
-            files[number] = IndexedFile(generation: 0, byteCount: status?.byteCount ?? 0)
+            let name = FileName.retired(number)
+            let byteCount = try directory.status(of: name.text)?.byteCount ?? 0
+            var generation = 0
+            if byteCount > FileHeader.byteCount {
+                do throws(SnapError) { generation = try files.savevm(name).generation } catch {
+                    // The content of a deleted checkpoint's file need not be intact.
+                    guard error.isDamage else { throw error }
+                }
+            }
+            described[number] = IndexedFile(generation: generation, byteCount: byteCount)
         }
-        return files
+        return described
     }
 }

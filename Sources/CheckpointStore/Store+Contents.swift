@@ -20,14 +20,16 @@ extension Store {
     /// Adds up the lengths of all files in a guest's directory, including retired files.
     ///
     /// - Parameter guest: The guest.
-    /// - Returns: The sum in bytes; 0 if the guest has no directory.
+    /// - Returns: The sum in bytes, without the holes that files of deleted checkpoints can have; 0
+    ///   if the guest has no directory.
     /// - Throws: `.damaged`, `.permission` or `.inputOutput`.
     package func byteCount(of guest: GuestName) throws(SnapError) -> Int {
         let directory = self.guest(guest).directory
         guard try directory.status() != nil else { return 0 }
         var byteCount = 0
         for name in try directory.names() {
-            byteCount = byteCount.addingClamped(try directory.status(of: name)?.byteCount ?? 0)
+            guard let status = try directory.status(of: name) else { continue }
+            byteCount = byteCount.addingClamped(min(status.byteCount, status.diskByteCount))
         }
         return byteCount
     }

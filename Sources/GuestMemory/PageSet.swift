@@ -39,6 +39,13 @@ package struct PageSet: Sendable, Equatable {
         }
     }
 
+    /// Creates a set from words of 64 pages each: page i is bit i % 64 of word i / 64.
+    ///
+    /// - Parameter words: At most 8 words; pages after their end are not in the set.
+    package init(words: some Collection<UInt64>) {
+        for (index, word) in words.enumerated() { self.words[index] = word }
+    }
+
     /// Its pages as ascending runs.
     package var runs: [Range<Int>] {
         var runs: [Range<Int>] = []

@@ -56,6 +56,11 @@ package final class SavevmFile: Sendable {
     /// The file's length in bytes.
     package var byteCount: Int { file.trailer.fileByteCount }
 
+    /// The length of the header, the sections and the trailer together, in bytes.
+    package var byteCountWithoutGroups: Int {
+        byteCount - file.trailer[.groupIndex].offset + FileHeader.byteCount
+    }
+
     /// How often the file has been rewritten.
     package var generation: Int { file.trailer.generation }
 
@@ -77,6 +82,15 @@ package final class SavevmFile: Sendable {
         return try FileReference.decode(&reader, last: reference)
     }
 
+    /// Reads the bytes of all sections but the group index, for a rewritten file.
+    func sectionsAfterGroupIndex() throws(SnapError) -> [[UInt8]] {
+        var sections: [[UInt8]] = []
+        for section in header.kind.sections.dropFirst() {
+            sections.append(try file.bytes(of: section))
+        }
+        return sections
+    }
+
     /// Reads everything in the file except its groups.
     ///
     /// - Returns: The contents.
@@ -87,6 +101,9 @@ package final class SavevmFile: Sendable {
             references: try references(), generation: generation, byteCount: byteCount)
     }
 
+    /// The number of groups in the file, absent ones included.
+    package var groupCount: Int { file.trailer.itemCount }
+
     /// Reads the entry of a group in the group index.
     ///
     /// - Parameter group: The group's number, from 0.
@@ -94,11 +111,25 @@ package final class SavevmFile: Sendable {
     /// - Throws: `.damaged` if the group does not exist or its entry is damaged; `.inputOutput`.
     package func entry(ofGroup group: Int) throws(SnapError) -> GroupEntry {
         let index = file.trailer[.groupIndex]
-        guard group < file.trailer.itemCount else {
+        guard group < groupCount else {
             throw damage(
-                "a location refers to group \(group), expected one of "
-                    + "\(file.trailer.itemCount) groups", at: index.offset)
+                "a location refers to group \(group), expected one of \(groupCount) groups",
+                at: index.offset)
         }
+        guard let entry = try entryIfPresent(ofGroup: group) else {
+            throw damage(
+                "a location refers to group \(group), which is absent", at: index.offset)
+        }
+        return entry
+    }
+
+    /// Reads the entry of a group that can be absent.
+    ///
+    /// - Parameter group: The group's number, less than `groupCount`.
+    /// - Returns: The entry; nil if the group is absent.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func entryIfPresent(ofGroup group: Int) throws(SnapError) -> GroupEntry? {
+        let index = file.trailer[.groupIndex]
         let block = group / GroupIndex.entriesPerBlock
         let offset = index.offset + block * GroupIndex.blockByteCount
         var entries: [GroupEntry?] = []
@@ -112,10 +143,7 @@ package final class SavevmFile: Sendable {
                 bytes, block: block, at: offset, file.trailer, path: path)
             lastIndexBlock.withLock { $0 = (block, entries) }
         }
-        guard let entry = entries[group % GroupIndex.entriesPerBlock] else {
-            throw damage("a location refers to group \(group), which is absent", at: offset)
-        }
-        return entry
+        return entries[group % GroupIndex.entriesPerBlock]
     }
 
     /// Reads a group's head.

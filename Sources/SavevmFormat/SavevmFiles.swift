@@ -14,21 +14,28 @@ package final class SavevmFiles: Sendable {
 
     private let guest: GuestFiles
     private let ids: [Int: FileReference]
+    private let openCountMax: Int
     private let open = Mutex(Open())
 
     /// The most files that stay open.
     ///
     /// This is a part of the process's limit on descriptors, since a command can have several
     /// instances.
-    private static let openCountMax = min(256, max(4, (DescriptorLimit.current - 32) / 4))
+    package static let defaultOpenCountMax = min(
+        256, max(4, (DescriptorLimit.current - 32) / 4))
 
     /// Creates an instance without opening any file.
     ///
     /// - Parameters:
     ///   - references: The files that may be opened.
     ///   - guest: The guest's directory with these files.
-    package init(_ references: [FileReference], in guest: GuestFiles) {
+    ///   - openCountMax: The most files that stay open.
+    package init(
+        _ references: [FileReference], in guest: GuestFiles,
+        openCountMax: Int = defaultOpenCountMax
+    ) {
         self.guest = guest
+        self.openCountMax = openCountMax
         ids = Dictionary(references.map { ($0.number, $0) }) { first, _ in first }
     }
 
@@ -57,7 +64,7 @@ package final class SavevmFiles: Sendable {
                 "is checkpoint \(file.header.number) with id \(file.reference.id.hex), expected "
                     + "\(number) with id \(reference.id.hex)", path: file.path)
         }
-        open.withLock { $0.insert(file, number, countMax: Self.openCountMax) }
+        open.withLock { $0.insert(file, number, countMax: openCountMax) }
         return file
     }
 

@@ -7,15 +7,7 @@ package import SnapSystem
 /// remains.
 package struct SavevmWriter: ~Copyable {
     private let header: FileHeader
-    private let pending: PendingFile
-    private var offset: Int
-    private var writeBackOffset = 0
-    private var entries: [GroupEntry] = []
-
-    /// The number of unwritten bytes at which the writer asks the kernel to start writing them.
-    ///
-    /// The fsync at the end then has little left to write.
-    private static let writeBackByteCount = 8 << 20
+    private var file: PendingSavevmFile
 
     /// Creates a writer and starts the file.
     ///
@@ -24,12 +16,9 @@ package struct SavevmWriter: ~Copyable {
     ///   - header: The file's header.
     /// - Throws: `.permission` or `.inputOutput`.
     package init(in directory: Directory, _ header: FileHeader) throws(SnapError) {
-        precondition(header.kind == .savevm)
-        let pending = try PendingFile(in: directory, for: FileName.savevm(header.number).text)
-        try pending.file.write(header.encode(), at: 0)
+        file = try PendingSavevmFile(
+            .savevm(header.number), in: directory, header, generation: 0)
         self.header = header
-        self.pending = pending
-        offset = FileHeader.byteCount
     }
 
     /// The number of the file's checkpoint.
@@ -43,25 +32,7 @@ package struct SavevmWriter: ~Copyable {
     /// - Returns: The group's number in the file, from 0.
     /// - Throws: `.inputOutput`; `.unsupported` if the file already has the most groups allowed.
     package mutating func append(_ group: EncodedGroup) throws(SnapError) -> Int {
-        guard entries.count < Limits.groupCountMax else {
-            throw SnapError(
-                .unsupported, "checkpoint has more than \(Limits.groupCountMax) groups",
-                path: pending.file.path)
-        }
-        entries.append(group.entry(at: offset))
-        try append(group.head)
-        try append(group.clusters)
-        if offset - writeBackOffset >= Self.writeBackByteCount {
-            try pending.file.startWriteBack(
-                from: writeBackOffset, byteCount: offset - writeBackOffset)
-            writeBackOffset = offset
-        }
-        return entries.count - 1
-    }
-
-    private mutating func append(_ bytes: [UInt8]) throws(SnapError) {
-        try pending.file.write(bytes, at: offset)
-        offset += bytes.count
+        try file.append(group)
     }
 
     /// Completes the file, makes it durable and gives it its name, which is the commit point.
@@ -78,38 +49,20 @@ package struct SavevmWriter: ~Copyable {
         blocks: [StoredBlock], references: [FileReference], description: CheckpointDescription
     ) throws(SnapError) -> SavevmContents {
         precondition(references.count <= Limits.referenceCountMax)
-        var sections: [Trailer.Extent] = []
-        let index = GroupIndex.encode(entries, fileID: header.checkpointID)
-        sections.append(
-            Trailer.Extent(offset: offset, byteCount: index.count, checksum: .none))
-        try append(index)
-        try appendSection(StoredBlock.encode(blocks), to: &sections)
-        try appendSection(FileReference.encode(references), to: &sections)
+        try file.appendGroupIndex()
+        try file.appendSection(StoredBlock.encode(blocks))
+        try file.appendSection(FileReference.encode(references))
         // The length of the description does not depend on the value of this field.
         var description = description
         description.storedByteCount =
-            offset + description.encode().count + Trailer.byteCount
+            file.offset + description.encode().count + Trailer.byteCount
             + (description.deviceState?.byteCount ?? 0)
-        try appendSection(description.encode(), to: &sections)
-        let trailer = Trailer(
-            sections: sections, itemCount: entries.count,
-            fileByteCount: offset + Trailer.byteCount, checkpointID: header.checkpointID,
-            headerChecksum: header.checksum)
-        try append(trailer.encode(.savevm))
+        try file.appendSection(description.encode())
+        try file.appendTrailer()
         let contents = SavevmContents(
             header: header, checkpoint: description, blocks: blocks, references: references,
-            generation: trailer.generation, byteCount: trailer.fileByteCount)
-        try pending.publish(durablyAs: FileName.savevm(header.number).text)
+            generation: 0, byteCount: file.offset)
+        try file.publish(as: .savevm(header.number))
         return contents
-    }
-
-    private mutating func appendSection(
-        _ bytes: [UInt8], to sections: inout [Trailer.Extent]
-    ) throws(SnapError) {
-        sections.append(
-            Trailer.Extent(
-                offset: offset, byteCount: bytes.count,
-                checksum: bytes.withBytes { Hash128(checksumOf: $0) }))
-        try append(bytes)
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 package import SystemPackage
 
 /// The package's only error type: the problem, its place, and the exit status of the command.
@@ -9,6 +10,8 @@ package struct SnapError: Error, Sendable, Equatable {
     package enum Code: Int32, Sendable {
         /// The store is damaged; every command reports damage with this code.
         case damaged = 1
+        /// A checkpoint is saved, but deleting old ones after it failed.
+        case pruneFailed = 3
         /// The command line or an environment variable is not valid.
         case usage = 64
         /// The input is damaged, such as an image that shrank or a stream that is cut short.
@@ -101,6 +104,11 @@ extension SnapError {
     /// Whether a file was read but its content is damaged or has an unsupported version.
     package var isBadContent: Bool { code == .damaged || code == .unsupported }
 
+    /// Whether the disk is full, or the user's or the group's quota is used up.
+    package var isNoSpace: Bool {
+        errno == .noSpace || errno == Errno(rawValue: EDQUOT)
+    }
+
     /// Whether the stored data is damaged, missing, or of an unsupported version.
     ///
     /// This is false for an error of the process or the system: too many open files, for example,
@@ -109,8 +117,8 @@ extension SnapError {
         switch code {
         case .damaged, .unsupported, .notFound: true
         case .inputOutput: errno == .ioError
-        case .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy, .permission,
-            .mismatch, .interrupted:
+        case .pruneFailed, .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy,
+            .permission, .mismatch, .interrupted:
             false
         }
     }

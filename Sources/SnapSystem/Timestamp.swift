@@ -45,12 +45,58 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         return "\(fields.date) \(fields.time)"
     }
 
-    private func fields(inUTC isUTC: Bool) -> (date: String, time: String) {
+    /// The time on the clock and calendar of the local time zone.
+    package var localTime: LocalTime {
+        let broken = unsafe brokenDown(inUTC: false)
+        return unsafe LocalTime(
+            year: Int(broken.tm_year) + 1900, month: Int(broken.tm_mon) + 1,
+            day: Int(broken.tm_mday), hour: Int(broken.tm_hour),
+            secondsEastOfUTC: broken.tm_gmtoff, dayOfYear: Int(broken.tm_yday) + 1,
+            dayOfWeek: broken.tm_wday == 0 ? 7 : Int(broken.tm_wday))
+    }
+
+    /// Goes back by a part of the local calendar and by hours.
+    ///
+    /// A day that the month does not have is counted on into the next month, as by mktime(3).
+    ///
+    /// - Parameters:
+    ///   - years: The number of years.
+    ///   - months: The number of months.
+    ///   - days: The number of days.
+    ///   - hours: The number of hours of 3,600 seconds.
+    /// - Returns: The earlier time; the earliest possible one if it cannot be represented.
+    package func before(years: Int, months: Int, days: Int, hours: Int) -> Timestamp {
+        var after = secondsSinceEpoch
+        // mktime(3) may choose the wrong one of two hours that the clock shows alike, so it is used
+        // only if the date changes.
+        if years > 0 || months > 0 || days > 0 {
+            var broken = unsafe brokenDown(inUTC: false)
+            let parts = unsafe [
+                (broken.tm_year, years), (broken.tm_mon, months), (broken.tm_mday, days),
+            ].map { Int32(clamping: Int($0) - min($1, Int(Int32.max))) }
+            unsafe broken.tm_year = parts[0]
+            unsafe broken.tm_mon = parts[1]
+            unsafe broken.tm_mday = parts[2]
+            unsafe broken.tm_isdst = -1
+            after = unsafe mktime(&broken)
+            if after == -1 { return Self.range.lowerBound }
+        }
+        if hours >= 1 << 40 { return Self.range.lowerBound }
+        return max(Self.range.lowerBound, Timestamp(secondsSinceEpoch: after - hours * 3600))
+    }
+
+    /// Converts the time to the fields of tm(3type).
+    @unsafe private func brokenDown(inUTC isUTC: Bool) -> tm {
         var seconds = time_t(secondsSinceEpoch)
         var broken = unsafe tm()
         // Both functions fill `broken` and return its address. For a year that does not fit in 32
         // bits they return nil and leave zeros.
         _ = unsafe isUTC ? gmtime_r(&seconds, &broken) : localtime_r(&seconds, &broken)
+        return unsafe broken
+    }
+
+    private func fields(inUTC isUTC: Bool) -> (date: String, time: String) {
+        let broken = unsafe brokenDown(inUTC: isUTC)
         let two = { (value: Int32) in String(value).padded(to: 2) }
         let date = unsafe [
             String(Int(broken.tm_year) + 1900).padded(to: 4), two(broken.tm_mon + 1),

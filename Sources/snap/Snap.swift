@@ -34,6 +34,7 @@ struct Snap: ParsableCommand {
             EXIT STATUS
               0    done
               1    the store is damaged
+              3    the checkpoint is saved, but old ones could not be deleted
               64   the command line is wrong or ambiguous, or snap refuses it
               65   the input is damaged, too long or ambiguous
               66   the input, guest or checkpoint does not exist
@@ -50,6 +51,6 @@ struct Snap: ParsableCommand {
         subcommands: [
             SaveCommand.self, ListCommand.self, ShowCommand.self, RestoreCommand.self,
             DiffCommand.self, MapCommand.self, VerifyCommand.self, DeleteCommand.self,
-            ReindexCommand.self, ReportCommand.self,
+            PruneCommand.self, ReindexCommand.self, ReportCommand.self,
         ])
 }

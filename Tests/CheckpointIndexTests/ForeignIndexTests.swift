@@ -195,9 +195,8 @@ struct ForeignIndexTests {
             try index.latest(of: guest, back: Int.max) == nil ? 0 : 1
         }
         readers["numbers"] = { try index.numbers(of: guest).live.count }
-        readers["referenced"] = {
-            try index.referenced(among: [1, 2], of: guest).count
-        }
+        readers["reclaimed"] = { try index.reclaimed(of: guest).count }
+        readers["fileByteCounts"] = { try index.fileByteCounts(of: guest).count }
         readers["indexed"] = {
             try index.indexed(checkpoint) == nil ? 0 : 1
         }

@@ -170,11 +170,9 @@ struct IndexRowSweepTests {
             }
             #expect(isWithinLimits, "\(what): \(numbers)")
         }
-        let asked: Set = [-1, 0, 1, 2, 3, 7, Checkpoint.numberMax, 1 << 24, Int.max]
-        let referenced = attempt(what) { () throws(SnapError) in
-            try index.referenced(among: asked, of: guest)
-        }
-        #expect(referenced?.isSubset(of: 1...Checkpoint.numberMax) ?? true, "\(what)")
+        let reclaimed = attempt(what) { () throws(SnapError) in try index.reclaimed(of: guest) }
+        #expect(reclaimed?.isSubset(of: 1...Checkpoint.numberMax) ?? true, "\(what)")
+        attempt(what) { () throws(SnapError) in _ = try index.fileByteCounts(of: guest) }
     }
 
     private static func expectValid(

@@ -98,7 +98,8 @@ struct CommandTests {
         let deleted = try command.run("delete", "a:1", "a:3", "--json")
         let list = try #require(deleted.json["deleted"] as? [[String: Any]])
         #expect(list.map { $0["number"] as? Int } == [1, 3])
-        #expect(try #require(deleted.json["freedByteCount"] as? Int) > 500)
+        // The second checkpoint needs pages of the first one's file.
+        #expect(deleted.json["keptFileCount"] as? Int == 1)
         #expect(try command.run("list", "-q").text == "a:2\n")
         #expect(try command.run("restore", "a:2", "out").status == 0)
         #expect(try image.equals(scratch.file("out")))

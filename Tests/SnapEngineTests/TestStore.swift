@@ -73,6 +73,14 @@ struct TestStore: Sendable {
         return try image.equals(output)
     }
 
+    /// Adds up the space that the guest's files take on the disk.
+    func diskByteCount() throws -> Int {
+        let directory = Directory(guestPath, .kernel)
+        return try directory.names().reduce(0) { sum, name in
+            sum + (try directory.status(of: name)?.diskByteCount ?? 0)
+        }
+    }
+
     /// Reads all guests' checkpoints from the index.
     func list(warn: (@Sendable (SnapError) -> Void)? = nil) throws -> [Checkpoint] {
         let context: WorkContext =

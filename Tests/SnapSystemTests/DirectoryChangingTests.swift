@@ -102,32 +102,18 @@ struct WaitingTests {
         directory = Directory(scratch.path, .kernel)
     }
 
-    @Test("a lock is taken as soon as its holder releases it", arguments: [false, true])
-    func waiting(isRecord: Bool) throws {
-        try scratch.write([], to: "lock")
+    @Test("a lock is taken as soon as its holder releases it")
+    func waiting() throws {
         let take = { [directory] (timeout: Duration) throws(SnapError) in
-            if isRecord {
-                _ = try RecordLock(
-                    excluding: try File(updating: "lock", in: directory), timeout: timeout)
-            } else {
-                _ = try LockFile(.exclusive, "lock", in: directory, timeout: timeout)
-            }
+            _ = try LockFile(.exclusive, "lock", in: directory, timeout: timeout)
         }
         let isHeld = DispatchSemaphore(value: 0)
         Thread.detachNewThread { [directory] in
             #expect(throws: Never.self) {
-                if isRecord {
-                    let lock = try RecordLock(
-                        sharing: try File(reading: "lock", in: directory), timeout: .zero)
-                    isHeld.signal()
-                    usleep(200_000)
-                    _ = consume lock
-                } else {
-                    let lock = try LockFile(.shared, "lock", in: directory, timeout: .zero)
-                    isHeld.signal()
-                    usleep(200_000)
-                    _ = consume lock
-                }
+                let lock = try LockFile(.shared, "lock", in: directory, timeout: .zero)
+                isHeld.signal()
+                usleep(200_000)
+                _ = consume lock
             }
         }
         isHeld.wait()
@@ -145,7 +131,8 @@ struct WaitingTests {
             { _ = try LockFile(.shared, "lock", in: directory, timeout: .seconds(60)) },
             {
                 _ = try RecordLock(
-                    sharing: try File(reading: "lock", in: directory), timeout: .seconds(60))
+                    sharing: [1..<2], of: try File(reading: "lock", in: directory),
+                    timeout: .seconds(60))
             },
         ] as [() throws -> Void] {
             let error = #expect(throws: SnapError.self) { try take() }

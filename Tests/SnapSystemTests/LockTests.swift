@@ -65,27 +65,56 @@ struct LockTests {
         _ = consume new
     }
 
-    @Test("a process that may only read can share the lock, but not hold it exclusively")
-    func recordLock() throws {
+    @Test("bytes are locked by readers, found by others, and free again afterwards")
+    func recordLocks() throws {
         let scratch = try Scratch()
         let directory = Directory(scratch.path, .kernel)
         try scratch.write([], to: "reader.lock")
         let read = { try File(reading: "reader.lock", in: directory) }
-        let first = try RecordLock(sharing: try read(), timeout: .zero)
-        let second = try RecordLock(sharing: try read(), timeout: .zero)
-        Self.busy {
-            let file = try File(updating: "reader.lock", in: directory)
-            _ = try RecordLock(excluding: file, timeout: .zero)
-        }
+        let locked = { try RecordLock.lockedBytes(1..<1 << 24, of: try read()) }
+        #expect(try locked().isEmpty)
+        let first = try RecordLock(sharing: [3..<4, 7..<9], of: try read(), timeout: .zero)
+        let second = try RecordLock(sharing: [8..<12], of: try read(), timeout: .zero)
+        #expect(Set(try locked().joined()) == [3, 7, 8, 9, 10, 11])
+        #expect(try RecordLock.lockedBytes(4..<7, of: try read()).isEmpty)
         _ = consume first
+        #expect(Set(try locked().joined()) == [8, 9, 10, 11])
         _ = consume second
-        // An exclusive lock requires a file that is open for writing.
-        #expect(throws: SnapError.self) {
-            _ = try RecordLock(excluding: try read(), timeout: .zero)
+        #expect(try locked().isEmpty)
+    }
+
+    @Test("random sets of locked bytes are found exactly", arguments: 0..<20)
+    func randomRecordLocks(seed: Int) throws {
+        var generator = Seeded(UInt64(seed))
+        let scratch = try Scratch()
+        let directory = Directory(scratch.path, .kernel)
+        try scratch.write([], to: "reader.lock")
+        var expected: Set<Int> = []
+        var locks: [Holder] = []
+        for _ in 0..<Int.random(in: 1...5, using: &generator) {
+            let numbers = Set((0..<20).map { _ in Int.random(in: 1...60, using: &generator) })
+            expected.formUnion(numbers)
+            var runs: [Range<Int>] = []
+            for number in numbers.sorted() {
+                if let last = runs.last, last.upperBound == number {
+                    runs[runs.count - 1] = last.lowerBound..<number + 1
+                } else {
+                    runs.append(number..<number + 1)
+                }
+            }
+            let file = try File(reading: "reader.lock", in: directory)
+            locks.append(Holder(try RecordLock(sharing: runs, of: file, timeout: .zero)))
         }
-        let writer = try RecordLock(
-            excluding: try File(updating: "reader.lock", in: directory), timeout: .zero)
-        Self.busy { _ = try RecordLock(sharing: try read(), timeout: .zero) }
-        _ = consume writer
+        let file = try File(reading: "reader.lock", in: directory)
+        let found = try RecordLock.lockedBytes(1..<100, of: file)
+        #expect(Set(found.joined()) == expected)
+        #expect(!locks.isEmpty)
+    }
+
+    /// Keeps a lock, so that several can be in an array.
+    private final class Holder {
+        let lock: RecordLock
+
+        init(_ lock: consuming RecordLock) { self.lock = lock }
     }
 }

@@ -32,6 +32,17 @@ extension Trait where Self == ConditionTrait {
             if: names.allSatisfy { isInstalled($0) },
             "needs \(names.joined(separator: ", ")) in PATH")
     }
+
+    /// Requires the rules of time zones.
+    ///
+    /// - Parameter names: The time zones, such as `Europe/Berlin`.
+    package static func needsTimeZones(_ names: String...) -> Self {
+        .enabled(
+            if: names.allSatisfy {
+                FileManager.default.fileExists(atPath: "/usr/share/zoneinfo/\($0)")
+            },
+            "needs \(names.joined(separator: ", ")) in /usr/share/zoneinfo")
+    }
 }
 
 /// Checks whether a program is installed.

@@ -51,11 +51,17 @@ package struct Reconciliation {
         try removeLeftovers(of: listing, keeping: rows.live.union(listing.retired))
         var freed = 0
         let retired = listing.retired.subtracting(listing.savevm).subtracting(rows.retired)
-        if !retired.isEmpty { freed += try reclamation.recordRetired(retired, in: index) }
+        let reclamation = SpaceReclamation(of: guest, context.withoutWarnings)
+        if !retired.isEmpty {
+            freed = try reclamation.recordRetired(retired, in: index).freedByteCount
+        }
+        freed += try reclamation.removeDeviceStates(of: listing)
         try adopt(listing.savevm.subtracting(rows.live).sorted())
-        if !listing.retired.isEmpty { freed += try reclaimSpace(of: listing) }
-        let missing = rows.retired.subtracting(listing.retired).subtracting(listing.savevm)
-        if !missing.isEmpty { try index.forgetRetired(missing, of: guest.name) }
+        let known = rows.retired.subtracting(listing.savevm)
+        try index.recordReclaimed(
+            removed: known.subtracting(listing.retired),
+            changed: try changedFiles(among: known.intersection(listing.retired)), examined: [],
+            of: guest.name)
         let lost = rows.live.subtracting(listing.savevm).subtracting(listing.retired)
         for number in lost.sorted() {
             context.warn(
@@ -70,9 +76,18 @@ package struct Reconciliation {
             listing: listing, lost: lost, nextNumber: next, freedByteCount: freed)
     }
 
-    /// A reclamation that neither waits for readers nor warns if it cannot free the space.
-    private var reclamation: SpaceReclamation {
-        SpaceReclamation(of: guest, context.withoutWaiting.withoutWarnings)
+    /// Returns the retired files whose lengths differ from their rows.
+    ///
+    /// A process that died may have rewritten them.
+    private func changedFiles(
+        among numbers: Set<Int>
+    ) throws(SnapError) -> [Int: IndexedFile] {
+        if numbers.isEmpty { return [:] }
+        let byteCounts = try index.fileByteCounts(of: guest.name)
+        var changed: [Int: IndexedFile] = [:]
+        for (number, file) in try guest.indexedFiles(ofRetired: numbers)
+        where byteCounts[number] != file.byteCount { changed[number] = file }
+        return changed
     }
 
     private func removeLeftovers(
@@ -96,30 +111,6 @@ package struct Reconciliation {
                 guard error.path != index.path else { throw error }
                 context.warn(error)
             }
-        }
-    }
-
-    /// Frees the space that an earlier deletion could not free, if the guest has no readers now.
-    ///
-    /// A failure other than `.interrupted` is only a warning, because the caller's own work does
-    /// not depend on the space.
-    private func reclaimSpace(of listing: GuestListing) throws(SnapError) -> Int {
-        do throws(SnapError) {
-            let unneeded = listing.retired.subtracting(
-                try index.referenced(among: listing.retired, of: guest.name))
-            let sizes = try guest.indexedFiles(ofRetired: unneeded)
-            let highest = try guest.highestNumber(in: listing)
-            // Of the file with the highest number the header stays, so that the number stays taken.
-            guard
-                sizes.contains(where: { (number, file) in
-                    number != highest || file.byteCount > FileHeader.byteCount
-                }) || !listing.retiredDeviceStates.isEmpty
-            else { return 0 }
-            return try reclamation.run(index).freedByteCount
-        } catch {
-            if error.code == .interrupted { throw error }
-            context.warn(error)
-            return 0
         }
     }
 }

@@ -49,6 +49,11 @@ struct EnvelopedFile: ~Copyable, Sendable {
 
     /// Reads a section, checks its checksum, and creates a reader of its bytes.
     func reader(of part: FileSection) throws(SnapError) -> ByteReader {
+        ByteReader(try bytes(of: part), path: path, startOffset: trailer[part].offset)
+    }
+
+    /// Reads a section and checks its checksum.
+    func bytes(of part: FileSection) throws(SnapError) -> [UInt8] {
         let what = part.name
         let section = trailer[part]
         guard section.byteCount <= Limits.sectionByteCountMax else {
@@ -58,9 +63,9 @@ struct EnvelopedFile: ~Copyable, Sendable {
                     + "\(Limits.sectionByteCountMax)", path: path, offset: section.offset)
         }
         let bytes = try read(byteCount: section.byteCount, at: section.offset, what)
-        let reader = ByteReader(bytes, path: path, startOffset: section.offset)
-        try reader.check(section.checksum, what)
-        return reader
+        try ByteReader(bytes, path: path, startOffset: section.offset)
+            .check(section.checksum, what)
+        return bytes
     }
 
     /// Reads bytes that exist according to the trailer or to a section.

@@ -131,12 +131,12 @@ package struct Trailer: Sendable, Equatable {
     }
 
     init(
-        sections: [Extent], itemCount: Int, fileByteCount: Int, checkpointID: Identifier,
-        headerChecksum: Hash128
+        sections: [Extent], itemCount: Int, generation: Int = 0, fileByteCount: Int,
+        checkpointID: Identifier, headerChecksum: Hash128
     ) {
         self.sections = sections
         self.itemCount = itemCount
-        generation = 0
+        self.generation = generation
         self.fileByteCount = fileByteCount
         self.checkpointID = checkpointID
         self.headerChecksum = headerChecksum

@@ -10,4 +10,7 @@ package struct GroupEntry: Sendable, Equatable {
     package let level: Int
     /// The checksum of the head, which contains the checksums of the clusters.
     package let headChecksum: Hash128
+
+    /// The offsets of the group's head and clusters in the file.
+    package var bytes: Range<Int> { offset..<offset + headByteCount + clusterByteCount }
 }

@@ -32,7 +32,16 @@ enum GroupIndex {
         blockCount(groupCount: groupCount) * fixedByteCount + groupCount * entryByteCount
     }
 
-    static func encode(_ entries: [GroupEntry], fileID: Identifier) -> [UInt8] {
+    /// Encodes the index of a file.
+    ///
+    /// - Parameters:
+    ///   - entries: The entry of each group; nil for an absent group.
+    ///   - fileID: The file's id.
+    ///   - generation: How often the file has been rewritten.
+    /// - Returns: All blocks.
+    static func encode(
+        _ entries: [GroupEntry?], fileID: Identifier, generation: Int
+    ) -> [UInt8] {
         var index: [UInt8] = []
         for block in 0..<blockCount(groupCount: entries.count) {
             let first = block * entriesPerBlock
@@ -40,6 +49,10 @@ enum GroupIndex {
             var writer = ByteWriter(capacity: blockByteCount)
             writer.pad(to: fixedByteCount)
             for entry in entries[first..<last] {
+                guard let entry else {
+                    writer.append([UInt8](repeating: 0, count: entryByteCount))
+                    continue
+                }
                 writer.append(UInt64(entry.offset))
                 writer.append(UInt32(entry.clusterByteCount))
                 writer.append(UInt16(entry.headByteCount))
@@ -48,7 +61,8 @@ enum GroupIndex {
                 writer.append(entry.headChecksum)
             }
             var checksum = ByteWriter()
-            checksum.append(Self.checksum(writer.bytes, block, fileID: fileID, generation: 0))
+            checksum.append(
+                Self.checksum(writer.bytes, block, fileID: fileID, generation: generation))
             index += checksum.bytes + writer.bytes.dropFirst(checksum.bytes.count)
         }
         return index

@@ -19,6 +19,9 @@ package struct Record: Sendable, Equatable {
     /// The length of the encoding in bytes.
     package let encodedByteCount: Int
 
+    /// The record of a slot without an encoding.
+    static let dead = Record(digest: .none, form: .dead, encodedByteCount: 0)
+
     /// Creates the record of a literal page.
     ///
     /// - Parameter digest: The page's digest.

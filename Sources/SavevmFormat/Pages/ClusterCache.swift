@@ -10,10 +10,12 @@ struct ClusterCache: ~Copyable {
     /// The identity of a cluster.
     private struct Key: Hashable {
         let group: UInt64
+        let generation: Int
         let firstSlot: Int
 
         init(_ encoding: StoredEncoding) {
             group = encoding.location.groupKey
+            generation = encoding.generation
             firstSlot = encoding.cluster.firstSlot
         }
     }
@@ -78,19 +80,40 @@ struct ClusterCache: ~Copyable {
     /// - Throws: `.damaged` if the cluster's checksum or content is wrong; the errors of opening a
     ///   file.
     mutating func load(_ encoding: StoredEncoding) throws(SnapError) -> Range<Int> {
+        if let place = place(of: encoding) { return Self.range(encoding, place) }
+        let (file, current) = try open(encoding)
+        if let place = place(of: current) { return Self.range(current, place) }
+        return Self.range(current, try decode(current, of: file))
+    }
+
+    private func place(of encoding: StoredEncoding) -> Int? {
         let key = Key(encoding)
-        let place: Int
-        if let found = keys.lastIndex(where: { $0 == key }) {
-            place = found
-        } else {
-            place = try decode(encoding, key)
-        }
+        return keys.lastIndex { $0 == key }
+    }
+
+    /// The bytes of an encoding whose cluster is at a place in the cache.
+    private static func range(_ encoding: StoredEncoding, _ place: Int) -> Range<Int> {
         let start = place * Limits.clusterByteCountMax
         return start + encoding.range.lowerBound..<start + encoding.range.upperBound
     }
 
+    /// Opens the file of an encoding, and finds the encoding in it again if it was rewritten.
+    private mutating func open(
+        _ encoding: StoredEncoding
+    ) throws(SnapError) -> (SavevmFile, StoredEncoding) {
+        let (number, key) = (encoding.location.number, encoding.location.groupKey)
+        var encoding = encoding
+        while true {
+            let file = try files.file(number)
+            if file.generation == encoding.generation { return (file, encoding) }
+            groups.removeAll { $0.key == key }
+            encoding = try group(of: encoding.location, level: encoding.entry.level)
+                .encoding(of: encoding.location)
+        }
+    }
+
     private mutating func decode(
-        _ encoding: StoredEncoding, _ key: Key
+        _ encoding: StoredEncoding, of file: SavevmFile
     ) throws(SnapError) -> Int {
         let place = nextVictim
         nextVictim = (nextVictim + 1) % Self.clusterCountMax
@@ -102,11 +125,11 @@ struct ClusterCache: ~Copyable {
         let start = place * Limits.clusterByteCountMax
         try clusters.withMutableBytes(start..<start + encoding.cluster.encodedByteCount) {
             (target) throws(SnapError) in
-            try files.file(encoding.location.number).inflate(
+            try file.inflate(
                 encoding.cluster, of: encoding.entry, into: &target, scratch: &stored,
                 by: decompressor)
         }
-        keys[place] = key
+        keys[place] = Key(encoding)
         decodedCount += 1
         return place
     }
@@ -126,11 +149,10 @@ struct ClusterCache: ~Copyable {
     /// - Parameter encoding: The position of the encoding.
     /// - Throws: `.damaged` if the checksum is wrong; the errors of opening a file.
     mutating func check(_ encoding: StoredEncoding) throws(SnapError) {
-        let key = Key(encoding)
-        if checked.contains(key) { return }
-        try files.file(encoding.location.number)
-            .readStored(encoding.cluster, of: encoding.entry, into: &stored)
+        if checked.contains(Key(encoding)) { return }
+        let (file, current) = try open(encoding)
+        try file.readStored(current.cluster, of: current.entry, into: &stored)
         if checked.count == Self.checkedCountMax { checked = [] }
-        checked.insert(key)
+        checked.insert(Key(current))
     }
 }

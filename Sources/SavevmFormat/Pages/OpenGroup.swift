@@ -4,12 +4,15 @@ import SystemPackage
 /// A group whose head has been read, with the values of its file that readers need.
 ///
 /// The file itself may be closed already, because a unit's pages can be in more files than a
-/// process can keep open.
+/// process can keep open. If it has been rewritten when it is opened again, the group must be read
+/// again too.
 struct OpenGroup {
     /// The `groupKey` of its pages' locations.
     let key: UInt64
     /// The path of its file.
     let path: FilePath
+    /// The generation of its file.
+    let generation: Int
     /// The key of its pages' digests.
     let digestKey: DigestKey
     /// Its entry in the group index.
@@ -23,6 +26,7 @@ struct OpenGroup {
     init(_ head: GroupHead, of entry: GroupEntry, at location: Location, in file: SavevmFile) {
         key = location.groupKey
         path = file.path
+        generation = file.generation
         digestKey = file.checkpoint.digestKey
         self.entry = entry
         self.head = head
@@ -50,7 +54,7 @@ struct OpenGroup {
     func encoding(of location: Location) -> StoredEncoding {
         let start = slotOffsets[location.slot]
         return StoredEncoding(
-            location: location, entry: entry,
+            location: location, generation: generation, entry: entry,
             cluster: head.clusters[head.clusterIndex(ofSlot: location.slot)],
             range: start..<start + head.records[location.slot].encodedByteCount)
     }

@@ -110,8 +110,26 @@ package struct PageTableShape: Sendable {
     package func decode(
         _ page: [UInt8], level: Int, index: Int, at location: Location, path: FilePath
     ) throws(SnapError) -> [Location] {
+        try Self.decode(
+            page, level: level, at: location, entryCount: entryCount(level: level, index: index),
+            path: path)
+    }
+
+    /// Decodes the page of a table whose place is not known.
+    ///
+    /// - Parameters:
+    ///   - page: The table page's 4096 bytes.
+    ///   - level: The table's level.
+    ///   - location: The table's location.
+    ///   - entryCount: The number of entries; the entries after them must be zero.
+    ///   - path: The path of the file that contains the table, for messages.
+    /// - Returns: The 512 entries of the table.
+    /// - Throws: `.damaged` if an entry is invalid.
+    static func decode(
+        _ page: [UInt8], level: Int, at location: Location, entryCount: Int = Unit.pageCount,
+        path: FilePath
+    ) throws(SnapError) -> [Location] {
         var reader = ByteReader(page, path: path, startOffset: 0)
-        let entryCount = entryCount(level: level, index: index)
         var entries: [Location] = []
         entries.reserveCapacity(Unit.pageCount)
         for entry in 0..<Unit.pageCount {

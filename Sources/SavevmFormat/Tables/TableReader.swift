@@ -1,3 +1,4 @@
+import GuestMemory
 package import SnapSystem
 
 /// A reader of single tables of page tables.
@@ -24,6 +25,33 @@ package struct TableReader: ~Copyable {
         return try place.shape.decode(
             page, level: place.level, index: place.index, at: place.location,
             path: try reader.path(of: place.location))
+    }
+
+    /// Reads the entries of several tables of one level, and each cluster only once.
+    ///
+    /// The tables' places in a page table are not known, so entries after the end of a RAM block
+    /// are not refused.
+    ///
+    /// - Parameters:
+    ///   - tables: The locations of the tables, at most 512; not that of the zero page.
+    ///   - level: The tables' level, at least 1.
+    ///   - buffer: Temporary space of `Unit.byteCount` bytes.
+    ///   - body: Receives a table's index in `tables` and its 512 entries.
+    /// - Throws: The errors of reading a page.
+    package mutating func forEachTable(
+        of tables: some Collection<Location>, level: Int, using buffer: inout MemoryBuffer,
+        _ body: (Int, [Location]) throws(SnapError) -> Void
+    ) throws(SnapError) {
+        let requests = tables.enumerated().map { PageRequest($1, targetPage: $0) }
+        try reader.read(requests, level: level, into: &buffer)
+        for request in requests {
+            let page = buffer.withBytes(Page.bytes(request.targetPage)) { $0.bytes }
+            try body(
+                request.targetPage,
+                try PageTableShape.decode(
+                    page, level: level, at: request.location,
+                    path: reader.path(of: request.location)))
+        }
     }
 
     /// Finds the files that are needed to read a table or page.

@@ -1,7 +1,6 @@
 // snap delete: deletes checkpoints, and the files that no remaining checkpoint needs.
 //
-//     savevm → .retired by rename ─ fsync ─ index row │ readers finished ─ unlink files to which
-//     no remaining checkpoint refers
+//     each savevm → .retired by rename ─ fsync ─ index rows │ SpaceReclamation of CheckpointStore
 
 import CheckpointIndex
 import CheckpointStore
@@ -17,9 +16,10 @@ package struct Delete: Sendable {
     package struct Outcome: Sendable {
         /// The checkpoints that were deleted, or would be deleted.
         package internal(set) var deleted: [CheckpointName] = []
-        /// The number of bytes that were freed in the store.
+        /// The number of bytes that were freed on the disk.
         package internal(set) var freedByteCount = 0
-        /// The number of retired files that stay because checkpoints refer to them.
+        /// The number of deleted checkpoints' files that stay because checkpoints need pages in
+        /// them.
         package internal(set) var keptFileCount = 0
 
         mutating func add(_ reclaimed: SpaceReclamation.Outcome) {
@@ -52,7 +52,7 @@ package struct Delete: Sendable {
     ///
     /// Changes nothing if one of the checkpoints does not exist. If a later step fails or is
     /// interrupted, the deletion stops between two checkpoints, and the error's hint lists the
-    /// deleted ones. The guest's next save or deletion frees space that could not be freed now.
+    /// deleted ones. The guest's next deletion or prune frees space that could not be freed now.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
@@ -74,7 +74,7 @@ package struct Delete: Sendable {
                 try GuestDeletion(
                     of: targets.filter { $0.guest == guest }.map(\.number),
                     from: store.guest(guest), in: store.index, allowsLast: allowsLast
-                ).run(storeID: store.identity.id, context, &outcome)
+                ).run(in: store, context, &outcome)
             }
         } catch {
             if outcome.deleted.isEmpty { throw error }

@@ -22,29 +22,30 @@ struct GuestDeletion {
         self.allowsLast = allowsLast
     }
 
-    /// Retires each checkpoint in turn, then frees the space of all.
+    /// Deletes the checkpoints, then frees the space that only they needed.
     ///
     /// - Parameters:
-    ///   - storeID: The store's id, for the header of a retired file that has to be written.
+    ///   - store: The store, open for writing.
     ///   - context: Supplies the lock timeout and receives warnings.
     ///   - outcome: Receives the deleted checkpoints and the freed space, even if `run` throws.
     /// - Throws: The same errors as `Delete.run`.
     func run(
-        storeID: Identifier, _ context: WorkContext, _ outcome: inout Delete.Outcome
+        in store: borrowing Store, _ context: WorkContext, _ outcome: inout Delete.Outcome
     ) throws(SnapError) {
         try guest.withWriterLock(context) { () throws(SnapError) in
             let reconciled = try Reconciliation(of: guest, in: index, context).run()
             outcome.freedByteCount = outcome.freedByteCount.addingClamped(
                 reconciled.freedByteCount)
             try check(reconciled.listing)
-            let reclamation = SpaceReclamation(of: guest, context)
-            for number in numbers {
-                try Interruption.check()
-                try retire(number, of: reconciled.listing, storeID: storeID)
-                outcome.deleted.append(CheckpointName(guest: guest.name, number: number))
-                outcome.freedByteCount += try reclamation.recordRetired([number], in: index)
+            var retirement = Retirement(of: guest, in: store)
+            defer {
+                outcome.add(retirement.reclaimed)
+                outcome.deleted += retirement.deleted.map {
+                    CheckpointName(guest: guest.name, number: $0)
+                }
             }
-            outcome.add(try reclamation.run(index))
+            try retirement.run(numbers, of: reconciled.listing, context)
+            outcome.add(try SpaceReclamation(of: guest, context).run(index))
         }
     }
 
@@ -74,28 +75,5 @@ struct GuestDeletion {
             }
         }
         return false
-    }
-
-    /// Renames a checkpoint's savevm file to its retired name, which deletes the checkpoint.
-    private func retire(
-        _ number: Int, of listing: GuestListing, storeID: Identifier
-    ) throws(SnapError) {
-        let directory = guest.directory
-        let retired = FileName.retired(number).text
-        if !listing.savevm.contains(number) {
-            // The savevm file was lost. A retired header keeps the number taken.
-            let id = try index.checkpoint(of: guest.name, number: number)?.id ?? .random()
-            try guest.files.writeRetired(
-                FileHeader(
-                    .savevm, number: number, storeID: storeID, checkpointID: id, parent: nil))
-        } else if listing.retired.contains(number) {
-            throw SnapError(
-                .cannotCreate, "already exists in addition to the checkpoint's savevm file",
-                path: directory.file(retired),
-                hint: "move the one that is a copy out of the store")
-        } else {
-            try directory.rename(FileName.savevm(number).text, to: retired)
-        }
-        try directory.synchronize()
     }
 }

@@ -106,6 +106,9 @@ package struct Save: Sendable {
         package let checkpoint: Checkpoint
         /// The time for which a running guest was paused; nil if it was not paused.
         package let pauseDuration: Duration?
+        /// What the retention policy has kept and deleted after the save, or why it could not be
+        /// applied; nil without a policy.
+        package let pruned: Result<PrunedGuest, SnapError>?
     }
 
     /// The guest's name in the store.
@@ -126,6 +129,8 @@ package struct Save: Sendable {
     package var deviceStateByteCountMax = StreamReader.defaultKeptByteCountMax
     /// The user's label for the checkpoint.
     package var label: String?
+    /// The policy by which old checkpoints of the guest are deleted after the save; nil for none.
+    package var retention: RetentionPolicy?
     /// Whether a guest that a killed save has left paused is resumed before the new save.
     package var resumesUnfinished = false
 
@@ -147,11 +152,16 @@ package struct Save: Sendable {
     /// If the index row cannot be written after the checkpoint is saved, this is only a warning,
     /// because the next save adds the row.
     ///
+    /// With a retention policy, old checkpoints are deleted afterwards. If the save fails because
+    /// the disk is full, the policy is applied to the existing checkpoints, and the save is tried
+    /// once more.
+    ///
     /// - Parameters:
     ///   - store: The store's directory, created if it does not exist.
     ///   - context: Supplies lock timeout and jobs; receives progress and warnings.
     ///   - stamp: The new checkpoint's id and time.
-    /// - Returns: The new checkpoint, and the time for which a running guest was paused.
+    /// - Returns: The new checkpoint, the time for which a running guest was paused, and what the
+    ///   policy has deleted.
     /// - Throws: `.notFound`, `.permission`, `.mismatch` or `.inputDamaged` for an input; `.usage`
     ///   for options that do not fit the input; `.damaged` for the parent's files; `.busy`,
     ///   `.unsupported`, `.inputOutput` or `.interrupted`.

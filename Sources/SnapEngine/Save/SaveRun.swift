@@ -24,6 +24,8 @@ struct SaveRun {
         var pauseDuration: Duration?
         /// The paused guest's `resumeFailure`; nil without a running guest.
         var resumeFailure: SnapError?
+        /// The result of the retention policy; nil without a policy.
+        var pruned: Result<PrunedGuest, SnapError>?
     }
 
     private let save: Save
@@ -107,7 +109,8 @@ struct SaveRun {
                 failure.code, "\(checkpoint.name) is saved, but snap \(failure.message)",
                 path: failure.path, hint: failure.hint)
         }
-        return Save.Outcome(checkpoint: checkpoint, pauseDuration: saved.pauseDuration)
+        return Save.Outcome(
+            checkpoint: checkpoint, pauseDuration: saved.pauseDuration, pruned: saved.pruned)
     }
 
     // MARK: With the store open and the guest locked
@@ -156,21 +159,66 @@ struct SaveRun {
         let target = CheckpointTarget(
             name: CheckpointName(guest: save.guest, number: number), stamp: stamp,
             label: save.label, guest: guest, identity: store.identity)
-        let search = ParentSearch(
-            save.parent, of: guest, in: store.index, without: reconciled.lost)
-        let saved: Saved
+        let search = ParentSearch(save.parent, of: guest, in: store.index, reconciled)
+        var saved: Saved
         do throws(SnapError) {
-            let found: Subject
-            if let prepared = subject.take() { found = prepared } else { found = try findSubject() }
-            switch consume found {
-            case .atRest(let content): saved = try saveAtRest(content, to: target, search)
-            case .running(let running): saved = try saveRunning(running, to: target, search)
-            }
+            saved = try save(&subject, to: target, search)
         } catch let error where error.code == .damaged && error.hint == nil {
             throw error.with(hint: "use --full to share no pages with the damaged files")
+        } catch let error where error.isNoSpace && canRepeat {
+            guard try makeRoom(in: store) else { throw error }
+            saved = try save(&subject, to: target, search)
         }
         insertRow(of: saved.indexed, in: store.index)
+        saved.pruned = prune(store)
         return saved
+    }
+
+    private func save(
+        _ subject: inout Subject?, to target: CheckpointTarget, _ search: ParentSearch
+    ) throws(SnapError) -> Saved {
+        let found: Subject
+        if let prepared = subject.take() { found = prepared } else { found = try findSubject() }
+        switch consume found {
+        case .atRest(let content): return try saveAtRest(content, to: target, search)
+        case .running(let running): return try saveRunning(running, to: target, search)
+        }
+    }
+
+    // MARK: Retention
+
+    /// Whether the inputs can be read again: a stream from standard input cannot.
+    private var canRepeat: Bool {
+        if case .standardInput = save.input { return false }
+        return save.retention != nil
+    }
+
+    /// Applies the retention policy to the existing checkpoints; returns whether that freed space.
+    private func makeRoom(in store: borrowing Store) throws(SnapError) -> Bool {
+        guard let policy = save.retention else { return false }
+        let pruned = try GuestRetention(policy, to: guestDirectory, context)
+            .run(in: store, reclaims: true)
+        return pruned.freedByteCount > 0
+    }
+
+    /// Deletes old checkpoints by the policy.
+    ///
+    /// Without a policy, only frees the space of checkpoints that were deleted before, if that is
+    /// much: an interrupted deletion can leave it.
+    private func prune(_ store: borrowing Store) -> Result<PrunedGuest, SnapError>? {
+        do throws(SnapError) {
+            if let policy = save.retention {
+                return .success(
+                    try GuestRetention(policy, to: guestDirectory, context)
+                        .run(in: store, reclaims: false))
+            }
+            let reclamation = SpaceReclamation(of: guestDirectory, context)
+            if try reclamation.isWorthwhile(store.index) { _ = try reclamation.run(store.index) }
+        } catch {
+            if save.retention != nil { return .failure(error) }
+            context.warn(error)
+        }
+        return nil
     }
 
     private func saveAtRest(

@@ -37,7 +37,7 @@ struct GuestVerification {
     /// Creates a verification: reads the guest's files and compares them with its index rows.
     ///
     /// - Parameters:
-    ///   - guest: The guest's directory. The caller holds the guest's reader lock.
+    ///   - guest: The guest's directory. The caller has pinned the checkpoints.
     ///   - index: The index; nil if it is lost.
     ///   - numbers: The numbers of the checkpoints to check; nil for all.
     /// - Throws: `.notFound` if one of the checkpoints has been deleted; `.damaged` for the index;

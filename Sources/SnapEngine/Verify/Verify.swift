@@ -137,8 +137,12 @@ package struct Verify: Sendable {
             outcome.damage.append(error)
             return
         }
-        // While this lock is held, no writer frees a file that a checkpoint needs.
-        try guest.withReaderLock(context) { () throws(SnapError) in
+        // Other checkpoints can be saved and deleted in the meantime: those are pinned too.
+        let listed: Set<Int>
+        if let numbers { listed = numbers } else { listed = try guest.listing().savevm }
+        var pinned: [Range<Int>] = .runs(of: listed.sorted())
+        if numbers == nil { pinned.append(merging: (listed.max() ?? 0) + 1..<Checkpoint.numberMax) }
+        try guest.withPins(on: pinned, context) { () throws(SnapError) in
             var verification = try GuestVerification(of: guest, in: index, only: numbers)
             try verification.checkMemory(
                 isQuick: isQuick, isAll: specifiers.isEmpty, context)

@@ -63,6 +63,11 @@ package struct SystemCalls: Sendable {
         return UInt32(truncatingIfNeeded: try value { snap_file_system_type(descriptor) })
     }
 
+    /// Reads how many bytes an unprivileged user can still write to a file's file system.
+    func freeByteCount(of descriptor: Int32) throws(Errno) -> Int {
+        try value { snap_free_byte_count(descriptor) }
+    }
+
     func read(
         _ descriptor: Int32, into target: inout MutableRawSpan, at offset: Int
     ) throws(Errno) -> Int {
@@ -148,12 +153,25 @@ package struct SystemCalls: Sendable {
         _ = try value { flock(descriptor, operation) }
     }
 
-    /// Locks or unlocks an open file with fcntl_locking(2).
+    /// Locks or unlocks bytes of an open file with fcntl_locking(2); the bytes need not exist.
     ///
-    /// - Parameter type: `snap_lock_read`, `snap_lock_write` or `snap_lock_none`.
-    func lockOpenFile(_ descriptor: Int32, type: Int32) throws(Errno) {
+    /// - Parameter type: `snap_lock_read` or `snap_lock_none`.
+    func lockOpenFile(_ descriptor: Int32, _ bytes: Range<Int>, type: Int32) throws(Errno) {
         try check(.locks, .noLocks)
-        _ = try value { snap_lock_open_file(descriptor, type) }
+        _ = try value { snap_lock_open_file(descriptor, type, bytes.lowerBound, bytes.count) }
+    }
+
+    /// Finds a lock of another open file that overlaps some bytes of this one.
+    ///
+    /// Returns the locked bytes among `bytes`; nil without such a lock.
+    func findLock(_ descriptor: Int32, _ bytes: Range<Int>) throws(Errno) -> Range<Int>? {
+        try check(.locks, .noLocks)
+        var end = 0
+        let start = try value {
+            unsafe snap_find_lock(descriptor, bytes.lowerBound, bytes.count, &end)
+        }
+        if start >= bytes.upperBound { return nil }
+        return start..<(end == 0 ? bytes.upperBound : min(end, bytes.upperBound))
     }
 
     /// Whether an access list grants permissions in addition to a file's mode (acl(5)).

@@ -17,7 +17,7 @@ extension File {
     /// - Throws: `.inputOutput` or `.interrupted`.
     ///
     /// The corresponding C call is `fallocate` with `FALLOC_FL_PUNCH_HOLE`.
-    private func punchHole(_ range: Range<Int>) throws(SnapError) -> Bool {
+    package func punchHole(_ range: Range<Int>) throws(SnapError) -> Bool {
         do {
             try calls.punchHole(descriptor, at: range.lowerBound, byteCount: range.count)
             return true

@@ -73,6 +73,18 @@ package struct File: ~Copyable, Sendable {
         }
     }
 
+    /// Determines how many bytes can still be written to the file's file system.
+    ///
+    /// - Returns: The number of bytes that a user without privileges can write.
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C function is `fstatfs`.
+    package func freeByteCount() throws(SnapError) -> Int {
+        do { return try calls.freeByteCount(of: descriptor) } catch {
+            throw SnapError(error, action: "determine the free space", path: path)
+        }
+    }
+
     /// Reads until the target is full or the file ends.
     ///
     /// - Parameters:

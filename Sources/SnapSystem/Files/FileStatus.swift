@@ -27,6 +27,12 @@ package struct FileStatus: Sendable {
     package let kind: Kind
     /// The file's length in bytes.
     package let byteCount: Int
+    /// The space that the file takes on the disk, in bytes: its length without holes.
+    package let diskByteCount: Int
+    /// The length of the blocks in which the file system allocates space, in bytes.
+    package let blockByteCount: Int
+    /// The number of names that the file has.
+    package let linkCount: Int
     /// The file's device and inode numbers.
     package let identity: FileIdentity
     /// The user ID of the file's owner.
@@ -49,6 +55,10 @@ package struct FileStatus: Sendable {
             default: .other
             }
         byteCount = Int(status.st_size)
+        // The unit of st_blocks is 512 bytes on every file system (inode(7)).
+        diskByteCount = Int(status.st_blocks) * 512
+        blockByteCount = Int(status.st_blksize)
+        linkCount = Int(status.st_nlink)
         identity = FileIdentity(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         userID = status.st_uid

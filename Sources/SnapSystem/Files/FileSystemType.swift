@@ -11,6 +11,22 @@ package enum FileSystemType: UInt32, Sendable {
     /// hugetlbfs, whose files can be mapped and read, but not written with write(2).
     case hugetlbfs = 0x9584_58f6
 
+    /// ZFS.
+    case zfs = 0x2fc1_2fc1
+    /// NFS.
+    case nfs = 0x6969
+
+    /// Whether freeing a part of a file in place gives its space back.
+    ///
+    /// On btrfs and ZFS, an extent or record stays allocated as long as a byte of it is in use;
+    /// NFS servers before version 4.2 cannot free a part of a file.
+    package var freesPartsOfFiles: Bool {
+        switch self {
+        case .btrfs, .zfs, .nfs: false
+        case .ext4, .xfs, .tmpfs, .hugetlbfs: true
+        }
+    }
+
     /// Whether a hole that lseek(2) reports is certain to read as zeros.
     ///
     /// Memory that a guest has mapped and written may not have reached the file system yet. These
@@ -20,7 +36,7 @@ package enum FileSystemType: UInt32, Sendable {
     package var reportsDirtyPagesAsData: Bool {
         switch self {
         case .ext4, .xfs, .btrfs, .tmpfs: true
-        case .hugetlbfs: false
+        case .hugetlbfs, .zfs, .nfs: false
         }
     }
 }

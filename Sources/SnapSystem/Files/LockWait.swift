@@ -17,17 +17,9 @@ enum LockWait {
         let deadline = ContinuousClock.now + timeout
         while true {
             do { return try attempt() } catch {
-                if meansNoLocks(error) {
-                    throw SnapError(
-                        .unsupported,
-                        "cannot lock: \(error); the file system does not support locks",
-                        path: path,
-                        hint: "keep the store on a file system that supports locks; see FILE "
-                            + "SYSTEMS in snap(1)")
-                }
                 // fcntl_locking(2) can return either error for a lock that is held.
                 guard error == .wouldBlock || error == .permissionDenied else {
-                    throw SnapError(error, action: "lock", path: path)
+                    throw failure(error, of: path)
                 }
                 guard ContinuousClock.now < deadline else {
                     throw SnapError(
@@ -38,6 +30,21 @@ enum LockWait {
             usleep(20_000)
             try Interruption.check()
         }
+    }
+
+    /// Creates the error for a lock that failed for another reason than that it is held.
+    ///
+    /// - Parameters:
+    ///   - error: The error of the system call.
+    ///   - path: The path of the locked file.
+    /// - Returns: `.unsupported` if the file system does not support locks; else as the call's.
+    static func failure(_ error: Errno, of path: FilePath) -> SnapError {
+        guard meansNoLocks(error) else { return SnapError(error, action: "lock", path: path) }
+        return SnapError(
+            .unsupported, "cannot lock: \(error); the file system does not support locks",
+            path: path,
+            hint: "keep the store on a file system that supports locks; see FILE SYSTEMS in "
+                + "snap(1)")
     }
 
     /// Whether an error means that locks are not supported: FUSE, 9p, NFS without a lock service.

@@ -21,11 +21,14 @@ struct SaveCommand: ParsableCommand {
             The first checkpoint of a guest is full. Each later one stores only what changed since \
             the guest's newest checkpoint, or since --parent. Zero pages take no space.
 
+            The --keep options delete old checkpoints of the guest after the save; see snap prune.
+
             EXAMPLES
               snap save /dev/shm/web1.mem --guest web1
               snap save web1.mem --guest web1 --device-state web1.vmstate --label nightly
               snap save web1.mig --guest web1
               snap save --qmp /run/web1.qmp --guest web1
+              snap save --qmp /run/web1.qmp --guest web1 --keep-last 12 --keep-daily 7
               migrate "exec:snap save - --guest web1"    (in QEMU's monitor; then cont)
               snap save web1.mem --guest web1 --parent web1:3
               snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
@@ -33,6 +36,7 @@ struct SaveCommand: ParsableCommand {
             EXIT STATUS
               0    saved
               1    the parent is damaged; use --full to save without it
+              3    saved, but old checkpoints could not be deleted (--keep-…)
               64   the command line is wrong
               65   the image shrank while it was read, or the stream is damaged
               66   an input or the parent does not exist
@@ -106,6 +110,7 @@ struct SaveCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Free text that snap list shows.", valueName: "text"))
     var label: String?
 
+    @OptionGroup(title: "Retention") var keep: KeepOptions
     @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
 
@@ -162,6 +167,12 @@ struct SaveCommand: ParsableCommand {
         } else {
             common.confirm(saved)
         }
+        if case .failure(let error) = outcome.pruned {
+            throw SnapError(
+                .pruneFailed,
+                "\(outcome.checkpoint.name) is saved, but old checkpoints could not be deleted: "
+                    + error.message, path: error.path, offset: error.offset, hint: error.hint)
+        }
     }
 
     private func save() throws(SnapError) -> Save {
@@ -178,6 +189,8 @@ struct SaveCommand: ParsableCommand {
         save.pageOptions.compression = CompressionLevel(level) ?? .default
         save.deviceStateByteCountMax = deviceStateLimit.value
         save.label = label
+        let retention = keep.policy
+        save.retention = retention.isEmpty ? nil : retention
         save.resumesUnfinished = resumeStale
         return save
     }

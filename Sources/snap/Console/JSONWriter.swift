@@ -98,6 +98,20 @@ struct JSONWriter {
         needsComma = true
     }
 
+    /// Writes a string as an element of an array.
+    mutating func element(_ value: String) {
+        separate()
+        quote(value)
+        needsComma = true
+    }
+
+    /// Writes an integer as an element of an array.
+    mutating func element(_ value: Int) {
+        separate()
+        bytes.append(contentsOf: String(value).utf8)
+        needsComma = true
+    }
+
     private mutating func container(
         from opening: UInt8, to closing: UInt8, _ body: (inout JSONWriter) -> Void
     ) {

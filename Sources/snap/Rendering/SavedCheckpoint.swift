@@ -1,5 +1,6 @@
 import GuestMemory
 import SnapEngine
+import SnapSystem
 
 /// The result of `snap save`.
 struct SavedCheckpoint: Rendered {
@@ -15,6 +16,14 @@ struct SavedCheckpoint: Rendered {
             outcome.checkpoint.writeFields(&json)
             json.field("elapsedSeconds", elapsed)
             if isLive { json.field("pausedSeconds", outcome.pauseDuration) }
+            guard let pruned = outcome.pruned else { return }
+            json.key("prune")
+            json.object { json in
+                switch pruned {
+                case .success(let guest): guest.writeFields(&json)
+                case .failure(let error): json.field("error", error.description)
+                }
+            }
         }
     }
 
@@ -32,5 +41,6 @@ struct SavedCheckpoint: Rendered {
             parts.append("guest paused for \(pause.seconds(fractionDigits: 3)) s")
         }
         output.write(parts.joined(separator: "  ") + "\n")
+        if case .success(let guest) = outcome.pruned { guest.writeSummary(&output) }
     }
 }

@@ -25,9 +25,11 @@ struct ParentCheckpoint: Sendable {
     ///   - checkpoint: The parent, as the index describes it.
     ///   - guest: The guest's directory.
     ///   - images: The RAM blocks of the new checkpoint.
+    ///   - listing: The guest's files.
     /// - Throws: `.damaged`, `.unsupported`, `.permission`, `.inputOutput` or `.interrupted`.
     init?(
-        _ checkpoint: Checkpoint, of guest: GuestDirectory, matching images: [RAMBlock]
+        _ checkpoint: Checkpoint, of guest: GuestDirectory, matching images: [RAMBlock],
+        among listing: GuestListing
     ) throws(SnapError) {
         let file = try guest.savevm(of: checkpoint)
         let all = try file.references()
@@ -38,7 +40,8 @@ struct ParentCheckpoint: Sendable {
         let matches = RAMBlock.matches(of: images, in: blocks.map(\.ram))
         guard matches.contains(where: { $0 != nil }) else { return nil }
         files = SavevmFiles(all, in: guest.files)
-        (references, evicted) = try ReferenceLimit.apply(to: all, of: blocks, in: files)
+        (references, evicted) = try ReferenceLimit.apply(
+            to: all, of: blocks, in: files, existing: listing.savevm.union(listing.retired))
     }
 
     /// Returns the parent's block to compare with each block of a new checkpoint, or nil.

@@ -8,6 +8,7 @@ struct ParentSearch {
     private let parent: Save.Parent
     private let guest: GuestDirectory
     private let index: CheckpointIndex
+    private let listing: GuestListing
     private let lost: Set<Int>
 
     /// Creates a search.
@@ -16,15 +17,16 @@ struct ParentSearch {
     ///   - parent: The user's choice of the parent.
     ///   - guest: The guest's directory. The caller holds the guest's writer lock.
     ///   - index: The store's index.
-    ///   - lost: The numbers of checkpoints whose files are missing.
+    ///   - reconciled: The guest's files, and the checkpoints whose files are missing.
     init(
         _ parent: Save.Parent, of guest: GuestDirectory, in index: CheckpointIndex,
-        without lost: Set<Int>
+        _ reconciled: Reconciliation.Outcome
     ) {
         self.parent = parent
         self.guest = guest
         self.index = index
-        self.lost = lost
+        listing = reconciled.listing
+        lost = reconciled.lost
     }
 
     /// Opens the parent and decides which files can be shared.
@@ -41,14 +43,16 @@ struct ParentSearch {
             while let newest = try index.latest(of: guest.name, back: back) {
                 back += 1
                 if lost.contains(newest.number) { continue }
-                return try ParentCheckpoint(newest, of: guest, matching: blocks)
+                return try ParentCheckpoint(
+                    newest, of: guest, matching: blocks, among: listing)
             }
             return nil
         case .checkpoint(let specifier):
             let checkpoint = try specifier.resolve(in: index)
             try Self.check(checkpoint, of: guest.name)
             guard
-                let parent = try ParentCheckpoint(checkpoint, of: guest, matching: blocks)
+                let parent = try ParentCheckpoint(
+                    checkpoint, of: guest, matching: blocks, among: listing)
             else {
                 let byteCount = blocks.reduce(0) { $0 + $1.byteCount }
                 throw SnapError(

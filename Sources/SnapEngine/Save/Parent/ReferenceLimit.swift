@@ -2,12 +2,13 @@ import GuestMemory
 import SavevmFormat
 import SnapSystem
 
-/// Keeps the number of files to which a checkpoint refers within the format's limit.
+/// Keeps a checkpoint's references exact, and their number within the format's limit.
 ///
 /// References only grow along a chain, because a save adds its own file to its parent's references.
-/// When the next reference would exceed the limit, the parent's tables are walked once to find the
-/// files that are still used. If all of them are, the least used files are evicted: the save stores
-/// their pages again.
+/// When the next reference would exceed the limit, or when a file in the list does not exist any
+/// more because all of its pages were freed, the parent's tables are walked once to find the files
+/// that are still used. If the limit is exceeded even so, the least used files are evicted: the
+/// save stores their pages again.
 enum ReferenceLimit {
     /// Decides which files a child of a checkpoint can share.
     ///
@@ -15,15 +16,25 @@ enum ReferenceLimit {
     ///   - references: The parent's references.
     ///   - blocks: The parent's RAM blocks.
     ///   - files: The parent's files.
+    ///   - existing: The numbers of the guest's files, live and retired.
     /// - Returns: The references to keep, fewer than the limit so that the child's own fits, and
     ///   the numbers of the files to evict.
     /// - Throws: `.damaged` if a table is damaged; `.unsupported`, `.permission`, `.inputOutput` or
     ///   `.interrupted`.
     static func apply(
-        to references: [FileReference], of blocks: [StoredBlock], in files: SavevmFiles
+        to references: [FileReference], of blocks: [StoredBlock], in files: SavevmFiles,
+        existing: Set<Int>
     ) throws(SnapError) -> (references: [FileReference], evicted: Set<Int>) {
-        guard references.count >= Limits.referenceCountMax else { return (references, []) }
-        let uses = try uses(of: files, in: blocks)
+        let exceedsLimit = references.count >= Limits.referenceCountMax
+        if !exceedsLimit && references.allSatisfy({ existing.contains($0.number) }) {
+            return (references, [])
+        }
+        let uses: [Int: Int]
+        do throws(SnapError) { uses = try self.uses(of: files, in: blocks) } catch {
+            // With a damaged table, a list with too many files is better than one without a file.
+            guard error.isDamage && !exceedsLimit else { throw error }
+            return (references, [])
+        }
         var kept = references.filter { uses[$0.number] != nil }
         guard kept.count >= Limits.referenceCountMax else { return (kept, []) }
         let leastUsed = kept.sorted {

@@ -1,0 +1,66 @@
+import GRDB
+package import GuestMemory
+package import SnapSystem
+
+// A guest's savevm files, live and retired, as far as the index knows them.
+extension CheckpointIndex {
+    /// Reads the numbers of a guest's checkpoints and of its retired files.
+    ///
+    /// - Parameter guest: The guest's name.
+    /// - Returns: Both sets of numbers, without numbers that no checkpoint can have.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func numbers(
+        of guest: GuestName
+    ) throws(SnapError) -> (live: Set<Int>, retired: Set<Int>) {
+        try read { database in
+            let sql = """
+                SELECT number FROM file JOIN guest USING (guest_id)
+                WHERE name = ? AND retired = ? AND number BETWEEN 1 AND ?
+                """
+            let numbers = { retired in
+                try Set(
+                    Int.fetchAll(
+                        database, sql: sql,
+                        arguments: [guest.description, retired, Checkpoint.numberMax]))
+            }
+            return (try numbers(false), try numbers(true))
+        }
+    }
+
+    /// Reads the numbers of the retired files whose dead parts have been freed.
+    ///
+    /// - Parameter guest: The guest's name.
+    /// - Returns: The numbers, without numbers that no checkpoint can have.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func reclaimed(of guest: GuestName) throws(SnapError) -> Set<Int> {
+        try read { database in
+            try Set(
+                Int.fetchAll(
+                    database,
+                    sql: """
+                        SELECT number FROM reclaimed_file JOIN guest USING (guest_id)
+                        WHERE name = ? AND number BETWEEN 1 AND ?
+                        """, arguments: [guest.description, Checkpoint.numberMax]))
+        }
+    }
+
+    /// Reads the lengths of a guest's savevm files.
+    ///
+    /// - Parameter guest: The guest's name.
+    /// - Returns: The length in bytes of each live or retired file, by its number.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func fileByteCounts(of guest: GuestName) throws(SnapError) -> [Int: Int] {
+        try read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT number, byte_count FROM file JOIN guest USING (guest_id) WHERE name = ?
+                    """, arguments: [guest.description])
+            var byteCounts: [Int: Int] = [:]
+            while let row = try rows.next() {
+                byteCounts[try row.decode(atIndex: 0)] = try row.decode(atIndex: 1) as Int
+            }
+            return byteCounts
+        }
+    }
+}
