@@ -1,4 +1,4 @@
-"""Commands on the random guests of `store_model`: saves, deletions and reindexes.
+"""Commands on the random guests of `store_model`: saves, deletions, prunes and reindexes.
 
 Each command knows what must hold after it has ended, or after a signal has ended it.
 """
@@ -80,6 +80,22 @@ class Command:
         """
         raise NotImplementedError
 
+    def settle_policy(self, keep):
+        """Checks the effects of a policy that keeps the newest checkpoints."""
+        guest = self.guest
+        known = sorted(guest.saved)
+        may_go = known[:-keep]
+        gone = set(known) - self.model.snap.files(guest.name)
+        check(gone <= set(may_go), f"the policy keeps {known[-keep:]}, deleted: {gone}")
+        check(self.status != DONE or len(gone) == len(may_go), f"not deleted: {may_go}")
+        for number in gone:
+            guest.forget(number)
+        self.model.unlisted = [pair for pair in self.model.unlisted
+                               if pair[0] is not guest or pair[1] not in gone]
+        if self.status != DONE:
+            guest.is_settled = False
+        return AFTER if len(gone) == len(may_go) else BETWEEN if gone else BEFORE
+
 
 class SaveCommand(Command):
     """Saves a guest after its memory has changed."""
@@ -90,6 +106,7 @@ class SaveCommand(Command):
         guest.memory.edit(model.dice.choice((0, 3, 30, 300)))
         self.memory = bytes(guest.memory.bytes)
         self.devices = None
+        self.keep = None  # how many checkpoints the policy keeps
         image = model.new_path("image")
         self.arguments = ["save", image, "--guest", guest.name, "--json"]
         if guest.is_stream:
@@ -134,6 +151,10 @@ class SaveCommand(Command):
             self.arguments += ["--label", f"label {dice.randrange(100)}"]
         if dice.random() < 0.1:
             self.arguments.append("--compare-bytes")
+        if guest.saved and dice.random() < 0.3:
+            self.keep = dice.choice((1, 2, 4))
+            self.arguments += ["--keep-last", self.keep]
+            self.name += ", with a policy"
         if dice.random() < 0.3:
             self.arguments += ["--wait", 5]
 
@@ -168,7 +189,25 @@ class SaveCommand(Command):
                 self.model.unlisted.append((guest, number))
         if not new and self.status not in (DONE, INTERRUPTED, BUSY):
             guest.is_settled = False
+        if self.keep is not None and new:
+            return self.settle_policy(self.keep)
         return AFTER if new else BEFORE
+
+
+class PruneCommand(Command):
+    """Deletes the checkpoints of a guest that a policy does not keep."""
+
+    name = "prune"
+
+    def __init__(self, model, guest):
+        """Draws the policy."""
+        super().__init__(model, guest)
+        self.keep = model.dice.choice((1, 2, 3, 5))
+        self.arguments = ["prune", "--guest", guest.name, "--keep-last", self.keep, "--json"]
+
+    def settle(self, others):
+        """The newest checkpoints are complete, and each other one is complete or deleted."""
+        return self.settle_policy(self.keep)
 
 
 class DeleteCommand(Command):

@@ -56,8 +56,7 @@ class Trial:
             try:
                 check(status in (DONE, IO_ERROR), f"status {status}: {errors.decode()}")
                 self._check_outputs(status)
-                self.sample.check_restores(
-                    snap, command[1:] if self.name.startswith("delete") else ())
+                self.sample.check_restores(snap, self.sample.deletable(self.name))
                 self._check_recovers(snap)
             except Failed as error:
                 kind = "inodes" if self.of_inodes else "bytes"

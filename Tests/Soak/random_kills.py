@@ -4,7 +4,7 @@ import random
 import signal
 import time
 
-from commands import TIMEOUT, DeleteCommand, ReindexCommand, SaveCommand
+from commands import TIMEOUT, DeleteCommand, PruneCommand, ReindexCommand, SaveCommand
 from harness.checks import Failed, check
 from harness.processes import say
 from harness.snap import BUSY, DONE, INTERRUPTED
@@ -12,7 +12,7 @@ from restores import InPlaceCommand, PipeCommand, RestoreCommand
 from store_model import StoreModel
 
 WEIGHTS = {SaveCommand: 9, RestoreCommand: 4, PipeCommand: 1, InPlaceCommand: 2, DeleteCommand: 3,
-           ReindexCommand: 1}
+           PruneCommand: 2, ReindexCommand: 1}
 ALL = 10_000  # more checkpoints than the store ever has
 
 
@@ -40,11 +40,11 @@ def may_draw(model, kind, guest, first):
     """Whether a command of a kind can run on a guest, and at the same time as the first command."""
     if first:
         # The effects of two commands on the same checkpoints could not be told apart.
-        if kind in (ReindexCommand, DeleteCommand, PipeCommand, InPlaceCommand):
+        if kind in (ReindexCommand, DeleteCommand, PruneCommand, PipeCommand, InPlaceCommand):
             return False
         if guest is first.guest and not (kind is RestoreCommand and isinstance(first, SaveCommand)):
             return False
-    if kind is DeleteCommand:
+    if kind in (DeleteCommand, PruneCommand):
         return bool(guest.saved)
     if issubclass(kind, RestoreCommand):
         return bool(model.listed(guest))

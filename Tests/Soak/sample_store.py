@@ -49,8 +49,17 @@ class SampleStore:
             "restore as a stream": ("restore", "stream:1", place / "out", "--format", "qemu"),
             "delete": ("delete", "raw:1", "raw:4"),
             "delete all": ("delete", "stream:1", "--allow-last"),
+            "prune": ("prune", "--keep-last", "1"),
+            "save with a policy": ("save", self.image, "--guest", "raw", "--keep-last", "2",
+                                   *devices),
             "reindex": ("reindex",),
         }
+
+    def deletable(self, name):
+        """Returns the checkpoints that the command of this name may delete."""
+        if name.startswith("delete"):
+            return self.commands(self.folder)[name][1:]
+        return ("raw:1", "raw:3", "raw:4") if name in ("prune", "save with a policy") else ()
 
     def check_restores(self, snap, deleting=()):
         """Restores each checkpoint; those that the command deletes may be deleted."""
