@@ -20,31 +20,36 @@ class Sample:
     rss: int  # bytes, of its largest process
     stored: int | None = None  # bytes added to the store
     output: str = field(default="", repr=False)
+    errors: str = field(default="", repr=False)
 
     def as_json(self):
         """Returns the figures without the output."""
-        return {key: value for key, value in asdict(self).items() if key != "output"}
+        return {key: value for key, value in asdict(self).items()
+                if key not in ("output", "errors")}
 
 
-def run(command, cwd):
-    """Runs a program to its end and returns a sample; raises Failed if the program fails."""
+def run(command, cwd, environment=None):
+    """Runs a program to its end and returns a sample; raises Failed if the program fails.
+
+    The environment is that of this program, unless another one is given.
+    """
     with tempfile.TemporaryFile("w+", errors="replace") as output, \
             tempfile.TemporaryFile("w+", errors="replace") as errors:
         begin = time.monotonic()
         process = processes.start(command, cwd=cwd, stdout=output, stderr=errors,
-                                  stdin=subprocess.DEVNULL)
+                                  stdin=subprocess.DEVNULL, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
+        messages = errors.read().strip()
         if process.returncode:
             command = " ".join(map(str, command))
-            raise Failed(f"{command}\n    status {process.returncode}: "
-                         f"{errors.read().strip()[-500:]}")
+            raise Failed(f"{command}\n    status {process.returncode}: {messages[-500:]}")
         # Linux includes the parent's memory at the fork, so this program must stay small itself.
         return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024,
-                      output=output.read())
+                      output=output.read(), errors=messages)
 
 
 def use_memory(byte_count):
