@@ -23,7 +23,8 @@ extension SnapError {
         case .SQLITE_INTERRUPT:
             self.init(
                 .damaged, "needs more work to read than its length allows", path: path, hint: hint)
-        case .SQLITE_IOERR, .SQLITE_FULL, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
+        case .SQLITE_FULL: self.init(.inputOutput, text, path: path, errno: .noSpace)
+        case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_NOMEM:
             self.init(.inputOutput, text, path: path)
         default: self.init(.internalFailure, text, path: path)
         }

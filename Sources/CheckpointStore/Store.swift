@@ -4,8 +4,8 @@
 // this part. It imports the index and the file format, but no operation.
 //
 // Start at `Store`. `GuestDirectory` has a guest's files and locks. The folder Read reads pages.
-// The folder Upkeep contains the reconciliation that each writer runs before its own work, and
-// frees space.
+// The folder Upkeep contains the reconciliation that each writer runs before its own work. The
+// folder Space deletes checkpoints and frees their space; start there at `SpaceReclamation`.
 
 package import CheckpointIndex
 package import GuestMemory

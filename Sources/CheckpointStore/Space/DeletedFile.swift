@@ -11,7 +11,7 @@ struct DeletedFile {
     private let status: FileStatus
 
     /// The bytes that stay free when a file is rewritten.
-    private static let reservedByteCount = 1 << 20
+    private static let reservedByteCount = 1 << 16
 
     /// Reads the status of a file; nil if it does not exist.
     init?(_ number: Int, _ name: FileName, of guest: GuestDirectory) throws(SnapError) {

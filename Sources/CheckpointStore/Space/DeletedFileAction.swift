@@ -24,6 +24,8 @@ enum DeletedFileAction {
         let action: DeletedFileAction
         /// The number of bytes that the action frees.
         let freedByteCount: Int
+        /// Whether the file would be rewritten if there were room for the new one.
+        var lacksRoom = false
     }
 
     /// Decides how to free the dead parts of a file that has live slots.
@@ -47,16 +49,18 @@ enum DeletedFileAction {
         let afterPunch = min(status.diskByteCount, alive)
         let rewritten = roundedUp(use.rewrittenByteCount)
         let staysDead = afterPunch - rewritten
-        if staysDead > 0, staysDead * 100 >= afterPunch * rewrittenDeadPercentage,
-            try hasRoom(rewritten)
-        {
+        let isWorthRewriting =
+            staysDead > 0 && staysDead * 100 >= afterPunch * rewrittenDeadPercentage
+        if isWorthRewriting, try hasRoom(rewritten) {
             // The blocks of a file with several names stay in use.
             let freed = status.linkCount > 1 ? 0 : status.diskByteCount - rewritten
             return Decision(action: .rewrite, freedByteCount: max(0, freed))
         }
         let freed = status.diskByteCount - alive
-        if freed > 0, !dead.isEmpty { return Decision(action: .punch(dead), freedByteCount: freed) }
-        return Decision(action: .keep, freedByteCount: 0)
+        let punches = freed > 0 && !dead.isEmpty
+        return Decision(
+            action: punches ? .punch(dead) : .keep, freedByteCount: punches ? freed : 0,
+            lacksRoom: isWorthRewriting)
     }
 
     private static func blockByteCount(of status: FileStatus) -> Int {

@@ -14,6 +14,8 @@ struct ReclamationRun {
     private(set) var changed: [Int: IndexedFile] = [:]
     /// The numbers of the files whose dead parts are freed as far as possible.
     private(set) var examined: Set<Int> = []
+    /// Whether a file was not rewritten because there was no room for the new one.
+    private(set) var lacksRoom = false
     /// The number of dead bytes that stay because of damage.
     private(set) var hiddenByteCount = 0
 
@@ -56,8 +58,10 @@ struct ReclamationRun {
             outcome.keptFileCount += 1
             examined.insert(number)
             let decision = try file.decide(use, canRewrite: unlinks)
+            lacksRoom = lacksRoom || decision.lacksRoom
             if case .rewrite = decision.action {
                 if try rewrite(file, source, marks: marks) { return }
+                lacksRoom = true
                 try punch(file, by: try file.decide(use, canRewrite: false))
             } else if try !punch(file, by: decision) {
                 // The file system freed nothing in place.

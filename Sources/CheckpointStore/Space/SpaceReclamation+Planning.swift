@@ -29,6 +29,7 @@ extension SpaceReclamation {
         }
         let highest = try guest.highestNumber(in: listing)
         var outcome = Outcome()
+        var hidden = 0
         var survey = SpaceSurvey(of: space, markByteCountMax: markByteCountMax)
         try survey.run { (number, finding) throws(SnapError) in
             guard let file = try DeletedFile(number, space.name(of: number), of: guest) else {
@@ -39,12 +40,15 @@ extension SpaceReclamation {
                 outcome.freedByteCount +=
                     file.decideDead(isHighest: number == highest)
                     .freedByteCount
-            case .hidden: outcome.keptFileCount += 1
+            case .hidden(let byteCount):
+                outcome.keptFileCount += 1
+                hidden = hidden.addingClamped(byteCount)
             case .used(_, let use, _):
                 outcome.keptFileCount += 1
                 outcome.freedByteCount += max(0, try file.decide(use).freedByteCount)
             }
         }
+        warn(of: survey, hidden: hidden)
         for number in listing.deviceState.intersection(numbers).union(listing.retiredDeviceStates) {
             let status = try guest.directory.status(of: FileName.deviceState(number).text)
             if status?.linkCount == 1 { outcome.freedByteCount += status?.diskByteCount ?? 0 }

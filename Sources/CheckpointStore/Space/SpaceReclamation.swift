@@ -10,8 +10,8 @@ package import WorkPipeline
 ///     references and roots of all checkpoints ─ pins of readers ─ tables, bases: live slots │
 ///     each deleted checkpoint's file: unlink, rewrite or free blocks ─ fsync ─ index rows
 ///
-/// What is live follows from the files alone, not from the index or from counts. A file that is cut
-/// off or rewritten half-way is never visible: each step leaves all checkpoints whole.
+/// What is live follows from the files alone, not from the index or from counts. Each step leaves
+/// all checkpoints intact, so a process can be killed at any time, and the next one continues.
 package struct SpaceReclamation {
     /// The space that was freed or would be freed.
     package struct Outcome: Sendable {
@@ -59,14 +59,31 @@ package struct SpaceReclamation {
     /// - Returns: The bytes that were freed and the deleted files that stay.
     /// - Throws: `.permission`, `.inputOutput` or `.interrupted`, and the errors of the index.
     package func run(_ index: CheckpointIndex?) throws(SnapError) -> Outcome {
+        var (outcome, lacksRoom) = try runOnce(index)
+        // On a disk that was full, there may be room now for what could not be rewritten before.
+        var isProgress = outcome.freedByteCount > 0
+        while lacksRoom && isProgress && index != nil {
+            let next: Outcome
+            (next, lacksRoom) = try runOnce(index)
+            isProgress = next.freedByteCount > 0
+            outcome.freedByteCount += next.freedByteCount
+            outcome.writtenByteCount += next.writtenByteCount
+            outcome.keptFileCount = next.keptFileCount
+        }
+        return outcome
+    }
+
+    private func runOnce(
+        _ index: CheckpointIndex?
+    ) throws(SnapError) -> (Outcome, lacksRoom: Bool) {
         let listing = try guest.listing()
         let retired = listing.retired.subtracting(listing.savevm)
-        if retired.isEmpty { return Outcome() }
+        if retired.isEmpty { return (Outcome(), false) }
         // A checkpoint of which parts were freed before cannot be in use any more.
         let examined = try index?.reclaimed(of: guest.name) ?? []
         let pinned = try guest.pinned(among: retired.subtracting(examined))
         guard let space = try space(of: listing, without: [], pinned: pinned) else {
-            return Outcome()
+            return (Outcome(), false)
         }
         var run = ReclamationRun(
             of: space, highestNumber: try guest.highestNumber(in: listing), unlinks: index != nil,
@@ -84,7 +101,7 @@ package struct SpaceReclamation {
         warn(of: survey, hidden: run.hiddenByteCount)
         var outcome = run.outcome
         outcome.freedByteCount += try removeDeviceStates(of: listing)
-        return outcome
+        return (outcome, run.lacksRoom)
     }
 
     /// Deletes the device-state files of deleted checkpoints that no reader has pinned.
@@ -130,14 +147,14 @@ package struct SpaceReclamation {
         return "restore the file from a copy, or delete \(guest.name):\(file.number)"
     }
 
-    private func warn(of survey: SpaceSurvey, hidden byteCount: Int) {
+    func warn(of survey: SpaceSurvey, hidden byteCount: Int) {
         for damage in survey.damage {
             let affected = survey.affected[damage.scope] ?? []
             let names = affected.map { "\(guest.name):\($0)" }
             context.warn(
                 SnapError(
                     .damaged,
-                    "\(damage.error.message); because of this, \(byteCount) bytes of deleted "
+                    "\(damage.error.message); because of damage, \(byteCount) bytes of deleted "
                         + "checkpoints cannot be freed",
                     path: damage.error.path, offset: damage.error.offset,
                     hint: names.isEmpty

@@ -18,6 +18,8 @@ package struct Reconciliation {
         package let nextNumber: Int
         /// The number of bytes freed that an earlier deletion could not free.
         package let freedByteCount: Int
+        /// Whether all rows were written; false if the disk is full.
+        package let isComplete: Bool
     }
 
     private let guest: GuestDirectory
@@ -38,7 +40,8 @@ package struct Reconciliation {
 
     /// Adds missing rows, removes the rows of retired checkpoints, and deletes leftovers.
     ///
-    /// Keeps a row that has no file, and a file that is damaged, and warns of them.
+    /// Keeps a row that has no file, and a file that is damaged, and warns of them. If the disk is
+    /// too full to write rows, the next reconciliation writes them.
     ///
     /// - Returns: The guest's state after these changes.
     /// - Throws: `.damaged`, `.permission`, `.busy`, `.inputOutput` or `.interrupted`.
@@ -49,19 +52,14 @@ package struct Reconciliation {
         // no index row; otherwise the savevm file was lost. Readers may still use the device state
         // of a retired checkpoint.
         try removeLeftovers(of: listing, keeping: rows.live.union(listing.retired))
-        var freed = 0
-        let retired = listing.retired.subtracting(listing.savevm).subtracting(rows.retired)
-        let reclamation = SpaceReclamation(of: guest, context.withoutWarnings)
-        if !retired.isEmpty {
-            freed = try reclamation.recordRetired(retired, in: index).freedByteCount
+        var freed = try SpaceReclamation(of: guest, context.withoutWarnings)
+            .removeDeviceStates(of: listing)
+        var isComplete = true
+        do throws(SnapError) { freed += try writeRows(listing, rows) } catch {
+            // Without free space, a prune must still be able to free some.
+            guard error.isNoSpace else { throw error }
+            isComplete = false
         }
-        freed += try reclamation.removeDeviceStates(of: listing)
-        try adopt(listing.savevm.subtracting(rows.live).sorted())
-        let known = rows.retired.subtracting(listing.savevm)
-        try index.recordReclaimed(
-            removed: known.subtracting(listing.retired),
-            changed: try changedFiles(among: known.intersection(listing.retired)), examined: [],
-            of: guest.name)
         let lost = rows.live.subtracting(listing.savevm).subtracting(listing.retired)
         for number in lost.sorted() {
             context.warn(
@@ -73,7 +71,29 @@ package struct Reconciliation {
         var next = try guest.highestNumber(in: listing) + 1
         while taken.contains(next) { next += 1 }
         return Outcome(
-            listing: listing, lost: lost, nextNumber: next, freedByteCount: freed)
+            listing: listing, lost: lost, nextNumber: next, freedByteCount: freed,
+            isComplete: isComplete)
+    }
+
+    /// Adds missing rows, and corrects those of retired files.
+    ///
+    /// Returns the number of bytes freed to make room for the rows.
+    private func writeRows(
+        _ listing: GuestListing, _ rows: (live: Set<Int>, retired: Set<Int>)
+    ) throws(SnapError) -> Int {
+        var freed = 0
+        let retired = listing.retired.subtracting(listing.savevm).subtracting(rows.retired)
+        if !retired.isEmpty {
+            freed = try SpaceReclamation(of: guest, context.withoutWarnings)
+                .recordRetired(retired, in: index).freedByteCount
+        }
+        try adopt(listing.savevm.subtracting(rows.live).sorted())
+        let known = rows.retired.subtracting(listing.savevm)
+        try index.recordReclaimed(
+            removed: known.subtracting(listing.retired),
+            changed: try changedFiles(among: known.intersection(listing.retired)), examined: [],
+            of: guest.name)
+        return freed
     }
 
     /// Returns the retired files whose lengths differ from their rows.
@@ -84,10 +104,12 @@ package struct Reconciliation {
     ) throws(SnapError) -> [Int: IndexedFile] {
         if numbers.isEmpty { return [:] }
         let byteCounts = try index.fileByteCounts(of: guest.name)
-        var changed: [Int: IndexedFile] = [:]
-        for (number, file) in try guest.indexedFiles(ofRetired: numbers)
-        where byteCounts[number] != file.byteCount { changed[number] = file }
-        return changed
+        var changed: Set<Int> = []
+        for number in numbers {
+            let status = try guest.directory.status(of: FileName.retired(number).text)
+            if byteCounts[number] != status?.byteCount { changed.insert(number) }
+        }
+        return try guest.indexedFiles(ofRetired: changed)
     }
 
     private func removeLeftovers(

@@ -97,8 +97,13 @@ package struct Prune: Sendable {
         _ guest: GuestDirectory, in store: borrowing Store, _ context: WorkContext
     ) throws(SnapError) -> PrunedGuest {
         try guest.withWriterLock(context) { () throws(SnapError) in
-            _ = try Reconciliation(of: guest, in: store.index, context).run()
-            return try GuestRetention(policy, to: guest, context).run(in: store, reclaims: true)
+            let reconciliation = Reconciliation(of: guest, in: store.index, context)
+            let isComplete = try reconciliation.run().isComplete
+            let pruned = try GuestRetention(policy, to: guest, context)
+                .run(in: store, reclaims: true)
+            // Now there may be space for the rows.
+            if !isComplete { _ = try reconciliation.run() }
+            return pruned
         }
     }
 }

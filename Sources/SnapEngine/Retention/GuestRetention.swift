@@ -41,35 +41,51 @@ struct GuestRetention {
     /// - Parameters:
     ///   - store: The store, open for writing.
     ///   - reclaims: Whether space is freed in any case; else only if much can be freed.
+    ///   - needed: The number of a checkpoint that is kept regardless of the policy; nil for none.
     /// - Throws: `.damaged` for the index; `.cannotCreate`, `.permission`, `.inputOutput` or
-    ///   `.interrupted`. The checkpoints deleted before the failure stay deleted.
+    ///   `.interrupted`. The checkpoints deleted before the failure stay deleted; the error's hint
+    ///   lists them.
     func run(
-        in store: borrowing Store, reclaims: Bool
+        in store: borrowing Store, reclaims: Bool, keeping needed: Int? = nil
     ) throws(SnapError) -> PrunedGuest {
-        var pruned = PrunedGuest(guest.name, try decide(in: store.index))
-        if !pruned.deleted.isEmpty {
-            var retirement = Retirement(of: guest, in: store)
-            try retirement.run(
-                pruned.deleted.map(\.number), of: try guest.listing(), context)
-            pruned.add(retirement.reclaimed)
-        }
+        var pruned = PrunedGuest(guest.name, try decide(in: store.index, keeping: needed))
+        if !pruned.deleted.isEmpty { try delete(&pruned, in: store) }
         let reclamation = SpaceReclamation(of: guest, context)
         let isDue = if reclaims { true } else { try reclamation.isWorthwhile(store.index) }
         if isDue { pruned.add(try reclamation.run(store.index)) }
         return pruned
     }
 
+    private func delete(
+        _ pruned: inout PrunedGuest, in store: borrowing Store
+    ) throws(SnapError) {
+        var retirement = Retirement(of: guest, in: store)
+        do throws(SnapError) {
+            try retirement.run(
+                pruned.deleted.map(\.number), of: try guest.listing(), context)
+        } catch {
+            if retirement.deleted.isEmpty { throw error }
+            let names = retirement.deleted.map { "\(guest.name):\($0)" }
+            throw error.with(hint: "already deleted: \(names.joined(separator: ", "))")
+        }
+        pruned.add(retirement.reclaimed)
+    }
+
     private func decide(
-        in index: CheckpointIndex
+        in index: CheckpointIndex, keeping needed: Int? = nil
     ) throws(SnapError) -> [RetentionPolicy.Decision] {
-        let decisions = try policy.decide(
+        var decisions = try policy.decide(
             try index.checkpoints(of: guest.name), isDamaged: isDamaged)
+        for place in decisions.indices
+        where decisions[place].checkpoint.number == needed && decisions[place].reasons.isEmpty {
+            decisions[place].reasons = ["needed"]
+        }
         if let only = decisions.first(where: { $0.reasons == [RetentionPolicy.onlyReason] }) {
             context.warn(
                 SnapError(
                     .usage,
-                    "the policy keeps no intact checkpoint of guest \"\(guest.name)\": "
-                        + "\(only.checkpoint.name) is kept"))
+                    "the policy keeps no intact checkpoint of guest \"\(guest.name)\"; snap keeps "
+                        + "\(only.checkpoint.name)"))
         }
         return decisions
     }

@@ -170,7 +170,7 @@ struct SaveRun {
             saved = try save(&subject, to: target, search)
         }
         insertRow(of: saved.indexed, in: store.index)
-        saved.pruned = prune(store)
+        saved.pruned = prune(store, after: number)
         return saved
     }
 
@@ -196,8 +196,12 @@ struct SaveRun {
     /// Applies the retention policy to the existing checkpoints; returns whether that freed space.
     private func makeRoom(in store: borrowing Store) throws(SnapError) -> Bool {
         guard let policy = save.retention else { return false }
+        var parent: Int?
+        if case .checkpoint(let specifier) = save.parent {
+            parent = try specifier.resolve(in: store.index).number
+        }
         let pruned = try GuestRetention(policy, to: guestDirectory, context)
-            .run(in: store, reclaims: true)
+            .run(in: store, reclaims: true, keeping: parent)
         return pruned.freedByteCount > 0
     }
 
@@ -205,12 +209,14 @@ struct SaveRun {
     ///
     /// Without a policy, only frees the space of checkpoints that were deleted before, if that is
     /// much: an interrupted deletion can leave it.
-    private func prune(_ store: borrowing Store) -> Result<PrunedGuest, SnapError>? {
+    private func prune(
+        _ store: borrowing Store, after saved: Int
+    ) -> Result<PrunedGuest, SnapError>? {
         do throws(SnapError) {
             if let policy = save.retention {
                 return .success(
                     try GuestRetention(policy, to: guestDirectory, context)
-                        .run(in: store, reclaims: false))
+                        .run(in: store, reclaims: false, keeping: saved))
             }
             let reclamation = SpaceReclamation(of: guestDirectory, context)
             if try reclamation.isWorthwhile(store.index) { _ = try reclamation.run(store.index) }

@@ -8,19 +8,28 @@ struct KeepOptions: ParsableArguments {
     var keepLast: KeptCount?
 
     @Option(
-        help: ArgumentHelp("Keep the newest checkpoint of each of N hours.", valueName: "n"))
+        help: ArgumentHelp(
+            "Keep the newest of each of the last N hours that have one.", valueName: "n"))
     var keepHourly: KeptCount?
 
-    @Option(help: ArgumentHelp("Keep the newest checkpoint of each of N days.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep the newest of each of the last N days that have one.", valueName: "n"))
     var keepDaily: KeptCount?
 
-    @Option(help: ArgumentHelp("Keep the newest checkpoint of each of N weeks.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep the newest of each of the last N weeks that have one.", valueName: "n"))
     var keepWeekly: KeptCount?
 
-    @Option(help: ArgumentHelp("Keep the newest checkpoint of each of N months.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep the newest of each of the last N months that have one.", valueName: "n"))
     var keepMonthly: KeptCount?
 
-    @Option(help: ArgumentHelp("Keep the newest checkpoint of each of N years.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep the newest of each of the last N years that have one.", valueName: "n"))
     var keepYearly: KeptCount?
 
     @Option(

@@ -8,9 +8,9 @@ struct DeleteCommand: ParsableCommand {
         commandName: "delete",
         abstract: "Delete checkpoints.",
         discussion: """
-            Other checkpoints stay intact: snap keeps a file as long as another checkpoint refers \
-            to it. REF is GUEST:NUMBER or a complete id; a name such as GUEST@latest is \
-            refused, because it names a different checkpoint later.
+            Other checkpoints stay intact, and the space that none of them needs is freed. REF is \
+            GUEST:NUMBER or a complete id; a name such as GUEST@latest is refused, because it \
+            names a different checkpoint later.
 
             EXAMPLES
               snap delete web1:3 web1:4
@@ -20,7 +20,7 @@ struct DeleteCommand: ParsableCommand {
               0    deleted
               64   the guest would have no readable checkpoint left
               66   there is no such checkpoint; nothing was deleted
-              75   the store is in use
+              75   another snap writes to the store or the guest
             """)
 
     @Argument(

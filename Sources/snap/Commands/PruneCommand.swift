@@ -23,10 +23,11 @@ struct PruneCommand: ParsableCommand {
               snap prune --guest web1 --keep-within 14d --keep-label 'release-*'
 
             EXIT STATUS
-              0    deleted
+              0    deleted, or there was nothing to delete
               64   no policy is given
               66   there is no such guest
-              75   a guest was skipped because it is in use
+              74   I/O error; other guests are pruned
+              75   a guest was skipped because another snap writes to it
             """)
 
     @Option(
@@ -46,18 +47,16 @@ struct PruneCommand: ParsableCommand {
         prune.isDryRun = dryRun
         let outcome = try prune.run(in: common.storePath(), common.context())
         common.confirm(PrunedGuests(outcome: outcome, isDryRun: dryRun))
-        for (guest, error) in outcome.failures {
-            Console.warning(
-                SnapError(
-                    error.code, "guest \"\(guest)\" is skipped: \(error.message)",
-                    path: error.path, offset: error.offset, hint: error.hint))
+        // The last error is the command's own, the more severe ones last.
+        let failures =
+            outcome.failures.filter { $0.error.code == .busy }
+            + outcome.failures.filter { $0.error.code != .busy }
+        let errors = failures.map { guest, error in
+            SnapError(
+                error.code, "guest \"\(guest)\" is skipped: \(error.message)", path: error.path,
+                offset: error.offset, hint: error.hint)
         }
-        guard
-            let worst = outcome.failures.first(where: { $0.error.code != .busy })
-                ?? outcome.failures.first
-        else { return }
-        throw SnapError(
-            worst.error.code,
-            "\(outcome.failures.count.counted("guest")) skipped, first \"\(worst.guest)\"")
+        for error in errors.dropLast() { Console.warning(error) }
+        if let error = errors.last { throw error }
     }
 }

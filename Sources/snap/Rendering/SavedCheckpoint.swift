@@ -1,6 +1,7 @@
 import GuestMemory
 import SnapEngine
 import SnapSystem
+import SystemPackage
 
 /// The result of `snap save`.
 struct SavedCheckpoint: Rendered {
@@ -21,7 +22,13 @@ struct SavedCheckpoint: Rendered {
             json.object { json in
                 switch pruned {
                 case .success(let guest): guest.writeFields(&json)
-                case .failure(let error): json.field("error", error.description)
+                case .failure(let error):
+                    json.key("error")
+                    json.object { json in
+                        json.field("code", Int(error.code.rawValue))
+                        json.field("message", error.message)
+                        json.field("path", error.path?.string)
+                    }
                 }
             }
         }
