@@ -147,16 +147,22 @@ package struct SpaceReclamation {
         return "restore the file from a copy, or delete \(guest.name):\(file.number)"
     }
 
+    /// Warns of each damage once: a damaged group's head, for example, hides several tables.
     func warn(of survey: SpaceSurvey, hidden byteCount: Int) {
+        var affected: [String: Set<Int>] = [:]
         for damage in survey.damage {
-            let affected = survey.affected[damage.scope] ?? []
-            let names = affected.map { "\(guest.name):\($0)" }
+            affected[damage.error.description, default: []].formUnion(
+                survey.affected[damage.scope] ?? [])
+        }
+        for damage in survey.damage {
+            let error = damage.error
+            guard let numbers = affected.removeValue(forKey: error.description) else { continue }
+            let names = numbers.sorted().map { "\(guest.name):\($0)" }
             context.warn(
                 SnapError(
                     .damaged,
-                    "\(damage.error.message); because of damage, \(byteCount) bytes of deleted "
-                        + "checkpoints cannot be freed",
-                    path: damage.error.path, offset: damage.error.offset,
+                    "\(error.message); because of damage, \(byteCount) bytes of deleted "
+                        + "checkpoints cannot be freed", path: error.path, offset: error.offset,
                     hint: names.isEmpty
                         ? nil : "delete \(names.joined(separator: ", ")) to free them"))
         }
