@@ -31,8 +31,7 @@ extension GuestDirectory {
     func highestNumber(in listing: GuestListing) throws(SnapError) -> Int {
         for number in listing.savevm.union(listing.retired).sorted(by: >) {
             try Interruption.check()
-            let name: FileName =
-                listing.savevm.contains(number) ? .savevm(number) : .retired(number)
+            let name = listing.name(of: number)
             do throws(SnapError) {
                 if try files.header(name).number == number { return number }
             } catch {

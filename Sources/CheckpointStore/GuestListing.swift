@@ -16,4 +16,9 @@ package struct GuestListing: Sendable {
     package var retiredDeviceStates: Set<Int> {
         deviceState.intersection(retired).subtracting(savevm)
     }
+
+    /// The name of a checkpoint's savevm file, live or retired.
+    func name(of number: Int) -> FileName {
+        savevm.contains(number) ? .savevm(number) : .retired(number)
+    }
 }

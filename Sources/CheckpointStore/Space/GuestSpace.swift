@@ -51,9 +51,7 @@ struct GuestSpace {
         var known: [Int: FileReference] = [:]
         for number in live.union(pinned).sorted() {
             try Interruption.check()
-            let name: FileName =
-                listing.savevm.contains(number) ? .savevm(number) : .retired(number)
-            let file = try guest.files.savevm(name)
+            let file = try guest.files.savevm(listing.name(of: number))
             let references = try file.references()
             for reference in references where known[reference.number] == nil {
                 known[reference.number] = reference
@@ -71,7 +69,7 @@ struct GuestSpace {
 
     /// The name of a file, live or retired.
     func name(of number: Int) -> FileName {
-        listing.savevm.contains(number) ? .savevm(number) : .retired(number)
+        listing.name(of: number)
     }
 
     /// Reads the status of a file.

@@ -18,7 +18,7 @@ struct LivenessDamage {
     /// The part that cannot be read.
     let scope: Scope
 
-    /// Whether a location is in the part that cannot be read.
+    /// The parts that would make a slot unreadable if they were damaged.
     static func scopes(of location: Location) -> [Scope] {
         [.table(location), .group(location.groupKey), .file(location.number)]
     }

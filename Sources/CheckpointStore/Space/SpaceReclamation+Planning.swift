@@ -74,7 +74,7 @@ extension SpaceReclamation {
         var hasDeletedBefore = false
         for number in listing.savevm.union(listing.retired).sorted() {
             let isLive = listing.savevm.contains(number)
-            let name: FileName = isLive ? .savevm(number) : .retired(number)
+            let name = listing.name(of: number)
             let byteCount = try guest.directory.status(of: name.text)?.diskByteCount ?? 0
             total += byteCount
             if deleted.contains(number) {
