@@ -42,18 +42,11 @@ package struct GroupEncoder: ~Copyable {
                 encodedByteCount = grown
                 slotCount += 1
             }
-            let storedOffset = stored.count
             let range = encodedOffset..<encodedOffset + encodedByteCount
-            let codec = try deflater.deflate(bytes.extracting(range), appendingTo: &stored)
-            let checksum = stored.withBytes { stored in
-                Hash128(checksumOf: stored.extracting(storedOffset..<stored.byteCount))
-            }
             clusters.append(
-                Cluster(
-                    firstSlot: firstSlot, slotCount: slotCount, codec: codec,
-                    encodedByteCount: encodedByteCount,
-                    storedByteCount: stored.count - storedOffset, storedOffset: storedOffset,
-                    checksum: checksum))
+                try Cluster(
+                    compressing: bytes.extracting(range), slotCount: slotCount,
+                    after: clusters.last, by: deflater, appendingTo: &stored))
             firstSlot += slotCount
             encodedOffset += encodedByteCount
         }

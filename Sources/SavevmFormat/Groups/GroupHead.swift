@@ -11,22 +11,13 @@ package import SystemPackage
 //          2     2  slot count, 1 to 512
 //          4     2  cluster count, 1 to 512
 //          6     2  reserved
-//          8   32c  the clusters, 32 bytes each
+//          8   32c  the clusters, 32 bytes each: see Cluster
 //              16n  the digests of the slots' pages, in slot order
 //                -  the forms of the slots, in slot order (varints):
 //                     0      literal, 4096 bytes
 //                     1      dead: no bytes, and nothing live points to it
 //                     v ≥ 2  a delta of v-1 bytes; a signed varint follows: its base's location
 //                            minus that of the previous base (0 for the first) minus 1
-//
-//     a cluster:
-//          0     2  slot count
-//          2     1  codec: 0 stored, 1 zlib
-//          3     1  dictionary count: 0; others are reserved
-//          4     4  encoded bytes: the sum of its slots' lengths, at most 65536
-//          8     4  stored bytes, at most the encoded bytes
-//         12     4  reserved
-//         16    16  checksum of the stored bytes
 
 /// The head of a group, which describes its clusters and slots.
 package struct GroupHead: Sendable, Equatable {
@@ -67,15 +58,7 @@ package struct GroupHead: Sendable, Equatable {
         writer.append(UInt16(records.count))
         writer.append(UInt16(clusters.count))
         writer.append(0 as UInt16)
-        for cluster in clusters {
-            writer.append(UInt16(cluster.slotCount))
-            writer.append(cluster.codec.rawValue)
-            writer.append(0 as UInt8)
-            writer.append(UInt32(cluster.encodedByteCount))
-            writer.append(UInt32(cluster.storedByteCount))
-            writer.append(0 as UInt32)
-            writer.append(cluster.checksum)
-        }
+        for cluster in clusters { cluster.encode(to: &writer) }
         for record in records { writer.append(record.digest) }
         var previousBase: UInt64 = 0
         for record in records {
@@ -111,15 +94,12 @@ package struct GroupHead: Sendable, Equatable {
         let clusterCount = try reader.count(
             "cluster count", as: UInt16.self, in: 1...Limits.clusterCountMax)
         try reader.zeros(2, "group head")
-        clusters = try Self.clusters(clusterCount, &reader)
+        clusters = try Cluster.decode(clusterCount, &reader)
         let last = clusters[clusterCount - 1]
-        guard last.firstSlot + last.slotCount == slotCount,
-            last.storedOffset + last.storedByteCount == clusterByteCount
-        else {
+        guard last.slots.upperBound == slotCount, last.storedEnd == clusterByteCount else {
             throw reader.damage(
-                "clusters contain \(last.firstSlot + last.slotCount) slots in "
-                    + "\(last.storedOffset + last.storedByteCount) bytes, expected \(slotCount) "
-                    + "in \(clusterByteCount)")
+                "clusters contain \(last.slots.upperBound) slots in \(last.storedEnd) bytes, "
+                    + "expected \(slotCount) in \(clusterByteCount)")
         }
         records = try Self.records(slotCount, &reader)
         try reader.finish("group head")
@@ -132,42 +112,6 @@ package struct GroupHead: Sendable, Equatable {
                         + "\(encodedByteCount)")
             }
         }
-    }
-
-    private static func clusters(
-        _ count: Int, _ reader: inout ByteReader
-    ) throws(SnapError) -> [Cluster] {
-        var clusters: [Cluster] = []
-        clusters.reserveCapacity(count)
-        var firstSlot = 0
-        var storedOffset = 0
-        for _ in 0..<count {
-            let slotCount = try reader.count(
-                "cluster's slot count", as: UInt16.self, in: 1...Limits.slotCountMax)
-            let codecField = try reader.integer("codec", as: UInt8.self)
-            let dictionaryCount = try reader.integer("dictionary count", as: UInt8.self)
-            guard let codec = Codec(rawValue: codecField), dictionaryCount == 0 else {
-                throw reader.unsupported(
-                    "cluster has codec \(codecField) and \(dictionaryCount) dictionaries, expected "
-                        + "codec 0 or 1 and no dictionary",
-                    bytesBack: 2)
-            }
-            let encodedByteCount = try reader.count(
-                "cluster's encoded bytes", as: UInt32.self, in: 0...Limits.clusterByteCountMax)
-            let storedRange =
-                codec == .stored ? encodedByteCount...encodedByteCount : 0...encodedByteCount
-            let storedByteCount = try reader.count(
-                "cluster's stored bytes", as: UInt32.self, in: storedRange)
-            try reader.zeros(4, "cluster")
-            clusters.append(
-                Cluster(
-                    firstSlot: firstSlot, slotCount: slotCount, codec: codec,
-                    encodedByteCount: encodedByteCount, storedByteCount: storedByteCount,
-                    storedOffset: storedOffset, checksum: try reader.hash("cluster checksum")))
-            firstSlot += slotCount
-            storedOffset += storedByteCount
-        }
-        return clusters
     }
 
     private static func records(

@@ -40,7 +40,7 @@ struct GroupRewriter: ~Copyable {
         clusters.removeAll(keepingCapacity: true)
         clusterBytes.removeAll(keepingCapacity: true)
         for cluster in head.clusters {
-            let slots = cluster.firstSlot..<cluster.firstSlot + cluster.slotCount
+            let slots = cluster.slots
             let isIntact = slots.allSatisfy { live.contains($0) || head.records[$0].form == .dead }
             if isIntact && cluster.encodedByteCount > 0 {
                 try flush()
@@ -84,7 +84,7 @@ struct GroupRewriter: ~Copyable {
         }
         var offset = 0
         var next = live[...]
-        for slot in cluster.firstSlot..<cluster.firstSlot + cluster.slotCount {
+        for slot in cluster.slots {
             let end = offset + head.records[slot].encodedByteCount
             if next.first == slot {
                 encodings.withBytes(offset..<end) { gathered.append(copying: $0) }
@@ -97,19 +97,12 @@ struct GroupRewriter: ~Copyable {
     /// Compresses the gathered encodings as a cluster.
     private mutating func flush() throws(SnapError) {
         if gatheredSlotCount == 0 { return }
-        let start = clusterBytes.count
-        let codec = try gathered.withBytes { (bytes) throws(SnapError) in
-            try deflater.deflate(bytes, appendingTo: &clusterBytes)
+        let cluster = try gathered.withBytes { (bytes) throws(SnapError) in
+            try Cluster(
+                compressing: bytes, slotCount: gatheredSlotCount, after: clusters.last,
+                by: deflater, appendingTo: &clusterBytes)
         }
-        let checksum = clusterBytes.withBytes { bytes in
-            Hash128(checksumOf: bytes.extracting(start..<bytes.byteCount))
-        }
-        clusters.append(
-            Cluster(
-                firstSlot: clusters.last.map { $0.firstSlot + $0.slotCount } ?? 0,
-                slotCount: gatheredSlotCount, codec: codec, encodedByteCount: gathered.count,
-                storedByteCount: clusterBytes.count - start, storedOffset: start,
-                checksum: checksum))
+        clusters.append(cluster)
         gathered.removeAll(keepingCapacity: true)
         gatheredSlotCount = 0
     }
