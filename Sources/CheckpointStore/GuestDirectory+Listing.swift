@@ -14,6 +14,7 @@ extension GuestDirectory {
             case .savevm(let number): files.savevm.insert(number)
             case .deviceState(let number): files.deviceState.insert(number)
             case .retired(let number): files.retired.insert(number)
+            case .retiredDeviceState(let number): files.retiredDeviceState.insert(number)
             case nil: if PendingFile.isTemporary(name) { files.temporary.append(name) }
             }
         }

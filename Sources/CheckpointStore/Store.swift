@@ -68,10 +68,14 @@ package struct Store: ~Copyable {
     ///
     /// - Parameters:
     ///   - path: The store's directory.
+    ///   - addsCheckpoints: Whether checkpoints will be added. The store then gets the current
+    ///     format version, so that an older snap refuses it.
     ///   - context: Supplies the lock timeout and the system calls, and receives warnings.
     /// - Throws: `.damaged` with a hint; `.unsupported`, `.busy`, `.permission`, `.inputOutput` or
     ///   `.interrupted`.
-    package init(writing path: FilePath, _ context: WorkContext) throws(SnapError) {
+    package init(
+        writing path: FilePath, addsCheckpoints: Bool, _ context: WorkContext
+    ) throws(SnapError) {
         let store = StoreDirectory(path, context)
         let directory = store.root
         try directory.create()
@@ -82,12 +86,14 @@ package struct Store: ~Copyable {
                 let index = try CheckpointIndex(
                     StoreDirectory.indexName, in: directory, isWritable: true,
                     warn: context.warn)
-                if try !index.needsMigration() {
+                let isOutdated = addsCheckpoints && identity.isOutdated
+                if try !index.needsMigration() && !isOutdated {
                     self.init(store, identity: identity, index: index, lock: lock)
                     return
                 }
             }
-            try Self.complete(store, releasing: lock, context)
+            try Self.complete(
+                store, raisesVersion: addsCheckpoints, releasing: lock, context)
         }
     }
 
@@ -108,15 +114,20 @@ package struct Store: ~Copyable {
         return try !IndexFiles.hasForeignJournal(StoreDirectory.indexName, in: directory)
     }
 
-    /// Creates the missing files or migrates the index's schema, with the lock held exclusively.
+    /// Creates the missing files or converts old ones, with the lock held exclusively.
+    ///
+    /// So no older snap, which would not know the new format version, writes to the store.
     private static func complete(
-        _ store: StoreDirectory, releasing shared: consuming LockFile, _ context: WorkContext
+        _ store: StoreDirectory, raisesVersion: Bool, releasing shared: consuming LockFile,
+        _ context: WorkContext
     ) throws(SnapError) {
         _ = consume shared
         let directory = store.root
         try store.withExclusiveLock(context) { () throws(SnapError) in
             // Another process may have created the files before this one had the lock.
             if try !store.hasIdentity() { try StoreIdentity.recreate(in: store) }
+            let identity = try StoreIdentity(readingFrom: directory)
+            if raisesVersion && identity.isOutdated { try identity.write(to: directory) }
             // An empty index file has lost its rows, like a missing one.
             let name = StoreDirectory.indexName
             let isEmpty = try directory.status(of: name)?.byteCount ?? 0 == 0

@@ -11,7 +11,17 @@ package struct StoreIdentity: Sendable, Equatable {
     /// The key with which the store's page digests are computed.
     package let digestKey: DigestKey
 
-    private static let formatVersion = 0
+    /// The version of the store's format when `store.json` was written.
+    let formatVersion: Int
+
+    /// The version that new stores have.
+    ///
+    /// Version 0 is that of snap 0.1, which does not know that one device-state file can need
+    /// another, and would delete it.
+    private static let currentVersion = 1
+
+    /// Whether a save must raise the version before it adds files that older versions would harm.
+    var isOutdated: Bool { formatVersion < Self.currentVersion }
 
     /// The fields of `store.json`; optional where another format version may lack them.
     private struct Content: Codable {
@@ -25,10 +35,16 @@ package struct StoreIdentity: Sendable, Equatable {
         StoreIdentity(id: .random(), digestKey: .random())
     }
 
-    /// Creates an identity; the parameters are the properties of these names.
+    /// Creates an identity of the current version; the parameters are the properties of these
+    /// names.
     init(id: Identifier, digestKey: DigestKey) {
+        self.init(id: id, digestKey: digestKey, formatVersion: Self.currentVersion)
+    }
+
+    private init(id: Identifier, digestKey: DigestKey, formatVersion: Int) {
         self.id = id
         self.digestKey = digestKey
+        self.formatVersion = formatVersion
     }
 
     /// Reads the identity of a store from its `store.json`.
@@ -43,10 +59,10 @@ package struct StoreIdentity: Sendable, Equatable {
         guard let content = try? JSONDecoder().decode(Content.self, from: Data(bytes)) else {
             throw Self.damaged("is not JSON of the expected form", path)
         }
-        guard content.formatVersion == Self.formatVersion else {
+        guard (0...Self.currentVersion).contains(content.formatVersion) else {
             throw SnapError(
                 .unsupported,
-                "format version is \(content.formatVersion), expected \(Self.formatVersion)",
+                "format version is \(content.formatVersion), expected 0 or \(Self.currentVersion)",
                 path: path)
         }
         guard let id = content.storeID.flatMap({ Identifier(hex: $0) }),
@@ -57,7 +73,7 @@ package struct StoreIdentity: Sendable, Equatable {
                 "storeID or digestKey is missing or malformed, expected 32 and 384 hex digits",
                 path)
         }
-        self.init(id: id, digestKey: digestKey)
+        self.init(id: id, digestKey: digestKey, formatVersion: content.formatVersion)
     }
 
     private static func damaged(_ message: String, _ path: FilePath) -> SnapError {
@@ -65,7 +81,8 @@ package struct StoreIdentity: Sendable, Equatable {
             .damaged, message, path: path, hint: StoreDirectory.reindexHint)
     }
 
-    /// Writes the identity durably to `store.json`, replacing an existing file.
+    /// Writes the identity durably to `store.json`, with the current version, replacing an existing
+    /// file.
     ///
     /// - Parameter store: The store's directory.
     /// - Throws: `.permission` or `.inputOutput`.
@@ -73,7 +90,7 @@ package struct StoreIdentity: Sendable, Equatable {
         let key = digestKey.bytes.map { String($0, radix: 16).padded(to: 2) }.joined()
         let text = """
             {
-              "formatVersion": \(Self.formatVersion),
+              "formatVersion": \(Self.currentVersion),
               "storeID": "\(id.hex)",
               "digestKey": "\(key)"
             }

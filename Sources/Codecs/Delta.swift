@@ -5,27 +5,37 @@ import SnapSystem
 ///
 /// A run is an unchanged length, a changed length and the changed bytes. A length is a ULEB128 of
 /// one or two bytes. Only the first unchanged length may be 0; a changed length never is. The bytes
-/// after the last run are unchanged. Layout: savevm(5), "Deltas"; QEMU's docs/devel/migration,
-/// "xbzrle".
+/// after the last run are unchanged. Pieces of device sections are encoded in the same way; they
+/// can be longer than 16 KiB, and then a length can have three bytes. Layout: savevm(5), "Deltas";
+/// QEMU's docs/devel/migration, "xbzrle".
 package enum Delta {
     /// The length of the longest delta that is worth storing, in bytes: less than half a page.
     package static let byteCountMax = Page.byteCount / 2 - 1
+
+    /// The length from which on a content can have lengths of three bytes in its runs.
+    private static let longContentByteCount = 1 << 14
 
     /// Applies a delta to its base.
     ///
     /// - Parameters:
     ///   - runs: The runs of the delta, which need not be valid.
-    ///   - page: The base's bytes; the function turns them into the page's bytes.
+    ///   - page: The bytes of the base, a page or a piece of a device section; the function turns
+    ///     them into the bytes of the page or piece.
     /// - Returns: false if the runs are invalid; the bytes of `page` are then undefined.
     package static func apply(_ runs: RawSpan, to page: inout MutableRawSpan) -> Bool {
         unsafe runs.withUnsafeBytes { runs in
             unsafe page.withUnsafeMutableBytes { page in
+                let lengthByteCountMax = page.count < longContentByteCount ? 2 : 3
                 var read = 0
                 var written = 0
                 while read < runs.count {
                     let isFirst = read == 0
-                    guard let unchanged = unsafe length(runs, &read), isFirst || unchanged > 0,
-                        let changed = unsafe length(runs, &read), changed > 0
+                    guard
+                        let unchanged = unsafe length(
+                            runs, &read, byteCountMax: lengthByteCountMax),
+                        isFirst || unchanged > 0,
+                        let changed = unsafe length(runs, &read, byteCountMax: lengthByteCountMax),
+                        changed > 0
                     else { return false }
                     written += unchanged
                     guard changed <= runs.count - read, changed <= page.count - written else {
@@ -49,19 +59,19 @@ package enum Delta {
     /// more space than they save.
     private static let gapMin = 4
 
-    /// Encodes a page as a delta against a base.
+    /// Encodes a page, or a piece of a device section, as a delta against a base.
     ///
     /// - Parameters:
-    ///   - page: The page's bytes.
-    ///   - base: The base's bytes.
-    ///   - byteCountMax: The most bytes that the runs may take: less than half a page.
+    ///   - page: The bytes of the page or piece.
+    ///   - base: The base's bytes, as many as those of the page or piece.
+    ///   - byteCountMax: The most bytes that the runs may take.
     ///   - runs: The array to append the runs to: at least one run, even if the pages are equal.
     /// - Returns: false if the runs would take more bytes; nothing is then appended.
     package static func encode(
         _ page: RawSpan, against base: RawSpan,
         byteCountMax: Int = Delta.byteCountMax, appendingTo runs: inout [UInt8]
     ) -> Bool {
-        precondition(page.byteCount == Page.byteCount && base.byteCount == Page.byteCount)
+        precondition(page.byteCount == base.byteCount)
         let start = runs.count
         unsafe page.withUnsafeBytes { page in
             unsafe base.withUnsafeBytes { base in
@@ -119,23 +129,25 @@ package enum Delta {
     }
 
     private static func append(length: Int, to runs: inout [UInt8]) {
-        if length < 0x80 {
-            runs.append(UInt8(length))
-        } else {
-            runs.append(UInt8(length & 0x7f | 0x80))
-            runs.append(UInt8(length >> 7))
+        var rest = length
+        while rest >= 0x80 {
+            runs.append(UInt8(rest & 0x7f | 0x80))
+            rest >>= 7
         }
+        runs.append(UInt8(rest))
     }
 
-    private static func length(_ runs: UnsafeRawBufferPointer, _ read: inout Int) -> Int? {
-        guard read < runs.count else { return nil }
-        let low = unsafe Int(runs[read])
-        read += 1
-        if low < 0x80 { return low }
-        guard read < runs.count else { return nil }
-        let high = unsafe Int(runs[read])
-        guard high < 0x80 else { return nil }
-        read += 1
-        return low & 0x7f | high << 7
+    private static func length(
+        _ runs: UnsafeRawBufferPointer, _ read: inout Int, byteCountMax: Int
+    ) -> Int? {
+        var length = 0
+        for index in 0..<byteCountMax {
+            guard read < runs.count else { return nil }
+            let byte = unsafe Int(runs[read])
+            read += 1
+            length |= (byte & 0x7f) << (7 * index)
+            if byte < 0x80 { return length }
+        }
+        return nil
     }
 }

@@ -44,9 +44,15 @@ package struct GuestFiles: Sendable {
     /// - Throws: `.notFound` or `.permission`; `.damaged` with the offset; `.unsupported` or
     ///   `.inputOutput`.
     package func header(_ name: FileName) throws(SnapError) -> FileHeader {
+        try header(name, .savevm)
+    }
+
+    private func header(
+        _ name: FileName, _ kind: FileHeader.Kind
+    ) throws(SnapError) -> FileHeader {
         let file = try File(reading: name.text, in: directory)
         return try FileHeader(
-            try file.read(byteCount: FileHeader.byteCount, at: 0), .savevm, path: file.path)
+            try file.read(byteCount: FileHeader.byteCount, at: 0), kind, path: file.path)
     }
 
     /// Writes a retired file that consists only of a header, so that its number stays in use.
@@ -58,13 +64,15 @@ package struct GuestFiles: Sendable {
         try directory.replace(name, with: header.encode(), isDurable: true)
     }
 
-    /// Opens the device-state file of a checkpoint.
+    // MARK: Device state
+
+    /// Opens the device-state file of a checkpoint, and its base.
     ///
     /// - Parameter file: The checkpoint's savevm file.
     /// - Returns: The open device-state file.
-    /// - Throws: `.notFound` if the checkpoint has no device state; `.damaged` if the file is
-    ///   missing, is incomplete, or belongs to another checkpoint; `.unsupported`, `.permission` or
-    ///   `.inputOutput`.
+    /// - Throws: `.notFound` if the checkpoint has no device state; `.damaged` if the file or its
+    ///   base is missing, is incomplete, or belongs to another checkpoint; `.unsupported`,
+    ///   `.permission` or `.inputOutput`.
     package func deviceState(of file: SavevmFile) throws(SnapError) -> DeviceStateFile {
         let number = file.header.number
         guard let seal = file.checkpoint.deviceState else {
@@ -76,24 +84,88 @@ package struct GuestFiles: Sendable {
         return try deviceState(number, sealed: seal, checkpointID: file.header.checkpointID)
     }
 
-    /// Opens a device-state file, and checks that it belongs to a checkpoint.
+    /// Opens a device-state file and its base, and checks that it belongs to a checkpoint.
     ///
     /// - Parameters:
     ///   - number: The checkpoint's number.
     ///   - seal: The seal of the file, from the checkpoint's savevm file.
     ///   - checkpointID: The checkpoint's id.
     /// - Returns: The open device-state file.
-    /// - Throws: `.damaged` if the file is missing, is incomplete, or belongs to another
-    ///   checkpoint; `.unsupported`, `.permission` or `.inputOutput`.
+    /// - Throws: `.damaged` if the file or its base is missing, is incomplete, or belongs to
+    ///   another checkpoint; `.unsupported`, `.permission` or `.inputOutput`.
     package func deviceState(
         _ number: Int, sealed seal: DeviceStateSeal, checkpointID: Identifier
     ) throws(SnapError) -> DeviceStateFile {
-        let name = FileName.deviceState(number)
-        do throws(SnapError) {
-            return try DeviceStateFile(
-                name, in: directory, sealed: seal, checkpointID: checkpointID)
-        } catch let error where error.code == .notFound {
-            throw SnapError(.damaged, "is missing", path: directory.file(name.text))
+        let sections = try open(
+            number, missing: "is missing",
+            check: { header, trailer, checksum in
+                header.checkpointID == checkpointID && checksum == seal.checksum
+                    && trailer.fileByteCount == seal.byteCount
+                    ? nil : "is not the device-state file of its checkpoint"
+            },
+            openBase: { (base) throws(SnapError) in try open(base, for: number) })
+        return try DeviceStateFile(sections)
+    }
+
+    /// Opens the file with which the device state of a checkpoint's child can share sections.
+    ///
+    /// - Parameter file: The savevm file of the parent.
+    /// - Returns: The base of the parent's device-state file, or that file itself if it has no
+    ///   base; nil if the parent has no device state, or one that cannot be a base.
+    /// - Throws: The same errors as `deviceState(of:)`.
+    package func deviceStateBase(forChildOf file: SavevmFile) throws(SnapError) -> DeviceStateFile?
+    {
+        if file.checkpoint.deviceState == nil { return nil }
+        let parent = try deviceState(of: file)
+        if parent.sections.legacyStates != nil { return nil }
+        guard let base = parent.sections.base else { return parent }
+        return try DeviceStateFile(base)
+    }
+
+    /// Reads only the header of a device-state file.
+    ///
+    /// - Parameter name: The file's name.
+    /// - Returns: The header, which names the file's base.
+    /// - Throws: `.notFound` or `.permission`; `.damaged` with the offset; `.unsupported` or
+    ///   `.inputOutput`.
+    package func deviceStateHeader(_ name: FileName) throws(SnapError) -> FileHeader {
+        try header(name, .deviceState)
+    }
+
+    /// Opens the base of a checkpoint's device state.
+    private func open(
+        _ base: DeviceStateBase, for number: Int
+    ) throws(SnapError) -> SectionFile {
+        let child = "the device state of checkpoint \(guest):\(number)"
+        return try open(
+            base.checkpoint.number, missing: "is missing, and \(child) needs it",
+            check: { header, _, checksum in
+                if header.checkpointID != base.checkpoint.id || checksum != base.trailerChecksum {
+                    return "is not the file that \(child) needs"
+                }
+                return header.base == nil && !header.isLegacyDeviceState
+                    ? nil : "cannot be the base of \(child)"
+            },
+            openBase: { (_) throws(SnapError) in
+                throw SnapError(.internalFailure, "base of a base")
+            })
+    }
+
+    /// Opens a device-state file by its number, whether its checkpoint is deleted or not.
+    private func open(
+        _ number: Int, missing: String,
+        check: (FileHeader, Trailer, Hash128) -> String?,
+        openBase: (DeviceStateBase) throws(SnapError) -> SectionFile
+    ) throws(SnapError) -> SectionFile {
+        // A deletion only ever gives a file its retired name, so this order finds it.
+        for name in [FileName.deviceState(number), .retiredDeviceState(number)] {
+            do throws(SnapError) {
+                return try SectionFile(name, in: directory, check: check, openBase: openBase)
+            } catch let error where error.code == .notFound {
+                continue
+            }
         }
+        throw SnapError(
+            .damaged, missing, path: directory.file(FileName.deviceState(number).text))
     }
 }

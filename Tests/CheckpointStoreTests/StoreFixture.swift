@@ -34,14 +34,16 @@ struct StoreFixture {
         var context = WorkContext(.kernel)
         context.warn = warnings.take
         self.context = context
-        identity = try Store(writing: scratch.store, context).identity
+        identity = try Store(writing: scratch.store, addsCheckpoints: true, context).identity
         // Taking the lock creates the guest's directory.
         try directory.withWriterLock(context) {}
     }
 
     var directory: GuestDirectory { StoreDirectory(scratch.store, context).guest(guest) }
 
-    func open() throws(SnapError) -> Store { try Store(writing: scratch.store, context) }
+    func open() throws(SnapError) -> Store {
+        try Store(writing: scratch.store, addsCheckpoints: true, context)
+    }
 
     func path(_ name: FileName) -> FilePath { scratch.guest().appending(name.text) }
 

@@ -162,4 +162,62 @@ struct RecordedGuestTests {
         }
         #expect(!exists(command.scratch.store))
     }
+
+    @Test("device states share bases in every order, with deletions between, and restore exactly")
+    func deviceStates() throws {
+        let command = try Command()
+        let streams = try Self.unpack("mig", into: command.scratch)
+        let states = try Self.deviceStates(of: streams, command)
+        try write([UInt8](repeating: 1, count: 16384), to: command.scratch.file("small"))
+        var generator = Seeded(16)
+        var shareCount = 0
+        for (index, order) in Self.orders.enumerated() {
+            let guest = "order\(index)"
+            var left: [Int: FilePath] = [:]
+            for (number, phase) in zip(1..., order) {
+                let saved = try command.run(
+                    "save", "small", "--guest", guest, "--device-state",
+                    "dev=\(states[phase].string)", "--json")
+                #expect(saved.status == 0 && saved.errors.isEmpty, "\(order): \(saved.errors)")
+                left[number] = states[phase]
+                if Bool.random(using: &generator),
+                    let victim = left.keys.sorted().dropLast().randomElement(using: &generator)
+                {
+                    left[victim] = nil
+                    let deleted = try command.run("delete", "\(guest):\(victim)")
+                    #expect(deleted.status == 0, "\(order): \(deleted.errors)")
+                }
+            }
+            for (number, state) in left {
+                let restored = try command.run(
+                    "restore", "\(guest):\(number)", "out", "--device-state", "dev", "--force")
+                #expect(restored.status == 0, "\(order): \(restored.errors)")
+                #expect(Self.isEqual(command.scratch.file("dev"), state), "\(order): \(number)")
+                let shown = try command.run("show", "\(guest):\(number)", "--json")
+                if shown.json["deviceStateBaseNumber"] is Int { shareCount += 1 }
+            }
+        }
+        #expect(shareCount > Self.orders.count)
+    }
+
+    /// Saves streams, and restores the device state of each into a file.
+    private static func deviceStates(
+        of streams: [FilePath], _ command: Command
+    ) throws -> [FilePath] {
+        try zip(1..., streams).map { number, stream in
+            let state = command.scratch.file("state\(number)")
+            let saved = try command.run("save", stream.string, "--guest", "streams")
+            #expect(saved.status == 0, "\(saved.errors)")
+            let restored = try command.run(
+                "restore", "streams:\(number)", "out", "--device-state", state.string, "--force")
+            #expect(restored.status == 0, "\(restored.errors)")
+            return state
+        }
+    }
+
+    /// All orders of the four phases.
+    private static let orders = (0..<24).map { index in
+        var rest = Array(0..<4)
+        return [6, 2, 1, 1].map { step in rest.remove(at: index / step % rest.count) }
+    }
 }

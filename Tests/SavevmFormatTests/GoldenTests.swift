@@ -50,36 +50,93 @@ struct GoldenTests {
         #expect(Self.dump(try bytes(of: builder.path(2))) == Golden.savevm)
     }
 
-    @Test("a device-state file is written as its golden file")
-    func deviceState() throws {
-        let scratch = try Scratch()
-        let builder = try Builder(scratch)
-        let path = try scratch.write(Array("device".utf8), to: "dev")
-        let id = Identifier(high: 0x4944_0000_0000_0000, low: 1)
+    /// Writes a device-state file with an opaque file of 6 bytes and a stream of two sections.
+    private static func writeDeviceState(
+        _ bytes: [UInt8], number: Int, sharing base: DeviceStateFile?, by builder: Builder,
+        in scratch: borrowing Scratch
+    ) throws -> DeviceStateSeal {
+        let source = try File(input: try scratch.write(bytes, to: "dev"), .kernel)
         let header = FileHeader(
-            .deviceState, number: 1, storeID: builder.storeID, checkpointID: id, parent: nil)
+            .deviceState, number: number, storeID: builder.storeID,
+            checkpointID: Identifier(high: 0x4944_0000_0000_0000, low: UInt64(number)),
+            parent: nil, base: base?.reference)
         var writer = try DeviceStateWriter(
-            in: builder.directory, header, compression: .stored)
-        let source = try File(input: path, .kernel)
+            in: builder.directory, header, base: base, compression: .stored)
         writer.begin(.opaque, name: try GuestName(checking: "dev", as: "section"))
-        try writer.append(StoredSection.Identity(.opaque, name: "dev"), from: source, 0..<Int.max)
+        try writer.append(StoredSection.Identity(.opaque, name: "dev"), from: source, 0..<6)
         writer.begin(.stream, name: try GuestName(checking: "stream", as: "section"))
         try writer.append(StoredSection.Identity(.framing, name: ""), from: source, 0..<2)
         try writer.append(
             StoredSection.Identity(
                 .device, name: "cpu", instanceID: 3, versionID: 12, sectionID: 5), from: source,
-            2..<6,
-            state: 1..<3)
-        let seal = try writer.publish()
-        let file = scratch.file("0000000001.devstate")
-        #expect(Self.dump(try bytes(of: file)) == Golden.deviceState)
-        let read = try builder.guestFiles()
-            .deviceState(1, sealed: seal, checkpointID: id)
+            2..<6, state: 1..<3)
+        try writer.finish()
+        return try writer.publish()
+    }
+
+    /// Reads a device-state file, and compares its sections with those of `writeDeviceState`.
+    @discardableResult
+    private static func readDeviceState(
+        _ number: Int, _ seal: DeviceStateSeal, as bytes: [UInt8], by builder: Builder
+    ) throws -> DeviceStateFile {
+        let read = try builder.guestFiles().deviceState(
+            number, sealed: seal,
+            checkpointID: Identifier(high: 0x4944_0000_0000_0000, low: UInt64(number)))
         #expect(read.states.map(\.name) == ["dev", "stream"])
         #expect(
             read.states.flatMap(\.summaries) == [
                 DeviceSection(name: "dev", instanceID: 0, versionID: 0, byteCount: 6),
                 DeviceSection(name: "cpu", instanceID: 3, versionID: 12, byteCount: 2),
             ])
+        var reader = DeviceStateReader(read)
+        let sections = try read.states.flatMap(\.sections).map { try reader.bytes(of: $0) }
+        #expect(sections == [bytes, Array(bytes[..<2]), Array(bytes[2...])])
+        return read
+    }
+
+    @Test("device-state files with and without a base are written as their golden files")
+    func deviceState() throws {
+        let scratch = try Scratch()
+        let builder = try Builder(scratch)
+        let first = Array("device".utf8)
+        let seal = try Self.writeDeviceState(
+            first, number: 1, sharing: nil, by: builder, in: scratch)
+        let path = scratch.file("0000000001.devstate")
+        #expect(Self.dump(try bytes(of: path)) == Golden.deviceState)
+        let base = try Self.readDeviceState(1, seal, as: first, by: builder)
+        let second = Array("devicf".utf8)
+        let sharing = try Self.writeDeviceState(
+            second, number: 2, sharing: base, by: builder, in: scratch)
+        let sharingPath = scratch.file("0000000002.devstate")
+        #expect(Self.dump(try bytes(of: sharingPath)) == Golden.sharingDeviceState)
+        try Self.readDeviceState(2, sharing, as: second, by: builder)
+    }
+
+    @Test("a device-state file of snap 0.1 is read")
+    func legacyDeviceState() throws {
+        let scratch = try Scratch()
+        let builder = try Builder(scratch)
+        let bytes = Self.content(ofDump: Golden.legacyDeviceState)
+        try write(bytes, to: scratch.file("0000000001.devstate"))
+        let seal = DeviceStateSeal(
+            byteCount: bytes.count,
+            checksum: Checksums.trailerChecksum(of: bytes))
+        let file = try Self.readDeviceState(1, seal, as: Array("device".utf8), by: builder)
+        #expect(file.base == nil)
+    }
+
+    /// Returns the bytes of a dump.
+    private static func content(ofDump dump: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var row: [UInt8] = []
+        for line in dump.split(separator: "\n") {
+            if line == "*" { continue }
+            let fields = line.split(separator: " ")
+            let offset = Int(fields[0], radix: 16) ?? 0
+            while bytes.count < offset { bytes += row }
+            row = fields.dropFirst().compactMap { UInt8($0, radix: 16) }
+            bytes += row
+        }
+        return bytes
     }
 }

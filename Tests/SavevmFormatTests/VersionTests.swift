@@ -21,30 +21,15 @@ struct VersionTests {
             file.replaceSubrange(offset..<offset + bytes.count, with: bytes)
             if isResealed {
                 let trailer = file.count - 256
-                let checksum = seal(&file, 0..<512, at: 32)
+                let checksum = Checksums.seal(0..<512, at: 32, in: &file)
                 file.replaceSubrange(trailer + 200..<trailer + 216, with: checksum)
-                seal(&file, trailer..<file.count, at: trailer + 216)
+                Checksums.seal(trailer..<file.count, at: trailer + 216, in: &file)
             }
             try write(file, to: builder.path(1))
             return try builder.guestFiles().savevm(.savevm(1))
         } catch let error as SnapError { throw error } catch {
             throw SnapError(.internalFailure, "\(error)")
         }
-    }
-
-    /// Writes the checksum of a part of a file into its field.
-    ///
-    /// The checksum is computed with the field set to zero.
-    @discardableResult
-    private static func seal(_ file: inout [UInt8], _ part: Range<Int>, at offset: Int) -> [UInt8] {
-        let field = offset..<offset + 16
-        file.replaceSubrange(field, with: repeatElement(0, count: 16))
-        let checksum = Array(file[part]).withBytes { Hash128(checksumOf: $0) }
-        let bytes = [checksum.low, checksum.high].flatMap { half in
-            withUnsafeBytes(of: half.littleEndian) { Array($0) }
-        }
-        file.replaceSubrange(field, with: bytes)
-        return bytes
     }
 
     @Test("another major version and an unknown incompatible flag are refused")

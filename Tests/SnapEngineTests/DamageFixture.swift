@@ -19,9 +19,7 @@ struct DamageFixture {
         image.fillWithText([0, 1, 2, 30, 599])
         image.pages[31] = Array(repeating: 1, count: 4096)
         for number in 0..<3 {
-            let state = Save.DeviceState(
-                name: try GuestName(checking: "dev", as: "section"),
-                path: try store.scratch.write(GeneratedImage.text(number), to: "dev"))
+            let state = try store.writeDeviceState(number + 1)
             try store.save(image) { $0.deviceStates = [state] }
             images.append(image)
             image.pages[number] = GeneratedImage.text(1000 + number)
@@ -40,7 +38,8 @@ struct DamageFixture {
         restore.deviceState = device
         guard (try? restore.run(in: store.path, .testing())) != nil else { return false }
         #expect(try images[number - 1].equals(output), "checkpoint \(number)")
-        #expect(try bytes(of: device) == GeneratedImage.text(number - 1), "checkpoint \(number)")
+        #expect(
+            try bytes(of: device) == TestStore.deviceState(number), "checkpoint \(number)")
         try removeFile(output)
         try removeFile(device)
         return true
@@ -67,7 +66,7 @@ struct DamageFixture {
             return true
         }
         #expect(try images[number - 1].equals(output), "\(what())")
-        #expect(try bytes(of: device) == GeneratedImage.text(number - 1), "\(what())")
+        #expect(try bytes(of: device) == TestStore.deviceState(number), "\(what())")
         try removeFile(output)
         try removeFile(device)
         return false

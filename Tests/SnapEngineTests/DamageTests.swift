@@ -12,6 +12,7 @@ import WorkPipeline
 struct DamageTests {
     private static let files = [
         "0000000001.savevm", "0000000002.savevm", "0000000003.savevm", "0000000003.devstate",
+        "0000000001.devstate",
     ]
 
     @Test("a flipped byte is detected or has no effect", .slow, arguments: files)

@@ -19,11 +19,9 @@ struct DeleteTests {
         let store = try TestStore()
         var image = GeneratedImage(pageCount: 700)
         image.edit(500, &generator)
-        let state = Save.DeviceState(
-            name: try GuestName(checking: "dev", as: "section"),
-            path: try store.scratch.write(Array("device".utf8), to: "dev"))
         var saved: [Int: GeneratedImage] = [:]
-        for _ in 0..<count {
+        for number in 1...count {
+            let state = try store.writeDeviceState(number)
             let checkpoint = try store.save(image) { save in
                 save.deviceStates = [state]
                 if let older = saved.keys.sorted().randomElement(using: &generator),
@@ -75,6 +73,7 @@ struct DeleteTests {
             #expect(try store.list().map(\.number) == saved.keys.sorted())
             for (number, image) in saved {
                 #expect(try store.restores(number, to: image), "seed \(seed): \(number)")
+                #expect(try store.restoresDeviceState(number), "seed \(seed): \(number)")
             }
         }
         try Self.delete(Array(saved.keys), in: store, allowsLast: true)
@@ -143,7 +142,7 @@ struct DeleteTests {
     func readers() throws {
         let (store, saved) = try Self.history(3)
         let retired = store.guestPath.appending("0000000002.retired")
-        let device = store.guestPath.appending("0000000002.devstate")
+        let device = store.guestPath.appending("0000000002.devretired")
         let opened = try Store(reading: store.path, store.context())
         let image = try #require(saved[2])
         try opened.withCheckpoint(.number(store.guest, 2), store.context()) {
@@ -212,27 +211,30 @@ struct DeleteTests {
         try FaultPlan.sweep(fault, past: 40, of: "delete, several") { plan, what in
             let (store, saved) = try Self.history(5)
             let calls = SystemCalls(faults: plan)
-            _ = try? Self.delete([2, 5], in: store, calls: calls, warn: { _ in })
+            // All device states share that of checkpoint 1.
+            _ = try? Self.delete([1, 5], in: store, calls: calls, warn: { _ in })
             let live = try Self.files(of: store).filter { $0.hasSuffix(".savevm") }
-            for number in [1, 3, 4] {
+            for number in [2, 3, 4] {
                 #expect(live.contains(FileName.savevm(number).text), "\(what)")
                 #expect(try store.restores(number, to: try #require(saved[number])), "\(what)")
+                #expect(try store.restoresDeviceState(number), "\(what)")
             }
             // A checkpoint exists completely or not at all, regardless of its index row.
-            for number in [2, 5] where live.contains(FileName.savevm(number).text) {
+            for number in [1, 5] where live.contains(FileName.savevm(number).text) {
                 #expect(try store.restores(number, to: try #require(saved[number])), "\(what)")
                 try Self.delete([number], in: store)
             }
-            for number in [2, 5] {
+            for number in [1, 5] {
                 let error = #expect(throws: SnapError.self) { _ = try store.restore(number) }
                 #expect(error?.code == .notFound, "\(what)")
             }
             let again = try store.save(try #require(saved[5]))
             #expect(again.number == 6, "\(what)")
-            #expect(try store.list().map(\.number) == [1, 3, 4, 6], "\(what)")
-            for file in try Self.files(of: store) where file.hasSuffix(".devstate") {
-                #expect(!file.hasSuffix("2.devstate") && !file.hasSuffix("5.devstate"), "\(what)")
-            }
+            #expect(try store.list().map(\.number) == [2, 3, 4, 6], "\(what)")
+            _ = try Self.delete([6], in: store)
+            let states = try store.deviceStates()
+            #expect(states.live == [2, 3, 4] && states.bases == [1], "\(what)")
+            #expect(states.retired == [1], "\(what)")
         }
     }
 }

@@ -22,15 +22,14 @@ struct FaultTests {
             image.edit(60, &generator)
             var images: [GeneratedImage] = []
             for _ in 0..<2 {
-                try store.save(image)
                 images.append(image)
+                let state = try store.writeDeviceState(images.count)
+                try store.save(image) { $0.deviceStates = [state] }
                 image.edit(10, &generator)
             }
             self.images = images
             next = image
-            state = Save.DeviceState(
-                name: try GuestName(checking: "dev", as: "section"),
-                path: try store.scratch.write(Array("device".utf8), to: "dev"))
+            state = try store.writeDeviceState(3)
         }
 
         func checkHistory(_ what: String) throws {
@@ -115,11 +114,11 @@ struct FaultTests {
                 #expect(failure != nil, "\(what)")
             }
             if exists(device) {
-                #expect(try bytes(of: device) == Array("device".utf8), "\(what)")
+                #expect(try bytes(of: device) == TestStore.deviceState(3), "\(what)")
                 try removeFile(device)
             }
             let files = try names(in: fixture.store.guestPath).filter { !$0.hasSuffix(".lock") }
-            #expect(files.count == 4, "\(what)")
+            #expect(files.count == 6, "\(what)")
             #expect(try fixture.store.restores(3, to: fixture.next), "\(what)")
         }
     }

@@ -215,7 +215,8 @@ struct InputTests {
         let states = try ["d1", "d2"].map { name in
             Save.DeviceState(
                 name: try GuestName(checking: name, as: "section"),
-                path: try store.scratch.write(Array("new \(name)".utf8), to: name))
+                path: try store.scratch.write(
+                    Array("new \(name)".utf8) + [UInt8](repeating: 1, count: 70_000), to: name))
         }
         try store.save(image) {
             $0.deviceStates = states

@@ -24,10 +24,8 @@ struct PruneFaultTests {
             var image = GeneratedImage(pageCount: 700)
             image.edit(300, &generator)
             var images: [GeneratedImage] = []
-            let state = Save.DeviceState(
-                name: try GuestName(checking: "dev", as: "section"),
-                path: try store.scratch.write(Array("device".utf8), to: "dev"))
-            for _ in 0..<Self.count {
+            for number in 1...Self.count {
+                let state = try store.writeDeviceState(number)
                 try store.save(image) { $0.deviceStates = [state] }
                 images.append(image)
                 image.edit(60, &generator)
@@ -42,6 +40,7 @@ struct PruneFaultTests {
             #expect(Set(kept).isSubset(of: listed), "\(what): \(listed)")
             for number in listed where number <= Self.count {
                 #expect(try store.restores(number, to: images[number - 1]), "\(what): \(number)")
+                #expect(try store.restoresDeviceState(number), "\(what): \(number)")
             }
         }
     }
@@ -80,7 +79,8 @@ struct PruneFaultTests {
             // Nothing is left over, and the space is freed as if nothing had failed.
             let left = try names(in: fixture.store.guestPath)
             #expect(!left.contains { $0.hasPrefix(".snap") }, "\(what): \(left)")
-            #expect(left.count { $0.hasSuffix(".devstate") } == 2, "\(what): \(left)")
+            let (live, retired, bases) = try fixture.store.deviceStates()
+            #expect(live == [5, 6] && retired == [1] && bases == [1], "\(what): \(left)")
         }
     }
 

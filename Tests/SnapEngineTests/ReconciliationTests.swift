@@ -196,7 +196,7 @@ struct ReconciliationTests {
         let path = store.path.appending("store.json")
         let text = String(decoding: try bytes(of: path), as: UTF8.self)
         let later = text.replacingOccurrences(
-            of: "\"formatVersion\": 0", with: "\"formatVersion\": 7")
+            of: "\"formatVersion\": 1", with: "\"formatVersion\": 7")
         #expect(later != text)
         try write(Array(later.utf8), to: path)
         let listError = #expect(throws: SnapError.self) { _ = try store.list() }
@@ -228,7 +228,7 @@ struct ReconciliationTests {
             }
         }
         let dump = { () throws -> [CheckpointDetails] in
-            let open = try Store(writing: store.path, .testing())
+            let open = try Store(writing: store.path, addsCheckpoints: true, .testing())
             return try open.checkpoints(of: nil).map {
                 try open.details(of: .number($0.guest, $0.number))
             }
@@ -291,7 +291,7 @@ struct ReconciliationTests {
         #expect(error?.code == .busy && error?.path == path)
         _ = consume held
         #expect(try store.save(images[0]).number == 2)
-        let open = try Store(writing: store.path, .testing())
+        let open = try Store(writing: store.path, addsCheckpoints: true, .testing())
         let busy = #expect(throws: SnapError.self) {
             _ = try Reindex().run(in: store.path, .testing(lockTimeout: .zero, warn: { _ in }))
         }

@@ -33,7 +33,7 @@ struct SpaceTests {
 
         /// Deletes checkpoints without freeing any space.
         mutating func retire(_ numbers: [Int]) throws {
-            let open = try Store(writing: store.path, store.context())
+            let open = try Store(writing: store.path, addsCheckpoints: true, store.context())
             let guest = open.guest(store.guest)
             var retirement = Retirement(of: guest, in: open)
             try retirement.run(numbers, of: try guest.listing(), store.context())
@@ -42,7 +42,7 @@ struct SpaceTests {
 
         /// Frees the space of deleted checkpoints.
         func reclaim(markByteCountMax: Int? = nil) throws -> SpaceReclamation.Outcome {
-            let open = try Store(writing: store.path, store.context())
+            let open = try Store(writing: store.path, addsCheckpoints: true, store.context())
             var reclamation = SpaceReclamation(of: open.guest(store.guest), store.context())
             if let markByteCountMax { reclamation.markByteCountMax = markByteCountMax }
             return try reclamation.run(open.index)
@@ -160,7 +160,7 @@ struct SpaceTests {
         let warnings = Warnings()
         let context = WorkContext.testing(warn: warnings.take)
         do {
-            let open = try Store(writing: history.store.path, context)
+            let open = try Store(writing: history.store.path, addsCheckpoints: true, context)
             _ = try SpaceReclamation(of: open.guest(history.store.guest), context).run(open.index)
         }
         let after = intact()
@@ -187,7 +187,7 @@ struct SpaceTests {
         let warnings = Warnings()
         do {
             let warned = WorkContext.testing(warn: warnings.take)
-            let open = try Store(writing: history.store.path, warned)
+            let open = try Store(writing: history.store.path, addsCheckpoints: true, warned)
             let outcome = try SpaceReclamation(of: open.guest(history.store.guest), warned)
                 .run(open.index)
             #expect(outcome.freedByteCount == 0 && outcome.keptFileCount == 2)

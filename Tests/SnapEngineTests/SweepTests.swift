@@ -65,8 +65,7 @@ struct SweepTests {
             var image = GeneratedImage(pageCount: 520)
             image.edit(40, &generator)
             for number in 1...4 {
-                try store.scratch.write([UInt8](repeating: UInt8(number), count: 70_000), to: "dev")
-                let state = try Self.state(in: store)
+                let state = try store.writeDeviceState(number)
                 try store.save(image) { $0.deviceStates = number == 2 ? [] : [state] }
                 memories["g:\(number)"] = image.bytes
                 image.edit(12, &generator)
@@ -270,7 +269,7 @@ struct SweepTests {
         let devices = store.scratch.file("output.dev")
         guard operation == .restoreDevices || operation == .restoreForced else { return }
         let state = exists(devices) ? try bytes(of: devices) : nil
-        let isStateWhole = state == [UInt8](repeating: 4, count: 70_000)
+        let isStateWhole = state == TestStore.deviceState(4)
         if failure == nil { #expect(isStateWhole, "\(what)") }
         let previous: [UInt8]? = operation == .restoreForced ? [2] : nil
         #expect(isStateWhole || state == previous, "\(what)")
@@ -323,6 +322,9 @@ struct SweepTests {
             let states = names.filter { $0.hasSuffix(".devstate") }.map { $0.prefix(10) }
             let alone = states.filter { !names.contains("\($0).savevm") }
             #expect(alone.isEmpty && !names.contains { $0.hasPrefix(".") }, "\(what): \(names)")
+            let (_, retired, bases) = try store.deviceStates(
+                of: try GuestName(checking: guest, as: "guest"))
+            #expect(bases.isSuperset(of: retired), "\(what): \(names)")
         }
     }
 

@@ -88,8 +88,3 @@ struct TestStore: Sendable {
         return try Store(reading: path, context).checkpoints(of: nil)
     }
 }
-
-/// Deletes a file.
-func removeFile(_ path: FilePath) throws {
-    guard unlink(path.string) == 0 else { throw Errno(rawValue: errno) }
-}

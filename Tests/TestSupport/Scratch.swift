@@ -70,6 +70,13 @@ package func write(_ bytes: [UInt8], to path: FilePath) throws {
     try Data(bytes).write(to: URL(fileURLWithPath: path.string))
 }
 
+/// Deletes a file.
+///
+/// - Parameter path: The file's path.
+package func removeFile(_ path: FilePath) throws {
+    guard unlink(path.string) == 0 else { throw Errno(rawValue: errno) }
+}
+
 /// Lists a directory.
 ///
 /// - Parameter path: The directory's path.

@@ -43,12 +43,16 @@ package struct Retirement: ~Copyable {
     package mutating func run(
         _ numbers: [Int], of listing: GuestListing, _ context: WorkContext
     ) throws(SnapError) {
+        let reclamation = SpaceReclamation(of: guest, context)
         var failure: SnapError?
         for number in numbers {
             do throws(SnapError) {
                 try Interruption.check()
                 try retire(number, of: listing)
                 deleted.append(number)
+                if listing.deviceState.contains(number) {
+                    try reclamation.retireDeviceStates([number])
+                }
             } catch {
                 failure = error
                 break
@@ -56,10 +60,9 @@ package struct Retirement: ~Copyable {
         }
         if !deleted.isEmpty {
             try guest.directory.synchronize()
-            let reclamation = SpaceReclamation(of: guest, context)
             reclaimed.add(try reclamation.recordRetired(Set(deleted), in: index))
-            reclaimed.freedByteCount += try reclamation.removeDeviceStates(
-                of: try guest.listing())
+            reclaimed.freedByteCount +=
+                try reclamation.freeDeviceStates(try guest.listing()).0.freedByteCount
         }
         if let failure { throw failure }
     }
@@ -67,6 +70,10 @@ package struct Retirement: ~Copyable {
     private func retire(_ number: Int, of listing: GuestListing) throws(SnapError) {
         let directory = guest.directory
         let retired = FileName.retired(number).text
+        guard !listing.deviceState.contains(number) || !listing.retiredDeviceState.contains(number)
+        else {
+            throw Self.duplicate(.retiredDeviceState(number), in: directory)
+        }
         if !listing.savevm.contains(number) {
             // The savevm file was lost. A retired header keeps the number taken.
             let id = try index.checkpoint(of: guest.name, number: number)?.id ?? .random()
@@ -74,12 +81,15 @@ package struct Retirement: ~Copyable {
                 FileHeader(
                     .savevm, number: number, storeID: storeID, checkpointID: id, parent: nil))
         } else if listing.retired.contains(number) {
-            throw SnapError(
-                .cannotCreate, "already exists in addition to the checkpoint's savevm file",
-                path: directory.file(retired),
-                hint: "move the one that is a copy out of the store")
+            throw Self.duplicate(.retired(number), in: directory)
         } else {
             try directory.rename(FileName.savevm(number).text, to: retired)
         }
+    }
+
+    private static func duplicate(_ name: FileName, in directory: Directory) -> SnapError {
+        SnapError(
+            .cannotCreate, "already exists in addition to the checkpoint's file",
+            path: directory.file(name.text), hint: "move the one that is a copy out of the store")
     }
 }

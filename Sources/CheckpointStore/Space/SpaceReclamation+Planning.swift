@@ -13,15 +13,21 @@ extension SpaceReclamation {
     /// - Throws: `.permission`, `.inputOutput` or `.interrupted`.
     package func plan(without numbers: Set<Int>) throws(SnapError) -> Outcome {
         let listing = try guest.listing()
-        if listing.retired.isEmpty && numbers.isEmpty { return Outcome() }
+        if numbers.isEmpty && listing.retired.isEmpty && listing.retiredDeviceState.isEmpty {
+            return Outcome()
+        }
         // No other process must free what the survey reads.
         let live: [Range<Int>] = .runs(of: listing.savevm.sorted())
         return try guest.withPins(on: live, context.withoutWaiting) { () throws(SnapError) in
-            try plan(listing, without: numbers)
+            var outcome = try planPages(listing, without: numbers)
+            let (deviceStates, found) = try planDeviceStates(without: numbers, listing)
+            outcome.add(deviceStates)
+            warn(of: found)
+            return outcome
         }
     }
 
-    private func plan(
+    private func planPages(
         _ listing: GuestListing, without numbers: Set<Int>
     ) throws(SnapError) -> Outcome {
         guard let space = try space(of: listing, without: numbers, pinned: []) else {
@@ -49,10 +55,6 @@ extension SpaceReclamation {
             }
         }
         warn(of: survey, hidden: hidden)
-        for number in listing.deviceState.intersection(numbers).union(listing.retiredDeviceStates) {
-            let status = try guest.directory.status(of: FileName.deviceState(number).text)
-            if status?.linkCount == 1 { outcome.freedByteCount += status?.diskByteCount ?? 0 }
-        }
         return outcome
     }
 

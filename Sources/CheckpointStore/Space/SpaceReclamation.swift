@@ -70,6 +70,9 @@ package struct SpaceReclamation {
             outcome.writtenByteCount += next.writtenByteCount
             outcome.keptFileCount = next.keptFileCount
         }
+        let (deviceStates, found) = try freeDeviceStates(try guest.listing())
+        outcome.add(deviceStates)
+        warn(of: found)
         return outcome
     }
 
@@ -99,28 +102,7 @@ package struct SpaceReclamation {
                 of: guest.name)
         }
         warn(of: survey, hidden: run.hiddenByteCount)
-        var outcome = run.outcome
-        outcome.freedByteCount += try removeDeviceStates(of: listing)
-        return (outcome, run.lacksRoom)
-    }
-
-    /// Deletes the device-state files of deleted checkpoints that no reader has pinned.
-    ///
-    /// Nothing else needs them. The caller holds the guest's writer lock.
-    ///
-    /// - Parameter listing: The guest's files.
-    /// - Returns: The number of bytes freed on the disk.
-    /// - Throws: `.permission` or `.inputOutput`.
-    func removeDeviceStates(of listing: GuestListing) throws(SnapError) -> Int {
-        let deleted = listing.retiredDeviceStates
-        var freed = 0
-        for number in deleted.subtracting(try guest.pinned(among: deleted)).sorted() {
-            let name = FileName.deviceState(number).text
-            let status = try guest.directory.status(of: name)
-            try guest.directory.remove(name)
-            if status?.linkCount == 1 { freed += status?.diskByteCount ?? 0 }
-        }
-        return freed
+        return (run.outcome, run.lacksRoom)
     }
 
     /// Opens the files that keep slots live; returns nil, with a warning, if one is unreadable.

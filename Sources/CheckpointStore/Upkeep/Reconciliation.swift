@@ -46,14 +46,11 @@ package struct Reconciliation {
     /// - Returns: The guest's state after these changes.
     /// - Throws: `.damaged`, `.permission`, `.busy`, `.inputOutput` or `.interrupted`.
     package func run() throws(SnapError) -> Outcome {
-        let listing = try guest.listing()
+        var listing = try guest.listing()
         let rows = try index.numbers(of: guest.name)
-        // A device-state file without a savevm file is a leftover of a killed save only if it has
-        // no index row; otherwise the savevm file was lost. Readers may still use the device state
-        // of a retired checkpoint.
-        try removeLeftovers(of: listing, keeping: rows.live.union(listing.retired))
+        try removeLeftovers(of: &listing, rows.live)
         var freed = try SpaceReclamation(of: guest, context.withoutWarnings)
-            .removeDeviceStates(of: listing)
+            .freeDeviceStates(listing).0.freedByteCount
         var isComplete = true
         do throws(SnapError) { freed += try writeRows(listing, rows) } catch {
             // Without free space, a prune must still be able to free some.
@@ -67,7 +64,8 @@ package struct Reconciliation {
                     .damaged, "is missing: checkpoint \(guest.name):\(number) is lost",
                     path: guest.directory.file(FileName.savevm(number).text)))
         }
-        let taken = listing.savevm.union(listing.retired).union(rows.live).union(rows.retired)
+        let taken = listing.savevm.union(listing.retired).union(listing.retiredDeviceState)
+            .union(rows.live).union(rows.retired)
         var next = try guest.highestNumber(in: listing) + 1
         while taken.contains(next) { next += 1 }
         return Outcome(
@@ -112,15 +110,28 @@ package struct Reconciliation {
         return try guest.indexedFiles(ofRetired: changed)
     }
 
+    /// Deletes what a killed save has left, and completes an interrupted deletion.
+    ///
+    /// A device-state file without a savevm file is a leftover of a killed save only if it has no
+    /// index row; otherwise the savevm file was lost. If its checkpoint is deleted, it may still be
+    /// a base.
     private func removeLeftovers(
-        of listing: GuestListing, keeping kept: Set<Int>
+        of listing: inout GuestListing, _ indexed: Set<Int>
     ) throws(SnapError) {
         let directory = guest.directory
-        let deviceStates = listing.deviceState.subtracting(listing.savevm).subtracting(kept)
-            .sorted()
-        let names = listing.temporary + deviceStates.map { FileName.deviceState($0).text }
+        let candidates = listing.deviceState
+            .subtracting(listing.savevm.union(indexed).union(listing.retired))
+        let leftovers = try DeletedDeviceStates(candidates, of: guest, listing, pinned: [])
+        let names =
+            listing.temporary + leftovers.unneeded.sorted().map { FileName.deviceState($0).text }
         for name in names { try directory.remove(name) }
-        if !names.isEmpty { try directory.synchronize() }
+        let retired = listing.deviceStateToRetire.subtracting(listing.retiredDeviceState)
+            .union(leftovers.needed)
+        try SpaceReclamation(of: guest, context.withoutWarnings).retireDeviceStates(retired)
+        if !names.isEmpty || !retired.isEmpty { try directory.synchronize() }
+        listing.temporary = []
+        listing.deviceState.subtract(leftovers.unneeded.union(retired))
+        listing.retiredDeviceState.formUnion(retired)
     }
 
     private func adopt(_ numbers: [Int]) throws(SnapError) {

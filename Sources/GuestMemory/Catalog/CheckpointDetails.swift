@@ -1,4 +1,4 @@
-/// A checkpoint with everything that the index contains about it.
+/// A checkpoint with everything that the index contains about it, and its device state's base.
 package struct CheckpointDetails: Sendable, Equatable {
     /// The checkpoint itself.
     package let checkpoint: Checkpoint
@@ -6,6 +6,9 @@ package struct CheckpointDetails: Sendable, Equatable {
     package let ramBlocks: [RAMBlock]
     /// Its device sections, in the order of the section table.
     package let deviceSections: [DeviceSection]
+    /// The number of the checkpoint, possibly deleted, whose device-state file contains what this
+    /// one's does not; nil without such a base, or if its number is not known.
+    package var deviceStateBaseNumber: Int?
 
     /// Creates the details of a checkpoint from their properties.
     package init(

@@ -1,37 +1,38 @@
-import Codecs
 import GuestMemory
 import SnapSystem
 
-/// A piece of a device section: up to 64 KiB, compressed separately from the other pieces.
+/// A piece of a device section: 64 KiB, or less at the section's end.
 struct SectionPiece: Sendable, Equatable {
-    let codec: Codec
+    /// The position of a piece's encoding.
+    struct Place: Sendable, Equatable {
+        /// The index of the cluster.
+        let cluster: Int
+        /// The offset of the encoding in the decoded cluster.
+        let offset: Int
+    }
+
+    /// The ways to store a piece.
+    enum Form: Sendable, Equatable {
+        /// The piece's bytes.
+        case literal(Place)
+        /// No bytes: the base has the same piece.
+        case same
+        /// Runs against the base's piece, with the length of their encoding.
+        case runs(Place, encodedByteCount: Int)
+    }
+
+    /// How the piece is stored.
+    let form: Form
+    /// The length of the piece in bytes.
     let byteCount: Int
-    let storedByteCount: Int
-    let checksum: Hash128
-    let contentChecksum: Hash128
+    /// The checksum of the piece's bytes; nil if the base has it.
+    let checksum: Hash128?
 
-}
-
-extension SectionPiece {
-    init(_ reader: inout ByteReader, room: Int) throws(SnapError) {
-        let field = try reader.integer("codec", as: UInt8.self)
-        guard let codec = Codec(rawValue: field) else {
-            throw reader.unsupported(
-                "codec of a section piece is \(field), expected 0 or 1", bytesBack: 1)
+    /// The cluster that contains the piece's encoding; nil if it has none.
+    var cluster: Int? {
+        switch form {
+        case .literal(let place), .runs(let place, _): place.cluster
+        case .same: nil
         }
-        try reader.zeros(3, "section piece")
-        let byteCount = try reader.count(
-            "piece length", as: UInt32.self, in: 1...Limits.clusterByteCountMax)
-        let storedByteCount = try reader.count(
-            "piece's stored length", as: UInt32.self, in: 0...max(0, min(byteCount, room)))
-        guard codec != .stored || storedByteCount == byteCount else {
-            throw reader.damage(
-                "uncompressed piece has \(storedByteCount) stored bytes, expected \(byteCount)")
-        }
-        try reader.zeros(4, "section piece")
-        self.init(
-            codec: codec, byteCount: byteCount, storedByteCount: storedByteCount,
-            checksum: try reader.hash("piece's checksum"),
-            contentChecksum: try reader.hash("piece's content checksum"))
     }
 }

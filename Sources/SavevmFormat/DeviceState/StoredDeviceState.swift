@@ -1,6 +1,13 @@
-import Codecs
 package import GuestMemory
 import SnapSystem
+
+// Layout: savevm(5), "Section list".
+//
+//     SIZE  DESCRIPTION
+//        4  file count; then for each file, in the order in which the save received them:
+//        1  kind: 0 opaque, 1 QEMU stream
+//    2 + n  name
+//        4  section count; then for each section: see StoredSection
 
 /// A device state that a save received: a separate file, or the devices of a memory image.
 package struct StoredDeviceState: Sendable, Equatable {
@@ -35,6 +42,7 @@ package struct StoredDeviceState: Sendable, Equatable {
     /// Descriptions of the listed sections, for the index and the commands.
     package var summaries: [DeviceSection] { listedSections.map(\.summary) }
 
+    /// Encodes the section list, which has the names of all files and sections.
     static func encode(_ states: [StoredDeviceState]) -> [UInt8] {
         var writer = ByteWriter()
         writer.append(UInt32(states.count))
@@ -47,37 +55,55 @@ package struct StoredDeviceState: Sendable, Equatable {
         return writer.bytes
     }
 
+    /// Decodes the section list.
+    ///
+    /// - Parameters:
+    ///   - reader: The reader of the list.
+    ///   - contents: The contents of the sections, in order.
+    /// - Throws: `.damaged` or `.unsupported`.
     static func decode(
-        _ reader: inout ByteReader, sectionCount: Int, end: Int
+        _ reader: inout ByteReader, _ contents: ArraySlice<SectionContent>
     ) throws(SnapError) -> [StoredDeviceState] {
         let fileCount = try reader.count(
             "file count", as: UInt32.self, in: 1...Limits.deviceSectionCountMax)
         var states: [StoredDeviceState] = []
-        var left = sectionCount
-        var offset = FileHeader.byteCount
+        var number = 0
         for _ in 0..<fileCount {
-            let field = try reader.integer("file kind", as: UInt8.self)
-            guard let kind = Kind(rawValue: field) else {
-                throw reader.unsupported(
-                    "kind of a device-state file is \(field), expected 0 or 1", bytesBack: 1)
-            }
-            var state = StoredDeviceState(kind: kind, name: try reader.text("file name"))
-            let count = try reader.count(
-                "section count", as: UInt32.self,
-                in: (kind == .opaque ? 1 : 0)...max(0, kind == .opaque ? 1 : left))
-            left -= count
+            var (state, count) = try decodeHead(&reader, room: contents.count - number)
             for _ in 0..<count {
-                let section = try StoredSection(&reader, offset: offset, end: end)
-                offset += section.pieces.reduce(0) { $0 + $1.storedByteCount }
-                state.sections.append(section)
+                let content = contents[number]
+                let identity = try StoredSection.Identity(&reader)
+                let own = try StoredSection.decodeState(
+                    &reader, sectionByteCount: content.byteCount)
+                state.sections.append(
+                    StoredSection(identity, number: number, content, state: own))
+                number += 1
             }
             states.append(state)
         }
-        guard left == 0 else {
-            throw reader.damage(
-                "section table has \(sectionCount - left) sections, expected \(sectionCount)")
+        guard number == contents.count else {
+            throw reader.damage("section list has \(number) sections, expected \(contents.count)")
         }
-        try reader.finish("section table")
+        try reader.finish("section list")
         return states
+    }
+
+    /// Decodes the kind and name of a device state, and the number of its sections.
+    static func decodeHead(
+        _ reader: inout ByteReader, room: Int
+    ) throws(SnapError) -> (StoredDeviceState, sectionCount: Int) {
+        let field = try reader.integer("file kind", as: UInt8.self)
+        guard let kind = Kind(rawValue: field) else {
+            throw reader.unsupported(
+                "kind of a device-state file is \(field), expected 0 or 1", bytesBack: 1)
+        }
+        let state = StoredDeviceState(kind: kind, name: try reader.text("file name"))
+        let isOpaque = kind == .opaque
+        let count = try reader.count(
+            "section count", as: UInt32.self, in: isOpaque ? 1...1 : 0...room)
+        guard count <= room else {
+            throw reader.damage("list continues after the last of the sections")
+        }
+        return (state, count)
     }
 }

@@ -18,7 +18,11 @@ package import SystemPackage
 //         80    16  parent's checkpoint id, zero for a full checkpoint
 //         96     8  parent's number, zero for a full checkpoint
 //        104     2  digest algorithm: 1 is XXH3-128 with a secret of 192 bytes
-//        106   406  reserved
+//        106     6  reserved
+//        112     8  device-state file: number of its base's checkpoint, zero without a base
+//        120    16  id of its base's checkpoint
+//        136    16  checksum of its base's trailer
+//        152   360  reserved
 
 /// The header of a savevm or device-state file, which identifies the file and its checkpoint.
 package struct FileHeader: Sendable, Equatable {
@@ -44,6 +48,14 @@ package struct FileHeader: Sendable, Equatable {
             }
         }
 
+        /// The incompatible feature flags that a file of this kind can have.
+        var knownFlags: UInt32 {
+            switch self {
+            case .savevm: 0
+            case .deviceState: FileHeader.sharedDeviceState
+            }
+        }
+
         /// The sections that the file's trailer lists, in order.
         var sections: [FileSection] {
             switch self {
@@ -63,14 +75,27 @@ package struct FileHeader: Sendable, Equatable {
     package let checkpointID: Identifier
     /// The parent's number and id; nil for a full checkpoint.
     package let parent: FileReference?
+    /// The device-state file that contains what this one does not; nil without a base.
+    package let base: DeviceStateBase?
+    /// The flags of features that a reader must know.
+    let incompatibleFlags: UInt32
     /// The flags of features that a reader can ignore.
     let compatibleFlags: UInt32
+
+    /// Whether the file is a device-state file of snap 0.1, whose sections nothing can share.
+    var isLegacyDeviceState: Bool {
+        kind == .deviceState && incompatibleFlags & Self.sharedDeviceState == 0
+    }
 
     /// The length of a header in bytes.
     package static let byteCount = 512
     static let majorVersion: UInt16 = 0
     static let minorVersion: UInt16 = 1
     static let checksumOffset = 32
+    /// The incompatible feature: a device-state file whose sections share clusters, and which can
+    /// have a base.
+    static let sharedDeviceState: UInt32 = 1 << 2
+    private static let baseOffset = 112
     private static let digestAlgorithm: UInt16 = 1
 
     /// Creates the header of a new file.
@@ -81,15 +106,19 @@ package struct FileHeader: Sendable, Equatable {
     ///   - storeID: The id of the store that contains the file.
     ///   - checkpointID: The checkpoint's id.
     ///   - parent: The parent's number and id; nil for a full checkpoint.
+    ///   - base: The base of a device-state file; nil without a base.
     package init(
         _ kind: Kind, number: Int, storeID: Identifier, checkpointID: Identifier,
-        parent: FileReference?
+        parent: FileReference?, base: DeviceStateBase? = nil
     ) {
+        precondition(base == nil || kind == .deviceState)
         self.kind = kind
         self.number = number
         self.storeID = storeID
         self.checkpointID = checkpointID
         self.parent = parent
+        self.base = base
+        incompatibleFlags = kind.knownFlags
         compatibleFlags = 0
     }
 
@@ -103,6 +132,7 @@ package struct FileHeader: Sendable, Equatable {
         writer.append(kind.magic)
         writer.append(Self.majorVersion)
         writer.append(Self.minorVersion)
+        writer.append(incompatibleFlags)
         writer.pad(to: 24)
         writer.append(UInt64(number))
         writer.pad(to: 48)
@@ -111,6 +141,10 @@ package struct FileHeader: Sendable, Equatable {
         writer.append(parent?.id ?? .none)
         writer.append(UInt64(parent?.number ?? 0))
         writer.append(Self.digestAlgorithm)
+        if let base {
+            writer.pad(to: Self.baseOffset)
+            base.encode(to: &writer)
+        }
         writer.pad(to: Self.byteCount)
         let checksum = writer.seal(at: Self.checksumOffset)
         return (writer.bytes, checksum)
@@ -141,12 +175,14 @@ package struct FileHeader: Sendable, Equatable {
         }
         _ = try reader.integer("minor version", as: UInt16.self)
         let flags = try reader.integer("incompatible feature flags", as: UInt32.self)
-        guard flags == 0 else {
+        guard flags & ~kind.knownFlags == 0 else {
             throw SnapError(
                 .unsupported,
-                "incompatible feature flags are 0x\(String(flags, radix: 16)), expected 0",
+                "incompatible feature flags are \(flags), expected 0"
+                    + (kind.knownFlags == 0 ? "" : " or \(kind.knownFlags)"),
                 path: path, offset: 12)
         }
+        incompatibleFlags = flags
         compatibleFlags = try reader.integer("compatible feature flags")
         try reader.zeros(4, "header")
         self.kind = kind
@@ -166,7 +202,11 @@ package struct FileHeader: Sendable, Equatable {
                 "digest algorithm is \(algorithm), expected \(Self.digestAlgorithm)", path: path,
                 offset: 104)
         }
-        try reader.zeros(406, "header")
+        try reader.zeros(Self.baseOffset - reader.position, "header")
+        base =
+            flags & Self.sharedDeviceState == 0
+            ? nil : try DeviceStateBase(&reader, before: number)
+        try reader.zeros(Self.byteCount - reader.position, "header")
     }
 }
 

@@ -9,13 +9,17 @@ package enum FileName: Sendable, Hashable {
     case deviceState(Int)
     /// The savevm file of a deleted checkpoint, whose pages other checkpoints may need.
     case retired(Int)
+    /// The device-state file of a deleted checkpoint, which others may need as their base.
+    case retiredDeviceState(Int)
 
     private static let digitCount = 10
 
     /// The checkpoint's number.
     package var number: Int {
         switch self {
-        case .savevm(let number), .deviceState(let number), .retired(let number): number
+        case .savevm(let number), .deviceState(let number), .retired(let number),
+            .retiredDeviceState(let number):
+            number
         }
     }
 
@@ -25,6 +29,7 @@ package enum FileName: Sendable, Hashable {
         case .savevm(let number): digits(number) + ".savevm"
         case .deviceState(let number): digits(number) + ".devstate"
         case .retired(let number): digits(number) + ".retired"
+        case .retiredDeviceState(let number): digits(number) + ".devretired"
         }
     }
 
@@ -40,6 +45,7 @@ package enum FileName: Sendable, Hashable {
         case ".savevm": self = .savevm(number)
         case ".devstate": self = .deviceState(number)
         case ".retired": self = .retired(number)
+        case ".devretired": self = .retiredDeviceState(number)
         default: return nil
         }
         guard self.text == text, (1...Checkpoint.numberMax).contains(number) else { return nil }

@@ -67,7 +67,7 @@ package struct Delete: Sendable {
         if isDryRun { return try plan(in: try Store(reading: store, context), context) }
         // Opening for writing would create a missing store, so the targets are found first.
         let targets = try findTargets(in: try Store(reading: store, context))
-        let store = try Store(writing: store, context)
+        let store = try Store(writing: store, addsCheckpoints: false, context)
         var outcome = Outcome()
         do throws(SnapError) {
             for guest in targets.map(\.guest).uniqued() {

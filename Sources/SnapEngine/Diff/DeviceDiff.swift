@@ -82,8 +82,10 @@ package struct DeviceDiff: Sendable {
     }
 
     private static func compare(
-        _ before: borrowing DeviceStateFile, _ after: borrowing DeviceStateFile
+        _ before: DeviceStateFile, _ after: DeviceStateFile
     ) throws(SnapError) -> [Section] {
+        var beforeReader = DeviceStateReader(before)
+        var afterReader = DeviceStateReader(after)
         var left = keyed(before)
         var sections: [Section] = []
         for (key, section) in keyed(after) {
@@ -95,7 +97,8 @@ package struct DeviceDiff: Sendable {
                 continue
             }
             let old = left.remove(at: index).section
-            let count = try after.differingByteCount(of: section, from: old, in: before)
+            let count = try afterReader.differingByteCount(
+                of: section, from: old, in: &beforeReader)
             let isSame = count == 0 && old.identity.versionID == section.identity.versionID
             sections.append(
                 Section(
@@ -111,7 +114,7 @@ package struct DeviceDiff: Sendable {
     }
 
     private static func keyed(
-        _ file: borrowing DeviceStateFile
+        _ file: DeviceStateFile
     ) -> [(key: Key, section: StoredSection)] {
         var counts: [String: Int] = [:]
         return file.states.flatMap(\.listedSections).map { section in

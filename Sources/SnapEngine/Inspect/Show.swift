@@ -1,7 +1,8 @@
-// snap show: shows one checkpoint. It reads only the index.
+// snap show: shows one checkpoint. It reads the index, and the header of the device-state file.
 
 import CheckpointStore
 package import GuestMemory
+import SavevmFormat
 package import SnapSystem
 package import SystemPackage
 package import WorkPipeline
@@ -16,9 +17,10 @@ package struct Show: Sendable {
         self.specifier = specifier
     }
 
-    /// Reads the checkpoint's details from the index.
+    /// Reads the checkpoint's details from the index, and which base its device state has.
     ///
-    /// Warns if a killed save has left the guest paused or with changed settings.
+    /// Warns if a killed save has left the guest paused or with changed settings, and if the
+    /// device state is damaged.
     ///
     /// - Parameters:
     ///   - store: The store's directory.
@@ -30,8 +32,25 @@ package struct Show: Sendable {
         in store: FilePath, _ context: WorkContext
     ) throws(SnapError) -> CheckpointDetails {
         let store = try Store(reading: store, context)
-        let details = try store.details(of: specifier)
+        var details = try store.details(of: specifier)
+        details.deviceStateBaseNumber = try deviceStateBase(
+            of: details.checkpoint, in: store.directory, context)
         try store.warnOfUnfinishedSaves(of: details.checkpoint.guest, context)
         return details
+    }
+
+    private func deviceStateBase(
+        of checkpoint: Checkpoint, in store: StoreDirectory, _ context: WorkContext
+    ) throws(SnapError) -> Int? {
+        if checkpoint.deviceSectionCount == 0 { return nil }
+        let files = store.guest(checkpoint.guest).files
+        do throws(SnapError) {
+            return try files.deviceStateHeader(.deviceState(checkpoint.number)).base?
+                .checkpoint.number
+        } catch {
+            guard error.isDamage else { throw error }
+            context.warn(error)
+            return nil
+        }
     }
 }

@@ -68,7 +68,7 @@ package struct Prune: Sendable {
             return outcome
         }
         // Opening for writing would create a missing store, so the guests are found first.
-        let store = try Store(writing: path, context)
+        let store = try Store(writing: path, addsCheckpoints: false, context)
         for guest in guests {
             try add(guest, to: &outcome) { () throws(SnapError) in
                 try prune(store.guest(guest), in: store, context)

@@ -89,11 +89,12 @@ struct DeviceStateOutput: ~Copyable {
     mutating func publish(isSynchronized: Bool) throws(SnapError) {
         do throws(SnapError) {
             if makesDirectory { try directory.create() }
+            var reader = DeviceStateReader(stored)
             for (state, name) in zip(stored.states, names) {
                 let output = try OutputFile(name, in: directory, isForced: isForced)
                 var offset = 0
                 for section in state.originalSections {
-                    try stored.read(section) { (bytes) throws(SnapError) in
+                    try reader.read(section) { (bytes) throws(SnapError) in
                         try output.write(bytes, at: offset)
                         offset += bytes.byteCount
                     }

@@ -50,11 +50,12 @@ struct StreamExport: ~Copyable {
         guard let first = sections.first, first.kind == .framing else {
             throw damage("does not start with a stream header")
         }
+        var reader = DeviceStateReader(devices)
         // These reads stay outside the `do` below, which reports each of its errors as damage: a
         // failed read is not damage.
-        let framing = try bytes(of: first)
-        let end = try endBytes()
-        let unsent = try unsentPages()
+        let framing = try bytes(of: first, by: &reader)
+        let end = try endBytes(by: &reader)
+        let unsent = try unsentPages(by: &reader)
         let writer: StreamWriter
         do throws(SnapError) {
             writer = try StreamWriter(framing: framing, end: end, path: devices.path)
@@ -63,14 +64,16 @@ struct StreamExport: ~Copyable {
         for section in sections.dropFirst() {
             switch section.kind {
             case .ramStart:
-                try writeRAM(section, by: writer, without: unsent, to: output, context)
+                let list = section.byteCount > 0 ? try bytes(of: section, by: &reader) : nil
+                try writeRAM(
+                    section, listedIn: list, by: writer, without: unsent, to: output, context)
             case .ram where section.byteCount == 0:
                 try output.append(writer.ramEnd(section.identity.sectionID))
             case .framing where section.byteCount <= Self.sectionByteCountMax:
-                let framing = try bytes(of: section)
+                let framing = try bytes(of: section, by: &reader)
                 try output.append(StreamWriter.withoutLiveCommands(framing))
             case .opaque, .framing, .ram, .device:
-                try devices.read(section) { (bytes) throws(SnapError) in
+                try reader.read(section) { (bytes) throws(SnapError) in
                     try output.append(bytes)
                 }
             case .unsentPages: break
@@ -79,34 +82,37 @@ struct StreamExport: ~Copyable {
     }
 
     /// Reads the start of the last framing section, which contains the stream's description.
-    private func endBytes() throws(SnapError) -> [UInt8] {
+    private func endBytes(
+        by reader: inout DeviceStateReader
+    ) throws(SnapError) -> [UInt8] {
         guard let last = sections.last(where: { $0.kind == .framing }) else { return [] }
         var bytes: [UInt8] = []
-        try devices.read(last) { (piece) throws(SnapError) in
+        try reader.read(last) { (piece) throws(SnapError) in
             if bytes.count < StreamWriter.endByteCountMax { bytes.append(copying: piece) }
         }
         return bytes
     }
 
-    private func unsentPages() throws(SnapError) -> UnsentPages {
+    private func unsentPages(
+        by reader: inout DeviceStateReader
+    ) throws(SnapError) -> UnsentPages {
         guard let section = sections.first(where: { $0.kind == .unsentPages }) else {
             return UnsentPages([])
         }
         return try UnsentPages(
-            try devices.bytes(of: section), of: memory.blocks.map(\.ram), path: devices.path)
+            try reader.bytes(of: section), of: memory.blocks.map(\.ram), path: devices.path)
     }
 
     /// Writes the list of RAM blocks, and a section with the pages of the checkpoint's blocks.
     private func writeRAM(
-        _ section: StoredSection, by writer: StreamWriter, without unsent: UnsentPages,
-        to output: borrowing File, _ context: WorkContext
+        _ section: StoredSection, listedIn list: [UInt8]?, by writer: StreamWriter,
+        without unsent: UnsentPages, to output: borrowing File, _ context: WorkContext
     ) throws(SnapError) {
         let id = section.identity.sectionID
         var blocks = memory.blocks.map(\.ram)
-        if section.byteCount > 0 {
+        if let list {
             // The kept sections can contain pages of other blocks, such as ROMs. Only this list
             // names those blocks.
-            let list = try bytes(of: section)
             do throws(SnapError) {
                 let listed = try writer.blocks(listedIn: list, path: devices.path)
                 let isListed = { (block: RAMBlock) in
@@ -143,13 +149,15 @@ struct StreamExport: ~Copyable {
         try output.append(writer.sectionEnd(id))
     }
 
-    private func bytes(of section: StoredSection) throws(SnapError) -> [UInt8] {
+    private func bytes(
+        of section: StoredSection, by reader: inout DeviceStateReader
+    ) throws(SnapError) -> [UInt8] {
         guard section.byteCount <= Self.sectionByteCountMax else {
             throw damage(
                 "header or list of RAM blocks has \(section.byteCount) bytes, expected at most "
                     + "\(Self.sectionByteCountMax)")
         }
-        return try devices.bytes(of: section)
+        return try reader.bytes(of: section)
     }
 
     /// Converts an error of parsing the device state, which is damaged; a request to stop is not.

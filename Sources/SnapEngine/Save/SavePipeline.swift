@@ -76,8 +76,8 @@ struct SavePipeline: Sendable {
             })
         progress.reach(byteCount)
         for block in blocks { try block.image.checkLength() }
-        return UncommittedCheckpoint(
-            of: target, savevm, deviceStates: deviceStates, parent: parent,
-            compression: options.compression)
+        let devices = DeviceStateAssembler(
+            of: deviceStates, to: target, parent: parent, compression: options.compression)
+        return UncommittedCheckpoint(of: target, savevm, devices)
     }
 }

@@ -119,7 +119,7 @@ struct SaveRun {
     ///
     /// - Parameter subject: The data to save, which is consumed; nil to read it under the lock.
     private func lockAndSave(_ subject: inout Subject?) throws(SnapError) -> Saved {
-        let store = try Store(writing: storeDirectory.path, context)
+        let store = try Store(writing: storeDirectory.path, addsCheckpoints: true, context)
         if case .checkpoint(let specifier) = save.parent {
             try refuseWrongParent(specifier, in: store)
         }
@@ -231,7 +231,7 @@ struct SaveRun {
         _ content: SaveContent, to target: CheckpointTarget, _ search: ParentSearch
     ) throws(SnapError) -> Saved {
         let parent = try search.find(for: content.images.map(\.ram))
-        return Saved(indexed: try storePages(of: content, to: target, parent).commit())
+        return Saved(indexed: try storePages(of: content, to: target, parent).commit(context))
     }
 
     private func saveRunning(
@@ -253,7 +253,7 @@ struct SaveRun {
             // The guest runs again: it need not be paused while snap writes the device state and
             // flushes the files.
             let indexed: IndexedCheckpoint
-            do throws(SnapError) { indexed = try uncommitted.commit() } catch {
+            do throws(SnapError) { indexed = try uncommitted.commit(context) } catch {
                 throw error.with(failureToResume: running.resumeFailure)
             }
             return Saved(

@@ -29,6 +29,7 @@ struct GuestVerification {
     private let guest: GuestDirectory
     private let index: CheckpointIndex?
     private var opened: [Opened] = []
+    private var deviceStates = DeviceStateVerifier()
     /// The ids of the files that exist and can be opened, by number.
     private var present: [Int: Identifier] = [:]
     /// The numbers of files that the index did not contain when they were opened.
@@ -114,9 +115,7 @@ struct GuestVerification {
         guard file.checkpoint.deviceState != nil else { return [] }
         do throws(SnapError) {
             let devices = try guest.files.deviceState(of: file)
-            for state in devices.states {
-                for section in state.sections { try devices.read(section) { _ in } }
-            }
+            try deviceStates.check(devices)
             return devices.states.flatMap(\.summaries)
         } catch {
             guard error.isDamage else { throw error }

@@ -13,6 +13,7 @@ extension CheckpointDetails: Rendered {
                     json.field("guestPhysicalAddress", block.guestPhysicalAddress)
                 }
             }
+            json.field("deviceStateBaseNumber", deviceStateBaseNumber)
             json.key("deviceSections")
             json.array(deviceSections) { json, section in
                 json.object { json in
@@ -63,7 +64,12 @@ extension CheckpointDetails: Rendered {
                 ["  delta", pages.delta.grouped],
                 ["  literal", pages.literal.grouped],
                 ["stored", checkpoint.storedByteCount.asByteCount],
-            ])
+            ] + deviceStateFacts)
+    }
+
+    private var deviceStateFacts: [[String]] {
+        guard let base = deviceStateBaseNumber else { return [] }
+        return [["device state", "shares with \(checkpoint.guest):\(base)"]]
     }
 
     private var blocks: Table {

@@ -20,10 +20,13 @@ struct CheckpointTarget: Sendable {
     /// - Parameters:
     ///   - kind: The kind of file.
     ///   - parent: The checkpoint's parent; nil for a full checkpoint.
-    func header(_ kind: FileHeader.Kind, parent: ParentCheckpoint?) -> FileHeader {
+    ///   - base: The base of a device-state file; nil without a base.
+    func header(
+        _ kind: FileHeader.Kind, parent: ParentCheckpoint?, base: DeviceStateBase? = nil
+    ) -> FileHeader {
         FileHeader(
             kind, number: name.number, storeID: identity.id, checkpointID: stamp.id,
-            parent: parent?.reference)
+            parent: parent?.reference, base: base)
     }
 
     /// The reference by which other files refer to the checkpoint's savevm file.
