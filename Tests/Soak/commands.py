@@ -131,7 +131,7 @@ class SaveCommand(Command):
         self.name = "save, incremental"
         self.guest.memory.write(image)
         if dice.random() < 0.5:
-            self.devices = dice.randbytes(dice.choice((1, 2, 5000, 200_000)))
+            self.devices = self.guest.next_devices(dice)
             state = self.model.new_path("devices")
             state.write_bytes(self.devices)
             self.arguments += ["--device-state", f"dev={state}"]

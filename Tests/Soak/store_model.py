@@ -18,6 +18,12 @@ class Saved:
     is_reported: bool  # whether snap reported success
 
 
+def base_of(path):
+    """Returns the number of the base that a device-state file names; 0 if it has none."""
+    with open(path, "rb") as file:
+        return int.from_bytes(file.read(512)[112:120], "little")
+
+
 class RandomGuest:
     """A guest with random memory, and its checkpoints."""
 
@@ -26,9 +32,21 @@ class RandomGuest:
         self.name = name
         self.is_stream = is_stream
         self.memory = Memory(dice, page_count)
+        self.devices = b""  # the last device state, if the RAM is saved as an image
         self.saved = {}  # existing checkpoints by number
         self.deleted = set()  # numbers that must not be used again
         self.is_settled = True  # whether index and files must agree
+
+    def next_devices(self, dice):
+        """Returns a new device state: the last one with a few other bytes, or random bytes."""
+        if not self.devices or dice.random() < 0.2:
+            self.devices = dice.randbytes(dice.choice((1, 2, 5000, 5000, 200_000)))
+        else:
+            changed = bytearray(self.devices)
+            for _ in range(dice.choice((0, 1, 5, 50))):
+                changed[dice.randrange(len(changed))] = dice.randrange(256)
+            self.devices = bytes(changed)
+        return self.devices
 
     def reference(self, number):
         """Returns a checkpoint's specifier."""
@@ -118,6 +136,9 @@ class StoreModel:
         expected = {number for number, saved in guest.saved.items()
                     if saved.devices is not None}
         check(states == expected, f"{guest.name}: device states {states}, expected {expected}")
+        bases = set(map(base_of, self.snap.folder(guest.name).glob("*.devstate")))
+        retired = self.snap.files(guest.name, ".devretired")
+        check(retired <= bases, f"{guest.name}: device states {retired}, needed {bases}")
 
     def prune(self):
         """Deletes half of the checkpoints of each guest that has too many to check each time."""
