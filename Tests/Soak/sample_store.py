@@ -1,5 +1,5 @@
 """A store that a test creates once, and commands on copies of it."""
-from harness.checks import check
+from harness.checks import check, check_same
 from harness.memory import Memory
 from harness.snap import DONE, NOT_FOUND
 from harness.stream import stream
@@ -66,12 +66,16 @@ class SampleStore:
         target = self.folder / "check"
         for (guest, number), memory in self.saved.items():
             reference = f"{guest}:{number}"
-            status, _, errors = snap.attempt("restore", reference, target)
+            devices = ["--device-state", self.folder / "check.devices", "--force"]
+            status, _, errors = snap.attempt(
+                "restore", reference, target, *(devices if guest == "raw" else []))
             if reference in deleting and number not in snap.files(guest):
                 check(status == NOT_FOUND, f"{reference} is deleted: {status}, {errors}")
                 continue
             check(status == DONE, f"{reference}: status {status}, {errors.decode()}")
             check(target.read_bytes() == memory, f"{reference} differs")
+            if guest == "raw":
+                check_same(devices[1], self.devices)
             target.unlink()
 
     def check_recovered(self, snap):
