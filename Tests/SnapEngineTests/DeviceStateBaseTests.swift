@@ -177,6 +177,19 @@ struct DeviceStateBaseTests {
         #expect(live == [2, 3] && retired == [1])
     }
 
+    @Test("a checkpoint whose device state has a retired name, as in a copy, keeps it and its base")
+    func retiredName() throws {
+        let store = try Self.history(3)
+        _ = try Self.delete([1], in: store)
+        try FileManager.default.moveItem(
+            atPath: Self.path(.deviceState(2), in: store).string,
+            toPath: Self.path(.retiredDeviceState(2), in: store).string)
+        _ = try Self.delete([3], in: store)
+        try Self.save(4, in: store)
+        #expect(try store.restoresDeviceState(2))
+        #expect(try store.deviceStates().retired == [1, 2])
+    }
+
     @Test("the first save raises the store's format version; deletions and reads do not")
     func formatVersion() throws {
         let store = try Self.history(3)

@@ -33,7 +33,8 @@ struct DeletedDeviceStates {
         for number in unneeded {
             if try Self.canBeBase(number, of: guest, listing) { undecided.insert(number) }
         }
-        let users = listing.deviceState.subtracting(numbers).union(needed)
+        let users = listing.deviceState.union(listing.retiredDeviceState)
+            .subtracting(numbers).union(needed)
         // Most bases are needed by one of the next checkpoints, so few headers are read.
         for number in users.sorted() where undecided.contains(where: { $0 < number }) {
             try Interruption.check()

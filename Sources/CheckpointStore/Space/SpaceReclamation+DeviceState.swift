@@ -48,8 +48,8 @@ extension SpaceReclamation {
     func planDeviceStates(
         without numbers: Set<Int>, _ listing: GuestListing
     ) throws(SnapError) -> (Outcome, DeletedDeviceStates) {
-        let deleted = listing.deletedDeviceState
-            .union(listing.deviceState.intersection(numbers))
+        let all = listing.deviceState.union(listing.retiredDeviceState)
+        let deleted = listing.deletedDeviceState.union(all.intersection(numbers))
         let found = try DeletedDeviceStates(deleted, of: guest, listing, pinned: [])
         var outcome = Outcome()
         outcome.keptFileCount = found.needed.count

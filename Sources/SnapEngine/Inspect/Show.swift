@@ -49,7 +49,8 @@ package struct Show: Sendable {
                 .checkpoint.number
         } catch {
             guard error.isDamage else { throw error }
-            context.warn(error)
+            // The checkpoint can have been deleted in the meantime.
+            if error.code != .notFound { context.warn(error) }
             return nil
         }
     }
