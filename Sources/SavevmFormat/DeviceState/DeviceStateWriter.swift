@@ -16,8 +16,9 @@ package struct DeviceStateWriter: ~Copyable {
     private var contents: [SectionContent] = []
     private var tableExtent = Trailer.Extent.none
 
-    /// A file with a base has at most one part in this many of its base's bytes.
-    private static let basePart = 4
+    /// Between header and trailer, a base has at least this many times the bytes of a file that
+    /// shares with it.
+    private static let baseFactor = 4
 
     /// Creates a writer and starts the file, which has no name until `publish`.
     ///
@@ -39,7 +40,7 @@ package struct DeviceStateWriter: ~Copyable {
             pending, at: FileHeader.byteCount, compression: compression)
         self.header = header
         self.base = base.map { SharedSections(of: $0) }
-        contentByteCountMax = base.map { $0.contentByteCount / Self.basePart } ?? .max
+        contentByteCountMax = base.map { $0.contentByteCount / Self.baseFactor } ?? .max
     }
 
     /// Starts the next device state; the sections that follow belong to it.
