@@ -65,13 +65,17 @@ static inline long snap_file_system_type(int descriptor) {
     long status[32] = {0};
     return fstatfs(descriptor, (struct statfs *)status) == 0 ? status[0] : -1;
 }
-/* The free bytes for an unprivileged user, from the fields f_bsize and f_bavail of the structure. */
-static inline long snap_free_byte_count(int descriptor) {
+/* A number of blocks in bytes, from the fields f_bsize and the given one of the structure. */
+static inline long snap_block_byte_count(int descriptor, int field) {
     long status[32] = {0};
     if (fstatfs(descriptor, (struct statfs *)status) != 0) return -1;
-    long block = status[1], count = status[4];
+    long block = status[1], count = status[field];
     return count > 0x7fffffffffffffff / (block > 0 ? block : 1) ? 0x7fffffffffffffff : count * block;
 }
+/* f_bavail: the free bytes for an unprivileged user. */
+static inline long snap_free_byte_count(int descriptor) { return snap_block_byte_count(descriptor, 4); }
+/* f_blocks: the size of the file system. */
+static inline long snap_capacity(int descriptor) { return snap_block_byte_count(descriptor, 2); }
 
 /* unix(7), cmsg(3): Swift does not import the macros that lay out a control message. */
 struct snap_descriptor_message {

@@ -44,23 +44,25 @@ extension CheckpointIndex {
         }
     }
 
-    /// Reads the lengths of a guest's savevm files.
+    /// Reads the descriptions of a guest's savevm files.
     ///
     /// - Parameter guest: The guest's name.
-    /// - Returns: The length in bytes of each live or retired file, by its number.
+    /// - Returns: The description of each live or retired file, by its number.
     /// - Throws: `.damaged` or `.inputOutput`.
-    package func fileByteCounts(of guest: GuestName) throws(SnapError) -> [Int: Int] {
+    package func files(of guest: GuestName) throws(SnapError) -> [Int: IndexedFile] {
         try read { database in
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT number, byte_count FROM file JOIN guest USING (guest_id) WHERE name = ?
+                    SELECT number, generation, byte_count FROM file JOIN guest USING (guest_id)
+                    WHERE name = ?
                     """, arguments: [guest.description])
-            var byteCounts: [Int: Int] = [:]
+            var files: [Int: IndexedFile] = [:]
             while let row = try rows.next() {
-                byteCounts[try row.decode(atIndex: 0)] = try row.decode(atIndex: 1) as Int
+                files[try row.decode(atIndex: 0)] = IndexedFile(
+                    generation: try row.decode(atIndex: 1), byteCount: try row.decode(atIndex: 2))
             }
-            return byteCounts
+            return files
         }
     }
 }

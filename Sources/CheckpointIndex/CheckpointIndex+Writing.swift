@@ -16,6 +16,7 @@ extension CheckpointIndex {
                 let checkpoint = indexed.checkpoint
                 let guestID = try Self.guestID(checkpoint.guest, database)
                 try Self.removeFile(of: guestID, number: checkpoint.number, database)
+                try Self.removeRecords(of: guestID, number: checkpoint.number, database)
                 try Self.insertFile(
                     indexed.file, of: guestID, number: checkpoint.number, isRetired: false,
                     database)
@@ -40,6 +41,9 @@ extension CheckpointIndex {
                 try Self.removeFile(of: guestID, number: number, database)
                 try Self.insertFile(
                     file, of: guestID, number: number, isRetired: true, database)
+                try database.execute(
+                    sql: "DELETE FROM damaged_checkpoint WHERE guest_id = ? AND number = ?",
+                    arguments: [guestID, number])
             }
         }
     }
@@ -52,18 +56,21 @@ extension CheckpointIndex {
     ///   - removed: The numbers of retired files that were unlinked.
     ///   - changed: The retired files that were rewritten or shortened, by their numbers.
     ///   - examined: The numbers of retired files whose dead parts have been freed.
+    ///   - found: What the reclamation has found and left; nil if no space was reclaimed.
     ///   - guest: The guest to which the files belong or belonged.
     /// - Throws: As `insert`.
     package func recordReclaimed(
-        removed: Set<Int>, changed: [Int: IndexedFile], examined: Set<Int>, of guest: GuestName
+        removed: Set<Int>, changed: [Int: IndexedFile], examined: Set<Int>,
+        found: ReclamationRecord? = nil, of guest: GuestName
     ) throws(SnapError) {
-        if removed.isEmpty && changed.isEmpty && examined.isEmpty { return }
+        if removed.isEmpty && changed.isEmpty && examined.isEmpty && found == nil { return }
         try write { database in
             let guestID = try Self.guestID(guest, database)
             for number in removed {
                 try database.execute(
                     sql: "DELETE FROM file WHERE guest_id = ? AND number = ? AND retired",
                     arguments: [guestID, number])
+                try Self.removeRecords(of: guestID, number: number, database)
             }
             for (number, file) in changed {
                 try database.execute(
@@ -80,10 +87,17 @@ extension CheckpointIndex {
                         WHERE guest_id = ? AND number = ? AND retired
                         """, arguments: [guestID, number])
             }
+            if let found {
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO reclamation VALUES (?, ?, ?)",
+                    arguments: [
+                        guestID, found.time.secondsSinceEpoch, found.unneededByteCount,
+                    ])
+            }
         }
     }
 
-    private static func guestID(_ guest: GuestName, _ database: Database) throws -> Int64 {
+    static func guestID(_ guest: GuestName, _ database: Database) throws -> Int64 {
         let name = guest.description
         try database.execute(
             sql: "INSERT INTO guest (name) VALUES (?) ON CONFLICT DO NOTHING", arguments: [name])

@@ -138,6 +138,33 @@ package final class CheckpointIndex {
             guest.map { [$0.description] } ?? [])
     }
 
+    /// Reads the checkpoints that a filter chooses.
+    ///
+    /// - Parameter filter: The filter.
+    /// - Returns: The checkpoints, sorted by guest and number.
+    /// - Throws: `.damaged` or `.inputOutput`.
+    package func checkpoints(matching filter: CheckpointFilter) throws(SnapError) -> [Checkpoint] {
+        var conditions: [String] = []
+        var arguments: [any DatabaseValueConvertible] = []
+        let choose = { (condition: String, value: (any DatabaseValueConvertible)?) in
+            guard let value else { return }
+            conditions.append(condition)
+            arguments.append(value)
+        }
+        choose("name = ?", filter.guest?.description)
+        choose("created_at >= ?", filter.since?.secondsSinceEpoch)
+        choose("created_at <= ?", filter.until?.secondsSinceEpoch)
+        let condition = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let order = filter.countMax == nil ? "name, number" : "created_at DESC, number DESC"
+        let found = try fetch(
+            "\(condition) ORDER BY \(order)", arguments, atMost: filter.countMax ?? .max
+        ) { checkpoint in
+            guard let label = filter.label else { return true }
+            return checkpoint.label.map { label.matches($0) } ?? false
+        }
+        return filter.countMax == nil ? found : found.sorted { $0.name < $1.name }
+    }
+
     /// Finds a guest's checkpoint by its number.
     ///
     /// - Parameters:
@@ -222,7 +249,8 @@ package final class CheckpointIndex {
     /// place of another one.
     private func fetch(
         _ condition: String, _ arguments: [any DatabaseValueConvertible],
-        skipping skippedCount: Int = 0, atMost count: Int = .max
+        skipping skippedCount: Int = 0, atMost count: Int = .max,
+        where isWanted: (Checkpoint) -> Bool = { _ in true }
     ) throws(SnapError) -> [Checkpoint] {
         var malformedCount = 0
         var leftToSkip = skippedCount
@@ -240,6 +268,7 @@ package final class CheckpointIndex {
                     malformedCount += 1
                     continue
                 }
+                if !isWanted(checkpoint) { continue }
                 if leftToSkip > 0 {
                     leftToSkip -= 1
                     continue

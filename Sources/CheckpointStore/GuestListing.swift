@@ -1,4 +1,4 @@
-import SavevmFormat
+package import SavevmFormat
 import SnapSystem
 
 /// The files in a guest's directory, by kind.
@@ -26,8 +26,11 @@ package struct GuestListing: Sendable {
         retiredDeviceState.subtracting(savevm).union(deviceStateToRetire)
     }
 
-    /// The name of a checkpoint's savevm file, live or retired.
-    func name(of number: Int) -> FileName {
+    /// Finds the name of a checkpoint's savevm file, live or retired.
+    ///
+    /// - Parameter number: The checkpoint's number.
+    /// - Returns: The name; the retired one if there is no file.
+    package func name(of number: Int) -> FileName {
         savevm.contains(number) ? .savevm(number) : .retired(number)
     }
 

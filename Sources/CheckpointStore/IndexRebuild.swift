@@ -32,6 +32,7 @@ package struct IndexRebuild {
     ) throws(SnapError) -> RebuiltIndex {
         let directory = store.root
         context.progress.begin(.indexing, of: nil, countsBytes: false)
+        let carried = try CarriedRecords(from: store, context)
         try Self.removeNewIndex(in: directory)
         let name = StoreDirectory.newIndexName
         let file = try File(creatingIfAbsent: name, in: directory)
@@ -45,7 +46,8 @@ package struct IndexRebuild {
             try index.migrate()
             for name in try store.guests() {
                 outcome.guestCount += 1
-                try fill(index, with: store.guest(name), &outcome, context: context)
+                try fill(
+                    index, with: store.guest(name), and: carried, &outcome, context: context)
             }
         }
         // SQLite would apply the old index's journal to the new index.
@@ -64,8 +66,8 @@ package struct IndexRebuild {
 
     /// Adds a guest's rows; an unreadable file does not prevent reading the others.
     private func fill(
-        _ index: CheckpointIndex, with guest: GuestDirectory, _ outcome: inout RebuiltIndex,
-        context: WorkContext
+        _ index: CheckpointIndex, with guest: GuestDirectory, and carried: CarriedRecords,
+        _ outcome: inout RebuiltIndex, context: WorkContext
     ) throws(SnapError) {
         let listing: GuestListing
         do throws(SnapError) { listing = try guest.listing() } catch {
@@ -102,5 +104,6 @@ package struct IndexRebuild {
         if !retired.isEmpty {
             try index.retire(try guest.indexedFiles(ofRetired: retired), of: guest.name)
         }
+        try carried.add(to: index, of: guest.name, listing)
     }
 }

@@ -5,7 +5,8 @@
 //
 // Start at `Store`. `GuestDirectory` has a guest's files and locks. The folder Read reads pages.
 // The folder Upkeep contains the reconciliation that each writer runs before its own work. The
-// folder Space deletes checkpoints and frees their space; start there at `SpaceReclamation`.
+// folder Space deletes checkpoints and frees their space; start there at `SpaceReclamation`. The
+// folder Records keeps what verifications have found.
 
 package import CheckpointIndex
 package import GuestMemory

@@ -10,6 +10,8 @@ package struct SnapError: Error, Sendable, Equatable {
     package enum Code: Int32, Sendable {
         /// The store is damaged; every command reports damage with this code.
         case damaged = 1
+        /// A guest's newest checkpoint is older than the caller of `snap status` allows.
+        case tooOld = 2
         /// A checkpoint is saved, but deleting old ones after it failed.
         case pruneFailed = 3
         /// The command line or an environment variable is not valid.
@@ -117,7 +119,7 @@ extension SnapError {
         switch code {
         case .damaged, .unsupported, .notFound: true
         case .inputOutput: errno == .ioError
-        case .pruneFailed, .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy,
+        case .tooOld, .pruneFailed, .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy,
             .permission, .mismatch, .interrupted:
             false
         }

@@ -25,6 +25,7 @@ struct Snap: ParsableCommand {
               snap list
               snap diff web1:6 web1:7
               snap verify
+              snap status
               snap restore web1@latest web1.mem
 
             REF names a checkpoint: GUEST or GUEST@latest (the newest), GUEST@latest~2 (two \
@@ -34,6 +35,7 @@ struct Snap: ParsableCommand {
             EXIT STATUS
               0    done
               1    the store is damaged
+              2    the newest checkpoint of a guest is older than status --max-age
               3    the checkpoint is saved, but old ones could not be deleted
               64   the command line is wrong or ambiguous, or snap refuses it
               65   the input is damaged, too long or ambiguous
@@ -50,7 +52,7 @@ struct Snap: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             SaveCommand.self, ListCommand.self, ShowCommand.self, RestoreCommand.self,
-            DiffCommand.self, MapCommand.self, VerifyCommand.self, DeleteCommand.self,
-            PruneCommand.self, ReindexCommand.self, ReportCommand.self,
+            DiffCommand.self, MapCommand.self, VerifyCommand.self, StatusCommand.self,
+            DeleteCommand.self, PruneCommand.self, ReindexCommand.self, ReportCommand.self,
         ])
 }

@@ -137,6 +137,63 @@ struct CheckpointIndexTests {
         #expect(try reader.checkpoints() == before)
     }
 
+    @Test("records of verifications are replaced, and go with their files")
+    func records() throws {
+        let fixture = try IndexFixture()
+        let index = try fixture.open(isWritable: true)
+        let guest = try GuestName(checking: "b", as: "guest")
+        let sorted = { (records: VerificationRecords) in
+            records.damage.sorted { $0.part.number < $1.part.number }
+        }
+        let found = try index.verificationRecords(of: guest)
+        #expect(found.files == IndexFixture.records.files)
+        #expect(sorted(found) == IndexFixture.records.damage)
+        #expect(found.damagedCheckpoints == [1, 2])
+        let summary = try #require(try index.guestSummaries().first { $0.name == guest })
+        #expect(summary.checkpointCount == 3 && summary.unverifiedFileCount == 2)
+        #expect(summary.oldestVerification == IndexFixture.records.files[1]?.verifiedAt)
+        #expect(summary.reclamation == IndexFixture.reclamation)
+        // Only checkpoint 2 was examined, and nothing is damaged any more.
+        try index.record(VerificationRecords(), examined: [2], of: guest)
+        let later = try index.verificationRecords(of: guest)
+        #expect(later.damage.isEmpty && later.damagedCheckpoints == [1])
+        #expect(later.files == found.files)
+        try index.retire([1: IndexedFile(generation: 0, byteCount: 9)], of: guest)
+        #expect(try index.verificationRecords(of: guest).damagedCheckpoints.isEmpty)
+        try index.recordReclaimed(removed: [1], changed: [:], examined: [], of: guest)
+        #expect(try index.verificationRecords(of: guest).files.keys.sorted() == [2])
+        let other = try GuestName(checking: "c", as: "guest")
+        #expect(try index.verificationRecords(of: other).damage.count == 2)
+    }
+
+    @Test("a filter chooses by guest, time, label and count")
+    func filters() throws {
+        let scratch = try Scratch()
+        let index = try Self.make(scratch)
+        try index.insert([
+            try Self.checkpoint("a", 1, createdAt: 100),
+            try Self.checkpoint("a", 2, createdAt: 300),
+            try Self.checkpoint("b", 1, createdAt: 200),
+            try Self.checkpoint("b", 2, createdAt: 250),
+        ])
+        let names = { (configure: (inout CheckpointFilter) -> Void) in
+            var filter = CheckpointFilter()
+            configure(&filter)
+            return try index.checkpoints(matching: filter).map(\.name.description)
+        }
+        #expect(try names { _ in } == ["a:1", "a:2", "b:1", "b:2"])
+        #expect(try names { $0.countMax = 2 } == ["a:2", "b:2"])
+        #expect(
+            try names { $0.since = Timestamp(secondsSinceEpoch: 200) } == ["a:2", "b:1", "b:2"])
+        #expect(try names { $0.until = Timestamp(secondsSinceEpoch: 200) } == ["a:1", "b:1"])
+        #expect(
+            try names {
+                $0.since = Timestamp(secondsSinceEpoch: 150)
+                $0.countMax = 1
+                $0.guest = GuestName("b")
+            } == ["b:2"])
+    }
+
     @Test("a newer schema is refused, and an empty file is damaged")
     func versions() throws {
         let scratch = try Scratch()

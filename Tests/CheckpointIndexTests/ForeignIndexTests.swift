@@ -196,7 +196,9 @@ struct ForeignIndexTests {
         }
         readers["numbers"] = { try index.numbers(of: guest).live.count }
         readers["reclaimed"] = { try index.reclaimed(of: guest).count }
-        readers["fileByteCounts"] = { try index.fileByteCounts(of: guest).count }
+        readers["records"] = { try index.verificationRecords(of: guest).files.count }
+        readers["summaries"] = { try index.guestSummaries().count }
+        readers["files"] = { try index.files(of: guest).count }
         readers["indexed"] = {
             try index.indexed(checkpoint) == nil ? 0 : 1
         }

@@ -31,7 +31,34 @@ struct IndexFixture {
         let index = try open(isWritable: true)
         try index.migrate()
         try index.insert(checkpoints)
+        for guest in Set(checkpoints.map(\.checkpoint.guest)) {
+            try index.record(Self.records, of: guest)
+            try index.recordReclaimed(
+                removed: [], changed: [:], examined: [], found: Self.reclamation, of: guest)
+        }
     }
+
+    /// The records of each guest's verification.
+    static var records: VerificationRecords {
+        var records = VerificationRecords()
+        let time = Timestamp(secondsSinceEpoch: 1_800_000_100)
+        records.files = [
+            1: VerifiedFile(generation: 0, verifiedAt: time),
+            2: VerifiedFile(generation: 0, verifiedAt: nil, resumeGroup: 7),
+        ]
+        records.damage = [
+            DamageRecord(part: .savevm(1), foundAt: time, message: "is missing", offset: nil),
+            DamageRecord(
+                part: .cluster(16..<32, group: 3, number: 2), foundAt: time, message: "checksum",
+                offset: 4096),
+        ]
+        records.damagedCheckpoints = [1, 2]
+        return records
+    }
+
+    /// The record of each guest's last reclamation.
+    static let reclamation = ReclamationRecord(
+        time: Timestamp(secondsSinceEpoch: 1_800_000_200), unneededByteCount: 8192)
 
     /// Creates an index in its own directory from the bytes of another fixture's index.
     ///

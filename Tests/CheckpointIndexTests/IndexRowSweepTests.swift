@@ -11,6 +11,7 @@ import Testing
 struct IndexRowSweepTests {
     private static let tables = [
         "guest", "file", "checkpoint", "ram_block", "device_section", "reference",
+        "verified_file", "damaged_part", "damaged_checkpoint", "reclamation",
     ]
 
     /// The values, as SQL expressions.
@@ -31,6 +32,10 @@ struct IndexRowSweepTests {
         if table == "guest" {
             return "CREATE TABLE guest (guest_id INTEGER PRIMARY KEY, name UNIQUE)"
         }
+        if table == "reclamation" {
+            return "CREATE TABLE reclamation (guest_id INTEGER PRIMARY KEY, walked_at, "
+                + "unneeded_byte_count)"
+        }
         let columns = try database.columns(in: table).map {
             $0.name == "id" ? "id UNIQUE" : $0.name
         }
@@ -43,6 +48,7 @@ struct IndexRowSweepTests {
     private static func condition(_ table: String) -> String {
         switch table {
         case "guest": "name = 'b'"
+        case "reclamation": "guest_id = 2"
         case "ram_block", "device_section": "guest_id = 2 AND number = 2 AND position = 0"
         case "reference": "guest_id = 2 AND number = 2 AND first_number = 1"
         default: "guest_id = 2 AND number = 2"
@@ -172,7 +178,24 @@ struct IndexRowSweepTests {
         }
         let reclaimed = attempt(what) { () throws(SnapError) in try index.reclaimed(of: guest) }
         #expect(reclaimed?.isSubset(of: 1...Checkpoint.numberMax) ?? true, "\(what)")
-        attempt(what) { () throws(SnapError) in _ = try index.fileByteCounts(of: guest) }
+        attempt(what) { () throws(SnapError) in _ = try index.files(of: guest) }
+        let records = attempt(what) { () throws(SnapError) in
+            try index.verificationRecords(of: guest)
+        }
+        guard let records else { return }
+        let numbers =
+            Array(records.files.keys) + records.damage.map(\.part.number)
+            + records.damagedCheckpoints
+        #expect(numbers.allSatisfy { (1...Checkpoint.numberMax).contains($0) }, "\(what)")
+        for record in records.damage {
+            #expect((0..<512).contains(record.part.slots?.lowerBound ?? 0), "\(what)")
+            #expect(record.part.slots?.upperBound ?? 0 <= 512, "\(what)")
+        }
+        #expect(records.files.values.allSatisfy { $0.resumeGroup >= 0 }, "\(what)")
+        let summaries = attempt(what) { () throws(SnapError) in try index.guestSummaries() }
+        if !untouched.isEmpty {
+            #expect(summaries?.contains { $0.name == guest } ?? true, "\(what)")
+        }
     }
 
     private static func expectValid(

@@ -167,7 +167,14 @@ struct StoreOwnershipTests {
         #expect(restore.status == 0, "\(restore.errors)")
         try write(restore.output, to: command.scratch.file("out"))
         #expect(try image.equals(command.scratch.file("out")))
-        #expect(try runAsOtherUser(["verify"]).status == 0)
+        // A reader verifies, and records nothing.
+        for arguments in [["verify"], ["verify", "--limit-time", "1m"]] {
+            let verify = try runAsOtherUser(arguments)
+            #expect(verify.status == 0 && verify.errors == "", "\(verify)")
+        }
+        let status = try runAsOtherUser(["status", "--json"]).json
+        let guests = try #require(status["guests"] as? [[String: Any]])
+        #expect(guests.first?["unverifiedFileCount"] as? Int == 2)
         for arguments in [["save", "image", "--guest", "g"], ["delete", "g:1"], ["reindex"]] {
             #expect(try runAsOtherUser(arguments).status == 77, "\(arguments)")
         }

@@ -53,7 +53,8 @@ struct PageTableWriterTests {
                 .savevm, number: number, storeID: builder.storeID, checkpointID: id,
                 parent: parent))
         var table = try PageTableWriter(
-            shape, builder.key, compression: .default, parentTable: parentTable, evicted: evicted)
+            shape, builder.key, compression: .default, parentTable: parentTable,
+            unshared: StoredParts(files: evicted))
         for unit in Set(units.keys).union(changed).sorted() {
             switch sharing {
             case .units: try table.appendZeros(upTo: unit, &file)

@@ -125,8 +125,9 @@ struct DamageTests {
             try fixture.store.save(fixture.images[0])
         }
         #expect(saveError?.code == .damaged)
-        let outcome = try Reindex().run(
-            in: fixture.store.path, .testing(warn: { Issue.record("warned: \($0)") }))
+        let warnings = Warnings()
+        let outcome = try Reindex().run(in: fixture.store.path, .testing(warn: warnings.take))
+        #expect(warnings.all.count == 1 && warnings.all.allSatisfy(\.isLossOfRecords))
         #expect(outcome.checkpointCount == 3 && outcome.damagedFileCount == 0)
         #expect(try fixture.store.list() == expected)
     }

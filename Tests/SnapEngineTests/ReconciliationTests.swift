@@ -114,7 +114,9 @@ struct ReconciliationTests {
         let save = Save(
             .image(store.scratch.file("image"), .raw),
             guest: try GuestName(checking: "h", as: "guest"))
-        _ = try save.run(in: store.path, .testing(warn: { Issue.record("warned: \($0)") }))
+        let warnings = Warnings()
+        _ = try save.run(in: store.path, .testing(warn: warnings.take))
+        #expect(warnings.all.allSatisfy(\.isLossOfRecords) && warnings.all.count == 1)
         #expect(try store.list().map(\.name.description) == ["g:1", "g:2", "h:1"])
         #expect(try store.save(images[0]).number == 3)
     }
@@ -151,7 +153,9 @@ struct ReconciliationTests {
         let error = #expect(throws: SnapError.self) { _ = try store.list() }
         #expect(error?.code == .damaged)
         // A save rebuilds both. It still shares pages, because the digest key is the same.
-        let fourth = try store.save(images[2])
+        let warnings = Warnings()
+        let fourth = try store.save(images[2], in: .testing(warn: warnings.take))
+        #expect(warnings.all.allSatisfy(\.isLossOfRecords) && warnings.all.count == 1)
         #expect(fourth.pages.changed == 0)
         #expect(try store.list().dropLast() == before[...])
         #expect(try bytes(of: store.path.appending("store.json")) == identity)

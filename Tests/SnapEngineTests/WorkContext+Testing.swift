@@ -32,6 +32,11 @@ final class Warnings: Sendable {
     @Sendable func take(_ error: SnapError) { errors.withLock { $0.append(error) } }
 }
 
+extension SnapError {
+    /// Whether it says that a rebuilt index has no records of verifications.
+    var isLossOfRecords: Bool { hint?.contains("snap verify to verify all") ?? false }
+}
+
 extension CheckpointSpecifier {
     /// Creates a specifier from a guest and a number.
     static func number(_ guest: GuestName, _ number: Int) -> CheckpointSpecifier {

@@ -12,13 +12,16 @@ package struct DataUnitCursor: ~Copyable, WorkSource {
     private let files: SavevmFiles
     private var tables: PageTableWalker?
     private var blockIndex = -1
+    private let skipsDamage: Bool
 
     /// Creates a cursor before the first unit.
     ///
     /// - Parameters:
     ///   - blocks: The RAM blocks, in the order of the block table.
     ///   - files: The files that the blocks' tables can lie in.
-    package init(_ blocks: [StoredBlock], _ files: SavevmFiles) {
+    ///   - skipsDamage: Whether units under damaged tables are returned; if not, `next` throws.
+    package init(_ blocks: [StoredBlock], _ files: SavevmFiles, skipsDamage: Bool = false) {
+        self.skipsDamage = skipsDamage
         units = StoredUnitCursor(blocks)
         self.files = files
         tables = nil
@@ -37,7 +40,12 @@ package struct DataUnitCursor: ~Copyable, WorkSource {
                 tables = PageTableWalker(unit.block, files)
                 blockIndex = unit.blockIndex
             }
-            let stored = try tables?.storedUnit(from: unit.index)
+            let stored: Int?
+            do throws(SnapError) { stored = try tables?.storedUnit(from: unit.index) } catch {
+                guard skipsDamage && error.isDamage else { throw error }
+                units = ahead
+                return unit
+            }
             if stored == unit.index {
                 units = ahead
                 return unit

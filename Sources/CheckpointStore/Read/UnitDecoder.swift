@@ -70,6 +70,47 @@ package struct UnitDecoder: ~Copyable {
         try pages.read(requests, level: 0, into: &buffer)
     }
 
+    /// The pages of a unit that could not be read, and the reasons.
+    package struct Loss: Sendable {
+        /// The pages.
+        package fileprivate(set) var pages = PageSet()
+        /// The reasons, without repetition within a cluster.
+        package fileprivate(set) var errors: [SnapError] = []
+    }
+
+    /// Reads those of a unit's pages that are intact, as `decode` does.
+    ///
+    /// - Parameter unit: A unit of the checkpoint.
+    /// - Returns: The pages that are damaged: all of the unit if its table is damaged.
+    /// - Throws: `.permission`, `.inputOutput` or `.interrupted`; damage is returned, not thrown.
+    package mutating func decodeReadable(_ unit: StoredUnit) throws(SnapError) -> Loss {
+        do throws(SnapError) {
+            try decode(unit)
+            return Loss()
+        } catch {
+            guard error.isDamage else { throw error }
+        }
+        var loss = Loss()
+        storedPages = []
+        let locations: [Location]
+        do throws(SnapError) { locations = try self.locations(of: unit) } catch {
+            guard error.isDamage else { throw error }
+            return Loss(pages: PageSet(first: unit.pageCount), errors: [error])
+        }
+        for (page, location) in locations.enumerated() where location != .zero {
+            try Interruption.check()
+            do throws(SnapError) {
+                try pages.read([PageRequest(location, targetPage: page)], level: 0, into: &buffer)
+                storedPages.append(page)
+            } catch {
+                guard error.isDamage else { throw error }
+                loss.pages.insert(page)
+                if loss.errors.last != error { loss.errors.append(error) }
+            }
+        }
+        return loss
+    }
+
     /// Calls a closure with each run of pages that were read.
     ///
     /// - Parameter body: Receives the bytes of a run, and its offset in the unit in bytes.

@@ -18,6 +18,8 @@ struct ReclamationRun {
     private(set) var lacksRoom = false
     /// The number of dead bytes that stay because of damage.
     private(set) var hiddenByteCount = 0
+    /// The number of other dead bytes that stay, because freeing them costs too much.
+    private var leftByteCount = 0
 
     private let space: GuestSpace
     private let highestNumber: Int
@@ -39,6 +41,15 @@ struct ReclamationRun {
         self.unlinks = unlinks
         self.context = context
     }
+
+    /// What was found and not freed.
+    var found: ReclamationRecord {
+        ReclamationRecord(
+            time: .now, unneededByteCount: leftByteCount.addingClamped(hiddenByteCount))
+    }
+
+    /// Whether no file was changed, and nothing new is known about one.
+    var isEmpty: Bool { removed.isEmpty && changed.isEmpty && examined.isEmpty }
 
     /// Frees the dead parts of a file.
     ///
@@ -66,8 +77,10 @@ struct ReclamationRun {
             } else if try !punch(file, by: decision) {
                 // The file system freed nothing in place.
                 let other = try file.decide(use, canPunch: false, canRewrite: unlinks)
-                if case .rewrite = other.action { _ = try rewrite(file, source, marks: marks) }
+                if case .rewrite = other.action, try rewrite(file, source, marks: marks) { return }
             }
+            let byteCount = try space.status(of: number)?.diskByteCount ?? 0
+            leftByteCount += max(0, byteCount - use.rewrittenByteCount)
         }
     }
 

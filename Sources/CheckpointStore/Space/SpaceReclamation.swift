@@ -97,9 +97,13 @@ package struct SpaceReclamation {
         }
         try guest.directory.synchronize()
         if let index {
-            try index.recordReclaimed(
-                removed: run.removed, changed: run.changed, examined: run.examined,
-                of: guest.name)
+            do throws(SnapError) {
+                try index.recordReclaimed(
+                    removed: run.removed, changed: run.changed, examined: run.examined,
+                    found: run.found, of: guest.name)
+            } catch let error where error.isNoSpace && run.isEmpty {
+                // On a full disk, what was found is not recorded.
+            }
         }
         warn(of: survey, hidden: run.hiddenByteCount)
         return (run.outcome, run.lacksRoom)

@@ -101,11 +101,11 @@ package struct Reconciliation {
         among numbers: Set<Int>
     ) throws(SnapError) -> [Int: IndexedFile] {
         if numbers.isEmpty { return [:] }
-        let byteCounts = try index.fileByteCounts(of: guest.name)
+        let files = try index.files(of: guest.name)
         var changed: Set<Int> = []
         for number in numbers {
             let status = try guest.directory.status(of: FileName.retired(number).text)
-            if byteCounts[number] != status?.byteCount { changed.insert(number) }
+            if files[number]?.byteCount != status?.byteCount { changed.insert(number) }
         }
         return try guest.indexedFiles(ofRetired: changed)
     }

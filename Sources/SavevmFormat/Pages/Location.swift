@@ -35,6 +35,13 @@ package struct Location: Sendable, Hashable, Comparable {
         rawValue = UInt64(number) << 40 | UInt64(group) << 9 | UInt64(slot)
     }
 
+    /// Creates the location of the first slot of a group.
+    ///
+    /// - Parameter groupKey: The group's key.
+    package init(groupKey: UInt64) {
+        rawValue = groupKey << 9
+    }
+
     /// The number of the checkpoint whose file contains the page; 0 for the zero page.
     package var number: Int { Int(rawValue >> 40) }
     /// The number of the group in that file, from 0.

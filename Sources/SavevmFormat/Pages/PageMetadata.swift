@@ -4,4 +4,7 @@ package struct PageMetadata: Sendable {
     package internal(set) var digest: Hash128?
     /// The location of the page's base; nil if the page is not a delta.
     package internal(set) var base: Location?
+
+    /// Creates the metadata of a page without a digest and a base.
+    package init() {}
 }

@@ -50,6 +50,11 @@ package struct PageReader: ~Copyable {
         cache = ClusterCache(files)
     }
 
+    /// Opens the file that contains a location.
+    func file(of location: Location) throws(SnapError) -> SavevmFile {
+        try cache.files.file(location.number)
+    }
+
     /// The number of clusters decoded so far.
     package var decodedClusterCount: Int { cache.decodedCount }
 
@@ -222,22 +227,21 @@ package struct PageReader: ~Copyable {
         return known
     }
 
-    /// Checks whether a stored page would be lost if some of the files were deleted.
+    /// Checks whether reading a stored page needs one of some parts.
     ///
     /// - Parameters:
-    ///   - numbers: The numbers of the files.
+    ///   - parts: The parts.
     ///   - location: The page's location.
     ///   - level: The page's level.
-    /// - Returns: Whether the page or its base is in one of the files.
-    /// - Throws: The errors of `read`.
-    package mutating func isStored(
-        in numbers: Set<Int>, _ location: Location, level: Int
+    /// - Returns: Whether the page or its base is in one of the parts, or cannot be read.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package mutating func needs(
+        _ parts: StoredParts, at location: Location, level: Int
     ) throws(SnapError) -> Bool {
-        guard !numbers.isEmpty, location != .zero else { return false }
-        if numbers.contains(location.number) { return true }
-        let group = try cache.group(of: location, level: level)
-        guard case .delta(let base) = group.head.records[location.slot].form else { return false }
-        return numbers.contains(base.number)
+        guard !parts.isEmpty, location != .zero else { return false }
+        if parts.contains(location) { return true }
+        let page = try readableMetadata(at: [location], level: level)[0]
+        return page.map { parts.contains($0.base ?? .zero) } ?? true
     }
 
     /// Finds the path of the file that contains a location, for messages.
@@ -246,7 +250,7 @@ package struct PageReader: ~Copyable {
     /// - Returns: The path of the live or retired file.
     /// - Throws: The errors of opening the file.
     package func path(of location: Location) throws(SnapError) -> FilePath {
-        try cache.files.file(location.number).path
+        try file(of: location).path
     }
 
     private func place(

@@ -91,6 +91,32 @@ package struct PageTableWalker: ~Copyable {
         return nil
     }
 
+    /// Finds the first unit of a range whose table cannot be found, because one above is damaged.
+    ///
+    /// Looks only at the tables above the largest subtrees that the range consists of.
+    ///
+    /// - Parameters:
+    ///   - first: The first unit of the range.
+    ///   - end: The unit after the range.
+    /// - Returns: The unit; nil if all subtrees can be found.
+    /// - Throws: `.permission`, `.inputOutput` or `.interrupted`.
+    package mutating func unreadableUnit(
+        from first: Int, upTo end: Int
+    ) throws(SnapError) -> Int? {
+        var unit = first
+        while unit < end {
+            try Interruption.check()
+            let level = shape.subtreeLevel(atUnit: unit, upTo: end)
+            let index = shape.index(ofUnit: unit, level: level)
+            do throws(SnapError) { _ = try location(level: level, index: index) } catch {
+                guard error.isDamage else { throw error }
+                return unit
+            }
+            unit = min(end, shape.firstUnit(level: level, index: index + 1))
+        }
+        return nil
+    }
+
     /// Finds the end of the largest subtree of zero pages that covers a unit.
     ///
     /// Returns the unit after the subtree, or nil if the unit's own table is stored.
@@ -112,19 +138,19 @@ package struct PageTableWalker: ~Copyable {
     /// The path of the directory of these files, for messages.
     var directory: FilePath { files.directory }
 
-    /// Checks whether a table, or the only page of a block without tables, would be lost if some of
-    /// the files were deleted.
+    /// Checks whether reading a table, or the only page of a block without tables, needs one of
+    /// some parts.
     ///
     /// - Parameters:
-    ///   - numbers: The numbers of the files.
+    ///   - parts: The parts.
     ///   - location: The table's location.
     ///   - level: The table's level.
-    /// - Returns: Whether the table or its base is in one of the files.
-    /// - Throws: The errors of reading a page.
-    package mutating func isStored(
-        in numbers: Set<Int>, _ location: Location, level: Int
+    /// - Returns: Whether the table or its base is in one of the parts, or cannot be read.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package mutating func needs(
+        _ parts: StoredParts, at location: Location, level: Int
     ) throws(SnapError) -> Bool {
-        try reader.isStored(in: numbers, location, level: level)
+        try reader.needs(parts, at: location, level: level)
     }
 
     /// Finds the literal table for a table: its base if it is a delta, else the table itself.

@@ -30,7 +30,7 @@ package struct PageTableWriter: ~Copyable {
 
     private let shape: PageTableShape
     private let digestKey: DigestKey
-    private let evicted: Set<Int>
+    private let unshared: StoredParts
     private let encoder: GroupEncoder
     private var parentTable: PageTableWalker?
     /// The open tables of the levels from 1.
@@ -57,17 +57,17 @@ package struct PageTableWriter: ~Copyable {
     ///   - digestKey: The key of the new tables' digests.
     ///   - compression: How hard to compress the new tables.
     ///   - parentTable: The parent's page table of the same shape; nil to share no tables.
-    ///   - evicted: The numbers of the evicted files, whose tables must not be shared.
+    ///   - unshared: The parts whose tables must not be shared.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     package init(
         _ shape: PageTableShape, _ digestKey: DigestKey, compression: CompressionLevel,
-        parentTable: consuming PageTableWalker?, evicted: Set<Int>
+        parentTable: consuming PageTableWalker?, unshared: StoredParts
     ) throws(SnapError) {
         encoder = try GroupEncoder(compression)
         self.shape = shape
         self.digestKey = digestKey
         self.parentTable = parentTable
-        self.evicted = evicted
+        self.unshared = unshared
         open = Array(repeating: OpenTable(), count: shape.depth)
     }
 
@@ -94,7 +94,7 @@ package struct PageTableWriter: ~Copyable {
     package mutating func share(
         upTo unit: Int, _ file: inout SavevmWriter
     ) throws(SnapError) {
-        precondition(evicted.isEmpty)
+        precondition(unshared.isEmpty)
         try appendSubtrees(upTo: unit, areParents: true, &file)
     }
 
@@ -193,15 +193,35 @@ package struct PageTableWriter: ~Copyable {
         return .table(closed.entries)
     }
 
+    /// Returns the parent's table at a place if it has the given entries and can be shared.
     private mutating func parentsTable(
         level: Int, index: Int, equalTo entries: [Location]
     ) throws(SnapError) -> Location? {
         guard parentTable != nil else { return nil }
-        let parentEntries = try parentTable?.entries(level: level, index: index) ?? []
-        guard parentEntries.starts(with: entries) else { return nil }
-        let location = try parentTable?.location(level: level, index: index) ?? .zero
-        let isLost = try parentTable?.isStored(in: evicted, location, level: level) ?? true
-        return isLost ? nil : location
+        do throws(SnapError) {
+            let parentEntries = try parentTable?.entries(level: level, index: index) ?? []
+            guard parentEntries.starts(with: entries) else { return nil }
+            let location = try parentTable?.location(level: level, index: index) ?? .zero
+            let isUnshared =
+                try parentTable?.needs(unshared, at: location, level: level) ?? true
+            return isUnshared ? nil : location
+        } catch {
+            guard error.isDamage else { throw error }
+            return nil
+        }
+    }
+
+    /// Reads the base for the delta of a table; returns the zero page if no base can be used.
+    private mutating func readBase(level: Int, index: Int) throws(SnapError) -> Location {
+        do throws(SnapError) {
+            let base = try parentTable?.base(level: level, index: index) ?? .zero
+            if base == .zero || unshared.contains(base) { return .zero }
+            try parentTable?.readBase(base, level: level, into: &basePage)
+            return base
+        } catch {
+            guard error.isDamage else { throw error }
+            return .zero
+        }
     }
 
     /// Encodes a table as a delta if that is worth storing, else as a literal.
@@ -210,11 +230,8 @@ package struct PageTableWriter: ~Copyable {
     ) throws(SnapError) -> (record: Record, encoding: [UInt8]) {
         let page = PageTableShape.encode(entries)
         let digest = page.withBytes { digestKey.digest(of: $0) }
-        let base = try parentTable?.base(level: level, index: index) ?? .zero
-        guard base != .zero, !evicted.contains(base.number) else {
-            return (.literal(digest), page)
-        }
-        try parentTable?.readBase(base, level: level, into: &basePage)
+        let base = try readBase(level: level, index: index)
+        if base == .zero { return (.literal(digest), page) }
         var runs: [UInt8] = []
         let isDelta = page.withBytes { page in
             basePage.withBytes(Page.bytes(0)) { base in

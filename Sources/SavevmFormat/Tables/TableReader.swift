@@ -88,18 +88,18 @@ package struct TableReader: ~Copyable {
         try reader.readBase(base, level: level, as: 0, into: &target)
     }
 
-    /// Checks whether a table, or the only page of a block without tables, would be lost if some of
-    /// the files were deleted.
+    /// Checks whether reading a table, or the only page of a block without tables, needs one of
+    /// some parts.
     ///
     /// - Parameters:
-    ///   - numbers: The numbers of the files.
+    ///   - parts: The parts.
     ///   - location: The table's location.
     ///   - level: The table's level.
-    /// - Returns: Whether the table or its base is in one of the files.
-    /// - Throws: The errors of reading a page.
-    mutating func isStored(
-        in numbers: Set<Int>, _ location: Location, level: Int
+    /// - Returns: Whether the table or its base is in one of the parts, or cannot be read.
+    /// - Throws: `.permission` or `.inputOutput`.
+    mutating func needs(
+        _ parts: StoredParts, at location: Location, level: Int
     ) throws(SnapError) -> Bool {
-        try reader.isStored(in: numbers, location, level: level)
+        try reader.needs(parts, at: location, level: level)
     }
 }

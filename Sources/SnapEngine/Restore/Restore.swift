@@ -45,6 +45,12 @@ package struct Restore: Sendable {
         package let checkpoint: Checkpoint
         /// The number of pages that differed in a file updated in place; nil for other outputs.
         package let writtenPageCount: Int?
+        /// The pages that were skipped because they are damaged, by RAM block.
+        package let losses: [MemoryLoss]
+        /// The damage because of which pages or the device state were skipped.
+        package let damage: [SnapError]
+        /// Whether the device state was skipped because it is damaged.
+        package let isDeviceStateLost: Bool
     }
 
     /// The specifier of the checkpoint to restore.
@@ -59,6 +65,9 @@ package struct Restore: Sendable {
     package var isForced = false
     /// Whether outputs are flushed to the disk before they are named.
     package var isSynchronized = false
+    /// Whether damaged pages and damaged device state are skipped; for raw output to a new file or
+    /// to standard output.
+    package var skipsDamaged = false
 
     /// Creates a restore; all other options have defaults.
     ///
@@ -72,7 +81,8 @@ package struct Restore: Sendable {
 
     /// Restores the checkpoint.
     ///
-    /// Checks the digest of every page it reads.
+    /// Checks the digest of every page it reads. A damaged page fails the restore, unless damaged
+    /// pages are skipped: then the outcome lists them.
     ///
     /// On failure no output appears or changes, with three exceptions. Bytes written to standard
     /// output cannot be taken back. A file updated in place can be partly old, partly new; the
@@ -93,9 +103,11 @@ package struct Restore: Sendable {
         let comparisonKey = store.identity.digestKey
         return try store.withCheckpoint(specifier, context) {
             (opened) throws(SnapError) in
-            Outcome(
+            if skipsDamaged { return try writeReadable(opened, context) }
+            return Outcome(
                 checkpoint: opened.checkpoint,
-                writtenPageCount: try write(opened, comparisonKey, context: context))
+                writtenPageCount: try write(opened, comparisonKey, context: context), losses: [],
+                damage: [], isDeviceStateLost: false)
         }
     }
 
@@ -134,6 +146,55 @@ package struct Restore: Sendable {
             }
         }
         return nil
+    }
+
+    /// Writes all of the memory and the device state that is intact.
+    private func writeReadable(
+        _ opened: OpenCheckpoint, _ context: WorkContext
+    ) throws(SnapError) -> Outcome {
+        guard form != .stream else {
+            throw SnapError(.usage, "a QEMU stream cannot be written without its damaged pages")
+        }
+        let memory = try MemoryExport(form, of: opened).memory
+        var deviceFailure: SnapError?
+        var skipped: SkippedPages
+        switch output {
+        case .inPlace(let path):
+            throw SnapError(.usage, "damaged pages cannot be skipped in place", path: path)
+        case .standardOutput:
+            skipped = try memory.writeReadable(to: File.standardOutput(context.calls), context)
+            deviceFailure = try writeReadableDeviceState(of: opened)
+        case .file(let path):
+            let (directory, name) = try Directory.holding(path, context.calls)
+            let image = try OutputFile(name, in: directory, isForced: isForced)
+            try image.setLength(memory.byteCount)
+            skipped = try memory.writeReadable(to: image, context)
+            deviceFailure = try writeReadableDeviceState(of: opened)
+            try image.publish(isSynchronized: isSynchronized)
+        }
+        if let deviceFailure { skipped.add(deviceFailure) }
+        return Outcome(
+            checkpoint: opened.checkpoint, writtenPageCount: nil, losses: skipped.losses,
+            damage: skipped.errors, isDeviceStateLost: deviceFailure != nil)
+    }
+
+    /// Writes the device state if it is intact; returns the damage otherwise.
+    private func writeReadableDeviceState(
+        of opened: OpenCheckpoint
+    ) throws(SnapError) -> SnapError? {
+        guard let deviceState else { return nil }
+        do throws(SnapError) {
+            var devices = try DeviceStateOutput(to: deviceState, of: opened, isForced: isForced)
+            if let path = output.path, devices.files.contains(path) {
+                throw SnapError(
+                    .usage, "is the output of both memory and device state", path: path)
+            }
+            try devices.publish(isSynchronized: isSynchronized)
+            return nil
+        } catch {
+            guard error.code == .damaged || error.errno == .ioError else { throw error }
+            return error
+        }
     }
 
     /// Updates a file in place and writes the device state; returns the number of pages that

@@ -74,8 +74,12 @@ struct GuestRetention {
     private func decide(
         in index: CheckpointIndex, keeping needed: Int? = nil
     ) throws(SnapError) -> [RetentionPolicy.Decision] {
-        var decisions = try policy.decide(
-            try index.checkpoints(of: guest.name), isDamaged: isDamaged)
+        let recorded = try index.damageRecords(of: guest.name).damagedCheckpoints
+        var decisions = try policy.decide(try index.checkpoints(of: guest.name)) {
+            (checkpoint) throws(SnapError) in
+            if recorded.contains(checkpoint.number) { return true }
+            return try isUnreadable(checkpoint)
+        }
         for place in decisions.indices
         where decisions[place].checkpoint.number == needed && decisions[place].reasons.isEmpty {
             decisions[place].reasons = ["needed"]
@@ -91,7 +95,7 @@ struct GuestRetention {
     }
 
     /// Checks whether a checkpoint's savevm file is missing or cannot be opened.
-    private func isDamaged(_ checkpoint: Checkpoint) throws(SnapError) -> Bool {
+    private func isUnreadable(_ checkpoint: Checkpoint) throws(SnapError) -> Bool {
         do throws(SnapError) {
             _ = try guest.savevm(of: checkpoint)
             return false

@@ -104,6 +104,8 @@ package struct Save: Sendable {
     package struct Outcome: Sendable {
         /// The new checkpoint.
         package let checkpoint: Checkpoint
+        /// The number of pages that are stored again because the parent's are damaged.
+        package let replacedDamagedPageCount: Int
         /// The time for which a running guest was paused; nil if it was not paused.
         package let pauseDuration: Duration?
         /// What the retention policy has kept and deleted after the save, or why it could not be

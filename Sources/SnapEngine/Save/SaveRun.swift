@@ -20,6 +20,8 @@ struct SaveRun {
     /// A checkpoint whose files are in the store.
     private struct Saved {
         let indexed: IndexedCheckpoint
+        /// The number of stored pages that replace damaged pages of the parent.
+        let replacedDamagedPageCount: Int
         /// The time for which the guest was paused; nil if it was not paused.
         var pauseDuration: Duration?
         /// The paused guest's `resumeFailure`; nil without a running guest.
@@ -110,7 +112,9 @@ struct SaveRun {
                 path: failure.path, hint: failure.hint)
         }
         return Save.Outcome(
-            checkpoint: checkpoint, pauseDuration: saved.pauseDuration, pruned: saved.pruned)
+            checkpoint: checkpoint,
+            replacedDamagedPageCount: saved.replacedDamagedPageCount,
+            pauseDuration: saved.pauseDuration, pruned: saved.pruned)
     }
 
     // MARK: With the store open and the guest locked
@@ -159,7 +163,8 @@ struct SaveRun {
         let target = CheckpointTarget(
             name: CheckpointName(guest: save.guest, number: number), stamp: stamp,
             label: save.label, guest: guest, identity: store.identity)
-        let search = ParentSearch(save.parent, of: guest, in: store.index, reconciled)
+        let search = try ParentSearch(
+            save.parent, of: guest, in: store.index, reconciled, context: context)
         var saved: Saved
         do throws(SnapError) {
             saved = try save(&subject, to: target, search)
@@ -170,6 +175,7 @@ struct SaveRun {
             saved = try save(&subject, to: target, search)
         }
         insertRow(of: saved.indexed, in: store.index)
+        warnOfReplaced(saved.replacedDamagedPageCount, by: target)
         saved.pruned = prune(store, after: number)
         return saved
     }
@@ -231,7 +237,10 @@ struct SaveRun {
         _ content: SaveContent, to target: CheckpointTarget, _ search: ParentSearch
     ) throws(SnapError) -> Saved {
         let parent = try search.find(for: content.images.map(\.ram))
-        return Saved(indexed: try storePages(of: content, to: target, parent).commit(context))
+        let uncommitted = try storePages(of: content, to: target, parent)
+        let replaced = uncommitted.replacedDamagedPageCount
+        return Saved(
+            indexed: try uncommitted.commit(context), replacedDamagedPageCount: replaced)
     }
 
     private func saveRunning(
@@ -252,13 +261,14 @@ struct SaveRun {
             }
             // The guest runs again: it need not be paused while snap writes the device state and
             // flushes the files.
+            let replaced = uncommitted.replacedDamagedPageCount
             let indexed: IndexedCheckpoint
             do throws(SnapError) { indexed = try uncommitted.commit(context) } catch {
                 throw error.with(failureToResume: running.resumeFailure)
             }
             return Saved(
-                indexed: indexed, pauseDuration: running.pauseDuration,
-                resumeFailure: running.resumeFailure)
+                indexed: indexed, replacedDamagedPageCount: replaced,
+                pauseDuration: running.pauseDuration, resumeFailure: running.resumeFailure)
         }
     }
 
@@ -266,13 +276,34 @@ struct SaveRun {
         of content: SaveContent, to target: CheckpointTarget, _ parent: ParentCheckpoint?,
         until deadline: ContinuousClock.Instant? = nil
     ) throws(SnapError) -> UncommittedCheckpoint {
-        let blocks = try PairedBlock.pair(
-            content.images, with: parent,
-            dirtyBitmaps: try save.dirtyBitmaps(of: content.images.map(\.ram)))
-        return try SavePipeline(
-            of: blocks, and: content.deviceStates, to: target, parent: parent,
-            options: save.pageOptions
-        ).run(context, until: deadline)
+        var bitmaps = try save.dirtyBitmaps(of: content.images.map(\.ram))
+        // If the checkpoint from which the bitmaps count is damaged, all pages are stored.
+        if parent == nil { bitmaps = bitmaps.map { _ in nil } }
+        let blocks = try PairedBlock.pair(content.images, with: parent, dirtyBitmaps: bitmaps)
+        let run = { (parent: ParentCheckpoint?) throws(SnapError) in
+            try SavePipeline(
+                of: blocks, and: content.deviceStates, to: target, parent: parent,
+                options: save.pageOptions
+            ).run(context, until: deadline)
+        }
+        let uncommitted = try run(parent)
+        guard uncommitted.hasFoundDamage, bitmaps.contains(where: { $0 != nil }), var parent,
+            !parent.examinesAll
+        else { return uncommitted }
+        // There can be more damage where the bitmap has only clean pages.
+        _ = consume uncommitted
+        parent.examinesAll = true
+        return try run(parent)
+    }
+
+    private func warnOfReplaced(_ pageCount: Int, by target: CheckpointTarget) {
+        if pageCount == 0 { return }
+        context.warn(
+            SnapError(
+                .damaged,
+                "\(target.name) stores damaged pages of its parent again: \(pageCount)",
+                path: guestDirectory.directory.path,
+                hint: "run snap verify to see which older checkpoints are damaged"))
     }
 
     private func insertRow(of indexed: IndexedCheckpoint, in index: CheckpointIndex) {

@@ -23,13 +23,18 @@ struct GuestVerification {
     private(set) var verdicts: [Verify.Verdict] = []
     /// The damage found in the guest's files and index rows.
     private(set) var damage: [SnapError] = []
+    /// The damaged parts of the guest's files.
+    private(set) var parts: [FoundDamage] = []
     /// The number of stored pages that were checked.
     private(set) var checkedPageCount = 0
+    /// The guest's files when the verification started.
+    let listing: GuestListing
 
-    private let guest: GuestDirectory
+    let guest: GuestDirectory
+    /// The time when the verification started.
+    let startedAt = Timestamp.now
     private let index: CheckpointIndex?
     private var opened: [Opened] = []
-    private var deviceStates = DeviceStateVerifier()
     /// The ids of the files that exist and can be opened, by number.
     private var present: [Int: Identifier] = [:]
     /// The numbers of files that the index did not contain when they were opened.
@@ -50,14 +55,15 @@ struct GuestVerification {
         self.index = index
         // The files are listed before the rows: a save adds its file first and its row second, so a
         // save that ends in between has both.
-        let listing = try guest.listing()
+        listing = try guest.listing()
         let rows = Dictionary(
             try index?.checkpoints(of: guest.name).map { ($0.number, $0) } ?? []
         ) { first, _ in first }
+        var files = CheckpointVerifier(of: guest, in: index)
         for number in listing.savevm.union(rows.keys).sorted()
         where numbers?.contains(number) ?? true {
             try Interruption.check()
-            try check(number, rows[number])
+            try check(number, rows[number], by: &files)
         }
         if let missing = numbers?.subtracting(verdicts.map(\.name.number)).min() {
             throw SnapError(
@@ -75,74 +81,22 @@ struct GuestVerification {
         }
     }
 
-    private mutating func check(_ number: Int, _ row: Checkpoint?) throws(SnapError) {
-        var verdict = Verify.Verdict(name: CheckpointName(guest: guest.name, number: number))
-        do throws(SnapError) {
-            let file = try guest.files.savevm(.savevm(number))
-            let open = Opened(
-                verdict: verdicts.count, path: file.path, pages: file.checkpoint.pages,
-                blocks: try file.blocks(), references: try file.references())
-            let sections = try checkDeviceState(of: file, &verdict)
-            let mismatch = try mismatch(of: file, sections, with: row)
-            // Checked last: a deletion renames the file first and deletes the row afterwards.
-            if try isDeleted(number) { return }
-            if let mismatch { damage.append(mismatch) }
-            if index != nil && row == nil { unlisted.append(number) }
-            present[number] = file.reference.id
-            opened.append(open)
-        } catch {
-            guard error.isDamage else { throw error }
-            if try isDeleted(number) { return }
-            damage.append(
-                error.code == .notFound
-                    ? SnapError(.damaged, "is missing", path: error.path) : error)
-            verdict.isLost = true
+    private mutating func check(
+        _ number: Int, _ row: Checkpoint?, by files: inout CheckpointVerifier
+    ) throws(SnapError) {
+        guard let finding = try files.check(number, row) else { return }
+        damage += finding.damage
+        parts += finding.parts
+        if let file = finding.file {
+            if finding.isUnlisted { unlisted.append(number) }
+            present[number] = file.savevm.reference.id
+            opened.append(
+                Opened(
+                    verdict: verdicts.count, path: file.savevm.path,
+                    pages: file.savevm.checkpoint.pages, blocks: file.blocks,
+                    references: file.references))
         }
-        verdicts.append(verdict)
-    }
-
-    /// Whether a deletion has retired a checkpoint's savevm file, even if the row still exists.
-    private func isDeleted(_ number: Int) throws(SnapError) -> Bool {
-        let directory = guest.directory
-        guard try directory.status(of: FileName.retired(number).text) != nil else { return false }
-        return try directory.status(of: FileName.savevm(number).text) == nil
-    }
-
-    /// Reads a checkpoint's device state; returns its sections, or nil if they are lost.
-    private mutating func checkDeviceState(
-        of file: SavevmFile, _ verdict: inout Verify.Verdict
-    ) throws(SnapError) -> [DeviceSection]? {
-        guard file.checkpoint.deviceState != nil else { return [] }
-        do throws(SnapError) {
-            let devices = try guest.files.deviceState(of: file)
-            try deviceStates.check(devices)
-            return devices.states.flatMap(\.summaries)
-        } catch {
-            guard error.isDamage else { throw error }
-            damage.append(error)
-            verdict.isDeviceStateLost = true
-            return nil
-        }
-    }
-
-    /// Compares a checkpoint's index row with its files.
-    ///
-    /// Returns the error that describes a difference; nil if both agree or the row is missing.
-    private func mismatch(
-        of file: SavevmFile, _ sections: [DeviceSection]?, with row: Checkpoint?
-    ) throws(SnapError) -> SnapError? {
-        guard let index, let row, let sections else { return nil }
-        let expected = IndexedCheckpoint(describing: try file.contents(), sections)
-        do throws(SnapError) {
-            if try index.indexed(row) == expected { return nil }
-        } catch {
-            // A row that cannot be read does not make its checkpoint lost.
-            guard error.code == .damaged else { throw error }
-            return error
-        }
-        return SnapError(
-            .damaged, "row of \(row.name) does not match the checkpoint's files",
-            path: index.path, hint: CheckpointIndex.hint)
+        verdicts.append(finding.verdict)
     }
 
     /// Warns of complete files that the index still does not contain.
@@ -150,14 +104,7 @@ struct GuestVerification {
     /// - Parameter context: Receives the warnings.
     /// - Throws: `.damaged` for the index, or `.inputOutput`.
     func warnOfUnlisted(_ context: WorkContext) throws(SnapError) {
-        for number in unlisted
-        where try index?.checkpoint(of: guest.name, number: number) == nil {
-            context.warn(
-                SnapError(
-                    .damaged, "is not in the index",
-                    path: guest.directory.file(FileName.savevm(number).text),
-                    hint: "run snap reindex to add it, or wait for the guest's next save"))
-        }
+        try CheckpointVerifier(of: guest, in: index).warnOfUnlisted(unlisted, context)
     }
 
     // MARK: Memory
@@ -189,7 +136,8 @@ struct GuestVerification {
                 case .unit(let unit):
                     found.add(unit)
                     progress.advance(by: unit.checkedCount * Page.byteCount)
-                case .damagedTable(let table, let error): found.add(damaged: table, error)
+                case .damagedTable(let table, let error, let part):
+                    found.add(damaged: table, error, in: part)
                 }
             })
         for open in opened {
@@ -198,14 +146,15 @@ struct GuestVerification {
         }
         checkedPageCount = found.checkedPageCount
         damage += found.errors
+        parts += found.parts
     }
 
     /// Returns the files that the blocks need and the pages that they have lost.
     private static func reach(
         of blocks: [StoredBlock], in found: inout MemoryFindings
-    ) throws(SnapError) -> (numbers: Set<Int>, losses: [Verify.Losses]) {
+    ) throws(SnapError) -> (numbers: Set<Int>, losses: [MemoryLoss]) {
         var numbers: Set<Int> = []
-        var losses: [Verify.Losses] = []
+        var losses: [MemoryLoss] = []
         for stored in blocks {
             numbers.formUnion(try found.numbers(for: stored))
             if let loss = try found.losses(in: stored) { losses.append(loss) }
@@ -237,7 +186,7 @@ struct GuestVerification {
 
     /// Records a checkpoint's lost pages, and damage if it needs files that it does not list.
     private mutating func recordVerdict(
-        _ open: Opened, needs needed: Set<Int>, _ losses: [Verify.Losses]
+        _ open: Opened, needs needed: Set<Int>, _ losses: [MemoryLoss]
     ) {
         verdicts[open.verdict].losses = losses
         let listed = Dictionary(open.references.map { ($0.number, $0.id) }) { first, _ in first }

@@ -12,28 +12,34 @@ struct MemoryFindings: ~Copyable {
         var lostCount: Int?
     }
 
-    /// The maximum number of listed runs of lost pages, per block and for all blocks together.
-    ///
-    /// A table that stands in many places can produce more runs than fit in memory.
+    /// The maximum number of listed runs of lost pages per block.
     private static let runCountMax = 4096
-    private static let totalRunCountMax = 1 << 20
 
     private var reader: TableReader
     private var damagedTables: [StoredSubtree: SnapError] = [:]
     private var lostPages: Set<Location> = []
     private var totals: [StoredSubtree: Total] = [:]
-    private var runsLeft = totalRunCountMax
+    private var runsLeft = MemoryLoss.runCountMax
     /// The errors that made pages or tables unreadable, by their text: all pages of a damaged
     /// cluster have the same error.
     private var reasons: [String: SnapError] = [:]
+    /// The damaged parts that were found.
+    private(set) var parts: [FoundDamage] = []
+    /// The damaged parts that were known before; pages in them are lost, too.
+    private let known: StoredParts
+    private var pages: PageReader
     /// The number of stored pages that were checked.
     private(set) var checkedPageCount = 0
 
-    /// Creates findings without any damage.
+    /// Creates findings without any damage, or with damage that is known.
     ///
-    /// - Parameter files: The files that the tables can lie in.
-    init(_ files: SavevmFiles) {
+    /// - Parameters:
+    ///   - files: The files that the tables and pages can lie in.
+    ///   - known: The damaged parts that were found before.
+    init(_ files: SavevmFiles, known: StoredParts = StoredParts()) {
         reader = TableReader(files)
+        pages = PageReader(files)
+        self.known = known
     }
 
     /// Adds a table that cannot be read.
@@ -41,9 +47,11 @@ struct MemoryFindings: ~Copyable {
     /// - Parameters:
     ///   - table: The table; all pages under it are lost.
     ///   - error: The error that made it unreadable.
-    mutating func add(damaged table: StoredSubtree, _ error: SnapError) {
+    ///   - part: The damaged part.
+    mutating func add(damaged table: StoredSubtree, _ error: SnapError, in part: FoundDamage) {
         damagedTables[table] = error
         reasons[error.description] = error
+        parts.append(part)
     }
 
     /// Adds the findings in a unit.
@@ -52,8 +60,9 @@ struct MemoryFindings: ~Copyable {
     mutating func add(_ unit: UnitFindings) {
         checkedPageCount += unit.checkedCount
         totals[unit.subtree] = Total(numbers: unit.numbers)
-        lostPages.formUnion(unit.lost)
-        for error in unit.errors { reasons[error.description] = error }
+        lostPages.formUnion(unit.lost.locations)
+        for error in unit.lost.errors { reasons[error.description] = error }
+        parts += unit.lost.parts
     }
 
     /// The errors that made pages or tables unreadable, each once.
@@ -71,15 +80,15 @@ struct MemoryFindings: ~Copyable {
     ///
     /// - Parameter block: The RAM block of a checkpoint.
     /// - Throws: `.permission`, `.inputOutput`, `.interrupted` or `.internalFailure`.
-    mutating func losses(in block: StoredBlock) throws(SnapError) -> Verify.Losses? {
-        if lostPages.isEmpty && damagedTables.isEmpty { return nil }
+    mutating func losses(in block: StoredBlock) throws(SnapError) -> MemoryLoss? {
+        if lostPages.isEmpty && damagedTables.isEmpty && known.isEmpty { return nil }
         let count = try total(block.rootPlace).lostCount ?? 0
         if count == 0 { return nil }
         var runs: [Range<Int>] = []
         let countMax = max(1, min(Self.runCountMax, runsLeft))
         try collect(block.rootPlace, into: &runs, countMax: countMax)
         runsLeft -= min(runsLeft, runs.count)
-        return Verify.Losses(
+        return MemoryLoss(
             ram: block.ram, pageCount: count, pages: Array(runs.prefix(countMax)))
     }
 
@@ -90,8 +99,11 @@ struct MemoryFindings: ~Copyable {
         var total = totals[subtree] ?? Total()
         if total.lostCount != nil { return total }
         try Interruption.check()
-        if place.level <= 1 {
-            total.lostCount = lostPages.isEmpty ? 0 : try lostEntries(place).count
+        if try isKnownDamage(place) {
+            total.lostCount = subtree.pageCount
+        } else if place.level <= 1 {
+            let isIntact = lostPages.isEmpty && known.isEmpty
+            total.lostCount = isIntact ? 0 : try lostEntries(place).count
         } else {
             var numbers = try reader.numbers(place)
             var lostCount = 0
@@ -130,9 +142,28 @@ struct MemoryFindings: ~Copyable {
         }
     }
 
+    /// Whether the damage that was known makes a table unreadable.
+    private mutating func isKnownDamage(_ place: TablePlace) throws(SnapError) -> Bool {
+        if known.isEmpty || place.level == 0 { return false }
+        if known.contains(place.location) { return true }
+        do throws(SnapError) { _ = try reader.entries(place) } catch {
+            guard error.isDamage else { throw error }
+            return true
+        }
+        return false
+    }
+
     /// Returns the indices of the lost pages under a table of level 1.
     private mutating func lostEntries(_ place: TablePlace) throws(SnapError) -> [Int] {
         let locations = place.level == 0 ? [place.location] : try reader.entries(place)
-        return locations.indices.filter { lostPages.contains(locations[$0]) }
+        var isLost = locations.map { lostPages.contains($0) || known.contains($0) }
+        if !known.isEmpty {
+            for (entry, page) in try pages.readableMetadata(at: locations, level: 0).enumerated()
+            where locations[entry] != .zero {
+                isLost[entry] =
+                    isLost[entry] || page.map { known.contains($0.base ?? .zero) } ?? true
+            }
+        }
+        return locations.indices.filter { isLost[$0] }
     }
 }

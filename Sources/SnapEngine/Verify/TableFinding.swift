@@ -5,6 +5,6 @@ import SnapSystem
 enum TableFinding: Sendable {
     /// The findings in a unit.
     case unit(UnitFindings)
-    /// A table that cannot be read, and the reason.
-    case damagedTable(StoredSubtree, SnapError)
+    /// A table that cannot be read, the reason, and the damaged part.
+    case damagedTable(StoredSubtree, SnapError, FoundDamage)
 }

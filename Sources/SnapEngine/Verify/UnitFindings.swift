@@ -1,5 +1,4 @@
 import SavevmFormat
-import SnapSystem
 
 /// The result of checking a unit's pages.
 struct UnitFindings: Sendable {
@@ -9,8 +8,6 @@ struct UnitFindings: Sendable {
     let numbers: FileNumbers
     /// The number of pages checked here; pages that another unit has claimed are not counted.
     let checkedCount: Int
-    /// The locations of pages that cannot be read.
-    var lost: [Location] = []
-    /// The errors that made the lost pages unreadable, without repetition within a cluster.
-    var errors: [SnapError] = []
+    /// The pages that cannot be read.
+    let lost: LostPages
 }

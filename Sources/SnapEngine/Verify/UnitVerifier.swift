@@ -32,7 +32,10 @@ struct UnitVerifier: ~Copyable {
     mutating func verify(_ item: TableCursor.Item) throws(SnapError) -> TableFinding {
         switch item {
         case .unit(let unit): .unit(try verify(unit))
-        case .damagedTable(let table, let error): .damagedTable(table, error)
+        case .damagedTable(let table, let error):
+            .damagedTable(
+                table, error,
+                try reader.part(ofLost: table.location, level: table.level, error))
         }
     }
 
@@ -41,8 +44,7 @@ struct UnitVerifier: ~Copyable {
         var numbers = unit.numbers
         for location in unit.locations where location != .zero { numbers.insert(location.number) }
         let pages = claimed.claim(unit.locations)
-        var lost: [Location] = []
-        var errors: [SnapError] = []
+        var lost = LostPages()
         do throws(SnapError) {
             for known in try reader.metadata(at: unit.locations, level: 0, key: nil) {
                 if let base = known.base { numbers.insert(base.number) }
@@ -50,11 +52,11 @@ struct UnitVerifier: ~Copyable {
             try check(pages)
         } catch {
             guard error.isDamage else { throw error }
-            (lost, errors) = try lostPages(among: pages)
+            lost = try lostPages(among: pages)
         }
         return UnitFindings(
             subtree: unit.place.subtree, numbers: FileNumbers(numbers), checkedCount: pages.count,
-            lost: lost, errors: errors)
+            lost: lost)
     }
 
     private mutating func check(_ pages: [Location]) throws(SnapError) {
@@ -69,17 +71,14 @@ struct UnitVerifier: ~Copyable {
     /// Checks pages one by one to find those that cannot be read, and the reasons.
     private mutating func lostPages(
         among pages: [Location]
-    ) throws(SnapError) -> (lost: [Location], errors: [SnapError]) {
-        var lost: [Location] = []
-        var errors: [SnapError] = []
+    ) throws(SnapError) -> LostPages {
+        var lost = LostPages()
         for page in pages {
             do throws(SnapError) { try check([page]) } catch {
                 guard error.isDamage else { throw error }
-                lost.append(page)
-                // Pages of one cluster are usually adjacent here and have the same error.
-                if errors.last != error { errors.append(error) }
+                lost.add(page, error, in: try reader.part(ofLost: page, level: 0, error))
             }
         }
-        return (lost, errors)
+        return lost
     }
 }

@@ -13,19 +13,6 @@ package import WorkPipeline
 
 /// Checks checkpoints and their files, down to every page.
 package struct Verify: Sendable {
-    /// The pages of a RAM block that cannot be restored.
-    package struct Losses: Sendable, Equatable {
-        /// The RAM block.
-        package let ram: RAMBlock
-        /// The number of lost pages.
-        package let pageCount: Int
-        /// The lost pages as runs, ascending; only the first runs if there are very many.
-        package let pages: [Range<Int>]
-
-        /// Whether `pages` contains all lost pages.
-        package var isListed: Bool { pages.reduce(0) { $0 + $1.count } == pageCount }
-    }
-
     /// The findings for one checkpoint.
     package struct Verdict: Sendable, Equatable {
         /// The checkpoint's guest and number.
@@ -35,7 +22,7 @@ package struct Verify: Sendable {
         /// Whether the device state is lost.
         package var isDeviceStateLost = false
         /// The lost pages, by RAM block; a block without lost pages is not included.
-        package var losses: [Losses] = []
+        package var losses: [MemoryLoss] = []
 
         /// Whether memory and device state can be restored completely.
         package var isIntact: Bool { !isLost && !isDeviceStateLost && losses.isEmpty }
@@ -49,6 +36,11 @@ package struct Verify: Sendable {
         package var damage: [SnapError] = []
         /// The number of stored pages that were checked.
         package var checkedPageCount = 0
+        /// The number of savevm files that a routine verification has verified completely; nil for
+        /// another verification.
+        package internal(set) var verifiedFileCount: Int?
+        /// The number of savevm files that are due and were not verified in the time.
+        package internal(set) var remainingFileCount = 0
 
         /// Whether no damage was found.
         package var isIntact: Bool { damage.isEmpty && verdicts.allSatisfy(\.isIntact) }
@@ -58,13 +50,19 @@ package struct Verify: Sendable {
     package var specifiers: [CheckpointSpecifier] = []
     /// Whether only the checksums of clusters are compared and no page is decoded.
     package var isQuick = false
+    /// Whether only files are verified that have not been verified at this time or later.
+    package var notSince: Timestamp?
+    /// The time after which the verification stops; the next one continues there.
+    package var timeLimit: Duration?
 
     /// Creates a verification; all options have defaults.
     package init() {}
 
-    /// Checks the checkpoints and changes nothing.
+    /// Checks the checkpoints, and records in the index what was verified and what is damaged.
     ///
-    /// Reports damage in the outcome and does not throw it.
+    /// Reports damage in the outcome and does not throw it. Records nothing without permission to
+    /// write to the store. With `notSince` or `timeLimit`, files are verified one after another,
+    /// those first that were not verified for longest.
     ///
     /// - Parameters:
     ///   - path: The store's directory.
@@ -80,7 +78,11 @@ package struct Verify: Sendable {
         var outcome = Outcome()
         do throws(SnapError) {
             let store = try Store(reading: path, context)
-            try check(store, context, into: &outcome)
+            if isRoutine {
+                outcome = try runRoutine(in: store, context)
+            } else {
+                try check(store, context, into: &outcome)
+            }
         } catch {
             // Damage to a guest's files is reported, not thrown, so this error is about the index
             // or store.json. The files can be checked without either, unless the index is needed to
@@ -93,17 +95,31 @@ package struct Verify: Sendable {
         return outcome
     }
 
+    /// Whether files are verified one after another.
+    private var isRoutine: Bool { notSince != nil || timeLimit != nil }
+
+    private func runRoutine(
+        in store: borrowing Store, _ context: WorkContext
+    ) throws(SnapError) -> Outcome {
+        let deadline = timeLimit.map { ContinuousClock.now + $0 }
+        var routine = try RoutineVerification(
+            notSince: notSince, until: deadline, in: store, context)
+        try routine.run()
+        return routine.outcome
+    }
+
     private func check(
         _ store: borrowing Store, _ context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
+        var recorder = VerificationRecorder(in: store.directory.path, context)
         try store.index.checkIntegrity()
         if specifiers.isEmpty {
             let listed = try store.index.checkpoints().map(\.guest)
             let present = try store.directory.guests()
             for guest in (listed + present).uniqued() {
                 try check(
-                    store.guest(guest), in: store.index, only: nil, context: context, into: &outcome
-                )
+                    store.guest(guest), in: store.index, only: nil, &recorder, context: context,
+                    into: &outcome)
             }
             return
         }
@@ -112,23 +128,25 @@ package struct Verify: Sendable {
         for guest in named.map(\.guest).uniqued() {
             let numbers = Set(named.filter { $0.guest == guest }.map(\.number))
             try check(
-                store.guest(guest), in: store.index, only: numbers, context: context, into: &outcome
-            )
+                store.guest(guest), in: store.index, only: numbers, &recorder, context: context,
+                into: &outcome)
         }
     }
 
     private func checkFiles(
         of store: StoreDirectory, _ context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
+        var recorder = VerificationRecorder(in: store.path, context)
         for guest in try store.guests() {
             try check(
-                store.guest(guest), in: nil, only: nil, context: context, into: &outcome)
+                store.guest(guest), in: nil, only: nil, &recorder, context: context,
+                into: &outcome)
         }
     }
 
     private func check(
         _ guest: GuestDirectory, in index: CheckpointIndex?, only numbers: Set<Int>?,
-        context: WorkContext, into outcome: inout Outcome
+        _ recorder: inout VerificationRecorder, context: WorkContext, into outcome: inout Outcome
     ) throws(SnapError) {
         do throws(SnapError) {
             // A file in the place of a guest's directory must not prevent checking other guests.
@@ -147,6 +165,11 @@ package struct Verify: Sendable {
             try verification.checkMemory(
                 isQuick: isQuick, isAll: specifiers.isEmpty, context)
             try verification.warnOfUnlisted(context)
+            if let index {
+                let found = try verification.records(
+                    in: index, isComplete: numbers == nil && !isQuick)
+                try recorder.record(found.records, examined: found.examined, of: guest.name)
+            }
             outcome.verdicts += verification.verdicts
             outcome.damage += verification.damage
             outcome.checkedPageCount += verification.checkedPageCount

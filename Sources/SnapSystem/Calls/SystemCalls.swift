@@ -68,6 +68,11 @@ package struct SystemCalls: Sendable {
         try value { snap_free_byte_count(descriptor) }
     }
 
+    /// Reads the size of a file's file system in bytes.
+    func capacity(of descriptor: Int32) throws(Errno) -> Int {
+        try value { snap_capacity(descriptor) }
+    }
+
     func read(
         _ descriptor: Int32, into target: inout MutableRawSpan, at offset: Int
     ) throws(Errno) -> Int {

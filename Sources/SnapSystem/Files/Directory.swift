@@ -246,6 +246,31 @@ package struct Directory: Sendable {
         }
     }
 
+    /// Reads the names and statuses of all files in the directory, which it opens only once.
+    ///
+    /// - Returns: The files, in no particular order; one that is deleted in the meantime is not
+    ///   included.
+    /// - Throws: `.notFound`, `.permission` or `.inputOutput`.
+    ///
+    /// The corresponding C functions are `readdir` and `fstatat`.
+    package func entries() throws(SnapError) -> [(name: String, status: FileStatus)] {
+        let file = try open(nil, O_RDONLY | O_DIRECTORY, action: "list")
+        var entries: [(name: String, status: FileStatus)] = []
+        do throws(Errno) {
+            for name in try calls.names(of: file.descriptor) {
+                do throws(Errno) {
+                    let status = try calls.status(of: name, in: file.descriptor)
+                    entries.append((name, FileStatus(status)))
+                } catch {
+                    if error != .noSuchFileOrDirectory { throw error }
+                }
+            }
+        } catch {
+            throw SnapError(error, action: "list", path: path)
+        }
+        return entries
+    }
+
     /// Finds the nearest existing directory, from this one upward.
     ///
     /// - Returns: This directory if it exists, or else its nearest existing ancestor.

@@ -85,6 +85,18 @@ package struct File: ~Copyable, Sendable {
         }
     }
 
+    /// Determines the size of the file's file system.
+    ///
+    /// - Returns: The size in bytes.
+    /// - Throws: `.inputOutput`.
+    ///
+    /// The corresponding C function is `fstatfs`.
+    package func fileSystemByteCount() throws(SnapError) -> Int {
+        do { return try calls.capacity(of: descriptor) } catch {
+            throw SnapError(error, action: "determine the size of the file system", path: path)
+        }
+    }
+
     /// Reads until the target is full or the file ends.
     ///
     /// - Parameters:

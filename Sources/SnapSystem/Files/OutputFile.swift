@@ -15,16 +15,17 @@ package struct OutputFile: ~Copyable, Sendable {
     /// The output gets the owner, group and permission bits of the file that it replaces if that
     /// file belongs to the effective user. If the effective user is root, it gets those of any
     /// file, but only if no other user can create files in the directory. Otherwise it belongs to
-    /// the effective user and has mode 0600.
+    /// the effective user and has mode 0600, or 0644 if all users may read it.
     ///
     /// - Parameters:
     ///   - name: The name that the output will have.
     ///   - directory: The directory that will contain the output.
     ///   - isForced: Whether to replace an existing regular file.
+    ///   - isPublic: Whether all users may read the output, which contains no guest memory.
     /// - Throws: `.cannotCreate` if the name exists or the directory does not; `.unsupported` on
     ///   hugetlbfs; `.permission` or `.inputOutput`.
     package init(
-        _ name: String, in directory: Directory, isForced: Bool
+        _ name: String, in directory: Directory, isForced: Bool, isPublic: Bool = false
     ) throws(SnapError) {
         let existing = try Self.check(name, in: directory, isForced: isForced)
         let pending: PendingFile
@@ -42,6 +43,8 @@ package struct OutputFile: ~Copyable, Sendable {
             try pending.file.takeOwnerAndMode(
                 of: existing,
                 hasAccessList: Self.mayHaveAccessList(name, in: directory))
+        } else if isPublic {
+            try pending.file.setPermissions(Self.publicPermissions)
         }
         self.directory = directory
         self.name = name
@@ -49,6 +52,8 @@ package struct OutputFile: ~Copyable, Sendable {
         self.isForced = isForced
         isNew = existing == nil
     }
+
+    private static let publicPermissions: UInt32 = 0o644
 
     /// Whether the output may take over an existing file's owner and mode.
     private static func mayKeepOwnerAndMode(

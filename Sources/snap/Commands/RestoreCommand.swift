@@ -16,7 +16,9 @@ struct RestoreCommand: ParsableCommand {
             it while QEMU runs the guest from that file. Several RAM blocks are written one after \
             another; --ram-block selects one. --format qemu writes one stream that QEMU loads with \
             -incoming; the checkpoint must have QEMU's device state, as after save --qmp or a save \
-            of a stream. The digest of every page is checked before the page is written.
+            of a stream. The digest of every page is checked before the page is written. \
+            --skip-damaged writes all pages that are intact, leaves holes in the place of the \
+            others, lists them, and ends with status 1.
 
             EXAMPLES
               snap restore web1@latest web1.mem
@@ -27,7 +29,7 @@ struct RestoreCommand: ParsableCommand {
 
             EXIT STATUS
               0    restored
-              1    the store is damaged
+              1    the store is damaged; with --skip-damaged, something is missing in OUTPUT
               66   there is no such checkpoint, RAM block or device state
               73   the output exists or cannot be created
               74   I/O error, such as a full disk
@@ -70,6 +72,9 @@ struct RestoreCommand: ParsableCommand {
     @Flag(help: "Flush the output to disk before renaming it into place.")
     var sync = false
 
+    @Flag(help: "Skip what is damaged: restore and list the rest, and end with status 1.")
+    var skipDamaged = false
+
     @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
 
@@ -81,6 +86,10 @@ struct RestoreCommand: ParsableCommand {
             throw ValidationError(
                 "--format qemu writes all RAM blocks as one stream; it cannot be used with "
                     + "--in-place or --ram-block")
+        }
+        if skipDamaged && (inPlace || format == .qemu) {
+            throw ValidationError(
+                "--skip-damaged cannot be used with --in-place or --format qemu")
         }
         if inPlace && output == "-" {
             throw ValidationError("--in-place cannot be used when OUTPUT is -")
@@ -103,14 +112,26 @@ struct RestoreCommand: ParsableCommand {
         restore.deviceState = deviceState.map { FilePath($0) }
         restore.isForced = force
         restore.isSynchronized = sync
+        restore.skipsDamaged = skipDamaged
         let clock = ContinuousClock()
         let start = clock.now
         let store = try common.storePath()
         let outcome = try common.showingProgress(of: checkpoint, jobs: jobs.count) {
             (context) throws(SnapError) in try restore.run(in: store, context)
         }
-        if output == "-" { return }
-        common.confirm(
-            RestoredCheckpoint(outcome: outcome, output: output, elapsed: clock.now - start))
+        if !common.json { for error in outcome.damage { Console.damage(error) } }
+        if output != "-" {
+            common.confirm(
+                RestoredCheckpoint(
+                    outcome: outcome, output: output, elapsed: clock.now - start,
+                    skipsDamaged: skipDamaged))
+        }
+        if outcome.damage.isEmpty { return }
+        let count = outcome.losses.reduce(0) { $0 + $1.pageCount }
+        throw SnapError(
+            .damaged,
+            "\(count.counted("page")) of \(outcome.checkpoint.name) "
+                + "\(outcome.isDeviceStateLost ? "and its device state " : "")"
+                + "are damaged and missing in the output", path: FilePath(output))
     }
 }

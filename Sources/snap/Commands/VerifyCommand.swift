@@ -17,13 +17,18 @@ struct VerifyCommand: ParsableCommand {
             others are lost. --quick decodes no guest pages. --quiet prints only \
             the names of damaged checkpoints.
 
+            snap records in the index what was verified, when, and what is damaged; snap status \
+            shows it. --not-since and --limit-time verify savevm files one after another, those \
+            first that were not verified for longest; a span is written like 30d, 12h, 10m, 90s.
+
             EXAMPLES
               snap verify
               snap verify web1:7 web2
               snap verify --quick --quiet
+              snap verify --not-since 30d --limit-time 20m
 
             EXIT STATUS
-              0    everything is intact
+              0    no damage was found, even if the time was not enough for all files
               1    damage was found
               66   there is no store, or no such checkpoint
             """)
@@ -36,11 +41,31 @@ struct VerifyCommand: ParsableCommand {
     @Flag(help: "Decode no guest pages; check everything else.")
     var quick = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Verify only what has not been verified for this long.", valueName: "span"))
+    var notSince: TimeSpan?
+
+    @Option(
+        help: ArgumentHelp(
+            "Stop after this long; the next such run continues there.", valueName: "span"))
+    var limitTime: TimeSpan?
+
     @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        guard notSince != nil || limitTime != nil else { return }
+        if !checkpoints.isEmpty || quick {
+            throw ValidationError(
+                "--not-since and --limit-time cannot be used with a REF or --quick")
+        }
+    }
+
     func run() throws {
         var verify = Verify()
+        verify.notSince = notSince?.before(.now)
+        verify.timeLimit = limitTime.map { .seconds($0.seconds) }
         verify.specifiers = try checkpoints.map { try CheckpointSpecifier(parsing: $0) }
         verify.isQuick = quick
         let store = try common.storePath()

@@ -98,6 +98,12 @@ struct JSONWriter {
         needsComma = true
     }
 
+    /// Writes null as the value of a field whose name has been written.
+    mutating func null() {
+        bytes.append(contentsOf: "null".utf8)
+        needsComma = true
+    }
+
     /// Writes a string as an element of an array.
     mutating func element(_ value: String) {
         separate()

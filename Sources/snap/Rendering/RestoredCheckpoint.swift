@@ -9,12 +9,19 @@ struct RestoredCheckpoint: Rendered {
     let output: String
     /// The duration of the restore.
     let elapsed: Duration
+    /// Whether damaged pages were skipped.
+    let skipsDamaged: Bool
 
     func writeJSON(_ json: inout JSONWriter) {
         json.object { json in
             outcome.checkpoint.writeFields(&json)
             json.field("output", output)
             if let count = outcome.writtenPageCount { json.field("writtenPageCount", count) }
+            if skipsDamaged {
+                json.key("lostPages")
+                json.array(outcome.losses) { json, loss in json.object { loss.writeFields(&$0) } }
+                json.field("isDeviceStateLost", outcome.isDeviceStateLost)
+            }
             json.field("elapsedSeconds", elapsed)
         }
     }
@@ -25,5 +32,7 @@ struct RestoredCheckpoint: Rendered {
         text.write(
             "\(outcome.checkpoint.name)  \(size)  restored to \(output)"
                 + "\(written ?? "")  \(elapsed.seconds(fractionDigits: 2)) s\n")
+        for loss in outcome.losses { text.write("  \(loss.shownText)\n") }
+        if outcome.isDeviceStateLost { text.write("  device state lost\n") }
     }
 }

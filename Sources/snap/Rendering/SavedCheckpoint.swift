@@ -16,6 +16,9 @@ struct SavedCheckpoint: Rendered {
         json.object { json in
             outcome.checkpoint.writeFields(&json)
             json.field("elapsedSeconds", elapsed)
+            if outcome.replacedDamagedPageCount > 0 {
+                json.field("replacedDamagedPageCount", outcome.replacedDamagedPageCount)
+            }
             if isLive { json.field("pausedSeconds", outcome.pauseDuration) }
             guard let pruned = outcome.pruned else { return }
             json.key("prune")

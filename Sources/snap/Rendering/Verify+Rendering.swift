@@ -8,6 +8,10 @@ extension Verify.Outcome: Rendered {
         json.object { json in
             json.field("isIntact", isIntact)
             json.field("checkedPageCount", checkedPageCount)
+            if let verifiedFileCount {
+                json.field("verifiedFileCount", verifiedFileCount)
+                json.field("remainingFileCount", remainingFileCount)
+            }
             json.key("checkpoints")
             json.array(verdicts) { json, verdict in json.object { verdict.writeFields(&$0) } }
             json.key("damage")
@@ -44,13 +48,17 @@ extension Verify.Outcome: Rendered {
                 output.write("  \(verdict.name)  \(verdict.lossDescription)\n")
             }
         }
-        output.write("\(checkedPageCount.counted("stored page")) checked\n")
+        output.write("\(checkedPageCount.counted("stored page")) checked")
+        if let verifiedFileCount {
+            output.write(
+                "; \(verifiedFileCount.counted("file")) verified, "
+                    + "\(remainingFileCount.grouped) left for the next run")
+        }
+        output.write("\n")
     }
 }
 
 extension Verify.Verdict {
-    private static let shownRunCount = 4
-
     fileprivate func writeFields(_ json: inout JSONWriter) {
         json.field("guest", name.guest.description)
         json.field("number", name.number)
@@ -58,33 +66,13 @@ extension Verify.Verdict {
         json.field("isLost", isLost)
         json.field("isDeviceStateLost", isDeviceStateLost)
         json.key("lostPages")
-        json.array(losses) { json, loss in
-            json.object { json in
-                json.field("ramBlock", loss.ram.name)
-                json.field("pageCount", loss.pageCount)
-                json.field("isListed", loss.isListed)
-                json.key("ranges")
-                json.array(loss.pages) { json, run in
-                    json.object { json in
-                        json.field("firstPage", run.lowerBound)
-                        json.field("pageCount", run.count)
-                    }
-                }
-            }
-        }
+        json.array(losses) { json, loss in json.object { loss.writeFields(&$0) } }
     }
 
     /// A description of the lost parts: page ranges, device state, or the complete checkpoint.
     fileprivate var lossDescription: String {
         if isLost { return "lost: its file cannot be read" }
-        var parts = losses.map { loss in
-            let runs = loss.pages.prefix(Self.shownRunCount).map { $0.addresses(in: loss.ram) }
-            let more = loss.pages.count - runs.count
-            let least = loss.isListed ? "" : "at least "
-            let rest = more > 0 ? " and \(least)\(more.counted("more range"))" : ""
-            return "\(loss.pageCount.grouped) of \(loss.ram.pageCount.counted("page")) lost"
-                + " in \(loss.ram.shownName.printable): \(runs.joined(separator: ", "))\(rest)"
-        }
+        var parts = losses.map(\.shownText)
         if isDeviceStateLost { parts.append("device state lost") }
         return parts.joined(separator: "; ")
     }

@@ -18,6 +18,8 @@ struct SavevmAssembler: ~Copyable {
     /// The blocks that have been written, and the counts of their pages.
     private var stored: [StoredBlock] = []
     private var counts = PageCounts()
+    private var replacedDamaged = 0
+    private var hasUnknownParent = false
     /// The group number of each unit that has a group, by the unit's ordinal.
     private var groups: [Int: Int] = [:]
 
@@ -56,7 +58,14 @@ struct SavevmAssembler: ~Copyable {
         }
         return try PageTableWriter(
             PageTableShape(pageCount: block.image.ram.pageCount), key, compression: compression,
-            parentTable: parentTables, evicted: parent?.evicted ?? [])
+            parentTable: parentTables, unshared: parent?.unshared ?? StoredParts())
+    }
+
+    /// The number of pages appended so far that replace damaged pages of the parent.
+    var replacedDamagedPageCount: Int { replacedDamaged + tally.replacedDamaged }
+    /// Whether damage of the parent was found so far.
+    var hasFoundDamage: Bool {
+        replacedDamagedPageCount > 0 || hasUnknownParent || tally.hasUnknownParent
     }
 
     /// The block that is being written.
@@ -121,6 +130,8 @@ struct SavevmAssembler: ~Copyable {
             StoredBlock(
                 ram: block.image.ram, root: tables.root, zeroPageCount: counts.zero))
         self.counts.add(counts)
+        replacedDamaged += tally.replacedDamaged
+        hasUnknownParent = hasUnknownParent || tally.hasUnknownParent
         tally = PageTally()
     }
 
@@ -130,7 +141,9 @@ struct SavevmAssembler: ~Copyable {
     private func counts(of block: PairedBlock) throws(SnapError) -> PageCounts {
         var counts = tally.counts
         guard block.dirtyBitmap != nil, let parentBlock = block.parentBlock else { return counts }
-        counts.zero += parentBlock.zeroPageCount - tally.parentZero
+        counts.zero +=
+            tally.hasUnknownParent
+            ? tally.cleanZero : parentBlock.zeroPageCount - tally.parentZero
         counts.unchanged = 0
         counts.unchanged = block.image.ram.pageCount - counts.total
         guard counts.zero >= 0, counts.unchanged >= counts.moved else {

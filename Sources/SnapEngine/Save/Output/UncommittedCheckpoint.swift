@@ -23,6 +23,11 @@ struct UncommittedCheckpoint: ~Copyable {
         self.devices = devices
     }
 
+    /// The number of stored pages that replace damaged pages of the parent.
+    var replacedDamagedPageCount: Int { savevm.replacedDamagedPageCount }
+    /// Whether damage of the parent was found.
+    var hasFoundDamage: Bool { savevm.hasFoundDamage }
+
     /// Writes the device state, then gives the savevm file its name, which is the commit point.
     ///
     /// On failure it deletes both files; the next save deletes one that cannot be deleted now.

@@ -14,8 +14,12 @@ struct ParentCheckpoint: Sendable {
     let blocks: [StoredBlock]
     /// The files to which the new checkpoint will refer, in addition to its own file.
     let references: [FileReference]
-    /// The numbers of the evicted files, from which the new checkpoint shares no pages.
-    let evicted: Set<Int>
+    /// The damaged parts of the guest's files that verifications have recorded.
+    let damaged: StoredParts
+    /// The parts from which the new checkpoint shares no pages: damaged ones, and evicted files.
+    let unshared: StoredParts
+    /// Whether all pages are examined, even those that a dirty bitmap marks as clean.
+    var examinesAll: Bool
     /// All files to which the parent refers, including the evicted ones, for reading.
     let files: SavevmFiles
 
@@ -26,10 +30,11 @@ struct ParentCheckpoint: Sendable {
     ///   - guest: The guest's directory.
     ///   - images: The RAM blocks of the new checkpoint.
     ///   - listing: The guest's files.
+    ///   - damage: The damaged parts of the guest's files that are recorded.
     /// - Throws: `.damaged`, `.unsupported`, `.permission`, `.inputOutput` or `.interrupted`.
     init?(
         _ checkpoint: Checkpoint, of guest: GuestDirectory, matching images: [RAMBlock],
-        among listing: GuestListing
+        among listing: GuestListing, damage: [DamagedPart]
     ) throws(SnapError) {
         let file = try guest.savevm(of: checkpoint)
         let all = try file.references()
@@ -40,8 +45,13 @@ struct ParentCheckpoint: Sendable {
         let matches = RAMBlock.matches(of: images, in: blocks.map(\.ram))
         guard matches.contains(where: { $0 != nil }) else { return nil }
         files = SavevmFiles(all, in: guest.files)
-        (references, evicted) = try ReferenceLimit.apply(
+        let limited = try ReferenceLimit.apply(
             to: all, of: blocks, in: files, existing: listing.savevm.union(listing.retired))
+        references = limited.references
+        damaged = StoredParts(damage)
+        unshared = StoredParts(damage, files: limited.evicted)
+        // What cannot be shared is stored again, whether it is clean or not.
+        examinesAll = !unshared.isEmpty
     }
 
     /// Returns the parent's block to compare with each block of a new checkpoint, or nil.

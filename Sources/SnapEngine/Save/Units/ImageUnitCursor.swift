@@ -37,8 +37,7 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
         self.blocks = blocks
         parentFiles = parent?.files
         parentTables = nil
-        // If files are evicted, clean units are needed too: a save moves their pages.
-        skipsCleanUnits = parent?.evicted.isEmpty ?? true
+        skipsCleanUnits = !(parent?.examinesAll ?? false)
         self.deadline = deadline
         self.calls = calls
     }
@@ -89,7 +88,13 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
             return
         }
         let unitCount = block.image.ram.unitCount
-        let stored = try parentTables?.storedUnit(from: index) ?? unitCount
+        let stored: Int
+        do throws(SnapError) {
+            stored = try parentTables?.storedUnit(from: index) ?? unitCount
+        } catch {
+            guard error.isDamage else { throw error }
+            return
+        }
         index = min(stored, next == block.image.ram.byteCount ? unitCount : next / Unit.byteCount)
         data.skip(to: index * Unit.byteCount)
     }
@@ -111,7 +116,11 @@ struct ImageUnitCursor: ~Copyable, WorkSource {
             ahead = try bitmap?.nextDirtyUnit(from: index)
             isBitmapDone = ahead == nil
         }
-        guard let next = skipsCleanUnits ? ahead?.unit : index else { return nil }
+        let unitCount = blocks[blockIndex].image.ram.unitCount
+        var next = skipsCleanUnits ? ahead?.unit ?? unitCount : index
+        // The pages of clean units whose tables are damaged are read from the image.
+        next = try parentTables?.unreadableUnit(from: index, upTo: next) ?? next
+        guard next < unitCount else { return nil }
         var pages = PageSet()
         if let dirty = ahead, dirty.unit == next {
             pages = dirty.pages

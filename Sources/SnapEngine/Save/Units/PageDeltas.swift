@@ -34,7 +34,7 @@ struct PageDeltas {
     ///   - buffer: The unit's bytes.
     ///   - bases: The reader of the bases; nil if the save has no parent.
     ///   - scratch: A buffer for one page.
-    /// - Throws: `.damaged` if a base is damaged; `.unsupported`, `.permission` or `.inputOutput`.
+    /// - Throws: `.permission` or `.inputOutput`.
     init(
         of pages: [UnitDraft.Page], in buffer: borrowing MemoryBuffer, bases: inout PageReader?,
         scratch: inout MemoryBuffer
@@ -52,7 +52,13 @@ struct PageDeltas {
             }
             let decodedCount = (bases?.decodedClusterCount ?? 0) - decodedBefore
             if decodedCount >= Self.clusterCountMax { break }
-            try bases?.readBase(candidate.base, level: 0, as: 0, into: &scratch)
+            do throws(SnapError) {
+                try bases?.readBase(candidate.base, level: 0, as: 0, into: &scratch)
+            } catch {
+                // A page whose base is damaged is stored as a literal.
+                guard error.isDamage else { throw error }
+                continue
+            }
             let start = runs.count
             let page = pages[candidate.index].page * Page.byteCount
             let isDelta = buffer.withBytes(page..<page + Page.byteCount) { page in

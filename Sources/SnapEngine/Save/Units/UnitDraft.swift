@@ -17,8 +17,8 @@ struct UnitDraft {
     }
 
     let unit: ImageUnit
-    /// The locations of the parent's pages of this unit; empty if no parent's block matches.
-    let parentLocations: [Location]
+    /// The parent's pages of this unit.
+    let parent: ParentUnit
     var entries: [Location]
     var tally = PageTally()
     /// The pages to store, ascending.
@@ -26,11 +26,12 @@ struct UnitDraft {
     var duplicates: [EncodedUnit.Duplicate] = []
 
     /// Creates a draft in which all pages to read are zero and the others have the unit's `rest`.
-    init(_ unit: ImageUnit, parentLocations: [Location]) {
+    init(_ unit: ImageUnit, _ parent: ParentUnit) {
         self.unit = unit
-        self.parentLocations = parentLocations
+        self.parent = parent
         entries =
-            unit.rest == .parents ? parentLocations : Array(repeating: .zero, count: unit.pageCount)
+            unit.rest == .parents
+            ? parent.locations : Array(repeating: .zero, count: unit.pageCount)
         for run in unit.rest == .zero ? [0..<unit.pageCount] : unit.pages {
             tally.counts.zero += run.count
             for page in run {
@@ -42,11 +43,19 @@ struct UnitDraft {
                 }
             }
         }
+        if unit.rest == .parents {
+            let zero = parent.locations.prefix(unit.pageCount).count { $0 == .zero }
+            tally.cleanZero = zero - tally.parentZero
+        }
+        if parent.isTableDamaged {
+            tally.hasUnknownParent = true
+            tally.parentZero = 0
+        }
     }
 
     /// Returns the location of the parent's page; zero without a parent's block.
     func parentLocation(of page: Int) -> Location {
-        parentLocations.isEmpty ? .zero : parentLocations[page]
+        parent.locations.isEmpty ? .zero : parent.locations[page]
     }
 
     /// Records that a page that was read is not zero.

@@ -11,8 +11,11 @@ import WorkPipeline
 struct UnitEncoder: ~Copyable {
     private let blocks: [PairedBlock]
     private let parentFiles: SavevmFiles?
-    /// The numbers of the parent's evicted files.
-    private let evicted: Set<Int>
+    /// The parent's damaged parts that are known.
+    private let damaged: StoredParts
+    /// The parts from which no pages are shared.
+    private let unshared: StoredParts
+    private let examinesAll: Bool
     private let digestKey: DigestKey
     private let comparesBytes: Bool
     private let encoder: GroupEncoder
@@ -40,7 +43,9 @@ struct UnitEncoder: ~Copyable {
         encoder = try GroupEncoder(options.compression)
         self.blocks = blocks
         parentFiles = parent?.files
-        evicted = parent?.evicted ?? []
+        damaged = parent?.damaged ?? StoredParts()
+        unshared = parent?.unshared ?? StoredParts()
+        examinesAll = parent?.examinesAll ?? false
         digestKey = key
         comparesBytes = options.comparesBytes
         parentTables = nil
@@ -66,8 +71,9 @@ struct UnitEncoder: ~Copyable {
                 parentTables = PageTableWalker(block, parentFiles)
             }
         }
-        let parentLocations = try parentTables?.locations(level: 0, inTable: unit.index) ?? []
-        var draft = UnitDraft(unit, parentLocations: parentLocations)
+        let parent = try parentUnit(of: unit)
+        let unit = unit.reading(lostBy: parent)
+        var draft = UnitDraft(unit, parent)
         try read(unit)
         try classify(&draft)
         try turn.take { () throws(SnapError) in
@@ -80,20 +86,66 @@ struct UnitEncoder: ~Copyable {
     }
 
     private mutating func read(_ unit: ImageUnit) throws(SnapError) {
+        for run in unit.pages { try read(unit, only: run) }
+    }
+
+    private mutating func read(_ unit: ImageUnit, only run: Range<Int>) throws(SnapError) {
         let image = blocks[unit.blockIndex].image
-        for run in unit.pages {
-            let bytes = run.lowerBound * Page.byteCount..<run.upperBound * Page.byteCount
-            try buffer.withMutableBytes(bytes) { (bytes) throws(SnapError) in
-                try image.read(into: &bytes, at: unit.offset(ofPage: run.lowerBound))
-            }
+        let bytes = run.lowerBound * Page.byteCount..<run.upperBound * Page.byteCount
+        try buffer.withMutableBytes(bytes) { (bytes) throws(SnapError) in
+            try image.read(into: &bytes, at: unit.offset(ofPage: run.lowerBound))
         }
     }
 
     // MARK: Comparing with the parent
 
+    /// Finds the parent's pages of a unit, and those of them that are damaged.
+    private mutating func parentUnit(of unit: ImageUnit) throws(SnapError) -> ParentUnit {
+        let locations: [Location]
+        do throws(SnapError) {
+            locations = try parentTables?.locations(level: 0, inTable: unit.index) ?? []
+        } catch {
+            guard error.isDamage else { throw error }
+            return ParentUnit(isTableDamaged: true)
+        }
+        guard parentPages != nil, !locations.isEmpty else { return ParentUnit() }
+        var compared = comparedPages(of: unit, among: locations)
+        if damaged.isEmpty {
+            do throws(SnapError) {
+                let metadata =
+                    try parentPages?.metadata(at: compared, level: 0, key: digestKey) ?? []
+                return ParentUnit(locations: locations, metadata: metadata)
+            } catch {
+                guard error.isDamage else { throw error }
+                // Clean pages can be in the damaged group too.
+                if unit.rest == .parents { compared = locations }
+            }
+        }
+        let metadata =
+            try parentPages?.readableMetadata(at: compared, level: 0, key: digestKey) ?? []
+        var lost = PageSet()
+        for (page, known) in metadata.enumerated() where compared[page] != .zero {
+            let isReadable = known.map {
+                !damaged.contains(compared[page]) && !damaged.contains($0.base ?? .zero)
+            }
+            if !(isReadable ?? false) { lost.insert(page) }
+        }
+        return ParentUnit(
+            locations: locations, metadata: metadata.map { $0 ?? PageMetadata() }, damaged: lost)
+    }
+
+    /// Returns the locations of the parent's pages that are compared or may have to be stored
+    /// again, and the zero page for the others.
+    private func comparedPages(of unit: ImageUnit, among all: [Location]) -> [Location] {
+        if unit.rest == .parents && examinesAll { return all }
+        var compared = [Location](repeating: .zero, count: all.count)
+        for page in unit.pages.joined() { compared[page] = all[page] }
+        return compared
+    }
+
     /// Classifies the pages that were read as zero, unchanged, or to be stored.
     private mutating func classify(_ draft: inout UnitDraft) throws(SnapError) {
-        let known = try metadata(draft)
+        let known = draft.parent.metadata
         for page in draft.unit.pages.joined() {
             let digest = buffer.withBytes(Page.bytes(page)) { page in
                 Page.isZero(page) ? nil : digestKey.digest(of: page)
@@ -102,38 +154,30 @@ struct UnitEncoder: ~Copyable {
             draft.recordData(page)
             let location = draft.parentLocation(of: page)
             var isMoved = false
+            let isDamaged = draft.parent.isDamaged(page)
             if location != .zero, try isUnchanged(page, digest, at: location, known: known[page]) {
                 draft.tally.counts.unchanged += 1
-                if isKept(location, known[page]) {
+                if !isDamaged && isKept(location, known[page]) {
                     draft.entries[page] = location
                     continue
                 }
                 draft.tally.counts.moved += 1
                 isMoved = true
             }
+            if isDamaged { draft.tally.replacedDamaged += 1 }
             draft.pages.append(
                 UnitDraft.Page(
                     page: page, digest: digest,
-                    base: known.isEmpty ? nil : base(location, known[page]), isMoved: isMoved))
+                    base: known.isEmpty || isDamaged && known[page].base == nil
+                        ? nil : base(location, known[page]), isMoved: isMoved))
         }
-        if draft.unit.rest == .parents && !evicted.isEmpty { try moveClean(&draft, known) }
-    }
-
-    /// Reads the metadata of the parent's pages that are compared or may have to be moved.
-    private mutating func metadata(_ draft: UnitDraft) throws(SnapError) -> [PageMetadata] {
-        guard parentPages != nil, !draft.parentLocations.isEmpty else { return [] }
-        var locations = draft.parentLocations
-        if draft.unit.rest == .zero || evicted.isEmpty {
-            locations = Array(repeating: .zero, count: draft.parentLocations.count)
-            for page in draft.unit.pages.joined() { locations[page] = draft.parentLocations[page] }
-        }
-        return try parentPages?.metadata(at: locations, level: 0, key: digestKey) ?? []
+        if draft.unit.rest == .parents && !unshared.isEmpty { try moveClean(&draft, known) }
     }
 
     /// Whether a page is equal to the parent's.
     ///
     /// Compares the digests. Compares the bytes if `comparesBytes` is set, or if the parent's
-    /// digest has another key.
+    /// digest has another key. A page that cannot be read is not equal.
     private mutating func isUnchanged(
         _ page: Int, _ digest: Hash128, at location: Location, known: PageMetadata
     ) throws(SnapError) -> Bool {
@@ -141,7 +185,12 @@ struct UnitEncoder: ~Copyable {
             if parentDigest != digest { return false }
             if !comparesBytes { return true }
         }
-        try parentPages?.read([PageRequest(location, targetPage: 0)], level: 0, into: &other)
+        do throws(SnapError) {
+            try parentPages?.read([PageRequest(location, targetPage: 0)], level: 0, into: &other)
+        } catch {
+            guard error.isDamage else { throw error }
+            return false
+        }
         return isEqualToOther(page)
     }
 
@@ -152,32 +201,36 @@ struct UnitEncoder: ~Copyable {
         }
     }
 
-    /// Whether a page can stay at its location, because neither it nor its base is in an evicted
-    /// file.
+    /// Whether a page can stay at its location, because neither it nor its base is unshared.
     private func isKept(_ location: Location, _ known: PageMetadata) -> Bool {
-        !evicted.contains(location.number)
-            && known.base.map { !evicted.contains($0.number) } ?? true
+        !unshared.contains(location) && !unshared.contains(known.base ?? .zero)
     }
 
-    /// Returns the parent's page or, if that is a delta, its base; nil if this is zero or in an
-    /// evicted file.
+    /// Returns the parent's page or, if that is a delta, its base; nil if this is zero or unshared.
     private func base(_ location: Location, _ known: PageMetadata) -> Location? {
         let base = known.base ?? location
-        return base == .zero || evicted.contains(base.number) ? nil : base
+        return base == .zero || unshared.contains(base) ? nil : base
     }
 
     /// Moves clean pages out of evicted files.
     ///
-    /// Reads their bytes from the parent, regardless of the image's content.
+    /// Reads their bytes from the parent, regardless of the image's content, unless the parent's
+    /// page turns out to be damaged.
     private mutating func moveClean(
         _ draft: inout UnitDraft, _ known: [PageMetadata]
     ) throws(SnapError) {
         var compared = PageSet()
         for page in draft.unit.pages.joined() { compared.insert(page) }
-        for (page, location) in draft.parentLocations.enumerated()
+        for (page, location) in draft.parent.locations.enumerated()
         where location != .zero && !compared.contains(page) && !isKept(location, known[page]) {
-            try parentPages?.read(
-                [PageRequest(location, targetPage: page)], level: 0, into: &buffer)
+            do throws(SnapError) {
+                try parentPages?.read(
+                    [PageRequest(location, targetPage: page)], level: 0, into: &buffer)
+            } catch {
+                guard error.isDamage else { throw error }
+                try read(draft.unit, only: page..<page + 1)
+                draft.tally.replacedDamaged += 1
+            }
             let digest = buffer.withBytes(Page.bytes(page)) { digestKey.digest(of: $0) }
             draft.entries[page] = .zero
             draft.tally.counts.moved += 1
@@ -243,7 +296,7 @@ struct UnitEncoder: ~Copyable {
     ) throws(SnapError) -> EncodedUnit.Content {
         if draft.pages.isEmpty && draft.duplicates.isEmpty {
             if draft.entries.allSatisfy({ $0 == .zero }) { return .stored(.zero) }
-            if draft.parentLocations.starts(with: draft.entries),
+            if draft.parent.locations.starts(with: draft.entries),
                 let location = try keptTable(ofUnit: draft.unit.index)
             {
                 return .stored(location)
@@ -254,12 +307,12 @@ struct UnitEncoder: ~Copyable {
             places: draft.pages.map(\.page), duplicates: draft.duplicates)
     }
 
-    /// Returns the location of the parent's table of a unit; nil if it depends on an evicted file.
+    /// Returns the location of the parent's table of a unit; nil if it needs an unshared part.
     private mutating func keptTable(ofUnit index: Int) throws(SnapError) -> Location? {
         let level = min(1, parentTables?.shape.depth ?? 0)
         let location = try parentTables?.location(level: level, index: index) ?? .zero
-        let isLost = try parentTables?.isStored(in: evicted, location, level: level) ?? true
-        return isLost ? nil : location
+        let isUnshared = try parentTables?.needs(unshared, at: location, level: level) ?? true
+        return isUnshared ? nil : location
     }
 
     private mutating func group(
