@@ -41,7 +41,7 @@ struct CommandTests {
         #expect(second.text.hasPrefix("web1:2  incremental of 1  2.3 MiB  2 pages changed  "))
         let list = try command.run("list")
         let rows = list.text.split(separator: "\n")
-        #expect(rows.count == 3)
+        #expect(rows.count == 4 && rows[3].hasPrefix("2 checkpoints, "))
         #expect(rows[0].hasPrefix("GUEST:NUMBER  TIME"))
         #expect(rows[1].hasPrefix("web1:1") && rows[1].hasSuffix("before the upgrade"))
         #expect(try command.run("list", "--quiet").text == "web1:1\nweb1:2\n")
@@ -247,7 +247,7 @@ struct CommandTests {
         #expect(
             try command.run("save", "image", "--guest", "a", "--label", label).status == 0)
         let list = try command.run("list").text
-        #expect(!list.contains("\u{1b}") && list.split(separator: "\n").count == 2)
+        #expect(!list.contains("\u{1b}") && list.split(separator: "\n").count == 3)
         let json = try command.run("show", "a", "--json")
         #expect(json.json["label"] as? String == label)
     }

@@ -82,6 +82,27 @@ struct StatusTests {
         #expect(held.status == 0)
     }
 
+    @Test("the filters of list choose checkpoints")
+    func list() throws {
+        let command = try Self.command()
+        for label in ["nightly-1", "nightly-2", "release"] {
+            #expect(try command.run("save", "image", "--guest", "a", "--label", label).status == 0)
+        }
+        let names = { (arguments: [String]) in
+            try command.run(["list", "--quiet"] + arguments, secondsAtMost: 60).text
+        }
+        #expect(try names(["--label", "nightly-*"]) == "a:2\na:3\n")
+        #expect(try names(["--label", "*", "--limit", "1"]) == "a:4\n")
+        #expect(try names(["--guest", "a", "--limit", "2"]) == "a:3\na:4\n")
+        #expect(try names(["--since", "1h"]) == "a:1\na:2\na:3\na:4\nb:1\n")
+        #expect(try names(["--until", "1h"]) == "")
+        #expect(try names(["--since", "2020-01-01", "--until", "2020-01-02T10:00Z"]) == "")
+        #expect(try command.run("list").text.hasSuffix(" stored\n"))
+        for wrong in [["--limit", "0"], ["--since", "yesterday"], ["--until", "2026-13-01"]] {
+            #expect(try command.run(["list"] + wrong, secondsAtMost: 60).status == 64, "\(wrong)")
+        }
+    }
+
     @Test("restore --skip-damaged ends with status 1 and lists the missing pages")
     func skipDamaged() throws {
         let command = try Self.command()

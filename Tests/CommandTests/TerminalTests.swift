@@ -57,7 +57,7 @@ struct TerminalTests {
     func width(columnCount: Int) throws {
         let text = plain(try runOnTerminal("snap list", columnCount: columnCount))
         let lines = text.split(separator: "\n")
-        #expect(lines.count == 3)
+        #expect(lines.count == 4)
         #expect(lines.allSatisfy { $0.count <= columnCount }, "\(text)")
         #expect(lines[1].hasPrefix("web1:1 ") && lines[1].contains(" s ago"))
         #expect(lines[0].contains("DEVICES") == (columnCount > 80))

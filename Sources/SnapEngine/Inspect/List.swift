@@ -1,5 +1,6 @@
 // snap list: shows the checkpoints of a store. It reads only the index.
 
+import CheckpointIndex
 import CheckpointStore
 package import GuestMemory
 package import SnapSystem
@@ -10,6 +11,14 @@ package import WorkPipeline
 package struct List: Sendable {
     /// The guest whose checkpoints are listed; nil for all guests.
     package var guest: GuestName?
+    /// The earliest time; nil for any.
+    package var since: Timestamp?
+    /// The latest time; nil for any.
+    package var until: Timestamp?
+    /// The pattern that labels match; nil for checkpoints with and without labels.
+    package var label: GlobPattern?
+    /// The number of newest checkpoints to list; nil for all.
+    package var countMax: Int?
     /// Whether to warn of guests that a killed save has left paused or with changed settings.
     package var warnsOfUnfinishedSaves = true
 
@@ -31,6 +40,11 @@ package struct List: Sendable {
     ) throws(SnapError) -> [Checkpoint] {
         let store = try Store(reading: store, context)
         if warnsOfUnfinishedSaves { try store.warnOfUnfinishedSaves(of: guest, context) }
-        return try store.checkpoints(of: guest)
+        var filter = CheckpointFilter(guest: guest)
+        filter.since = since
+        filter.until = until
+        filter.label = label
+        filter.countMax = countMax
+        return try store.checkpoints(matching: filter)
     }
 }

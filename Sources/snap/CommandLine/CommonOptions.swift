@@ -92,17 +92,22 @@ struct CommonOptions: ParsableArguments {
 
     /// Prints a command's result as text or JSON; the command fails if it cannot be printed.
     ///
-    /// - Parameter result: The result, which is all that the command produces.
+    /// - Parameters:
+    ///   - result: The result, which is all that the command produces.
+    ///   - paged: Whether text for a terminal is shown by a pager.
     /// - Throws: `.inputOutput` if standard output cannot be written.
-    func show(_ result: some Rendered) throws(SnapError) {
+    func show(_ result: some Rendered, paged: Bool = false) throws(SnapError) {
         if json {
             var writer = JSONWriter(to: OutputBuffer())
             result.writeJSON(&writer)
             try writer.finish()
         } else {
-            var output = TextOutput(on: .output)
+            let terminal = Terminal.output
+            let pager = try paged && terminal != nil ? Pager() : nil
+            var output = TextOutput(on: terminal, to: pager?.buffer ?? OutputBuffer())
             if quiet { result.writeQuiet(&output) } else { result.writeText(&output) }
             try output.finish()
+            pager?.finish()
         }
     }
 

@@ -1,12 +1,24 @@
 import SnapSystem
 
-/// A buffer that writes to standard output in large pieces, because a result may have millions of
-/// lines.
+/// A buffer that writes in large pieces, because a result may have millions of lines.
 struct OutputBuffer {
     private var bytes: [UInt8] = []
     private var failure: SnapError?
+    private let destination: ([UInt8]) throws(SnapError) -> Void
 
     private static let pieceByteCount = 1 << 20
+
+    /// Creates an empty buffer.
+    ///
+    /// - Parameter destination: Receives the bytes in pieces; writes them to standard output by
+    ///   default.
+    init(
+        to destination: @escaping ([UInt8]) throws(SnapError) -> Void = {
+            (bytes) throws(SnapError) in try Console.write(bytes)
+        }
+    ) {
+        self.destination = destination
+    }
 
     /// Adds bytes, and writes the buffer to standard output if it is large enough.
     ///
@@ -28,7 +40,7 @@ struct OutputBuffer {
 
     private mutating func flush() {
         if failure == nil && !bytes.isEmpty {
-            do throws(SnapError) { try Console.write(bytes) } catch { failure = error }
+            do throws(SnapError) { try destination(bytes) } catch { failure = error }
         }
         bytes.removeAll(keepingCapacity: true)
     }

@@ -31,6 +31,8 @@ struct Table {
 
     let columns: [Column]
     var rows: [[String]] = []
+    /// Lines that are shown above rows, by the index of the row.
+    var headings: [Int: String] = [:]
 
     private static let gap = 2
     private static let shrunkWidth = 12
@@ -49,6 +51,7 @@ struct Table {
         let layout = layout(cells, columnCount: terminal?.columnCount)
         var text = ""
         for (number, row) in cells.enumerated() {
+            if let heading = headings[number - 1] { text += "\n\(heading.printable)\n" }
             var line = ""
             var space = 0
             for (column, width) in layout {

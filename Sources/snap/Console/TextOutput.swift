@@ -4,13 +4,16 @@ import SnapSystem
 struct TextOutput {
     /// The terminal on standard output; nil if standard output is not a terminal.
     let terminal: Terminal?
-    private var buffer = OutputBuffer()
+    private var buffer: OutputBuffer
 
     /// Creates an empty output.
     ///
-    /// - Parameter terminal: The terminal on standard output; nil if it is not a terminal.
-    init(on terminal: Terminal?) {
+    /// - Parameters:
+    ///   - terminal: The terminal on standard output; nil if it is not a terminal.
+    ///   - buffer: The buffer that receives the text; that of standard output by default.
+    init(on terminal: Terminal?, to buffer: OutputBuffer = OutputBuffer()) {
         self.terminal = terminal
+        self.buffer = buffer
     }
 
     /// Writes text, replacing all control characters except newlines and the sequences of `Style`.

@@ -5,6 +5,8 @@ import SnapSystem
 struct CheckpointList: Rendered {
     /// The checkpoints, in the order to show them in.
     let checkpoints: [Checkpoint]
+    /// Whether there can be older checkpoints that are not listed.
+    var isCut = false
 
     func writeJSON(_ json: inout JSONWriter) {
         json.array(checkpoints) { json, checkpoint in
@@ -18,8 +20,30 @@ struct CheckpointList: Rendered {
 
     func writeText(_ output: inout TextOutput) {
         let now = output.terminal.map { _ in Timestamp.now }
-        output.write(
-            Table(Self.columns, checkpoints.map { Self.row(of: $0, seenAt: now) }))
+        var table = Table(Self.columns, checkpoints.map { Self.row(of: $0, seenAt: now) })
+        if output.terminal != nil { table.headings = headings }
+        output.write(table)
+        output.write((isCut ? "the newest " : "") + Self.total(of: checkpoints[...]) + "\n")
+    }
+
+    /// A line above the first checkpoint of each guest; none if there is only one guest.
+    private var headings: [Int: String] {
+        var headings: [Int: String] = [:]
+        var rest = checkpoints[...]
+        while let guest = rest.first?.guest {
+            let own = rest.prefix { $0.guest == guest }
+            headings[own.startIndex] = "\(guest): \(Self.total(of: own))"
+            rest = rest.dropFirst(own.count)
+        }
+        return headings.count > 1 ? headings : [:]
+    }
+
+    /// Counts checkpoints, their guests if there are several, and the bytes that they have stored.
+    private static func total(of checkpoints: ArraySlice<Checkpoint>) -> String {
+        let guestCount = Set(checkpoints.map(\.guest)).count
+        let stored = checkpoints.reduce(0) { $0.addingClamped($1.storedByteCount) }
+        let guests = guestCount > 1 ? " of \(guestCount.counted("guest"))" : ""
+        return "\(checkpoints.count.counted("checkpoint"))\(guests), \(stored.asByteCount) stored"
     }
 
     /// The columns of the table; snap(1) documents them.
