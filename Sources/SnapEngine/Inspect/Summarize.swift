@@ -16,6 +16,8 @@ package struct Summarize: Sendable {
         package let checkpoints: [Checkpoint]
         /// The length of the guest's files in bytes, including retired files.
         package let storedByteCount: Int
+        /// The disk use of each checkpoint's files in bytes, by number; deleted ones are included.
+        package let diskByteCounts: [Int: Int]
         /// Maps of the guest's newest checkpoints, the newest first.
         package internal(set) var maps: [MemoryMap] = []
         /// The error that prevented a map; nil if all maps could be made.
@@ -27,7 +29,9 @@ package struct Summarize: Sendable {
     /// The number of a guest's newest checkpoints whose memory is mapped.
     package var mapCount = 1
     /// The maximum number of cells of a RAM block in a map, at least 1.
-    package var cellCountMax = 1024
+    ///
+    /// It can depend on the number of guests, so that a report on many guests stays small.
+    package var cellCountMax: @Sendable (_ guestCount: Int) -> Int = { _ in 1024 }
 
     /// Creates a summary; the parameter is the property of that name.
     package init(_ guest: GuestName? = nil) {
@@ -52,37 +56,43 @@ package struct Summarize: Sendable {
             return [
                 Guest(
                     name: guest, checkpoints: [],
-                    storedByteCount: try store.byteCount(of: guest))
+                    storedByteCount: try store.byteCount(of: guest), diskByteCounts: [:])
             ]
         }
         var guests: [Guest] = []
+        let cellCountMax = cellCountMax(Set(checkpoints.map(\.guest)).count)
         var rest = checkpoints[...]
         while let name = rest.first?.guest {
             let own = Array(rest.prefix { $0.guest == name })
             rest = rest.dropFirst(own.count)
+            let (stored, disk) = try byteCounts(of: name, in: store, context)
             var guest = Guest(
-                name: name, checkpoints: own,
-                storedByteCount: try byteCount(of: name, in: store, context))
-            try map(&guest, in: store, context)
+                name: name, checkpoints: own, storedByteCount: stored, diskByteCounts: disk)
+            try map(&guest, cellCountMax: cellCountMax, in: store, context)
             guests.append(guest)
         }
         return guests
     }
 
-    /// Returns the length of a guest's files; 0 with a warning if its directory is damaged.
-    private func byteCount(
+    /// Returns the length of a guest's files together, and the disk use of each checkpoint's.
+    ///
+    /// Returns nothing, with a warning, if the guest's directory is damaged.
+    private func byteCounts(
         of guest: GuestName, in store: borrowing Store, _ context: WorkContext
-    ) throws(SnapError) -> Int {
-        do throws(SnapError) { return try store.byteCount(of: guest) } catch {
+    ) throws(SnapError) -> (stored: Int, disk: [Int: Int]) {
+        do throws(SnapError) {
+            return (try store.byteCount(of: guest), try store.diskByteCounts(of: guest))
+        } catch {
             guard error.code == .damaged else { throw error }
             context.warn(error)
-            return 0
+            return (0, [:])
         }
     }
 
     /// Maps the memory of a guest's newest checkpoints; stops with a warning at a damaged one.
     private func map(
-        _ guest: inout Guest, in store: borrowing Store, _ context: WorkContext
+        _ guest: inout Guest, cellCountMax: Int, in store: borrowing Store,
+        _ context: WorkContext
     ) throws(SnapError) {
         do throws(SnapError) {
             for checkpoint in guest.checkpoints.suffix(mapCount).reversed() {

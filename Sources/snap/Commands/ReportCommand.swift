@@ -72,7 +72,7 @@ struct ReportCommand: ParsableCommand {
             if output == "-" { nil } else { try Self.open(output, isForced: force) }
         var summarize = Summarize(guest)
         summarize.mapCount = maps
-        summarize.cellCountMax = MemoryMap.figureCellCountMax
+        summarize.cellCountMax = { MemoryMap.figureCellCountMax(guestCount: $0) }
         let guests = try common.showingProgress(of: store.string, jobs: jobs.count) {
             (context) throws(SnapError) in try summarize.run(in: store, context)
         }

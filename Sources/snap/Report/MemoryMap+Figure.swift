@@ -9,13 +9,21 @@ import SnapSystem
 extension MemoryMap {
     /// The number of cells in a row.
     static let figureColumnCount = 64
-    /// The maximum number of rows of a RAM block.
-    private static let figureRowCountMax = 40
+    /// The numbers of rows of a RAM block that are possible; there are fewer with many guests.
+    private static let figureRowCounts = 6...40
+    /// The number of rows of all guests together, approximately.
+    private static let totalRowCount = 400
     /// The maximum number of RAM blocks to draw.
     private static let figureCountMax = 16
 
-    /// The maximum number of cells of a RAM block that is mapped for a figure.
-    static var figureCellCountMax: Int { figureColumnCount * figureRowCountMax }
+    /// Computes the maximum number of cells of a RAM block that is mapped for a figure.
+    ///
+    /// - Parameter guestCount: The number of guests on the page.
+    static func figureCellCountMax(guestCount: Int) -> Int {
+        let rowCount = totalRowCount / max(1, guestCount)
+        return figureColumnCount
+            * min(max(rowCount, figureRowCounts.lowerBound), figureRowCounts.upperBound)
+    }
 
     /// Writes the legend, and a figure for each RAM block that is drawn.
     func write(_ page: inout HTMLWriter) {

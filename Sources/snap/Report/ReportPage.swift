@@ -31,7 +31,7 @@ struct ReportPage {
                 body.element("main") { main in
                     writeTotals(&main)
                     if guests.count > 1 { writeOverview(&main) }
-                    for guest in guests { guest.write(&main) }
+                    for guest in guests { guest.write(&main, among: guests.count) }
                 }
                 body.element("footer") { footer in
                     footer.element(

@@ -49,13 +49,18 @@ enum ReportStyle {
         figcaption { font-size: .9rem; margin-bottom: .35rem; }
         .pair {
           display: grid; gap: 1rem 2rem;
-          grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
+          grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr));
         }
         .plot { position: relative; height: 11rem; border-bottom: 1px solid var(--ink); }
         .plot svg { position: absolute; inset: 0; width: 100%; height: 100%; }
         .mark { position: absolute; left: 0; right: 0; border-top: 1px dashed var(--line); }
-        .mark span { position: absolute; right: 0; bottom: 0; font-size: .75rem; }
-        .ends { margin: .2rem 0 0; font-size: .8rem; }
+        .mark span {
+          position: absolute; right: 0; bottom: 0; font-size: .75rem;
+          text-shadow: 0 0 2px var(--paper), 0 0 2px var(--paper), 0 0 2px var(--paper);
+        }
+        .ends { display: flex; justify-content: space-between; font-size: .75rem; }
+        .deleted { fill: var(--line); background: var(--line); }
+        .disk { fill: var(--unchanged); background: var(--unchanged); }
         .full {
           fill: var(--full); background: var(--full); stroke: var(--ink); stroke-width: 2;
           vector-effect: non-scaling-stroke;

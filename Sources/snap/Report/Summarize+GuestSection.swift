@@ -4,26 +4,30 @@ import SnapSystem
 
 /// A guest's section of the page: charts of its checkpoints, memory maps, and a table.
 extension Summarize.Guest {
-    /// The maximum number of checkpoints in a chart.
-    private static let drawnCountMax = 120
-    /// The maximum number of checkpoints in the table.
-    private static let listedCountMax = 500
+    /// The numbers of checkpoints in the table that are possible; there are fewer with many guests.
+    private static let listedCounts = 20...500
+    /// The number of checkpoints in the tables of all guests together, approximately.
+    private static let totalListedCount = 2000
 
     /// The section's id, which links refer to.
     var anchor: String { "guest-\(name)" }
 
     /// Writes the guest's section.
-    func write(_ page: inout HTMLWriter) {
+    ///
+    /// - Parameters:
+    ///   - page: The page.
+    ///   - guestCount: The number of guests on the page.
+    func write(_ page: inout HTMLWriter, among guestCount: Int) {
         page.element("section", ["aria-labelledby": anchor]) { section in
             section.element("h2", name.description, with: ["id": anchor])
             section.element("p", summary)
             if !checkpoints.isEmpty {
-                writeTimelines(&section)
+                GuestHistory(of: self, among: guestCount)?.write(&section)
                 for map in maps { map.write(&section) }
                 if let mapFailure {
                     section.element("p", "Cannot draw the memory map: \(mapFailure.description)")
                 }
-                writeList(&section)
+                writeList(&section, among: guestCount)
             }
         }
     }
@@ -35,43 +39,10 @@ extension Summarize.Guest {
             + "Ratio: \(ReportPage.ratio(checkpoints.memoryByteCount, storedByteCount))."
     }
 
-    private func writeTimelines(_ page: inout HTMLWriter) {
-        let drawn = checkpoints.suffix(Self.drawnCountMax)
-        if drawn.count < checkpoints.count {
-            page.element(
-                "p",
-                "The charts show the newest \(drawn.count) of "
-                    + "\(checkpoints.count.grouped) checkpoints.",
-                with: ["class": "note"])
-        }
-        page.element("ul", ["class": "legend"]) { list in
-            for (kind, words) in [("full", "full"), ("incremental", "incremental")] {
-                list.element("li") { item in
-                    item.element("span", ["class": "swatch \(kind)", "aria-hidden": "true"])
-                    item.text(words)
-                }
-            }
-        }
-        page.element("div", ["class": "pair"]) { pair in
-            Timeline(
-                title: "Bytes stored by each checkpoint",
-                bars: drawn.map { checkpoint in
-                    let value = checkpoint.storedByteCount
-                    return Timeline.Bar(checkpoint, value, text: value.asByteCount)
-                }, marks: Timeline.byteMarks
-            ).write(&pair)
-            Timeline(
-                title: "Pages changed since the parent",
-                bars: drawn.map { checkpoint in
-                    let value = checkpoint.pages.changed
-                    return Timeline.Bar(checkpoint, value, text: value.counted("page"))
-                }, marks: Timeline.countMarks
-            ).write(&pair)
-        }
-    }
-
-    private func writeList(_ page: inout HTMLWriter) {
-        let listed = checkpoints.suffix(Self.listedCountMax).reversed()
+    private func writeList(_ page: inout HTMLWriter, among guestCount: Int) {
+        let (least, most) = (Self.listedCounts.lowerBound, Self.listedCounts.upperBound)
+        let count = min(max(Self.totalListedCount / max(1, guestCount), least), most)
+        let listed = checkpoints.suffix(count).reversed()
         page.element("details") { details in
             let which =
                 listed.count < checkpoints.count
