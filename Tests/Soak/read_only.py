@@ -19,7 +19,8 @@ def tree(folder):
 def reading(folder):
     """Returns commands that only read the store."""
     return [("list",), ("show", "raw:5"), ("diff", "--devices", "raw:4", "raw:5"),
-            ("delete", "raw:1", "--dry-run"), ("restore", "raw:5", "-"),
+            ("delete", "raw:1", "--dry-run"), ("restore", "raw:5", "-"), ("status",),
+            ("verify",), ("verify", "--limit-time", "1h"),
             ("restore", "raw:5", folder / "out", "--device-state", folder / "out.devices",
              "--force"),
             ("restore", "raw:5", folder / "old", "--in-place"),
@@ -35,7 +36,7 @@ def test(sample, snap, name, counts):
         check(status == DONE and not errors, f"{name}: {command}: {status}, {errors}")
         counts.add(name, "read")
     for what, command in sample.commands(sample.folder).items():
-        if not what.startswith("restore"):
+        if not what.startswith(("restore", "verify")):
             status, _, errors = snap.attempt(*command)
             check(status == PERMISSION, f"{name}: {what}: {status}, {errors.decode()}")
             counts.add(name, "write refused")

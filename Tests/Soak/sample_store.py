@@ -52,6 +52,7 @@ class SampleStore:
             "prune": ("prune", "--keep-last", "1"),
             "save with a policy": ("save", self.image, "--guest", "raw", "--keep-last", "2",
                                    *devices),
+            "verify by file": ("verify", "--limit-time", "1h"),
             "reindex": ("reindex",),
         }
 
