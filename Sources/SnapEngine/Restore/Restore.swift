@@ -119,13 +119,7 @@ package struct Restore: Sendable {
         _ opened: OpenCheckpoint, _ comparisonKey: DigestKey, context: WorkContext
     ) throws(SnapError) -> Int? {
         let export = try MemoryExport(form, of: opened)
-        var devices = try deviceState.map { path throws(SnapError) in
-            try DeviceStateOutput(to: path, of: opened, isForced: isForced)
-        }
-        if let path = output.path, devices?.files.contains(path) ?? false {
-            throw SnapError(
-                .usage, "is the output of both memory and device state", path: path)
-        }
+        var devices = try openDeviceState(of: opened)
         switch output {
         case .inPlace(let path):
             return try update(
@@ -156,21 +150,35 @@ package struct Restore: Sendable {
             throw SnapError(.usage, "a QEMU stream cannot be written without its damaged pages")
         }
         let memory = try MemoryExport(form, of: opened).memory
-        var deviceFailure: SnapError?
+        var devices: DeviceStateOutput?
+        var deviceFailure = try Self.damage { () throws(SnapError) in
+            devices = try openDeviceState(of: opened)
+        }
         var skipped: SkippedPages
         switch output {
         case .inPlace(let path):
             throw SnapError(.usage, "damaged pages cannot be skipped in place", path: path)
         case .standardOutput:
             skipped = try memory.writeReadable(to: File.standardOutput(context.calls), context)
-            deviceFailure = try writeReadableDeviceState(of: opened)
+            let failure = try Self.damage { () throws(SnapError) in
+                try devices?.publish(isSynchronized: isSynchronized)
+            }
+            deviceFailure = deviceFailure ?? failure
         case .file(let path):
             let (directory, name) = try Directory.holding(path, context.calls)
             let image = try OutputFile(name, in: directory, isForced: isForced)
             try image.setLength(memory.byteCount)
             skipped = try memory.writeReadable(to: image, context)
-            deviceFailure = try writeReadableDeviceState(of: opened)
-            try image.publish(isSynchronized: isSynchronized)
+            let failure = try Self.damage { () throws(SnapError) in
+                try devices?.publish(isSynchronized: isSynchronized)
+            }
+            deviceFailure = deviceFailure ?? failure
+            do throws(SnapError) {
+                try image.publish(isSynchronized: isSynchronized)
+            } catch {
+                devices?.withdraw()
+                throw error
+            }
         }
         if let deviceFailure { skipped.add(deviceFailure) }
         return Outcome(
@@ -178,23 +186,30 @@ package struct Restore: Sendable {
             damage: skipped.errors, isDeviceStateLost: deviceFailure != nil)
     }
 
-    /// Writes the device state if it is intact; returns the damage otherwise.
-    private func writeReadableDeviceState(
-        of opened: OpenCheckpoint
+    /// Runs a step of writing the device state; returns the damage that prevents it.
+    private static func damage(
+        _ body: () throws(SnapError) -> Void
     ) throws(SnapError) -> SnapError? {
-        guard let deviceState else { return nil }
         do throws(SnapError) {
-            var devices = try DeviceStateOutput(to: deviceState, of: opened, isForced: isForced)
-            if let path = output.path, devices.files.contains(path) {
-                throw SnapError(
-                    .usage, "is the output of both memory and device state", path: path)
-            }
-            try devices.publish(isSynchronized: isSynchronized)
+            try body()
             return nil
         } catch {
             guard error.code == .damaged || error.errno == .ioError else { throw error }
             return error
         }
+    }
+
+    /// Opens the device state and checks its outputs; returns nil if it is not wanted.
+    private func openDeviceState(
+        of opened: OpenCheckpoint
+    ) throws(SnapError) -> DeviceStateOutput? {
+        guard let deviceState else { return nil }
+        let devices = try DeviceStateOutput(to: deviceState, of: opened, isForced: isForced)
+        if let path = output.path, devices.files.contains(path) {
+            throw SnapError(
+                .usage, "is the output of both memory and device state", path: path)
+        }
+        return devices
     }
 
     /// Updates a file in place and writes the device state; returns the number of pages that
