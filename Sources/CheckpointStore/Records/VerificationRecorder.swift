@@ -10,7 +10,8 @@ package import WorkPipeline
 package struct VerificationRecorder {
     private let path: FilePath
     private let context: WorkContext
-    private var isPossible = true
+    private var isPermitted = true
+    private var hasWarned = false
 
     /// Creates a recorder.
     ///
@@ -25,8 +26,8 @@ package struct VerificationRecorder {
 
     /// Records findings.
     ///
-    /// The store is open for writing only during this call. After a failure, the recorder does
-    /// nothing more.
+    /// The store is open for writing only during this call. After a failure, these findings are
+    /// lost, and the next call tries again.
     ///
     /// - Parameters:
     ///   - records: The records that replace older ones.
@@ -36,14 +37,15 @@ package struct VerificationRecorder {
     package mutating func record(
         _ records: VerificationRecords, examined: Set<Int>?, of guest: GuestName
     ) throws(SnapError) {
-        guard isPossible else { return }
+        guard isPermitted else { return }
         do throws(SnapError) {
             let store = try Store(writing: path, addsCheckpoints: false, context)
             try store.index.record(records, examined: examined, of: guest)
         } catch {
             if error.code == .interrupted { throw error }
-            isPossible = false
-            if error.code == .permission { return }
+            isPermitted = error.code != .permission
+            if !isPermitted || hasWarned { return }
+            hasWarned = true
             context.warn(
                 SnapError(
                     error.code, "the verification's results are not recorded: \(error.message)",
