@@ -20,8 +20,6 @@ package struct Status: Sendable {
     package var ignored: [GlobPattern] = []
     /// The time at or after which each guest must have a checkpoint; nil for any age.
     package var oldestAllowed: Timestamp?
-    /// Whether to warn of guests that a killed save has left paused or with changed settings.
-    package var warnsOfUnfinishedSaves = true
 
     /// Creates an inspection; the parameter is the property of that name.
     package init(_ guest: GuestName? = nil) {
@@ -41,7 +39,7 @@ package struct Status: Sendable {
     ) throws(SnapError) -> StoreStatus {
         let store = try Store(reading: path, context)
         if let guest { try store.requireGuest(guest) }
-        if warnsOfUnfinishedSaves { try store.warnOfUnfinishedSaves(of: guest, context) }
+        try store.warnOfUnfinishedSaves(of: guest, context)
         var guests: [StoreStatus.Guest] = []
         var diskByteCount = try store.commonDiskByteCount()
         for summary in try store.index.guestSummaries() {
