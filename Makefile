@@ -26,7 +26,7 @@ PREFIX ?= /usr/local
 # Builds only a missing command, so that root can install a command that a user has built.
 HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
 
-BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev zlib1g-dev
+BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES = binutils busybox-static python3 qemu-system-x86
 TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff rsync tzdata zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)

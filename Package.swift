@@ -29,8 +29,9 @@ let package = Package(
         // The parts from the bottom up. Each may import only the parts above it in this list.
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
-        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(
@@ -44,7 +45,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Codecs",
-            dependencies: ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CDeflate"],
+            dependencies: ["GuestMemory", "SnapSystem", "CZlib", "CISAL", "CZstd"],
             swiftSettings: strict),
         .target(
             name: "SavevmFormat",
@@ -53,7 +54,7 @@ let package = Package(
         .target(
             name: "MigrationStream",
             dependencies: [
-                "Codecs", "GuestMemory", "WorkPipeline", "SnapSystem",
+                "Codecs", "GuestMemory", "WorkPipeline", "SnapSystem", "CDeflate",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
@@ -128,7 +129,9 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "CodecsTests",
-            dependencies: ["Codecs", "GuestMemory", "SnapSystem", "TestSupport", "CZlib"],
+            dependencies: [
+                "Codecs", "GuestMemory", "SnapSystem", "TestSupport", "CZlib", "CZstd",
+            ],
             swiftSettings: tests),
         .testTarget(
             name: "SavevmFormatTests",

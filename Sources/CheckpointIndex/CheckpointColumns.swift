@@ -16,8 +16,26 @@ enum CheckpointColumns {
     /// The index of the column with the first of `PageCounts.fields`.
     private static let firstCountIndex = 6
 
-    /// The columns as SQL, after which queries select the guest's name.
-    static let list = names.joined(separator: ", ")
+    /// The columns of the row as SQL.
+    private static let list = names.joined(separator: ", ")
+
+    /// The first version of the schema with a table of codecs.
+    private static let firstVersionWithCodecs = 4
+
+    /// Returns the columns that `checkpoint` decodes as SQL: those of the row, and the codec.
+    ///
+    /// After them, queries select the guest's name.
+    static func selection(_ database: Database) throws -> String {
+        guard try Schema.version(database) >= firstVersionWithCodecs else {
+            return list + ", '\(CheckpointCodec.zlib.rawValue)'"
+        }
+        return list + """
+            , coalesce(
+                (SELECT codec FROM checkpoint_codec
+                 WHERE guest_id = checkpoint.guest_id AND number = checkpoint.number),
+                '\(CheckpointCodec.zlib.rawValue)')
+            """
+    }
 
     /// The minimum length of a row in the database, in bytes: 32 for the id, and one for each other
     /// column.
@@ -25,7 +43,7 @@ enum CheckpointColumns {
 
     /// Decodes a row.
     ///
-    /// - Parameter row: The columns of `list`, then the guest's name.
+    /// - Parameter row: The columns of `selection`, then the guest's name.
     /// - Returns: The checkpoint; nil if a value has another type or exceeds the limits of
     ///   savevm(5).
     static func checkpoint(_ row: Row) -> Checkpoint? {
@@ -35,8 +53,11 @@ enum CheckpointColumns {
 
     private static func decode(_ row: Row) throws -> Checkpoint? {
         let hex: String = try row.decode(atIndex: 1)
-        let name: String = try row.decode(atIndex: names.count)
-        guard let id = Identifier(hex: hex), let guest = GuestName(name) else { return nil }
+        let name: String = try row.decode(atIndex: names.count + 1)
+        let codecName: String = try row.decode(atIndex: names.count)
+        guard let id = Identifier(hex: hex), let guest = GuestName(name),
+            let codec = CheckpointCodec(rawValue: codecName)
+        else { return nil }
         var pages = PageCounts()
         for (index, field) in PageCounts.fields.enumerated() {
             pages[keyPath: field] = try row.decode(atIndex: firstCountIndex + index)
@@ -49,7 +70,7 @@ enum CheckpointColumns {
             memoryByteCount: row.decode(atIndex: 5), pages: pages,
             storedByteCount: row.decode(atIndex: 13),
             deviceSectionCount: row.decode(atIndex: 14),
-            deviceStateByteCount: row.decode(atIndex: 15))
+            deviceStateByteCount: row.decode(atIndex: 15), codec: codec)
     }
 
     /// Inserts a checkpoint's row.
@@ -68,5 +89,9 @@ enum CheckpointColumns {
         try database.execute(
             sql: "INSERT INTO checkpoint (\(list), guest_id) VALUES (\(marks))",
             arguments: StatementArguments(values))
+        guard checkpoint.codec != .zlib else { return }
+        try database.execute(
+            sql: "INSERT INTO checkpoint_codec VALUES (?, ?, ?)",
+            arguments: [guestID, checkpoint.number, checkpoint.codec.rawValue])
     }
 }

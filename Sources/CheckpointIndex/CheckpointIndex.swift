@@ -256,10 +256,11 @@ package final class CheckpointIndex {
         var leftToSkip = skippedCount
         var bytesLeft = try byteCount()
         let checkpoints = try read { database in
+            let selection = try CheckpointColumns.selection(database)
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT \(CheckpointColumns.list), name
+                    SELECT \(selection), name
                     FROM checkpoint JOIN guest USING (guest_id) \(condition)
                     """, arguments: StatementArguments(arguments))
             var checkpoints: [Checkpoint] = []

@@ -8,7 +8,7 @@ package enum Schema {
     /// of a file's name with an underscore.)
     static let versions = [
         PackageResources._001_initial_sql, PackageResources._002_reclaimed_files_sql,
-        PackageResources._003_verification_sql,
+        PackageResources._003_verification_sql, PackageResources._004_codec_sql,
     ]
 
     /// The newest version.

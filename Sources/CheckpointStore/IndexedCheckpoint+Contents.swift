@@ -44,7 +44,8 @@ extension IndexedCheckpoint {
             memoryByteCount: blocks.reduce(0) { $0 + $1.byteCount }, pages: description.pages,
             storedByteCount: description.storedByteCount,
             deviceSectionCount: sections.count,
-            deviceStateByteCount: sections.reduce(0) { $0 + $1.byteCount })
+            deviceStateByteCount: sections.reduce(0) { $0 + $1.byteCount },
+            codec: file.header.codec)
         self.init(
             checkpoint: checkpoint, ramBlocks: blocks, deviceSections: sections,
             references: .runs(of: file.references.map(\.number)),

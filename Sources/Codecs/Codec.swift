@@ -1,16 +1,27 @@
 // Codecs
 //
-// Compression into zlib streams, with three libraries, and the encoding of pages as deltas. It
-// imports GuestMemory and SnapSystem, and depends on no file format. Start with this file. Then
-// read `Deflater`, which compresses, `Decompressor`, which decodes, and `Delta`, which encodes the
-// difference between two pages.
+// The compression of clusters, and the encoding of pages as deltas. It imports GuestMemory and
+// SnapSystem, and depends on no file format. Start with this file. Then read `Compressor`, which
+// compresses clusters, `Decompressor`, which decodes them, and `Delta`, which encodes the
+// difference between two pages. Each folder contains the use of the libraries for one format.
 
-/// The way in which the bytes of a cluster, or of a piece of a device section, are stored.
+/// The way in which the bytes of a cluster are stored.
 ///
-/// Layout: savevm(5), "Groups" and "Section table".
-package enum Codec: UInt8, Sendable {
+/// Layout: savevm(5), "Clusters".
+package enum Codec: UInt8, Sendable, CaseIterable {
     /// The bytes are stored unchanged.
     case stored = 0
     /// The bytes are stored as a zlib stream (RFC 1950).
     case zlib = 1
+    /// The bytes are stored as a zstd frame (RFC 8878) of one segment.
+    case zstd = 2
+
+    /// What the stored bytes are, for messages.
+    package var shape: String {
+        switch self {
+        case .stored: "a copy"
+        case .zlib: "a zlib stream"
+        case .zstd: "a zstd frame"
+        }
+    }
 }

@@ -1,32 +1,39 @@
 import SnapSystem
 
-/// A decoder for stored clusters and pieces of device sections, with any codec.
+/// A decoder of stored clusters, with any codec.
 ///
-/// Each worker owns one and reuses it. Compressed pages in QEMU's streams have no codec field;
-/// `Inflater` decodes those directly.
+/// Each worker owns one and reuses it.
 package struct Decompressor: ~Copyable {
-    private let inflater = Inflater()
+    private let inflater = ISALInflater()
+    private let zstd = ZstdDecompressor()
 
     /// Creates a decompressor.
     package init() {}
 
-    /// Decodes stored bytes, which need not be valid.
+    /// Decodes stored bytes, which need not be valid, as far as their content is needed.
     ///
     /// - Parameters:
     ///   - stored: The bytes as stored in the file.
     ///   - codec: Their codec.
-    ///   - target: Receives the content. Its length must be that of the content.
-    /// - Returns: false if the bytes are damaged or their content has another length; the bytes of
-    ///   `target` are then undefined.
+    ///   - needed: The number of bytes that must be decoded, from the start of the content.
+    ///   - target: Receives the content. Its length must be that of all of the content.
+    /// - Returns: The number of bytes decoded, at least `needed`. nil if these bytes are damaged,
+    ///   or if the content was decoded to its end and has another length. The bytes of `target`
+    ///   that were not decoded are undefined.
     package func decode(
-        _ stored: RawSpan, _ codec: Codec, into target: inout MutableRawSpan
-    ) -> Bool {
+        _ stored: RawSpan, _ codec: Codec, needed: Int, into target: inout MutableRawSpan
+    ) -> Int? {
+        precondition(needed <= target.byteCount)
         switch codec {
         case .stored:
-            guard stored.byteCount == target.byteCount else { return false }
+            guard stored.byteCount == target.byteCount else { return nil }
             target.copy(stored)
-            return true
-        case .zlib: return inflater.inflate(stored, into: &target)
+            return target.byteCount
+        case .zlib:
+            return inflater.inflate(stored, needed: needed, into: &target) ? needed : nil
+        case .zstd:
+            // snap's frames are one block, which is decoded as a whole.
+            return zstd.decompress(stored, into: &target) ? target.byteCount : nil
         }
     }
 }

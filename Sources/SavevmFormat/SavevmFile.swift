@@ -162,37 +162,44 @@ package final class SavevmFile: Sendable {
         try ByteReader(bytes, path: path, startOffset: entry.offset)
             .check(entry.headChecksum, "group head")
         let head = try GroupHead(
-            bytes, path: path, offset: entry.offset, clusterByteCount: entry.clusterByteCount)
+            bytes, path: path, offset: entry.offset, clusterByteCount: entry.clusterByteCount,
+            codecMax: header.codecMax)
         guard head.level == level else {
             throw damage("group head has level \(head.level), expected \(level)", at: entry.offset)
         }
         return head
     }
 
-    /// Reads a cluster and inflates it.
+    /// Reads a cluster and decodes it, as far as its content is needed.
     ///
     /// - Parameters:
     ///   - cluster: The cluster.
     ///   - entry: The group index entry of the cluster's group.
+    ///   - needed: The number of bytes that must be decoded; nil for all.
     ///   - target: Receives the encoded pages. Its length must be `cluster.encodedByteCount`.
     ///   - scratch: Temporary space, at least `Limits.clusterByteCountMax` bytes.
     ///   - decompressor: The decompressor to use.
+    /// - Returns: The number of bytes decoded, at least `needed`.
     /// - Throws: `.damaged` or `.inputOutput`.
-    package func inflate(
-        _ cluster: Cluster, of entry: GroupEntry, into target: inout MutableRawSpan,
-        scratch: inout MemoryBuffer, by decompressor: borrowing Decompressor
-    ) throws(SnapError) {
+    package func decode(
+        _ cluster: Cluster, of entry: GroupEntry, needed: Int? = nil,
+        into target: inout MutableRawSpan, scratch: inout MemoryBuffer,
+        by decompressor: borrowing Decompressor
+    ) throws(SnapError) -> Int {
         let offset = try readStored(cluster, of: entry, into: &scratch)
-        try scratch.withBytes(0..<cluster.storedByteCount) { (stored) throws(SnapError) in
-            guard decompressor.decode(stored, cluster.codec, into: &target) else {
-                throw damage(
-                    "cluster is not a zlib stream of \(cluster.encodedByteCount) bytes",
-                    at: offset)
-            }
+        let count = scratch.withBytes(0..<cluster.storedByteCount) { stored in
+            decompressor.decode(
+                stored, cluster.codec, needed: needed ?? cluster.encodedByteCount, into: &target)
         }
+        guard let count else {
+            throw damage(
+                "cluster is not \(cluster.codec.shape) of \(cluster.encodedByteCount) bytes",
+                at: offset)
+        }
+        return count
     }
 
-    /// Reads the stored bytes of a cluster and checks their checksum, without inflating them.
+    /// Reads the stored bytes of a cluster and checks their checksum, without decoding them.
     ///
     /// - Parameters:
     ///   - cluster: The cluster.

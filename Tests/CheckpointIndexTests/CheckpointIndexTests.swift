@@ -36,7 +36,8 @@ struct CheckpointIndexTests {
                 parentNumber: number > 1 ? number - 1 : nil,
                 createdAt: Timestamp(secondsSinceEpoch: createdAt),
                 label: number % 2 == 0 ? "even" : nil, memoryByteCount: 40960, pages: pages,
-                storedByteCount: 1000 * number, deviceSectionCount: 1, deviceStateByteCount: 5),
+                storedByteCount: 1000 * number, deviceSectionCount: 1, deviceStateByteCount: 5,
+                codec: number % 3 == 0 ? .zstd : .zlib),
             ramBlocks: [
                 RAMBlock(name: "ram", byteCount: 36864, guestPhysicalAddress: UInt64.max),
                 RAMBlock(name: "", byteCount: 4096),
@@ -210,5 +211,24 @@ struct CheckpointIndexTests {
             _ = try Self.open(scratch, isWritable: false)
         }
         #expect(later?.code == .unsupported)
+    }
+
+    @Test("an index without codecs is read, and gets them when it is converted")
+    func withoutCodecs() throws {
+        let fixture = try IndexFixture()
+        try fixture.edit { database in
+            try database.execute(sql: "DROP TABLE checkpoint_codec; PRAGMA user_version = 3")
+        }
+        let codecs = { (index: CheckpointIndex) in try index.checkpoints().map(\.codec) }
+        let count = fixture.checkpoints.count
+        #expect(try codecs(fixture.open()) == Array(repeating: .zlib, count: count))
+        let index = try fixture.open(isWritable: true)
+        #expect(try codecs(index) == Array(repeating: .zlib, count: count))
+        try index.migrate()
+        let second = try #require(fixture.checkpoints.first { $0.checkpoint.codec == .zstd })
+        try index.insert([second])
+        #expect(try codecs(index).count { $0 == .zstd } == 1)
+        try index.insert(fixture.checkpoints)
+        #expect(try codecs(index) == fixture.checkpoints.map(\.checkpoint.codec))
     }
 }

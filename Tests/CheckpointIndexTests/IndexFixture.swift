@@ -83,7 +83,8 @@ struct IndexFixture {
                 parentNumber: number > 1 ? number - 1 : nil,
                 createdAt: Timestamp(secondsSinceEpoch: 1_800_000_000 + number), label: "label",
                 memoryByteCount: 40960, pages: pages, storedByteCount: 1000,
-                deviceSectionCount: 1, deviceStateByteCount: 5),
+                deviceSectionCount: 1, deviceStateByteCount: 5,
+                codec: number % 2 == 0 ? .zstd : .zlib),
             ramBlocks: [
                 RAMBlock(name: "ram", byteCount: 36864, guestPhysicalAddress: 1 << 32),
                 RAMBlock(name: "rom", byteCount: 4096),

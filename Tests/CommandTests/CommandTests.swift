@@ -267,6 +267,35 @@ struct CommandTests {
         #expect(try image.equals(command.scratch.file("out")))
     }
 
+    @Test("--codec has precedence over $SNAP_CODEC, and show names the codec")
+    func codec() throws {
+        var command = try Command()
+        let image = Self.image()
+        try image.write(to: command.scratch.file("image"))
+        let choices: [(environment: String?, option: [String], codec: String)] = [
+            (nil, [], "zlib"), (nil, ["--codec", "zstd"], "zstd"), ("zstd", [], "zstd"),
+            ("zstd", ["--codec", "zlib"], "zlib"), ("", [], "zlib"),
+        ]
+        for (number, choice) in zip(1..., choices) {
+            command.environment["SNAP_CODEC"] = choice.environment
+            let saved = try command.run(
+                ["save", "image", "--guest", "a", "--full"] + choice.option, secondsAtMost: 60)
+            #expect(saved.status == 0, "\(saved.errors)")
+            let shown = try command.run("show", "a:\(number)", "--json")
+            #expect(shown.json["codec"] as? String == choice.codec)
+            let line = try command.run("show", "a:\(number)").text.split(separator: "\n")
+                .first { $0.hasPrefix("codec ") }
+            #expect(line?.hasSuffix(" " + choice.codec) ?? false)
+        }
+        command.environment["SNAP_CODEC"] = "lz4"
+        let refused = try command.run("save", "image", "--guest", "a")
+        #expect(refused.status == 64)
+        #expect(refused.errors == "snap: $SNAP_CODEC is \"lz4\", expected zlib or zstd\n")
+        let option = try command.run("save", "image", "--guest", "a", "--codec", "lz4")
+        #expect(option.status == 64 && option.errors.contains("--codec"))
+        #expect(try command.run("list", "-q").text.split(separator: "\n").count == choices.count)
+    }
+
     @Test("a misspelled command is an error with a suggestion")
     func misspelt() throws {
         let command = try Command()

@@ -7,6 +7,16 @@ import TestSupport
 
 /// Writes savevm files from pages and deltas that a test chooses, and reads them back.
 struct Builder {
+    /// Compressions of each kind: none, and fast and slow ones of both codecs.
+    static let compressions = [
+        Compression(.zlib, .stored), Compression(.zlib), compression(.zlib, 6),
+        Compression(.zstd, .stored), Compression(.zstd), compression(.zstd, 5),
+    ]
+
+    private static func compression(_ codec: CheckpointCodec, _ level: Int) -> Compression {
+        Compression(codec, CompressionLevel(level) ?? .default)
+    }
+
     let directory: Directory
     let guest: GuestName
     let key: DigestKey
@@ -32,7 +42,7 @@ struct Builder {
         case raw(Record, [UInt8])
     }
 
-    func encode(_ pages: [Page], level: Int, compression: Int) throws -> EncodedGroup {
+    func encode(_ pages: [Page], level: Int, _ compression: Compression) throws -> EncodedGroup {
         var records: [Record] = []
         var bytes: [UInt8] = []
         for page in pages {
@@ -51,23 +61,24 @@ struct Builder {
             }
         }
         return try bytes.withBytes { bytes in
-            try GroupEncoder(CompressionLevel(compression) ?? .stored).encode(
-                records, bytes, level: level)
+            try GroupEncoder(compression).encode(records, bytes, level: level)
         }
     }
 
     /// Writes a checkpoint whose root is slot 0 of the last group.
     mutating func write(
-        number: Int, groups: [(level: Int, pages: [Page])], pageCount: Int, compression: Int = 0
+        number: Int, groups: [(level: Int, pages: [Page])], pageCount: Int,
+        _ compression: Compression = Compression(.zlib, .stored)
     ) throws {
         let id = Identifier(high: 0x4944_0000_0000_0000, low: UInt64(number))
         let header = FileHeader(
-            .savevm, number: number, storeID: storeID, checkpointID: id, parent: references.last)
+            .savevm, number: number, storeID: storeID, checkpointID: id, parent: references.last,
+            codec: compression.codec)
         references.append(FileReference(number: number, id: id))
         var writer = try SavevmWriter(in: directory, header)
         for group in groups {
             _ = try writer.append(
-                encode(group.pages, level: group.level, compression: compression))
+                encode(group.pages, level: group.level, compression))
         }
         var counts = PageCounts()
         counts.zero = pageCount

@@ -44,17 +44,17 @@ struct DeviceStateBuilder {
     /// Writes a file; returns nil if it would share too little with its base, unless `isUnlimited`.
     mutating func write(
         _ sections: [Section], number: Int, base: DeviceStateFile? = nil,
-        compression: Int = 1, isUnlimited: Bool = false
+        compression: Compression = .default, isUnlimited: Bool = false
     ) throws -> DeviceStateSeal? {
         sourceCount += 1
         let path = try scratch.write(sections.flatMap(\.bytes), to: "source-\(sourceCount)")
         let source = try File(input: path, .kernel)
         let header = FileHeader(
             .deviceState, number: number, storeID: builder.storeID, checkpointID: Self.id(number),
-            parent: nil, base: base?.reference)
+            parent: nil, codec: compression.codec, base: base?.reference)
         var writer = try DeviceStateWriter(
             in: builder.directory, header, base: base,
-            compression: CompressionLevel(compression) ?? .default)
+            compression: compression)
         writer.begin(.stream, name: try GuestName(checking: "devices", as: "device state"))
         var offset = 0
         for section in sections {

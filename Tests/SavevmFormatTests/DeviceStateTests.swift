@@ -1,3 +1,4 @@
+import Codecs
 import GuestMemory
 import SavevmFormat
 import SnapSystem
@@ -64,7 +65,7 @@ struct DeviceStateTests {
         var builder = try DeviceStateBuilder()
         let first = Self.sections(&generator)
         let firstSeal = try #require(
-            try builder.write(first, number: 1, compression: seed % 3))
+            try builder.write(first, number: 1, compression: Builder.compressions[seed % 6]))
         #expect(try builder.read(1, firstSeal) == first)
         let base = try builder.open(1, firstSeal)
         var files = [(sections: first, file: base)]

@@ -1,3 +1,4 @@
+import Codecs
 import GuestMemory
 import SavevmFormat
 import SnapSystem
@@ -7,6 +8,10 @@ import Testing
 
 @Suite("Groups")
 struct GroupTests {
+    private static func compression(_ seed: Int) -> Compression {
+        Builder.compressions[seed % Builder.compressions.count]
+    }
+
     /// Encodes a group of random slots: literals of text, and deltas against any location.
     private static func group(_ seed: Int) throws -> (EncodedGroup, [Record]) {
         var generator = Seeded(UInt64(seed))
@@ -28,7 +33,7 @@ struct GroupTests {
             }
         }
         let group = try bytes.withBytes { bytes in
-            try GroupEncoder(.default).encode(records, bytes, level: seed % 3)
+            try GroupEncoder(compression(seed)).encode(records, bytes, level: seed % 3)
         }
         return (group, records)
     }
@@ -37,16 +42,35 @@ struct GroupTests {
     func roundTrip(seed: Int) throws {
         let (group, records) = try Self.group(seed)
         let head = try GroupHead(
-            group.head, path: "file", offset: 0, clusterByteCount: group.clusters.count)
+            group.head, path: "file", offset: 0, clusterByteCount: group.clusters.count,
+            codecMax: .zstd)
         #expect(head.level == seed % 3)
         #expect(head.records == records)
         #expect(head.clusters.reduce(0) { $0 + $1.slotCount } == records.count)
         #expect(head.clusters.allSatisfy { $0.encodedByteCount <= Limits.clusterByteCountMax })
+        // All clusters have about the same length.
+        let goal = try Compressor(Self.compression(seed)).clusterByteCount
+        let total = head.clusters.reduce(0) { $0 + $1.encodedByteCount }
+        let share = total / head.clusters.count
+        #expect(head.clusters.allSatisfy { abs($0.encodedByteCount - share) <= 4096 })
+        #expect(share <= goal && (head.clusters.count == 1 || 2 * share > goal))
         for slot in records.indices {
             let cluster = head.clusters[head.clusterIndex(ofSlot: slot)]
             #expect(
                 (cluster.firstSlot..<cluster.firstSlot + cluster.slotCount).contains(slot))
         }
+    }
+
+    @Test("a zstd frame in a file without the flag for zstd is refused")
+    func flag() throws {
+        let seed = try #require(Builder.compressions.firstIndex(of: Compression(.zstd)))
+        let (group, _) = try Self.group(seed)
+        let error = #expect(throws: SnapError.self) {
+            try GroupHead(
+                group.head, path: "file", offset: 100, clusterByteCount: group.clusters.count,
+                codecMax: .zlib)
+        }
+        #expect(error?.code == .unsupported && error?.offset == 110)
     }
 
     @Test("a damaged group head is refused or read, and never traps", arguments: 0..<40)
@@ -67,7 +91,8 @@ struct GroupTests {
             }
             do throws(SnapError) {
                 let read = try GroupHead(
-                    head, path: "file", offset: 0, clusterByteCount: group.clusters.count)
+                    head, path: "file", offset: 0, clusterByteCount: group.clusters.count,
+                    codecMax: .zstd)
                 for slot in read.records.indices { _ = read.clusterIndex(ofSlot: slot) }
             } catch {
                 #expect(error.code == .damaged || error.code == .unsupported)

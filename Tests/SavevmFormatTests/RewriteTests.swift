@@ -12,7 +12,8 @@ struct RewriteTests {
 
     /// Writes a file with several groups of random, text and delta pages.
     private static func file(
-        _ builder: inout Builder, _ generator: inout Seeded
+        _ builder: inout Builder, _ generator: inout Seeded,
+        _ compression: Compression = .default
     ) throws -> Pages {
         var pages: Pages = []
         var groups: [(level: Int, pages: [Builder.Page])] = []
@@ -38,7 +39,7 @@ struct RewriteTests {
             pages.append(contents)
             groups.append((0, stored))
         }
-        try builder.write(number: 1, groups: groups, pageCount: 1, compression: 1)
+        try builder.write(number: 1, groups: groups, pageCount: 1, compression)
         return pages
     }
 
@@ -67,7 +68,8 @@ struct RewriteTests {
         var generator = Seeded(UInt64(seed))
         let scratch = try Scratch()
         var builder = try Builder(scratch)
-        let pages = try Self.file(&builder, &generator)
+        let compression = Builder.compressions[seed % Builder.compressions.count]
+        let pages = try Self.file(&builder, &generator, compression)
         let before = try builder.guestFiles().savevm(.savevm(1))
         // Each further rewriting keeps a subset of the slots; bases are in group 0, which stays.
         var live: [Int: PageSet] = [0: PageSet(first: pages[0].count)]
@@ -82,6 +84,7 @@ struct RewriteTests {
             try Self.rewrite(builder, keeping: live)
             let file = try builder.guestFiles().savevm(.savevm(1))
             #expect(file.generation == generation && file.reference == before.reference)
+            #expect(file.header == before.header)
             #expect(try file.blocks() == before.blocks())
             #expect(try file.references() == before.references())
             #expect(file.checkpoint == before.checkpoint)

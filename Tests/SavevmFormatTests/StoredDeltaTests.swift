@@ -1,3 +1,4 @@
+import Codecs
 import GuestMemory
 import SavevmFormat
 import SnapSystem
@@ -8,16 +9,16 @@ import Testing
 struct StoredDeltaTests {
     /// Writes a checkpoint of ten text pages, and a second one of deltas against these pages, whose
     /// table is also a delta.
-    private static func history(_ scratch: Scratch, compression: Int) throws -> (
-        Builder, [Int: [UInt8]]
-    ) {
+    private static func history(
+        _ scratch: Scratch, _ compression: Compression
+    ) throws -> (Builder, [Int: [UInt8]]) {
         var builder = try Builder(scratch)
         let pages = (0..<10).map { GeneratedImage.text($0) }
         let table = PageTableShape.encode((0..<10).map { Location(number: 1, group: 0, slot: $0) })
         try builder.write(
             number: 1,
             groups: [(0, pages.map { .literal($0) }), (1, [.literal(table)])], pageCount: 512,
-            compression: compression)
+            compression)
         var contents = Dictionary(uniqueKeysWithValues: pages.enumerated().map { ($0, $1) })
         var deltas: [Builder.Page] = []
         var entries = (0..<10).map { Location(number: 1, group: 0, slot: $0) }
@@ -50,14 +51,14 @@ struct StoredDeltaTests {
                             at: Location(number: 1, group: 1, slot: 0))
                     ]
                 ),
-            ], pageCount: 512, compression: compression)
+            ], pageCount: 512, compression)
         return (builder, contents)
     }
 
-    @Test("pages and tables stored as deltas are read", arguments: [0, 1, 6])
-    func reading(compression: Int) throws {
+    @Test("pages and tables stored as deltas are read", arguments: Builder.compressions)
+    func reading(compression: Compression) throws {
         let scratch = try Scratch()
-        let (builder, contents) = try Self.history(scratch, compression: compression)
+        let (builder, contents) = try Self.history(scratch, compression)
         #expect(try builder.read(2) == contents)
         #expect(try builder.locations(1).count { $0 != .zero } == 10)
         #expect(try builder.locations(2).count { $0 != .zero } == 11)
@@ -66,7 +67,7 @@ struct StoredDeltaTests {
     @Test("a base that is a delta, is not at a lower location, or does not match is damage")
     func bases() throws {
         let scratch = try Scratch()
-        let (history, _) = try Self.history(scratch, compression: 0)
+        let (history, _) = try Self.history(scratch, Compression(.zlib, .stored))
         let page = GeneratedImage.text(5)
         let bad: [Location] = [
             Location(number: 2, group: 0, slot: 0),  // a delta

@@ -35,7 +35,7 @@ struct VersionTests {
     @Test("another major version and an unknown incompatible flag are refused")
     func refused() {
         let cases: [(offset: Int, bytes: [UInt8])] = [
-            (8, [1, 0]), (12, [1, 0, 0, 0]), (104, [2]),
+            (8, [1, 0]), (12, [4, 0, 0, 0]), (12, [3, 0, 0, 0]), (104, [2]),
         ]
         for (offset, bytes) in cases {
             let error = #expect(throws: SnapError.self) {

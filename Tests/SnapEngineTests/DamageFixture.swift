@@ -1,3 +1,4 @@
+import Codecs
 import Foundation
 import GuestMemory
 import SnapEngine
@@ -12,7 +13,8 @@ struct DamageFixture {
     let store: TestStore
     var images: [GeneratedImage] = []
 
-    init() throws {
+    /// Creates the history; its second checkpoint has the other codec.
+    init(_ codec: CheckpointCodec = .zlib) throws {
         store = try TestStore()
         var generator = Seeded(2)
         var image = GeneratedImage(pageCount: 600)
@@ -20,7 +22,11 @@ struct DamageFixture {
         image.pages[31] = Array(repeating: 1, count: 4096)
         for number in 0..<3 {
             let state = try store.writeDeviceState(number + 1)
-            try store.save(image) { $0.deviceStates = [state] }
+            try store.save(image) { save in
+                save.deviceStates = [state]
+                save.pageOptions.compression = Compression(
+                    (codec == .zlib) == (number != 1) ? .zlib : .zstd)
+            }
             images.append(image)
             image.pages[number] = GeneratedImage.text(1000 + number)
             image.pages[40 + number] =

@@ -14,9 +14,11 @@ struct DamageTests {
         "0000000001.savevm", "0000000002.savevm", "0000000003.savevm", "0000000003.devstate",
     ]
 
-    @Test("a flipped byte is detected or has no effect", .slow, arguments: files)
-    func flips(name: String) throws {
-        let fixture = try DamageFixture()
+    @Test(
+        "a flipped byte is detected or has no effect", .slow, arguments: files,
+        CheckpointCodec.allCases)
+    func flips(name: String, codec: CheckpointCodec) throws {
+        let fixture = try DamageFixture(codec)
         let path = fixture.store.guestPath.appending(name)
         let original = try bytes(of: path)
         var foundCount = 0

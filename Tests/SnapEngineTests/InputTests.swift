@@ -220,7 +220,7 @@ struct InputTests {
         }
         try store.save(image) {
             $0.deviceStates = states
-            $0.pageOptions.compression = .stored
+            $0.pageOptions.compression = Compression(.zlib, .stored)
         }
         let path = store.guestPath.appending("0000000001.devstate")
         var file = try bytes(of: path)

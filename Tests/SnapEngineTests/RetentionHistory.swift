@@ -22,7 +22,7 @@ struct RetentionHistory {
                 guest: guest, number: index + 1, id: Identifier(high: 1, low: UInt64(index)),
                 parentNumber: nil, createdAt: time, label: labels[index + 1], memoryByteCount: 4096,
                 pages: PageCounts(), storedByteCount: 0, deviceSectionCount: 0,
-                deviceStateByteCount: 0)
+                deviceStateByteCount: 0, codec: .zlib)
         }
     }
 

@@ -22,12 +22,13 @@ struct RoundTripTests {
             image.edit(Int.random(in: 0...image.pageCount / 2 + 2, using: &generator), &generator)
             let kind = Int.random(in: 0..<5, using: &generator)
             let level = [0, 1, 2, 3, 6].randomElement(using: &generator) ?? 1
+            let codec = CheckpointCodec.allCases.randomElement(using: &generator) ?? .zlib
             let jobs = [1, 8].randomElement(using: &generator) ?? 1
             let older = saved.keys.sorted().randomElement(using: &generator)
             let file = store.scratch.file("image")
             try image.write(to: file, explicitZeros: Array(0..<min(20, image.pageCount)))
             let checkpoint = try store.save(at: file, in: store.context(jobs: jobs)) { save in
-                save.pageOptions.compression = CompressionLevel(level)!
+                save.pageOptions.compression = Compression(codec, CompressionLevel(level)!)
                 if kind == 0 { save.parent = .none }
                 if kind == 1, let older {
                     // An older checkpoint is the parent, as after it has been restored.
@@ -64,6 +65,25 @@ struct RoundTripTests {
         #expect(try store.restores(2, to: image))
     }
 
+    @Test("a unit whose pages and their bases are in 512 groups restores unchanged")
+    func scattered() throws {
+        let store = try TestStore()
+        let groupCount = 512
+        var image = GeneratedImage(pageCount: (groupCount + 1) * 512)
+        let last = groupCount * 512
+        for index in 0..<groupCount {
+            image.pages[index * 512] = GeneratedImage.text(index)
+            image.pages[last + index] = image.pages[index * 512]
+        }
+        let full = try store.save(image, in: store.context(jobs: 8))
+        #expect(full.pages.duplicate > groupCount - 16)
+        #expect(try store.restores(1, to: image, jobs: 8))
+        for index in 0..<groupCount { image.pages[last + index]?[index] ^= 0xff }
+        let changed = try store.save(image)
+        #expect(changed.pages.delta > 200)
+        #expect(try store.restores(2, to: image))
+    }
+
     @Test("a checkpoint of an unchanged image stores no pages")
     func unchanged() throws {
         let store = try TestStore()
@@ -89,8 +109,10 @@ struct RoundTripTests {
         #expect(status.st_mode & 0o777 == 0o600)
     }
 
-    @Test("the savevm file does not depend on the number of workers")
-    func jobs() throws {
+    @Test(
+        "the savevm file does not depend on the number of workers",
+        arguments: CheckpointCodec.allCases)
+    func jobs(codec: CheckpointCodec) throws {
         var images: [[UInt8]] = []
         var image = GeneratedImage(pageCount: 512 * 40 + 3)
         var generator = Seeded(3)
@@ -110,7 +132,9 @@ struct RoundTripTests {
         for jobs in [1, 2, 8] {
             let store = try TestStore()
             try FileManager.default.copyItem(atPath: first.path.string, toPath: store.path.string)
-            try store.save(changed, in: store.context(jobs: jobs), stamp: stamp)
+            try store.save(changed, in: store.context(jobs: jobs), stamp: stamp) { save in
+                save.pageOptions.compression = Compression(codec)
+            }
             images.append(try bytes(of: store.guestPath.appending("0000000002.savevm")))
         }
         #expect(images[0] == images[1])

@@ -19,7 +19,7 @@ struct SkipDamagedTests {
         try store.save(image)
         image.edit(300, &generator)
         try store.save(image)
-        // Damage 100 of the first file's clusters of 16 pages.
+        // Damage 100 of the first file's clusters.
         let path = store.guestPath.appending("0000000001.savevm")
         var damaged = try bytes(of: path)
         for _ in 0..<100 {

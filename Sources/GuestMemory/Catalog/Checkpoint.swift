@@ -24,12 +24,14 @@ package struct Checkpoint: Sendable, Equatable {
     package var deviceSectionCount: Int
     /// The length of all its device sections together, in bytes.
     package var deviceStateByteCount: Int
+    /// The codec with which its files were written.
+    package var codec: CheckpointCodec
 
     /// Creates a checkpoint from its properties.
     package init(
         guest: GuestName, number: Int, id: Identifier, parentNumber: Int?, createdAt: Timestamp,
         label: String?, memoryByteCount: Int, pages: PageCounts, storedByteCount: Int,
-        deviceSectionCount: Int, deviceStateByteCount: Int
+        deviceSectionCount: Int, deviceStateByteCount: Int, codec: CheckpointCodec
     ) {
         self.guest = guest
         self.number = number
@@ -42,6 +44,7 @@ package struct Checkpoint: Sendable, Equatable {
         self.storedByteCount = storedByteCount
         self.deviceSectionCount = deviceSectionCount
         self.deviceStateByteCount = deviceStateByteCount
+        self.codec = codec
     }
 
     /// `incremental` if it has a parent whose pages it shares, else `full`.

@@ -24,7 +24,7 @@ struct RAMReader: ~Copyable {
     private var current: Int?
     private var dataRecordCount = 0
     private var zeroRecordCount = 0
-    private let inflater = Inflater()
+    private let inflater = PageInflater()
     /// The offset in its file at which a mapped-ram stream starts; nil before its first block.
     var mappedOrigin: Int?
     private var page: MemoryBuffer

@@ -26,13 +26,14 @@ package struct DeviceStateWriter: ~Copyable {
     ///   - directory: The guest's directory.
     ///   - header: The file's header, which names the base.
     ///   - base: The file with which this one shares sections; nil without a base.
-    ///   - compression: How hard to compress the sections.
+    ///   - compression: The codec, which must be the header's, and the level.
     /// - Throws: `.permission` or `.inputOutput`; `.internalFailure` if the codec cannot be set up.
     package init(
         in directory: Directory, _ header: FileHeader, base: DeviceStateFile?,
-        compression: CompressionLevel
+        compression: Compression
     ) throws(SnapError) {
         precondition(header.kind == .deviceState && header.base == base?.reference)
+        precondition(header.codec == compression.codec)
         let pending = try PendingFile(
             in: directory, for: FileName.deviceState(header.number).text)
         try pending.file.write(header.encode(), at: 0)

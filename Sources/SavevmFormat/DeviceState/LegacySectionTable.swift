@@ -91,7 +91,7 @@ struct LegacySectionTable {
         _ reader: inout ByteReader, of left: Int
     ) throws(SnapError) -> SectionPiece {
         let field = try reader.integer("codec", as: UInt8.self)
-        guard let codec = Codec(rawValue: field) else {
+        guard let codec = Codec(rawValue: field), codec != .zstd else {
             throw reader.unsupported(
                 "codec of a section piece is \(field), expected 0 or 1", bytesBack: 1)
         }

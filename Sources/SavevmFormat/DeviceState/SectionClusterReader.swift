@@ -43,14 +43,16 @@ struct SectionClusterReader: ~Copyable {
             byteCount: cluster.storedByteCount, at: offset, "cluster")
         try ByteReader(stored, path: source.path, startOffset: offset)
             .check(cluster.checksum, "cluster")
-        let isDecoded = stored.withBytes { stored in
+        let decodedCount = stored.withBytes { stored in
             decoded.withMutableBytes(0..<cluster.encodedByteCount) { decoded in
-                decompressor.decode(stored, cluster.codec, into: &decoded)
+                decompressor.decode(
+                    stored, cluster.codec, needed: cluster.encodedByteCount, into: &decoded)
             }
         }
-        guard isDecoded else {
+        guard decodedCount != nil else {
             throw SnapError(
-                .damaged, "cluster is not a zlib stream of \(cluster.encodedByteCount) bytes",
+                .damaged,
+                "cluster is not \(cluster.codec.shape) of \(cluster.encodedByteCount) bytes",
                 path: source.path, offset: offset)
         }
         decodedIndex = index

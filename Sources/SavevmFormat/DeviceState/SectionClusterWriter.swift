@@ -10,7 +10,7 @@ struct SectionClusterWriter: ~Copyable {
     private(set) var offset: Int
     /// The clusters that are written.
     private(set) var clusters: [Cluster] = []
-    private let deflater: Deflater
+    private let compressor: Compressor
     /// The encodings for the next cluster.
     private var encoded: [UInt8] = []
     private var slotCount = 0
@@ -20,12 +20,12 @@ struct SectionClusterWriter: ~Copyable {
     /// - Parameters:
     ///   - file: The file.
     ///   - offset: The length of the file so far, in bytes.
-    ///   - compression: How hard to compress.
+    ///   - compression: The codec and the level.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     init(
-        _ file: consuming PendingFile, at offset: Int, compression: CompressionLevel
+        _ file: consuming PendingFile, at offset: Int, compression: Compression
     ) throws(SnapError) {
-        deflater = try Deflater(compression)
+        compressor = try Compressor(compression)
         self.file = file
         self.offset = offset
     }
@@ -50,8 +50,8 @@ struct SectionClusterWriter: ~Copyable {
         var stored: [UInt8] = []
         let cluster = try encoded.withBytes { (encoded) throws(SnapError) in
             try Cluster(
-                compressing: encoded, slotCount: slotCount, after: clusters.last, by: deflater,
-                appendingTo: &stored)
+                compressing: encoded, slotCount: slotCount, after: clusters.last,
+                by: compressor, appendingTo: &stored)
         }
         clusters.append(cluster)
         try write(stored)

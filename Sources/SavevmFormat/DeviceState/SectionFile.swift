@@ -45,7 +45,7 @@ final class SectionFile: Sendable {
         } else {
             table = try SectionTable.decode(
                 &reader, sectionCount: sectionCount, clusterByteCount: end - FileHeader.byteCount,
-                base: base?.table)
+                codecMax: file.header.codecMax, base: base?.table)
             legacyStates = nil
         }
         self.file = file

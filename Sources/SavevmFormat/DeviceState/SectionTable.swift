@@ -55,10 +55,12 @@ struct SectionTable: Sendable, Equatable {
     ///   - reader: The reader of the table.
     ///   - sectionCount: The number of sections, without the section list.
     ///   - clusterByteCount: The length of all clusters together, in bytes.
+    ///   - codecMax: The highest codec that the file's header allows.
     ///   - base: The table of the base; nil without a base.
     /// - Throws: `.damaged` or `.unsupported`.
     static func decode(
-        _ reader: inout ByteReader, sectionCount: Int, clusterByteCount: Int, base: SectionTable?
+        _ reader: inout ByteReader, sectionCount: Int, clusterByteCount: Int, codecMax: Codec,
+        base: SectionTable?
     ) throws(SnapError) -> SectionTable {
         guard sectionCount <= Limits.deviceSectionCountMax else {
             throw reader.damage(
@@ -66,7 +68,8 @@ struct SectionTable: Sendable, Equatable {
                     + "\(Limits.deviceSectionCountMax)")
         }
         let clusters = try Cluster.decode(
-            try reader.count("cluster count", as: UInt32.self, in: 0...Int(UInt32.max)), &reader)
+            try reader.count("cluster count", as: UInt32.self, in: 0...Int(UInt32.max)), &reader,
+            codecMax: codecMax)
         let storedEnd = clusters.last?.storedEnd ?? 0
         guard storedEnd == clusterByteCount else {
             throw reader.damage("clusters have \(storedEnd) bytes, expected \(clusterByteCount)")

@@ -1,3 +1,4 @@
+import Codecs
 package import GuestMemory
 package import SnapSystem
 package import SystemPackage
@@ -51,8 +52,8 @@ package struct FileHeader: Sendable, Equatable {
         /// The incompatible feature flags that a file of this kind can have.
         var knownFlags: UInt32 {
             switch self {
-            case .savevm: 0
-            case .deviceState: FileHeader.sharedDeviceState
+            case .savevm: FileHeader.zstdClusters
+            case .deviceState: FileHeader.zstdClusters | FileHeader.sharedDeviceState
             }
         }
 
@@ -87,11 +88,21 @@ package struct FileHeader: Sendable, Equatable {
         kind == .deviceState && incompatibleFlags & Self.sharedDeviceState == 0
     }
 
+    /// The codec with which the file was written.
+    package var codec: CheckpointCodec {
+        incompatibleFlags & Self.zstdClusters == 0 ? .zlib : .zstd
+    }
+
+    /// The highest codec that the file's clusters can have.
+    var codecMax: Codec { codec == .zstd ? .zstd : .zlib }
+
     /// The length of a header in bytes.
     package static let byteCount = 512
     static let majorVersion: UInt16 = 0
     static let minorVersion: UInt16 = 1
     static let checksumOffset = 32
+    /// The incompatible feature: clusters can be zstd frames.
+    static let zstdClusters: UInt32 = 1 << 0
     /// The incompatible feature: a device-state file whose sections share clusters, and which can
     /// have a base.
     static let sharedDeviceState: UInt32 = 1 << 2
@@ -106,10 +117,12 @@ package struct FileHeader: Sendable, Equatable {
     ///   - storeID: The id of the store that contains the file.
     ///   - checkpointID: The checkpoint's id.
     ///   - parent: The parent's number and id; nil for a full checkpoint.
+    ///   - codec: The codec with which the file is written.
     ///   - base: The base of a device-state file; nil without a base.
     package init(
         _ kind: Kind, number: Int, storeID: Identifier, checkpointID: Identifier,
-        parent: FileReference?, base: DeviceStateBase? = nil
+        parent: FileReference?, codec: CheckpointCodec = .zlib,
+        base: DeviceStateBase? = nil
     ) {
         precondition(base == nil || kind == .deviceState)
         self.kind = kind
@@ -118,7 +131,9 @@ package struct FileHeader: Sendable, Equatable {
         self.checkpointID = checkpointID
         self.parent = parent
         self.base = base
-        incompatibleFlags = kind.knownFlags
+        incompatibleFlags =
+            (codec == .zstd ? Self.zstdClusters : 0)
+            | (kind == .deviceState ? Self.sharedDeviceState : 0)
         compatibleFlags = 0
     }
 
@@ -178,8 +193,8 @@ package struct FileHeader: Sendable, Equatable {
         guard flags & ~kind.knownFlags == 0 else {
             throw SnapError(
                 .unsupported,
-                "incompatible feature flags are \(flags), expected 0"
-                    + (kind.knownFlags == 0 ? "" : " or \(kind.knownFlags)"),
+                "incompatible feature flags are \(flags), expected none but "
+                    + "\(kind.knownFlags)",
                 path: path, offset: 12)
         }
         incompatibleFlags = flags

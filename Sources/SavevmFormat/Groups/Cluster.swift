@@ -5,7 +5,7 @@ import SnapSystem
 //
 //     OFFSET  SIZE  DESCRIPTION
 //          0     2  slot count
-//          2     1  codec: 0 stored, 1 zlib
+//          2     1  codec: 0 stored, 1 zlib, 2 zstd
 //          3     1  dictionary count: 0; others are reserved
 //          4     4  encoded bytes: the sum of its slots' lengths, at most 65536
 //          8     4  stored bytes, at most the encoded bytes
@@ -47,15 +47,15 @@ extension Cluster {
     ///   - encoded: The encodings of the slots, one after another; at most 64 KiB.
     ///   - slotCount: The number of the slots.
     ///   - previous: The cluster before; nil for the first one.
-    ///   - deflater: The compressor.
+    ///   - compressor: The compressor.
     ///   - stored: The array to which the stored bytes are appended.
     /// - Throws: `.internalFailure` if the codec fails.
     init(
         compressing encoded: RawSpan, slotCount: Int, after previous: Cluster?,
-        by deflater: borrowing Deflater, appendingTo stored: inout [UInt8]
+        by compressor: borrowing Compressor, appendingTo stored: inout [UInt8]
     ) throws(SnapError) {
         let start = stored.count
-        let codec = try deflater.deflate(encoded, appendingTo: &stored)
+        let codec = try compressor.compress(encoded, appendingTo: &stored)
         let checksum = stored.withBytes { stored in
             Hash128(checksumOf: stored.extracting(start..<stored.byteCount))
         }
@@ -77,25 +77,35 @@ extension Cluster {
 
     /// Decodes consecutive clusters.
     ///
+    /// - Parameters:
+    ///   - count: The number of clusters.
+    ///   - reader: The reader of their entries.
+    ///   - codecMax: The highest codec that the file's header allows.
     /// - Throws: `.damaged`; `.unsupported` for a codec or dictionary of a later version.
     static func decode(
-        _ count: Int, _ reader: inout ByteReader
+        _ count: Int, _ reader: inout ByteReader, codecMax: Codec
     ) throws(SnapError) -> [Cluster] {
         var clusters: [Cluster] = []
         clusters.reserveCapacity(min(count, Limits.clusterCountMax))
-        for _ in 0..<count { clusters.append(try Cluster(&reader, after: clusters.last)) }
+        for _ in 0..<count {
+            clusters.append(try Cluster(&reader, after: clusters.last, codecMax: codecMax))
+        }
         return clusters
     }
 
-    private init(_ reader: inout ByteReader, after previous: Cluster?) throws(SnapError) {
+    private init(
+        _ reader: inout ByteReader, after previous: Cluster?, codecMax: Codec
+    ) throws(SnapError) {
         let slotCount = try reader.count(
             "cluster's slot count", as: UInt16.self, in: 1...Limits.slotCountMax)
         let codecField = try reader.integer("codec", as: UInt8.self)
         let dictionaryCount = try reader.integer("dictionary count", as: UInt8.self)
-        guard let codec = Codec(rawValue: codecField), dictionaryCount == 0 else {
+        guard let codec = Codec(rawValue: codecField), codec.rawValue <= codecMax.rawValue,
+            dictionaryCount == 0
+        else {
             throw reader.unsupported(
                 "cluster has codec \(codecField) and \(dictionaryCount) dictionaries, expected "
-                    + "codec 0 or 1 and no dictionary",
+                    + "a codec from 0 to \(codecMax.rawValue) and no dictionary",
                 bytesBack: 2)
         }
         let encodedByteCount = try reader.count(

@@ -6,14 +6,14 @@ package import SnapSystem
 ///
 /// Each worker owns one.
 package struct GroupEncoder: ~Copyable {
-    private let deflater: Deflater
+    private let compressor: Compressor
 
     /// Creates an encoder.
     ///
-    /// - Parameter compression: How hard to compress.
+    /// - Parameter compression: The codec and the level.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
-    package init(_ compression: CompressionLevel) throws(SnapError) {
-        deflater = try Deflater(compression)
+    package init(_ compression: Compression) throws(SnapError) {
+        compressor = try Compressor(compression)
     }
 
     /// Encodes pages as a group.
@@ -31,24 +31,26 @@ package struct GroupEncoder: ~Copyable {
         var clusters: [Cluster] = []
         var stored: [UInt8] = []
         stored.reserveCapacity(bytes.byteCount)
+        // Clusters of about the same length, none longer than one page more than the compressor's.
+        let clusterCount = max(
+            1, (bytes.byteCount + compressor.clusterByteCount - 1) / compressor.clusterByteCount)
         var firstSlot = 0
         var encodedOffset = 0
-        while firstSlot < records.count {
-            var slotCount = 0
-            var encodedByteCount = 0
-            for record in records[firstSlot...] {
-                let grown = encodedByteCount + record.encodedByteCount
-                if grown > Limits.clusterByteCountMax { break }
-                encodedByteCount = grown
-                slotCount += 1
+        for index in 1...clusterCount {
+            let goal = bytes.byteCount * index / clusterCount
+            var slot = firstSlot
+            var end = encodedOffset
+            while slot < records.count, end + records[slot].encodedByteCount <= goal {
+                end += records[slot].encodedByteCount
+                slot += 1
             }
-            let range = encodedOffset..<encodedOffset + encodedByteCount
             clusters.append(
                 try Cluster(
-                    compressing: bytes.extracting(range), slotCount: slotCount,
-                    after: clusters.last, by: deflater, appendingTo: &stored))
-            firstSlot += slotCount
-            encodedOffset += encodedByteCount
+                    compressing: bytes.extracting(encodedOffset..<end),
+                    slotCount: slot - firstSlot, after: clusters.last, by: compressor,
+                    appendingTo: &stored))
+            firstSlot = slot
+            encodedOffset = end
         }
         precondition(encodedOffset == bytes.byteCount)
         let head = GroupHead(level: level, clusters: clusters, records: records)

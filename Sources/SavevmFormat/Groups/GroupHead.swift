@@ -1,4 +1,4 @@
-import Codecs
+package import Codecs
 import GuestMemory
 package import SnapSystem
 package import SystemPackage
@@ -82,9 +82,10 @@ package struct GroupHead: Sendable, Equatable {
     ///   - path: The path of the file that they were read from.
     ///   - offset: The offset of the head in that file.
     ///   - clusterByteCount: The length of the group's clusters together, in bytes.
+    ///   - codecMax: The highest codec that the file's header allows.
     /// - Throws: `.damaged`; `.unsupported` for a codec or dictionary of a later version.
     package init(
-        _ bytes: [UInt8], path: FilePath, offset: Int, clusterByteCount: Int
+        _ bytes: [UInt8], path: FilePath, offset: Int, clusterByteCount: Int, codecMax: Codec
     ) throws(SnapError) {
         var reader = ByteReader(bytes, path: path, startOffset: offset)
         level = try reader.count("group level", as: UInt8.self, in: 0...Limits.levelMax)
@@ -94,7 +95,7 @@ package struct GroupHead: Sendable, Equatable {
         let clusterCount = try reader.count(
             "cluster count", as: UInt16.self, in: 1...Limits.clusterCountMax)
         try reader.zeros(2, "group head")
-        clusters = try Cluster.decode(clusterCount, &reader)
+        clusters = try Cluster.decode(clusterCount, &reader, codecMax: codecMax)
         let last = clusters[clusterCount - 1]
         guard last.slots.upperBound == slotCount, last.storedEnd == clusterByteCount else {
             throw reader.damage(

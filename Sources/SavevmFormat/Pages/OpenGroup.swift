@@ -6,7 +6,9 @@ import SystemPackage
 /// The file itself may be closed already, because a unit's pages can be in more files than a
 /// process can keep open. If it has been rewritten when it is opened again, the group must be read
 /// again too.
-struct OpenGroup {
+///
+/// It is a class because readers pass it around for each page.
+final class OpenGroup: Sendable {
     /// The `groupKey` of its pages' locations.
     let key: UInt64
     /// The path of its file.
@@ -34,7 +36,7 @@ struct OpenGroup {
         slotOffsets.reserveCapacity(head.records.count)
         for cluster in head.clusters {
             var offset = 0
-            for slot in cluster.firstSlot..<cluster.firstSlot + cluster.slotCount {
+            for slot in cluster.slots {
                 slotOffsets.append(offset)
                 offset += head.records[slot].encodedByteCount
             }
@@ -47,16 +49,21 @@ struct OpenGroup {
         key == location.groupKey && location.slot < head.records.count
     }
 
-    /// Finds the encoding of a page.
+    /// Finds the cluster that contains the encoding of a page.
     ///
-    /// - Parameter location: The location of one of the group's slots.
-    /// - Returns: The position of the encoding.
-    func encoding(of location: Location) -> StoredEncoding {
-        let start = slotOffsets[location.slot]
-        return StoredEncoding(
-            location: location, generation: generation, entry: entry,
-            cluster: head.clusters[head.clusterIndex(ofSlot: location.slot)],
-            range: start..<start + head.records[location.slot].encodedByteCount)
+    /// - Parameter slot: One of the group's slots.
+    /// - Returns: The cluster.
+    func cluster(ofSlot slot: Int) -> Cluster {
+        head.clusters[head.clusterIndex(ofSlot: slot)]
+    }
+
+    /// Finds the encoding of a page in its decoded cluster.
+    ///
+    /// - Parameter slot: One of the group's slots.
+    /// - Returns: The bytes of the cluster's content that are the encoding.
+    func encoding(ofSlot slot: Int) -> Range<Int> {
+        let start = slotOffsets[slot]
+        return start..<start + head.records[slot].encodedByteCount
     }
 
     /// Creates an error that reports damage in the group.

@@ -18,27 +18,25 @@ package struct PageReader: ~Copyable {
             case runs
         }
 
-        let encoding: StoredEncoding
+        let location: Location
         let use: Use
         let targetPage: Int
-        let record: Record
-        let path: FilePath
-        let digestKey: DigestKey
-
-        init(_ location: Location, in group: OpenGroup, for targetPage: Int, isBase: Bool) {
-            encoding = group.encoding(of: location)
-            record = group.head.records[location.slot]
-            use = isBase ? .base : record.form == .literal ? .literal : .runs
-            path = group.path
-            digestKey = group.digestKey
-            self.targetPage = targetPage
-        }
-
-        /// Creates an error that reports damage in the encoding's group.
-        func damage(_ message: String) -> SnapError {
-            SnapError(.damaged, message, path: path, offset: encoding.entry.offset)
-        }
+        /// The index of the encoding's group in the plan.
+        let group: Int
     }
+
+    /// The encodings to read, in an order in which each cluster is decoded once.
+    private struct Plan {
+        var steps: [Step] = []
+        var groups: [OpenGroup] = []
+
+        func group(of step: Step) -> OpenGroup { groups[step.group] }
+    }
+
+    /// The number of groups from which on a plan takes no further request.
+    ///
+    /// A head can take 60 KiB, and a unit can need a thousand.
+    private static let plannedGroupCountMax = 128
 
     private var cache: ClusterCache
     private var runs: [UInt8] = []
@@ -55,10 +53,12 @@ package struct PageReader: ~Copyable {
         try cache.files.file(location.number)
     }
 
-    /// The number of clusters decoded so far.
-    package var decodedClusterCount: Int { cache.decodedCount }
+    /// The work so far: for each cluster that was read, the larger of the number of bytes read and
+    /// the number of bytes decoded.
+    package var processedByteCount: Int { cache.processedByteCount }
 
-    /// Reads pages, and decodes each cluster that contains any of them only once.
+    /// Reads pages, and decodes each cluster that contains any of them only once, unless they are
+    /// in very many groups.
     ///
     /// The base of a delta is copied to the position of its page in the target. The runs are
     /// applied after all clusters have been decoded, since a base can come after the runs.
@@ -72,24 +72,76 @@ package struct PageReader: ~Copyable {
     package mutating func read(
         _ requests: [PageRequest], level: Int, into target: inout MemoryBuffer
     ) throws(SnapError) {
-        let steps = try steps(for: requests, level: level)
-        var deltas: [(step: Step, runs: Range<Int>)] = []
-        runs.removeAll(keepingCapacity: true)
-        for step in steps {
-            let encoded = try cache.load(step.encoding)
-            if step.use == .runs {
-                let start = runs.count
-                runs += cache.withBytes(encoded) { $0.bytes }
-                deltas.append((step, start..<runs.count))
-            } else {
-                place(encoded, as: step.targetPage, in: &target)
-                if step.use == .literal { try check(step, in: target) }
-            }
+        var rest = Self.sorted(requests)[...]
+        while !rest.isEmpty {
+            try read(try planNext(&rest, level: level), into: &target)
         }
-        for delta in deltas { try apply(delta.runs, delta.step, to: &target) }
     }
 
-    /// Checks the clusters of pages and of their bases by their checksums, without inflating them.
+    private mutating func read(
+        _ plan: Plan, into target: inout MemoryBuffer
+    ) throws(SnapError) {
+        var deltas: [(step: Step, runs: Range<Int>)] = []
+        runs.removeAll(keepingCapacity: true)
+        var rest = plan.steps[...]
+        while let first = rest.first {
+            let group = plan.group(of: first)
+            let cluster = group.cluster(ofSlot: first.location.slot)
+            let part = rest.prefix { step in
+                step.location.groupKey == group.key && cluster.slots.contains(step.location.slot)
+            }
+            rest = rest[part.endIndex...]
+            if try decode(cluster, of: group, inPlace: part, in: &target) { continue }
+            let end = group.encoding(ofSlot: part[part.endIndex - 1].location.slot).upperBound
+            for step in part {
+                let encoded = try cache.load(step.location, of: group, upTo: end)
+                if step.use == .runs {
+                    let start = runs.count
+                    runs += cache.withBytes(encoded) { $0.bytes }
+                    deltas.append((step, start..<runs.count))
+                } else {
+                    place(encoded, as: step.targetPage, in: &target)
+                    if step.use == .literal {
+                        try check(step.targetPage, at: step.location, of: group, in: target)
+                    }
+                }
+            }
+        }
+        for delta in deltas {
+            try apply(delta.runs, delta.step, of: plan.group(of: delta.step), to: &target)
+        }
+    }
+
+    /// Decodes a cluster at the position of its pages.
+    ///
+    /// Returns false, and does nothing, unless the cluster consists of literal pages that follow
+    /// one another in the target.
+    private mutating func decode(
+        _ cluster: Cluster, of group: OpenGroup, inPlace steps: ArraySlice<Step>,
+        in target: inout MemoryBuffer
+    ) throws(SnapError) -> Bool {
+        guard steps.count == cluster.slotCount, let first = steps.first,
+            cluster.encodedByteCount == steps.count * Page.byteCount
+        else { return false }
+        for (index, step) in steps.enumerated()
+        where step.use != .literal || step.location.slot != cluster.firstSlot + index
+            || step.targetPage != first.targetPage + index
+        {
+            return false
+        }
+        let start = first.targetPage * Page.byteCount
+        let isDecoded = try target.withMutableBytes(start..<start + cluster.encodedByteCount) {
+            (target) throws(SnapError) in
+            try cache.decode(cluster, of: group, at: first.location, into: &target)
+        }
+        guard isDecoded else { return false }
+        for step in steps {
+            try check(step.targetPage, at: step.location, of: group, in: target)
+        }
+        return true
+    }
+
+    /// Checks the clusters of pages and of their bases by their checksums, without decoding them.
     ///
     /// - Parameters:
     ///   - requests: The pages, at most 512.
@@ -98,58 +150,83 @@ package struct PageReader: ~Copyable {
     package mutating func checkClusters(
         of requests: [PageRequest], level: Int
     ) throws(SnapError) {
-        for step in try steps(for: requests, level: level) {
-            try cache.check(step.encoding)
+        var rest = Self.sorted(requests)[...]
+        while !rest.isEmpty {
+            let plan = try planNext(&rest, level: level)
+            for step in plan.steps { try cache.check(step.location, of: plan.group(of: step)) }
         }
     }
 
-    /// Determines the encodings to read, in an order in which each cluster is decoded once.
-    private mutating func steps(
-        for requests: [PageRequest], level: Int
-    ) throws(SnapError) -> [Step] {
-        var steps: [Step] = []
-        steps.reserveCapacity(requests.count)
-        var bases: [(location: Location, targetPage: Int)] = []
-        for request in requests.sorted(by: { $0.location < $1.location }) {
-            let group = try cache.group(of: request.location, level: level)
-            let step = Step(
-                request.location, in: group, for: request.targetPage, isBase: false)
-            switch step.record.form {
+    /// Plans the next of some requests, as many as need a limited number of groups, and removes
+    /// them.
+    private mutating func planNext(
+        _ requests: inout ArraySlice<PageRequest>, level: Int
+    ) throws(SnapError) -> Plan {
+        var plan = Plan()
+        plan.steps.reserveCapacity(requests.count)
+        var bases: [PageRequest] = []
+        var baseGroups: Set<UInt64> = []
+        while plan.groups.count + baseGroups.count < Self.plannedGroupCountMax,
+            let request = requests.popFirst()
+        {
+            let (location, targetPage) = (request.location, request.targetPage)
+            let index = try add(location, level: level, to: &plan)
+            let group = plan.groups[index]
+            var use = Step.Use.literal
+            switch group.head.records[location.slot].form {
             case .literal: break
             case .delta(let base):
-                guard base < request.location else {
+                guard base < location else {
                     throw group.damage("delta's base does not have a lower location")
                 }
-                bases.append((base, request.targetPage))
+                bases.append(PageRequest(base, targetPage: targetPage))
+                baseGroups.insert(base.groupKey)
+                use = .runs
             case .dead:
-                throw group.damage(
-                    "a location refers to slot \(request.location.slot), which is dead")
+                throw group.damage("a location refers to slot \(location.slot), which is dead")
             }
-            steps.append(step)
+            plan.steps.append(
+                Step(location: location, use: use, targetPage: targetPage, group: index))
         }
-        if bases.isEmpty { return steps }
-        bases.sort { $0.location < $1.location }
-        for base in bases {
-            steps.append(try baseStep(base.location, for: base.targetPage, level: level))
+        if bases.isEmpty { return plan }
+        for base in Self.sorted(bases) {
+            let index = try add(base.location, level: level, to: &plan)
+            try Self.checkBase(base.location, in: plan.groups[index])
+            plan.steps.append(
+                Step(
+                    location: base.location, use: .base, targetPage: base.targetPage, group: index))
         }
-        steps.sort { $0.encoding.location < $1.encoding.location }
-        return steps
+        plan.steps.sort { $0.location < $1.location }
+        return plan
     }
 
-    private mutating func baseStep(
-        _ base: Location, for targetPage: Int, level: Int
-    ) throws(SnapError) -> Step {
-        let group = try cache.group(of: base, level: level)
-        let step = Step(base, in: group, for: targetPage, isBase: true)
-        guard step.record.form == .literal else {
-            throw group.damage("slot \(base.slot) is the base of a delta, but not literal")
+    /// Returns requests in the order of their locations, which they mostly have already.
+    private static func sorted(_ requests: [PageRequest]) -> [PageRequest] {
+        let isSorted = zip(requests, requests.dropFirst()).allSatisfy { $0.location <= $1.location }
+        return isSorted ? requests : requests.sorted { $0.location < $1.location }
+    }
+
+    /// Adds the group of a location to a plan, unless it is the last one; returns its index.
+    private mutating func add(
+        _ location: Location, level: Int, to plan: inout Plan
+    ) throws(SnapError) -> Int {
+        if !(plan.groups.last?.holds(location) ?? false) {
+            plan.groups.append(try cache.group(of: location, level: level))
         }
-        return step
+        return plan.groups.count - 1
+    }
+
+    private static func checkBase(
+        _ location: Location, in group: OpenGroup
+    ) throws(SnapError) {
+        guard group.head.records[location.slot].form == .literal else {
+            throw group.damage("slot \(location.slot) is the base of a delta, but not literal")
+        }
     }
 
     /// Turns a base, which is already at the position of its page, into the page.
     private func apply(
-        _ part: Range<Int>, _ step: Step, to target: inout MemoryBuffer
+        _ part: Range<Int>, _ step: Step, of group: OpenGroup, to target: inout MemoryBuffer
     ) throws(SnapError) {
         let isValid = runs.withBytes { runs in
             target.withMutableBytes(Page.bytes(step.targetPage)) { page in
@@ -157,9 +234,9 @@ package struct PageReader: ~Copyable {
             }
         }
         guard isValid else {
-            throw step.damage("delta's runs are malformed")
+            throw group.damage("delta's runs are malformed")
         }
-        try check(step, in: target)
+        try check(step.targetPage, at: step.location, of: group, in: target)
     }
 
     /// Reads a literal page as the base of a new delta.
@@ -167,15 +244,22 @@ package struct PageReader: ~Copyable {
     /// - Parameters:
     ///   - base: The base's location.
     ///   - level: The base's level.
+    ///   - next: The bases that will be read next, in ascending order. What they need of the same
+    ///     cluster is decoded at the same time.
     ///   - page: The index in the target of the page that receives the base.
     ///   - target: Receives the base. Its other pages stay unchanged.
     /// - Throws: The errors of `read`; `.damaged` also if the page is not literal.
     package mutating func readBase(
-        _ base: Location, level: Int, as page: Int, into target: inout MemoryBuffer
+        _ base: Location, followedBy next: ArraySlice<Location> = [], level: Int, as page: Int,
+        into target: inout MemoryBuffer
     ) throws(SnapError) {
-        let step = try baseStep(base, for: page, level: level)
-        place(try cache.load(step.encoding), as: page, in: &target)
-        try check(step, in: target)
+        let group = try cache.group(of: base, level: level)
+        try Self.checkBase(base, in: group)
+        let slots = group.cluster(ofSlot: base.slot).slots
+        let last = next.prefix { $0.groupKey == group.key && slots.contains($0.slot) }.last
+        let end = group.encoding(ofSlot: (last ?? base).slot).upperBound
+        place(try cache.load(base, of: group, upTo: end), as: page, in: &target)
+        try check(page, at: base, of: group, in: target)
     }
 
     /// Reads one page into a new array.
@@ -260,13 +344,15 @@ package struct PageReader: ~Copyable {
         cache.withBytes(encoded) { target.copy($0, to: start) }
     }
 
-    private func check(_ step: Step, in target: borrowing MemoryBuffer) throws(SnapError) {
-        let digest = target.withBytes(Page.bytes(step.targetPage)) {
-            step.digestKey.digest(of: $0)
+    private func check(
+        _ page: Int, at location: Location, of group: OpenGroup, in target: borrowing MemoryBuffer
+    ) throws(SnapError) {
+        let expected = group.head.records[location.slot].digest
+        let digest = target.withBytes(Page.bytes(page)) {
+            group.digestKey.digest(of: $0)
         }
-        guard digest == step.record.digest else {
-            throw step.damage(
-                "page digest is \(digest.hex), expected \(step.record.digest.hex)")
+        guard digest == expected else {
+            throw group.damage("page digest is \(digest.hex), expected \(expected.hex)")
         }
     }
 }

@@ -8,7 +8,7 @@ import SnapSystem
 /// gathered and compressed again, so that neighboring clusters with few live slots become one.
 struct GroupRewriter: ~Copyable {
     private let file: SavevmFile
-    private let deflater: Deflater
+    private let compressor: Compressor
     private let decompressor = Decompressor()
     /// The stored bytes of the current cluster, and its encodings.
     private var stored = MemoryBuffer(byteCount: Limits.clusterByteCountMax)
@@ -23,8 +23,8 @@ struct GroupRewriter: ~Copyable {
     /// Creates a rewriter of one file's groups.
     ///
     /// - Throws: `.internalFailure` if the codec cannot be set up.
-    init(of file: SavevmFile, _ compression: CompressionLevel) throws(SnapError) {
-        deflater = try Deflater(compression)
+    init(of file: SavevmFile, _ compression: Compression) throws(SnapError) {
+        compressor = try Compressor(compression)
         self.file = file
     }
 
@@ -74,12 +74,12 @@ struct GroupRewriter: ~Copyable {
         _ live: [Int], of cluster: Cluster, in head: GroupHead, of entry: GroupEntry
     ) throws(SnapError) {
         let byteCount = live.reduce(0) { $0 + head.records[$1].encodedByteCount }
-        if gathered.count + byteCount > Limits.clusterByteCountMax { try flush() }
+        if gathered.count + byteCount > compressor.clusterByteCount { try flush() }
         gatheredSlotCount += cluster.slotCount
         if live.isEmpty { return }
         try encodings.withMutableBytes(0..<cluster.encodedByteCount) {
             (target) throws(SnapError) in
-            try file.inflate(
+            _ = try file.decode(
                 cluster, of: entry, into: &target, scratch: &stored, by: decompressor)
         }
         var offset = 0
@@ -100,7 +100,7 @@ struct GroupRewriter: ~Copyable {
         let cluster = try gathered.withBytes { (bytes) throws(SnapError) in
             try Cluster(
                 compressing: bytes, slotCount: gatheredSlotCount, after: clusters.last,
-                by: deflater, appendingTo: &clusterBytes)
+                by: compressor, appendingTo: &clusterBytes)
         }
         clusters.append(cluster)
         gathered.removeAll(keepingCapacity: true)

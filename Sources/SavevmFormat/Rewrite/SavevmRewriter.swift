@@ -19,19 +19,19 @@ package struct SavevmRewriter: ~Copyable {
     ///   - source: The file to rewrite.
     ///   - name: The file's name.
     ///   - directory: The guest's directory.
-    ///   - compression: How hard to compress the clusters that lose slots.
+    ///   - level: How hard to compress the clusters that lose slots, with the file's codec.
     /// - Throws: `.unsupported` if the file uses features that this version does not know;
     ///   `.permission`, `.inputOutput` or `.internalFailure`.
     package init(
         _ source: SavevmFile, _ name: FileName, in directory: Directory,
-        compression: CompressionLevel = .default
+        level: CompressionLevel = .default
     ) throws(SnapError) {
         guard source.header.compatibleFlags == 0, source.generation < UInt32.max else {
             throw SnapError(
                 .unsupported, "cannot rewrite a file with features of a later version",
                 path: source.path)
         }
-        let groups = try GroupRewriter(of: source, compression)
+        let groups = try GroupRewriter(of: source, Compression(source.header.codec, level))
         file = try PendingSavevmFile(
             name, in: directory, source.header, generation: source.generation + 1)
         self.groups = groups

@@ -55,12 +55,12 @@ package struct PageTableWriter: ~Copyable {
     /// - Parameters:
     ///   - shape: The shape of the table.
     ///   - digestKey: The key of the new tables' digests.
-    ///   - compression: How hard to compress the new tables.
+    ///   - compression: The codec and the level of the new tables.
     ///   - parentTable: The parent's page table of the same shape; nil to share no tables.
     ///   - unshared: The parts whose tables must not be shared.
     /// - Throws: `.internalFailure` if the codec cannot be set up.
     package init(
-        _ shape: PageTableShape, _ digestKey: DigestKey, compression: CompressionLevel,
+        _ shape: PageTableShape, _ digestKey: DigestKey, compression: Compression,
         parentTable: consuming PageTableWalker?, unshared: StoredParts
     ) throws(SnapError) {
         encoder = try GroupEncoder(compression)

@@ -7,11 +7,11 @@ import WorkPipeline
 
 /// Updates an existing memory file to a checkpoint by writing only the pages that differ.
 ///
-///     compare: unit ─ read ─ digest ─ the record's? ─ else inflate and check
-///     apply:   punch all that becomes zero │ units with a difference ─ inflate ─ write
+///     compare: unit ─ read ─ digest ─ the record's? ─ else decode and check
+///     apply:   punch all that becomes zero │ units with a difference ─ decode ─ write
 ///
 /// All needed pages are read and checked before the first write, so the pages that differ are
-/// inflated twice.
+/// decoded twice.
 struct ImageUpdate {
     /// A unit, its pages that must become zero, and its pages that need other bytes.
     private struct Difference {

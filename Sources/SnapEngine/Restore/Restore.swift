@@ -1,6 +1,6 @@
 // snap restore: writes a checkpoint as a memory image, in one pass regardless of its history.
 //
-//     root ─ table ─ 512 locations ─ groups ─ inflate ─ delta on base ─ digest ─ write
+//     root ─ table ─ 512 locations ─ groups ─ decompress ─ delta on base ─ digest ─ write
 
 import CheckpointStore
 package import GuestMemory

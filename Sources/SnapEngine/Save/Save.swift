@@ -96,8 +96,8 @@ package struct Save: Sendable {
     package struct PageOptions: Sendable {
         /// Whether pages with equal digests are also compared byte by byte.
         package var comparesBytes = false
-        /// The compression level of pages, tables and device state.
-        package var compression = CompressionLevel.default
+        /// The compression of pages, tables and device state.
+        package var compression = Compression.default
     }
 
     /// The result of a save.

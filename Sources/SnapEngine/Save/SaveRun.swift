@@ -1,5 +1,6 @@
 import CheckpointIndex
 import CheckpointStore
+import Codecs
 import GuestMemory
 import LiveGuest
 import SavevmFormat
@@ -162,7 +163,8 @@ struct SaveRun {
         }
         let target = CheckpointTarget(
             name: CheckpointName(guest: save.guest, number: number), stamp: stamp,
-            label: save.label, guest: guest, identity: store.identity)
+            label: save.label, codec: save.pageOptions.compression.codec, guest: guest,
+            identity: store.identity)
         let search = try ParentSearch(
             save.parent, of: guest, in: store.index, reconciled, context: context)
         var saved: Saved

@@ -107,6 +107,11 @@ struct SaveCommand: ParsableCommand {
             "Compression: 0 none, 1 to 3 fast, 4 to 9 smaller but slow.", valueName: "0-9"))
     var level = 1
 
+    @Option(
+        help: ArgumentHelp(
+            "Codec; default: $SNAP_CODEC, or zlib.", valueName: "codec"))
+    var codec: CheckpointCodec?
+
     @Option(help: ArgumentHelp("Free text that snap list shows.", valueName: "text"))
     var label: String?
 
@@ -186,13 +191,19 @@ struct SaveCommand: ParsableCommand {
         }
         save.dirtyBitmaps = dirtyBitmap.map(Self.dirtyBitmapFile)
         save.pageOptions.comparesBytes = compareBytes
-        save.pageOptions.compression = CompressionLevel(level) ?? .default
+        save.pageOptions.compression = Compression(
+            try chosenCodec(), CompressionLevel(level) ?? .default)
         save.deviceStateByteCountMax = deviceStateLimit.value
         save.label = label
         let retention = keep.policy
         save.retention = retention.isEmpty ? nil : retention
         save.resumesUnfinished = resumeStale
         return save
+    }
+
+    private func chosenCodec() throws(SnapError) -> CheckpointCodec {
+        if let codec { return codec }
+        return try CheckpointCodec.inEnvironment() ?? .zlib
     }
 
     private func input() throws(SnapError) -> Save.Input {

@@ -5,6 +5,7 @@ extension CheckpointDetails: Rendered {
     func writeJSON(_ json: inout JSONWriter) {
         json.object { json in
             checkpoint.writeFields(&json)
+            json.field("codec", checkpoint.codec.rawValue)
             json.key("ramBlocks")
             json.array(ramBlocks) { json, block in
                 json.object { json in
@@ -64,6 +65,7 @@ extension CheckpointDetails: Rendered {
                 ["  delta", pages.delta.grouped],
                 ["  literal", pages.literal.grouped],
                 ["stored", checkpoint.storedByteCount.asByteCount],
+                ["codec", checkpoint.codec.rawValue],
             ] + deviceStateFacts)
     }
 

@@ -50,8 +50,11 @@ extension Summarize.Guest {
             details.element("summary", "\(which) as a table")
             details.table(
                 named: "Checkpoints of \(name)",
-                ["Checkpoint", "Time", "Kind", "Pages changed", "Stored", "Devices", "Label"],
-                numeric: [3, 4, 5]
+                [
+                    "Checkpoint", "Time", "Kind", "Pages changed", "Stored", "Codec", "Devices",
+                    "Label",
+                ],
+                numeric: [3, 4, 6]
             ) { table in
                 for checkpoint in listed { checkpoint.writeRow(&table) }
             }
@@ -67,6 +70,7 @@ extension Checkpoint {
             row.element("td", kind + (parentNumber.map { " of \($0)" } ?? ""))
             row.element("td", pages.changed.grouped, with: ["class": "n"])
             row.element("td", storedByteCount.asByteCount, with: ["class": "n"])
+            row.element("td", codec.rawValue)
             row.element("td", deviceSectionCount.grouped, with: ["class": "n"])
             row.element("td", label ?? "")
         }

@@ -10,6 +10,8 @@ struct CheckpointTarget: Sendable {
     let stamp: CheckpointStamp
     /// The user's label for the checkpoint; nil without a label.
     let label: String?
+    /// The codec of its files.
+    let codec: CheckpointCodec
     /// The guest's directory, in which the files are created.
     let guest: GuestDirectory
     /// The store's id and digest key.
@@ -26,7 +28,7 @@ struct CheckpointTarget: Sendable {
     ) -> FileHeader {
         FileHeader(
             kind, number: name.number, storeID: identity.id, checkpointID: stamp.id,
-            parent: parent?.reference, base: base)
+            parent: parent?.reference, codec: codec, base: base)
     }
 
     /// The reference by which other files refer to the checkpoint's savevm file.

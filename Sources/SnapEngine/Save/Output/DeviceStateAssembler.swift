@@ -11,7 +11,7 @@ struct DeviceStateAssembler: Sendable {
     private let deviceStates: [SaveContent.DeviceState]
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
-    private let compression: CompressionLevel
+    private let compression: Compression
 
     /// Creates an assembler.
     ///
@@ -19,10 +19,10 @@ struct DeviceStateAssembler: Sendable {
     ///   - deviceStates: The device-state files to keep.
     ///   - target: The checkpoint to create.
     ///   - parent: The checkpoint's parent; nil for a full checkpoint.
-    ///   - compression: How hard to compress the device sections.
+    ///   - compression: The codec and the level of the device sections.
     init(
         of deviceStates: [SaveContent.DeviceState], to target: CheckpointTarget,
-        parent: ParentCheckpoint?, compression: CompressionLevel
+        parent: ParentCheckpoint?, compression: Compression
     ) {
         self.deviceStates = deviceStates
         self.target = target

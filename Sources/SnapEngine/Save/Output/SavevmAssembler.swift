@@ -10,7 +10,7 @@ struct SavevmAssembler: ~Copyable {
     private let blocks: [PairedBlock]
     private let target: CheckpointTarget
     private let parent: ParentCheckpoint?
-    private let compression: CompressionLevel
+    private let compression: Compression
     private var file: SavevmWriter
     /// The tables of the block that is being written, and the tally of its pages so far.
     private var tables: PageTableWriter
@@ -29,11 +29,11 @@ struct SavevmAssembler: ~Copyable {
     ///   - blocks: The RAM blocks, at least one.
     ///   - target: The checkpoint to create.
     ///   - parent: The checkpoint's parent; nil for a full checkpoint.
-    ///   - compression: The compression level of tables.
+    ///   - compression: The codec and the level of tables.
     /// - Throws: `.permission`, `.inputOutput` or `.internalFailure`.
     init(
         of blocks: [PairedBlock], to target: CheckpointTarget, parent: ParentCheckpoint?,
-        compression: CompressionLevel
+        compression: Compression
     ) throws(SnapError) {
         let file = try SavevmWriter(
             in: target.guest.directory, target.header(.savevm, parent: parent))
@@ -50,7 +50,7 @@ struct SavevmAssembler: ~Copyable {
     /// Creates the writer for a block's page table.
     private static func makeTables(
         of block: PairedBlock, parent: ParentCheckpoint?, key: DigestKey,
-        compression: CompressionLevel
+        compression: Compression
     ) throws(SnapError) -> PageTableWriter {
         var parentTables: PageTableWalker?
         if let parent, let parentBlock = block.parentBlock {

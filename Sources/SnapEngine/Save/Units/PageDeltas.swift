@@ -16,10 +16,10 @@ struct PageDeltas {
     ///
     /// With fewer such pages the unit has changed in bulk, and the remaining pages are not tried.
     private static let payingShare = 8
-    /// The maximum number of clusters decoded for a unit's bases: twice as many as its pages fill.
+    /// The number of bytes after which no further cluster is read for a unit's bases.
     ///
     /// Pages that repeat others all over the guest can each have their base in another cluster.
-    private static let clusterCountMax = 2 * Unit.byteCount / Limits.clusterByteCountMax
+    private static let processedByteCountMax = 2 * Unit.byteCount
     /// The length in bytes above which a delta can be replaced by a literal as a new base.
     private static let longByteCount = Page.byteCount / 16
     /// The number of literals that a unit must store for each delta replaced in this way.
@@ -27,7 +27,7 @@ struct PageDeltas {
 
     /// Encodes pages as deltas where this saves space.
     ///
-    /// Pages are tried in the order of their bases, so that no cluster is inflated twice.
+    /// Pages are tried in the order of their bases, so that no cluster is decoded twice.
     ///
     /// - Parameters:
     ///   - pages: The pages to store.
@@ -43,17 +43,20 @@ struct PageDeltas {
         let candidates = pages.indices.compactMap { index in
             pages[index].base.map { (index: index, base: $0) }
         }.sorted { ($0.base, $0.index) < ($1.base, $1.index) }
-        let decodedBefore = bases?.decodedClusterCount ?? 0
+        let order = candidates.map(\.base)
+        let processedBefore = bases?.processedByteCount ?? 0
         var payingCount = 0
         for (count, candidate) in candidates.enumerated() {
             if count > 0, count % Self.trialCount == 0 {
                 if payingCount * Self.payingShare < Self.trialCount { break }
                 payingCount = 0
             }
-            let decodedCount = (bases?.decodedClusterCount ?? 0) - decodedBefore
-            if decodedCount >= Self.clusterCountMax { break }
+            let processedByteCount = (bases?.processedByteCount ?? 0) - processedBefore
+            if processedByteCount >= Self.processedByteCountMax { break }
             do throws(SnapError) {
-                try bases?.readBase(candidate.base, level: 0, as: 0, into: &scratch)
+                try bases?.readBase(
+                    candidate.base, followedBy: order[(count + 1)...], level: 0, as: 0,
+                    into: &scratch)
             } catch {
                 // A page whose base is damaged is stored as a literal.
                 guard error.isDamage else { throw error }

@@ -1,16 +1,16 @@
 import CDeflate
+import SnapSystem
 
-/// A decompressor of zlib streams that uses libdeflate.
+/// A decompressor of the compressed pages in QEMU's streams, which uses libdeflate.
 ///
-/// It inflates clusters, pieces of device sections, and compressed pages in QEMU's streams. Each
-/// worker owns one and reuses it, as libdeflate.h recommends.
+/// It is reused for all pages of a stream, as libdeflate.h recommends.
 @safe
-package struct Inflater: ~Copyable {
+struct PageInflater: ~Copyable {
     // Owned from `init` to `deinit`.
     private let decompressor: OpaquePointer
 
     /// Creates an inflater.
-    package init() {
+    init() {
         // It fails only if memory runs out, which ends the process everywhere else too.
         guard let decompressor = unsafe libdeflate_alloc_decompressor() else {
             preconditionFailure("cannot allocate a decompressor")
@@ -27,7 +27,7 @@ package struct Inflater: ~Copyable {
     ///   - target: Receives the content. Its length must be that of the content.
     /// - Returns: false if the stream is damaged or its content has another length; the bytes of
     ///   `target` are then undefined.
-    package func inflate(_ source: RawSpan, into target: inout MutableRawSpan) -> Bool {
+    func inflate(_ source: RawSpan, into target: inout MutableRawSpan) -> Bool {
         unsafe source.withUnsafeBytes { source in
             unsafe target.withUnsafeMutableBytes { target in
                 var readByteCount = 0
