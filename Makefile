@@ -15,7 +15,8 @@
 SWIFT ?= swift
 # Static, because loading Foundation's libraries takes longer than saving an unchanged guest. The
 # command then uses only system libraries, so it needs no run path.
-BUILD = $(SWIFT) build -c release --static-swift-stdlib --disable-local-rpath --product snap
+BUILD_FOR_RELEASE = $(SWIFT) build -c release --static-swift-stdlib --disable-local-rpath
+BUILD = $(BUILD_FOR_RELEASE) --product snap
 # Optimized, because a debug build hashes and compresses 10 to 15 times slower. In a separate folder,
 # because a change of flags rebuilds everything.
 TEST = $(SWIFT) test -c release --scratch-path .build-tests
@@ -63,6 +64,7 @@ lint:
 bench:
 	Scripts/install $(BENCH_PACKAGES)
 	$(BUILD)
+	SNAP_BENCH=1 $(BUILD_FOR_RELEASE) --product random-reads
 	bench/run --markdown BENCHMARKS.md
 
 guests:

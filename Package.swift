@@ -200,6 +200,20 @@ let package = Package(
     ]
 )
 
+// The program of `make bench` that reads stored pages without the command.
+if Context.environment["SNAP_BENCH"] != nil {
+    package.products.append(.executable(name: "random-reads", targets: ["RandomReads"]))
+    package.targets.append(
+        .executableTarget(
+            name: "RandomReads",
+            dependencies: [
+                "SavevmFormat", "GuestMemory", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "bench/RandomReads",
+            swiftSettings: tests + [.unsafeFlags(["-parse-as-library"])]))
+}
+
 // The fuzzer of `make fuzz`. Only this build is instrumented.
 if Context.environment["SNAP_FUZZ"] != nil {
     let flags = ["-sanitize=fuzzer,address"]

@@ -7,7 +7,7 @@ import images
 import measure
 from harness.checks import Failed
 from harness.processes import output_of
-from tools import BEFORE, SNAP, fill
+from tools import BEFORE, SNAP, SNAP_ZSTD, fill
 
 
 class Bench:
@@ -68,6 +68,8 @@ class Bench:
     def run_snap(self, name, template, cwd=None, store=None, tool=SNAP, **words):
         """Runs snap as `run` does; the template is the command line without program and store."""
         options = " --store {store}" if store else ""
+        if tool == SNAP_ZSTD and template.startswith("save"):
+            options += " --codec zstd"
         program = self.options.before if tool == BEFORE else self.snap
         command = fill("{program} " + template + options, program=program, store=store, **words)
         grows = store if template.startswith("save") else None

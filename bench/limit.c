@@ -1,7 +1,7 @@
 /*
  * limit: measures snap's data path without anything else, as the limit of this machine.
  *
- *     gcc -O3 -o limit limit.c -lisal -ldeflate -lpthread
+ *     gcc -O3 -o limit limit.c -lisal -lzstd -lpthread
  *     limit IMAGE OUTPUT [THREADS [ROUNDS]]
  *
  * IMAGE is a raw memory image whose length is a multiple of 4096. Read it before, so that it is in
@@ -9,15 +9,17 @@
  * system. The default of THREADS is 2, and that of ROUNDS is 1.
  *
  * The threads take units of 2 MiB from a shared counter, as snap's workers do. A round has three
- * loops, and prints one line of key=value words:
+ * loops for each codec, and prints one line of key=value words for it:
  *
  *     digest     read, test for zero, XXH3-128 with a secret of 192 bytes
- *     compress   the same, and compress the other pages in clusters of 64 KiB, with ISA-L level 1
- *                in zlib format; the clusters stay in memory
- *     restore    inflate with libdeflate, digest, compare, write; zero pages become holes
+ *     compress   the same, and compress the other pages in clusters; the clusters stay in memory
+ *     restore    decompress, digest, compare, write; zero pages become holes
+ *
+ * The codecs, levels and lengths of clusters are those of a save by default: zlib streams of 48 KiB
+ * with ISA-L's level 2, and zstd frames of 32 KiB with level 2.
  *
  * Buffers are allocated and touched before the first loop, so a complete program can only be slower
- * than these loops. Needs libisal-dev, libdeflate-dev and libxxhash-dev.
+ * than these loops. Needs libisal-dev, libzstd-dev and libxxhash-dev.
  */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
@@ -25,7 +27,6 @@
 #include <error.h>
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>
-#include <libdeflate.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,16 +37,27 @@
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
+#include <zstd.h>
 
 enum {
     PAGE = 4096,
     UNIT_PAGES = 512,
     UNIT = UNIT_PAGES * PAGE,
-    CLUSTER_PAGES = 16,
-    CLUSTER = CLUSTER_PAGES * PAGE,
-    UNIT_CLUSTERS = UNIT_PAGES / CLUSTER_PAGES,
-    CLUSTER_ROOM = CLUSTER + CLUSTER / 8, /* the largest compressed size of a cluster */
+    CLUSTER_MIN = 8 * PAGE,
+    UNIT_CLUSTERS = UNIT / CLUSTER_MIN,
+    UNIT_ROOM = UNIT + UNIT / 8,           /* the largest compressed size of a unit's clusters */
+    ZSTD_LEVEL = 2,
     SECRET = 192,
+};
+
+struct worker;
+
+/* A codec. Both functions return the length of their result, or 0 if they fail. */
+struct codec {
+    const char *name;
+    unsigned cluster;                      /* the content of a cluster in bytes */
+    size_t (*compress)(struct worker *, const void *, size_t, void *, size_t);
+    size_t (*decompress)(struct worker *, const void *, size_t, void *, size_t);
 };
 
 /* The result of the compress loop for a unit, which the restore loop reads. */
@@ -59,13 +71,15 @@ struct unit {
 
 struct worker {
     pthread_t thread;
-    unsigned char *pages;                  /* a unit, as read or inflated */
+    unsigned char *pages;                  /* a unit, as read or decompressed */
     unsigned char *packed;                 /* a unit's pages that are not zero */
     unsigned char *arena;                  /* memory for the compressed clusters */
     size_t arena_used;
     struct isal_zstream stream;
-    unsigned char level_buffer[ISAL_DEF_LVL1_DEFAULT];
-    struct libdeflate_decompressor *inflater;
+    unsigned char level_buffer[ISAL_DEF_LVL2_DEFAULT];
+    struct inflate_state inflater;
+    ZSTD_CCtx *zstd_compressor;
+    ZSTD_DCtx *zstd_decompressor;
 };
 
 static int image, output;
@@ -73,6 +87,7 @@ static size_t image_length, unit_count, thread_count = 2;
 static atomic_size_t next_unit;
 static struct unit *units;
 static struct worker *workers;
+static const struct codec *codec;
 static unsigned char secret[SECRET];
 
 static void die(const char *what) { error(1, errno, "%s", what); }
@@ -115,22 +130,59 @@ static void digest_unit(struct worker *worker, size_t index, bool pack) {
     }
 }
 
-static unsigned compress_cluster(struct worker *worker, unsigned char *pages, size_t length) {
+static size_t zlib_compress(struct worker *worker, const void *pages, size_t length, void *target,
+                            size_t room) {
     struct isal_zstream *stream = &worker->stream;
-    isal_deflate_stateless_init(stream);
-    stream->level = 1;
+    isal_deflate_reset(stream);
+    stream->level = 2;
     stream->level_buf = worker->level_buffer;
     stream->level_buf_size = sizeof worker->level_buffer;
     stream->gzip_flag = IGZIP_ZLIB;
     stream->end_of_stream = 1;
     stream->flush = NO_FLUSH;
-    stream->next_in = pages;
+    stream->next_in = (void *)pages;
     stream->avail_in = length;
-    stream->next_out = worker->arena + worker->arena_used;
-    stream->avail_out = CLUSTER_ROOM;
-    if (isal_deflate_stateless(stream) != COMP_OK) error(1, 0, "ISA-L cannot compress a cluster");
-    worker->arena_used += stream->total_out;
-    return stream->total_out;
+    stream->next_out = target;
+    stream->avail_out = room;
+    return isal_deflate_stateless(stream) == COMP_OK ? stream->total_out : 0;
+}
+
+static size_t zlib_decompress(struct worker *worker, const void *cluster, size_t length,
+                              void *target, size_t room) {
+    struct inflate_state *state = &worker->inflater;
+    isal_inflate_reset(state);
+    state->crc_flag = ISAL_ZLIB;
+    state->next_in = (void *)cluster;
+    state->avail_in = length;
+    state->next_out = target;
+    state->avail_out = room;
+    return isal_inflate_stateless(state) == ISAL_DECOMP_OK ? state->total_out : 0;
+}
+
+static size_t zstd_compress(struct worker *worker, const void *pages, size_t length, void *target,
+                            size_t room) {
+    size_t made = ZSTD_compress2(worker->zstd_compressor, target, room, pages, length);
+    return ZSTD_isError(made) ? 0 : made;
+}
+
+static size_t zstd_decompress(struct worker *worker, const void *cluster, size_t length,
+                              void *target, size_t room) {
+    size_t made = ZSTD_decompressDCtx(worker->zstd_decompressor, target, room, cluster, length);
+    return ZSTD_isError(made) ? 0 : made;
+}
+
+static const struct codec codecs[] = {
+    {"zlib", 12 * PAGE, zlib_compress, zlib_decompress},
+    {"zstd", CLUSTER_MIN, zstd_compress, zstd_decompress},
+};
+
+/* Compresses a cluster to the end of the arena and returns its length there. */
+static unsigned compress_cluster(struct worker *worker, unsigned char *pages, size_t length) {
+    size_t made = codec->compress(worker, pages, length, worker->arena + worker->arena_used,
+                                  UNIT_ROOM);
+    if (made == 0) error(1, 0, "%s cannot compress a cluster", codec->name);
+    worker->arena_used += made;
+    return made;
 }
 
 static void compress_unit(struct worker *worker, size_t index) {
@@ -138,23 +190,23 @@ static void compress_unit(struct worker *worker, size_t index) {
     digest_unit(worker, index, true);
     unit->clusters = worker->arena + worker->arena_used;
     size_t length = (size_t)unit->page_count * PAGE;
-    for (size_t offset = 0; offset < length; offset += CLUSTER) {
+    for (size_t offset = 0; offset < length; offset += codec->cluster) {
         size_t rest = length - offset;
-        unit->cluster_length[offset / CLUSTER] = compress_cluster(
-            worker, worker->packed + offset, rest < CLUSTER ? rest : CLUSTER);
+        unit->cluster_length[offset / codec->cluster] = compress_cluster(
+            worker, worker->packed + offset, rest < codec->cluster ? rest : codec->cluster);
     }
 }
 
-/* Inflates the pages of a unit and compares their digests. */
-static void inflate_unit(struct worker *worker, const struct unit *unit) {
+/* Decompresses the pages of a unit and compares their digests. */
+static void decompress_unit(struct worker *worker, const struct unit *unit) {
     const unsigned char *cluster = unit->clusters;
     size_t length = (size_t)unit->page_count * PAGE;
-    for (size_t offset = 0; offset < length; offset += CLUSTER) {
-        size_t rest = length - offset, cluster_length = unit->cluster_length[offset / CLUSTER];
-        if (libdeflate_zlib_decompress(worker->inflater, cluster, cluster_length,
-                                       worker->packed + offset, rest < CLUSTER ? rest : CLUSTER,
-                                       NULL) != LIBDEFLATE_SUCCESS)
-            error(1, 0, "libdeflate cannot inflate a cluster");
+    for (size_t offset = 0; offset < length; offset += codec->cluster) {
+        size_t rest = length - offset, content = rest < codec->cluster ? rest : codec->cluster;
+        size_t cluster_length = unit->cluster_length[offset / codec->cluster];
+        if (codec->decompress(worker, cluster, cluster_length, worker->packed + offset, content)
+            != content)
+            error(1, 0, "%s cannot decompress a cluster", codec->name);
         cluster += cluster_length;
     }
     for (unsigned i = 0; i < unit->page_count; i++) {
@@ -167,7 +219,7 @@ static void inflate_unit(struct worker *worker, const struct unit *unit) {
 /* Writes a unit, with one write per run of non-zero pages. */
 static void restore_unit(struct worker *worker, size_t index) {
     const struct unit *unit = &units[index];
-    inflate_unit(worker, unit);
+    decompress_unit(worker, unit);
     for (unsigned begin = 0, end; begin < unit->page_count; begin = end) {
         for (end = begin + 1; end < unit->page_count; end++)
             if (unit->page[end] != unit->page[begin] + (end - begin)) break;
@@ -228,9 +280,9 @@ static void round_of_loops(unsigned number, const char *path) {
     size_t compressed = 0, pages = 0;
     for (size_t i = 0; i < thread_count; i++) compressed += workers[i].arena_used;
     for (size_t i = 0; i < unit_count; i++) pages += units[i].page_count;
-    printf("round=%u threads=%zu bytes=%zu nonzero_bytes=%zu compressed_bytes=%zu "
+    printf("round=%u codec=%s threads=%zu bytes=%zu nonzero_bytes=%zu compressed_bytes=%zu "
            "digest_s=%.4f compress_s=%.4f restore_s=%.4f\n",
-           number, thread_count, image_length, pages * PAGE, compressed,
+           number, codec->name, thread_count, image_length, pages * PAGE, compressed,
            digest, compress, restore);
 }
 
@@ -248,9 +300,13 @@ static void set_up(const char *path) {
         workers[i].pages = touched_memory(UNIT);
         workers[i].packed = touched_memory(UNIT);
         /* A thread may get all units, and no unit may become smaller. */
-        workers[i].arena = touched_memory(unit_count * UNIT_CLUSTERS * CLUSTER_ROOM);
-        workers[i].inflater = libdeflate_alloc_decompressor();
-        if (workers[i].inflater == NULL) die("libdeflate");
+        workers[i].arena = touched_memory((unit_count + 1) * UNIT_ROOM);
+        isal_deflate_stateless_init(&workers[i].stream);
+        isal_inflate_init(&workers[i].inflater);
+        workers[i].zstd_compressor = ZSTD_createCCtx();
+        workers[i].zstd_decompressor = ZSTD_createDCtx();
+        if (workers[i].zstd_compressor == NULL || workers[i].zstd_decompressor == NULL) die("zstd");
+        ZSTD_CCtx_setParameter(workers[i].zstd_compressor, ZSTD_c_compressionLevel, ZSTD_LEVEL);
     }
 }
 
@@ -260,6 +316,10 @@ int main(int count, char **arguments) {
     unsigned rounds = count > 4 ? strtoul(arguments[4], NULL, 10) : 1;
     if (thread_count < 1 || thread_count > 1024 || rounds < 1) error(64, 0, "bad number");
     set_up(arguments[1]);
-    for (unsigned number = 1; number <= rounds; number++) round_of_loops(number, arguments[2]);
+    for (unsigned number = 1; number <= rounds; number++)
+        for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
+            codec = &codecs[i];
+            round_of_loops(number, arguments[2]);
+        }
     return 0;
 }

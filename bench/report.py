@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench import memory
 from harness.processes import output_of
 from targets import all_targets
-from tools import BEFORE, PEERS, SNAP, THREADS, save_name
+from tools import BEFORE, PEERS, SNAP, SNAP_ZSTD, THREADS, save_name
 
 PHASES = range(1, 8)
 
@@ -53,7 +53,7 @@ def shown(figure, unit=1, digits=2):
 def all_tools(figures):
     """Returns the names of the measured tools, in the order of the list of tools."""
     measured = {tool for _, tool in figures.samples}
-    return [tool.name for tool in (SNAP, BEFORE, *PEERS) if tool.name in measured]
+    return [tool.name for tool in (SNAP, SNAP_ZSTD, BEFORE, *PEERS) if tool.name in measured]
 
 
 def series_table(figures, title, figure, unit):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import measure
 from harness.checks import Failed
-from tools import BEFORE, SNAP, fill, save_name
+from tools import BEFORE, SNAP, SNAP_ZSTD, fill, save_name
 
 FIRST = 5  # the phase that is also saved as a guest's first checkpoint
 TOO_SLOW = 8  # seconds
@@ -125,7 +125,7 @@ class Round:
         for tool in self.tools:
             self.restore(tool, last, f"restore {last}")
         for tool in self.tools:
-            if tool in (SNAP, BEFORE):
+            if tool in (SNAP, SNAP_ZSTD, BEFORE):
                 self.run_snap_alone(tool)
         shutil.rmtree(self.folder)
 
@@ -140,24 +140,27 @@ class Limit:
         source = Path(__file__).with_name("limit.c")
         try:
             measure.run(["gcc", "-O3", "-o", self.program, source,
-                         "-lisal", "-ldeflate", "-lpthread"], bench.folder)
+                         "-lisal", "-lzstd", "-lpthread"], bench.folder)
         except (Failed, OSError) as failure:
             self.program = None
-            bench.note("limit: not measured; it needs gcc, libisal-dev, libdeflate-dev and "
+            bench.note("limit: not measured; it needs gcc, libisal-dev, libzstd-dev and "
                        f"libxxhash-dev\n{failure}")
 
     def run(self, threads):
-        """Runs each loop once, and adds the times that the program itself measures."""
+        """Runs each loop once per codec, and adds the times that the program measures."""
         if not self.program:
             return
         image, output = self.bench.series[FIRST - 1], self.bench.folder / "limit.out"
         try:
+            measure.use_memory(3 * image.stat().st_size)
             sample = measure.run([self.program, image, output, threads], self.bench.folder)
         except Failed as failure:
             self.bench.problem(f"limit: {failure}")
             return
-        figures = dict(word.split("=") for word in sample.output.split())
-        for loop, stored in ("digest", None), ("compress", int(figures["compressed_bytes"])), \
-                ("restore", None):
-            self.bench.figures.add(f"limit {loop}", "limit", measure.Sample(
-                float(figures[loop + "_s"]), None, None, stored))
+        for line in sample.output.splitlines():
+            figures = dict(word.split("=") for word in line.split())
+            tool = SNAP_ZSTD if figures["codec"] == "zstd" else SNAP
+            for loop, stored in ("digest", None), ("compress", int(figures["compressed_bytes"])), \
+                    ("restore", None):
+                self.bench.figures.add(f"limit {loop}", tool.name + ", bare loop", measure.Sample(
+                    float(figures[loop + "_s"]), None, None, stored))

@@ -11,6 +11,7 @@ import images
 import measure
 from bench import file_system
 from harness.memory import PAGE
+from tools import SNAP, SNAP_ZSTD
 
 GIB = 1 << 30
 CHAIN = 200  # checkpoints
@@ -147,6 +148,25 @@ def verify(bench, folder):
         bench.run_snap("verify: all seven, --quick", "verify --quick", store=store)
 
 
+@work_folder
+def reads(bench, folder):
+    """Reads random pages of a full checkpoint with the reader that all commands use."""
+    program = Path(bench.snap).with_name("random-reads")
+    if not program.exists():
+        bench.note("reads: not measured; make bench builds the program")
+        return
+    for tool in (SNAP, SNAP_ZSTD):
+        store = folder / tool.name.replace(" ", "-")
+        if not bench.run_snap("reads: save", f"save {bench.series[4]} --guest reads", store=store,
+                              tool=tool):
+            return
+        for _ in range(bench.rounds):
+            sample = measure.run([program, store, "reads", 1], folder)
+            figures = dict(word.split("=") for word in sample.output.split())
+            bench.figures.add("random 4 KiB: 1,000 x median", tool.name, measure.Sample(
+                float(figures["p50_us"]) / 1000, None, None))
+
+
 def disk(bench):
     """Measures snap on a real file system, where a save includes writing to the disk."""
     place = bench.options.disk
@@ -181,4 +201,4 @@ def disk_round(bench, folder):
                                                   "bs=1M", "conv=fsync"])
 
 
-MEASURES = (chain, sparse, dense, streams, verify, disk)
+MEASURES = (chain, sparse, dense, streams, verify, reads, disk)

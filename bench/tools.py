@@ -46,6 +46,9 @@ SNAP = Tool(
     "{snap} save current.mem --guest series --store {store} --json",
     "{snap} restore series:{number} current.mem --store {store}")
 
+# The same program with its other codec.
+SNAP_ZSTD = replace(SNAP, name="snap zstd", save=SNAP.save + " --codec zstd")
+
 # Another build of snap, to compare with.
 BEFORE = replace(SNAP, name="snap before", save=SNAP.save.replace("{snap}", "{before}"),
                  restore=SNAP.restore.replace("{snap}", "{before}"))
