@@ -7,7 +7,8 @@
 # make guests  save, restore and resume real guests under two QEMUs in every way, in 8 minutes
 # make soak    run the fault, kill, full-disk, damage and power-cut tests in full, and write their
 #              counts into RELIABILITY.md
-# make fuzz    test the reader of QEMU's streams with libFuzzer, for SECONDS (600)
+# make fuzz    test the reader of QEMU's streams, and the decoding of clusters, with libFuzzer, each for
+#              SECONDS (600)
 # make install     install into PREFIX (/usr/local) below DESTDIR; make uninstall deletes the files
 # make deb     build the Debian package snap-vm in .build/deb; make check-deb tests it here, as root
 # make clean   delete everything that is built, recorded or downloaded

@@ -214,7 +214,7 @@ if Context.environment["SNAP_BENCH"] != nil {
             swiftSettings: tests + [.unsafeFlags(["-parse-as-library"])]))
 }
 
-// The fuzzer of `make fuzz`. Only this build is instrumented.
+// The fuzzers of `make fuzz`. Only this build is instrumented.
 if Context.environment["SNAP_FUZZ"] != nil {
     let flags = ["-sanitize=fuzzer,address"]
     for target in package.targets
@@ -223,17 +223,23 @@ if Context.environment["SNAP_FUZZ"] != nil {
     {
         target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(flags)]
     }
-    package.products.append(.executable(name: "fuzz-stream", targets: ["FuzzStream"]))
-    package.targets += [
-        .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
-        .executableTarget(
-            name: "FuzzStream",
-            dependencies: [
-                "MigrationStream", "GuestMemory", "SnapSystem", "TestSupport", "CFuzzer",
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            path: "Fuzz/FuzzStream",
-            swiftSettings: tests + [.unsafeFlags(flags + ["-parse-as-library"])],
-            linkerSettings: [.unsafeFlags(flags + ["-use-ld=lld"])]),
+    package.targets.append(.systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"))
+    let fuzzers: [(product: String, target: String, dependencies: [Target.Dependency])] = [
+        (
+            "fuzz-stream", "FuzzStream",
+            ["MigrationStream", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        ("fuzz-clusters", "FuzzClusters", ["Codecs", "CZlib", "CZstd"]),
     ]
+    for fuzzer in fuzzers {
+        package.products.append(.executable(name: fuzzer.product, targets: [fuzzer.target]))
+        package.targets.append(
+            .executableTarget(
+                name: fuzzer.target,
+                dependencies: fuzzer.dependencies
+                    + ["GuestMemory", "SnapSystem", "TestSupport", "CFuzzer"],
+                path: "Fuzz/\(fuzzer.target)",
+                swiftSettings: tests + [.unsafeFlags(flags + ["-parse-as-library"])],
+                linkerSettings: [.unsafeFlags(flags + ["-use-ld=lld"])]))
+    }
 }
