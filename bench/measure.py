@@ -90,7 +90,7 @@ class Figures:
     def peak(self, tool):
         """Returns the peak memory of all runs of a tool and its measure, or None for both."""
         peaks = [(sample.rss, measure) for (measure, name), samples in self.samples.items()
-                 for sample in samples if name == tool]
+                 for sample in samples if name == tool and sample.rss]
         return max(peaks, default=(None, None))
 
     def as_json(self):
