@@ -49,11 +49,11 @@ struct GroupTests {
         #expect(head.clusters.reduce(0) { $0 + $1.slotCount } == records.count)
         #expect(head.clusters.allSatisfy { $0.encodedByteCount <= Limits.clusterByteCountMax })
         // All clusters have about the same length.
-        let goal = try Compressor(Self.compression(seed)).clusterByteCount
+        let shareMax = try Compressor(Self.compression(seed)).clusterByteCount
         let total = head.clusters.reduce(0) { $0 + $1.encodedByteCount }
         let share = total / head.clusters.count
         #expect(head.clusters.allSatisfy { abs($0.encodedByteCount - share) <= 4096 })
-        #expect(share <= goal && (head.clusters.count == 1 || 2 * share > goal))
+        #expect(share <= shareMax && (head.clusters.count == 1 || 2 * share > shareMax))
         for slot in records.indices {
             let cluster = head.clusters[head.clusterIndex(ofSlot: slot)]
             #expect(

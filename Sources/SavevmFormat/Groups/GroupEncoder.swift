@@ -37,10 +37,10 @@ package struct GroupEncoder: ~Copyable {
         var firstSlot = 0
         var encodedOffset = 0
         for index in 1...clusterCount {
-            let goal = bytes.byteCount * index / clusterCount
+            let endMax = bytes.byteCount * index / clusterCount
             var slot = firstSlot
             var end = encodedOffset
-            while slot < records.count, end + records[slot].encodedByteCount <= goal {
+            while slot < records.count, end + records[slot].encodedByteCount <= endMax {
                 end += records[slot].encodedByteCount
                 slot += 1
             }
