@@ -41,6 +41,8 @@ package enum Interruption {
         }
         unsafe sigprocmask(SIG_UNBLOCK, &numbers, nil)
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
+        // A caller that ignores SIGCHLD would hide how a child process has ended (wait(2)).
+        signal(SIGCHLD, SIG_DFL)
     }
 
     /// Runs a closure to completion: signals that arrive while it runs only set the flag.

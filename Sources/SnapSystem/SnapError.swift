@@ -14,6 +14,8 @@ package struct SnapError: Error, Sendable, Equatable {
         case tooOld = 2
         /// A checkpoint is saved, but deleting old ones after it failed.
         case pruneFailed = 3
+        /// Some of several guests were not saved.
+        case notAllSaved = 4
         /// The command line or an environment variable is not valid.
         case usage = 64
         /// The input is damaged, such as an image that shrank or a stream that is cut short.
@@ -119,8 +121,8 @@ extension SnapError {
         switch code {
         case .damaged, .unsupported, .notFound: true
         case .inputOutput: errno == .ioError
-        case .tooOld, .pruneFailed, .usage, .inputDamaged, .internalFailure, .cannotCreate, .busy,
-            .permission, .mismatch, .interrupted:
+        case .tooOld, .pruneFailed, .notAllSaved, .usage, .inputDamaged, .internalFailure,
+            .cannotCreate, .busy, .permission, .mismatch, .interrupted:
             false
         }
     }

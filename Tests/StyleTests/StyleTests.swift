@@ -7,7 +7,8 @@ struct StyleTests {
     /// The files that may contain unsafe code: system calls, memory, codecs, hashes, integers.
     private static let unsafeFiles: Set<String> = [
         "SnapSystem/Calls/SystemCalls.swift", "SnapSystem/Calls/SystemCalls+Names.swift",
-        "SnapSystem/Calls/SystemCalls+Sockets.swift", "CheckpointIndex/UntrustedDatabase.swift",
+        "SnapSystem/Calls/SystemCalls+Sockets.swift",
+        "SnapSystem/Calls/SystemCalls+Processes.swift", "CheckpointIndex/UntrustedDatabase.swift",
         "CheckpointIndex/Watchdog.swift",
         "SnapSystem/Interruption.swift",
         "SnapSystem/GlobPattern.swift", "SnapSystem/MemoryBuffer.swift",
@@ -19,7 +20,7 @@ struct StyleTests {
         "MigrationStream/Read/StreamInput.swift", "SavevmFormat/Bytes/ByteReader.swift",
         "SavevmFormat/Bytes/DigestKey.swift", "SavevmFormat/Bytes/Hash128.swift",
         "SnapSystem/DescriptorLimit.swift", "SnapSystem/DetachedThread.swift",
-        "SnapSystem/ProcessSecrecy.swift",
+        "SnapSystem/Processes/ProcessSecrecy.swift",
         "SnapSystem/EnvironmentVariable.swift",
         "snap/EntryPoint.swift",
     ]
@@ -97,7 +98,8 @@ struct StyleTests {
         "LiveGuest/MemoryFileAccess.swift", "SnapEngine/Restore/DeviceStateOutput.swift",
         "SnapEngine/Save/Input/InputFiles.swift", "SnapSystem/Files/Directory.swift",
         "SnapSystem/Files/LockHolders.swift", "SnapSystem/Files/PendingFile.swift",
-        "SnapSystem/ProcessIdentity.swift", "SnapSystem/ProcessIdentity+OpenFiles.swift",
+        "SnapSystem/Processes/ProcessIdentity.swift",
+        "SnapSystem/Processes/ProcessIdentity+OpenFiles.swift",
     ]
 
     @Test("only the listed files open paths, and only SnapSystem/Calls makes system calls")

@@ -11,6 +11,18 @@ extension SystemCalls {
         return (ends[0], ends[1])
     }
 
+    /// Creates two connected sockets, in blocking mode.
+    func makeSocketPair() throws(Errno) -> (Int32, Int32) {
+        var ends: [Int32] = [-1, -1]
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        _ = try value {
+            unsafe ends.withUnsafeMutableBufferPointer {
+                unsafe socketpair(AF_UNIX, type, 0, $0.baseAddress)
+            }
+        }
+        return (ends[0], ends[1])
+    }
+
     func makeLocalSocket() throws(Errno) -> Int32 {
         // Non-blocking, so that the peer cannot decide how long a connection or a send takes.
         let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue

@@ -8,7 +8,8 @@ package struct LocalSocket: ~Copyable, Sendable {
     /// The path of the socket.
     package var path: FilePath { file.path }
 
-    private var calls: SystemCalls { file.calls }
+    /// The system calls with which the socket is accessed.
+    package var calls: SystemCalls { file.calls }
 
     /// The longest path that fits into sockaddr_un with its final 0 byte.
     private static let pathByteCountMax = 107

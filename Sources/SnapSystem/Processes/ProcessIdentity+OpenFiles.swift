@@ -19,6 +19,17 @@ extension ProcessIdentity {
         number > 0 ? FilePath("/proc/\(number)/cwd") : nil
     }
 
+    /// The path of the process's working directory; nil if it cannot be read.
+    ///
+    /// - Parameter calls: The system calls.
+    /// - Returns: The path, in the mount namespace of the process.
+    package func workingDirectoryPath(_ calls: SystemCalls) -> FilePath? {
+        guard number > 0 else { return nil }
+        let process = Directory(FilePath("/proc/\(number)"), calls)
+        guard let path = try? process.target(ofLink: "cwd") else { return nil }
+        return FilePath(path)
+    }
+
     /// Finds the descriptors with which the process has files open for reading.
     ///
     /// - Parameters:
