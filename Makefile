@@ -30,9 +30,9 @@ HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES = binutils busybox-static python3 qemu-system-x86
-TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) groff rsync tzdata zstd
+TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) e2fsprogs groff qemu-utils rsync tzdata zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
-SOAK_PACKAGES = $(TEST_PACKAGES) e2fsprogs fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
+SOAK_PACKAGES = $(TEST_PACKAGES) fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
 	qemu-system-x86 qemu-utils restic xdelta3 zstd
 LINT_PACKAGES = flake8 isort mandoc pylint shellcheck
@@ -69,9 +69,9 @@ bench:
 	bench/run --markdown BENCHMARKS.md
 
 guests:
-	Scripts/install $(DEMO_PACKAGES)
+	Scripts/install $(TEST_PACKAGES)
 	$(BUILD)
-	for test in resume pause cookbook; do \
+	for test in resume pause live disks cookbook; do \
 		Tests/Guests/$$test .build/release/snap --qemu qemu-system-x86_64 $$(Scripts/get-qemu10) \
 			|| exit; done
 

@@ -7,6 +7,10 @@ import subprocess
 from harness.checks import Failed
 from harness.processes import output_of, run, say
 
+# The modules for a virtio disk, in this order, because later modules use earlier ones.
+DISK_MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
+                "virtio_pci", "virtio_blk")
+
 
 def _download(folder):
     """Downloads the package of Debian's newest cloud kernel."""
@@ -43,9 +47,24 @@ def fetch_kernel(cache):
     kernel = cache / "vmlinuz"
     if not kernel.exists():
         folder = unpack_kernel(cache)
+        for module in disk_modules(folder):
+            shutil.copy(module, cache)
         next(folder.glob("boot/vmlinuz-*")).rename(kernel)
         shutil.rmtree(folder.parent)
     return kernel
+
+
+def fetch_kernel_for_disks(cache):
+    """Returns the paths of the guest's kernel in the cache, and of the modules for its disk."""
+    modules = [cache / f"{name}.ko" for name in DISK_MODULES]
+    if not all(module.exists() for module in modules):
+        (cache / "vmlinuz").unlink(missing_ok=True)  # it must be of the same version
+    return fetch_kernel(cache), modules
+
+
+def disk_modules(folder):
+    """Returns the paths of the modules for a guest's disk in an unpacked kernel."""
+    return [next(folder.glob(f"lib/modules/**/{name}.ko")) for name in DISK_MODULES]
 
 
 def build_initramfs(init, folder, modules=()):

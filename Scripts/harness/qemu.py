@@ -57,14 +57,17 @@ class Machine:
     model: str = "pc"
     mib: int = 128
     translated_mib: int = 64  # cache for the guest code that QEMU has translated
+    is_private: bool = False  # whether the memory is in no file
 
     def arguments(self, memory):
-        """Returns the command line of a guest whose memory is in this file."""
+        """Returns the command line of a guest whose memory is in this file, or private."""
+        backend = f"id=ram,size={self.mib}M"
         return [
             self.program, *self.options,
             "-accel", f"tcg,tb-size={self.translated_mib}", "-cpu", "qemu64",
             "-machine", f"{self.model},memory-backend=ram", "-m", f"{self.mib}M", "-object",
-            f"memory-backend-file,id=ram,size={self.mib}M,mem-path={memory},share=on",
+            f"memory-backend-ram,{backend}" if self.is_private else
+            f"memory-backend-file,{backend},mem-path={memory},share=on",
             "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot", "-kernel",
             str(self.kernel), "-initrd", str(self.initrd), "-append",
             "console=ttyS0 loglevel=3 panic=-1 tsc=reliable"]

@@ -10,7 +10,8 @@ from harness import processes
 from harness.checks import check
 
 # The exit statuses of snap(1) that the scripts expect.
-DONE, DAMAGED, NOT_PRUNED, USAGE, NOT_FOUND, IO_ERROR, BUSY = 0, 1, 3, 64, 66, 74, 75
+DONE, DAMAGED, NOT_PRUNED, NOT_ALL_SAVED = 0, 1, 3, 4
+USAGE, NOT_FOUND, IO_ERROR, BUSY = 64, 66, 74, 75
 UNSUPPORTED, PERMISSION, CONFIGURATION, INTERRUPTED = 76, 77, 78, 130
 
 
