@@ -1,28 +1,45 @@
 import FoundationEssentials
 import Glibc
+import GuestMemory
 import QEMUMonitor
 import SnapSystem
 
-/// A file in the guest's directory that exists while a save has changed settings of its QEMU.
+/// A file in the guest's directory that exists while a save has changed settings of its QEMU, or
+/// has taken disk snapshots for a checkpoint that is not saved yet.
 ///
-/// A killed save leaves the marker in the directory and the guest paused. A save whose QEMU dies
-/// leaves the marker too. The next save finds it.
+/// A killed save leaves the marker in the directory, and may leave the guest paused. A save whose
+/// QEMU dies leaves the marker too. The next save finds it.
 ///
 /// The next save applies the marker's contents to that QEMU. So the marker counts only if every
 /// user who can have created or changed it could also have saved the guest.
 struct PauseMarker: Codable, Sendable {
     /// The process of QEMU, since another process may own the socket when the marker is read.
     let process: ProcessIdentity
-    /// When the guest was paused, in the format of RFC 3339.
+    /// When the save has started to change QEMU, in the format of RFC 3339.
     let since: String
-    /// Whether the guest was running before the save.
-    let wasRunning: Bool
+    /// Whether the save has paused a running guest, or is about to.
+    var stops: Bool
     /// QEMU's migration settings before the save.
-    let settings: MigrationSettings
+    var settings: MigrationSettings
     /// The process of the save; nil in a marker of version 0.1.
     var saver: ProcessIdentity?
     /// The migration that wrote the device state; nil until it has ended.
     var migration: QEMUGuest.MigrationTrace?
+    /// What QEMU sends; nil in a marker of version 0.1, for `deviceState`.
+    var content: MigrationContent?
+    /// The snapshots of drives that the save has taken; nil without any.
+    var diskSnapshots: [DiskSnapshot]?
+
+    private enum CodingKeys: String, CodingKey {
+        case process
+        case since
+        case stops = "wasRunning"
+        case settings
+        case saver
+        case migration
+        case content
+        case diskSnapshots
+    }
 
     /// The result of the search for a marker.
     enum Found {
@@ -98,6 +115,12 @@ struct PauseMarker: Codable, Sendable {
         let bytes: [UInt8]
         do { bytes = Array(try JSONEncoder().encode(self)) } catch {
             throw SnapError(.internalFailure, "cannot write \(Self.name): \(error)")
+        }
+        guard bytes.count <= Self.byteCountMax else {
+            throw SnapError(
+                .unsupported,
+                "description of the save has \(bytes.count) bytes, expected at most "
+                    + "\(Self.byteCountMax)", path: directory.file(Self.name))
         }
         try directory.replace(Self.name, with: bytes, isDurable: false)
     }

@@ -5,8 +5,8 @@ package import SnapSystem
 package enum UnfinishedSave {
     /// The hint for a user who wants to resume the guest without snap.
     static let contHint =
-        "use cont in QEMU's monitor to resume the guest; x-ignore-shared then stays on and "
-        + "migrations omit the shared RAM until the next snap save --qmp"
+        "use cont in QEMU's monitor to resume the guest; QEMU's migration settings then stay "
+        + "changed, and migrations can omit RAM, until the next snap save --qmp"
 
     /// Detects a guest whose save was killed after it had changed QEMU.
     ///
@@ -20,12 +20,14 @@ package enum UnfinishedSave {
             let saver = marker.saver, !saver.exists(directory.calls),
             marker.process.exists(directory.calls)
         else { return nil }
+        let what =
+            marker.stops
+            ? "\(guest) paused, and QEMU's migration settings changed"
+            : "QEMU's migration settings of \(guest) changed, or disk snapshots"
         return SnapError(
-            .busy,
-            "an unfinished save of \(marker.since) may have left \(guest) paused, and QEMU's "
-                + "migrations may omit its shared RAM",
+            .busy, "an unfinished save of \(marker.since) may have left \(what)",
             path: directory.file(PauseMarker.name),
-            hint: "use snap save --qmp --resume-stale to resume the guest and restore QEMU's "
-                + "settings")
+            hint: "use snap save --qmp --resume-stale to resume the guest, restore QEMU's settings "
+                + "and delete such snapshots")
     }
 }

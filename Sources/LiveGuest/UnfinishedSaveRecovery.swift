@@ -1,3 +1,4 @@
+import GuestMemory
 import QEMUMonitor
 import SnapSystem
 import SystemPackage
@@ -13,11 +14,15 @@ struct UnfinishedSaveRecovery {
     let directory: Directory
     /// Whether to resume a guest that the killed save has left paused.
     let resumes: Bool
+    /// Whether the disk snapshots of a name belong to a saved checkpoint.
+    let keepsSnapshots: (String) -> Bool
     /// The closure that receives warnings.
     let warn: @Sendable (SnapError) -> Void
 
-    /// How long a migration that the killed save had started may take to fail.
-    private static let failureTimeout = Duration.seconds(5)
+    /// How long a migration that the killed save had started may take to end.
+    private static let endTimeout = Duration.seconds(5)
+    /// The same for a background snapshot, whose stream is read to its end (`StreamDrain`).
+    private static let snapshotEndTimeout = Duration.seconds(60)
 
     /// Searches for a marker, undoes the changes that it describes, and deletes it.
     ///
@@ -39,7 +44,7 @@ struct UnfinishedSaveRecovery {
             switch marker.isFor(guest) {
             case true?: try undo(marker, on: &guest)
             // That save did not pause this QEMU, which is another process.
-            case false?: break
+            case false?: warnOfSnapshots(of: marker)
             case nil:
                 try checkRunning(
                     &guest,
@@ -63,8 +68,8 @@ struct UnfinishedSaveRecovery {
     private func undo(
         _ marker: PauseMarker, on guest: inout QEMUGuest
     ) throws(SnapError) {
-        let status = try guest.status()
-        let deadline = ContinuousClock.now + (status.isRunning ? .zero : Self.failureTimeout)
+        let content = marker.content ?? .deviceState
+        let deadline = ContinuousClock.now + (try endTimeout(of: content, marker, on: &guest))
         while try guest.isMigrating() {
             guard ContinuousClock.now < deadline else {
                 throw SnapError(.busy, "a migration of this guest is in progress", path: socket)
@@ -72,13 +77,14 @@ struct UnfinishedSaveRecovery {
             try guest.waitBriefly()
         }
         let settings = try guest.settings()
-        let mustResume = marker.wasRunning && !status.isRunning
+        let status = try guest.status()
+        let mustResume = marker.stops && !status.isRunning
         if mustResume {
-            let areOurs = settings.areForDeviceState(before: marker.settings)
+            let areOurs = settings.areThose(of: content, before: marker.settings)
             try check(marker, on: &guest, areSettingsOurs: areOurs)
         }
-        if settings.areChanged(before: marker.settings) {
-            try guest.apply(settings.undoing(changesTo: marker.settings))
+        if settings.areChanged(before: marker.settings, for: content) {
+            try guest.apply(settings.undoing(changesTo: marker.settings, for: content))
             warn(
                 SnapError(
                     .busy,
@@ -86,13 +92,58 @@ struct UnfinishedSaveRecovery {
                         + "\(marker.since) had changed", path: socket))
         }
         if mustResume {
-            try PausableGuest.resume(&guest)
+            try GuestConnection.resume(&guest)
             warn(
                 SnapError(
                     .busy,
                     "resumed the guest, which an unfinished save had left \(status.name) since "
                         + marker.since, path: socket))
         }
+        try deleteSnapshots(of: marker, on: &guest)
+    }
+
+    /// Deletes the disk snapshots of a save that was killed before its checkpoint was saved.
+    private func deleteSnapshots(
+        of marker: PauseMarker, on guest: inout QEMUGuest
+    ) throws(SnapError) {
+        for snapshot in marker.diskSnapshots ?? [] where !keepsSnapshots(snapshot.name) {
+            do throws(SnapError) {
+                try guest.deleteIfActive(snapshot)
+                warn(
+                    SnapError(
+                        .busy,
+                        "deleted snapshot \(snapshot.name) of drive \(snapshot.drive), which an "
+                            + "unfinished save of \(marker.since) had taken", path: socket))
+            } catch {
+                // The save may have been killed before it took the snapshot.
+                guard error.code == .inputOutput || error.code == .busy else { throw error }
+                warn(error.asDeletionFailure(of: snapshot, at: socket))
+            }
+        }
+    }
+
+    /// Reports the disk snapshots of a killed save whose QEMU has ended.
+    private func warnOfSnapshots(of marker: PauseMarker) {
+        for snapshot in marker.diskSnapshots ?? [] where !keepsSnapshots(snapshot.name) {
+            warn(
+                SnapError(
+                    .busy,
+                    "an unfinished save of \(marker.since) may have left snapshot "
+                        + "\(snapshot.name) of drive \(snapshot.drive)", path: socket,
+                    hint: "when no QEMU uses the image, use \(snapshot.deletionCommand)"))
+        }
+    }
+
+    /// Returns how long a migration that is in progress may take to end; zero if it is not that of
+    /// the killed save.
+    private func endTimeout(
+        of content: MigrationContent, _ marker: PauseMarker, on guest: inout QEMUGuest
+    ) throws(SnapError) -> Duration {
+        if content == .backgroundSnapshot {
+            let areOurs = try guest.settings().areThose(of: content, before: marker.settings)
+            return areOurs ? Self.snapshotEndTimeout : .zero
+        }
+        return try guest.status().isRunning ? .zero : Self.endTimeout
     }
 
     /// Refuses to resume the guest, unless `resumes` is set and only the killed save has paused it.

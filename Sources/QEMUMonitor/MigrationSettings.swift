@@ -43,17 +43,26 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
 
     /// The capability that omits RAM that QEMU shares with other processes.
     private static let ignoreShared = "x-ignore-shared"
+    /// The capability to send the RAM of one instant while the guest runs on.
+    private static let backgroundSnapshot = "background-snapshot"
     /// The capabilities that a save turns off, because they change what QEMU sends, or when.
     ///
     /// snap never sets another capability, regardless of what a peer or a marker names. The set
     /// excludes capabilities that do not change the stream of a stopped guest, or that must be the
     /// same in the destination: events, validate-uuid, late-block-activate.
     private static let turnedOff: Set<String> = [
-        "auto-converge", "background-snapshot", "block", "compress", "dirty-bitmaps",
+        "auto-converge", "block", "compress", "dirty-bitmaps",
         "dirty-limit", "mapped-ram", "multifd", "pause-before-switchover", "postcopy-blocktime",
         "postcopy-preempt", "postcopy-ram", "rdma-pin-all", "release-ram", "return-path",
         "switchover-ack", "x-colo", "xbzrle", "zero-blocks", "zero-copy-send",
     ]
+    /// The capabilities that a background snapshot excludes, in addition to those.
+    private static let turnedOffForBackgroundSnapshot: Set<String> = [
+        "late-block-activate", "validate-uuid",
+    ]
+    /// All capabilities that a save may change.
+    private static let changeable = turnedOff.union(turnedOffForBackgroundSnapshot)
+        .union([ignoreShared, backgroundSnapshot])
     /// The bandwidth for a save in bytes per second, which is no limit in practice.
     private static let bandwidthMax: UInt64 = 1 << 40
 
@@ -65,8 +74,7 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     package init(_ capabilities: [Capability], _ parameters: Parameters) {
         var names = Set<String>()
         self.capabilities = capabilities.filter {
-            ($0.capability == Self.ignoreShared || Self.turnedOff.contains($0.capability))
-                && names.insert($0.capability).inserted
+            Self.changeable.contains($0.capability) && names.insert($0.capability).inserted
         }
         self.parameters = parameters
     }
@@ -81,11 +89,12 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
 
     var request: Request { Request(capabilities: capabilities) }
 
-    /// The settings to apply so that QEMU sends only device state, without delay and in one stream.
-    package var forDeviceState: MigrationSettings {
-        let changed = capabilities.filter {
-            $0.state != ($0.capability == Self.ignoreShared)
-        }
+    /// Returns the settings to apply for a migration, which then is one stream without delay.
+    ///
+    /// - Parameter content: What QEMU is to send.
+    /// - Returns: Only the capabilities to change, and the bandwidth.
+    package func changes(for content: MigrationContent) -> MigrationSettings {
+        let changed = capabilities.filter { Self.isOn($0, for: content) != $0.state }
         return MigrationSettings(
             changed.map { Capability(capability: $0.capability, state: !$0.state) },
             Parameters(
@@ -93,15 +102,30 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
                 tlsCredentials: nil))
     }
 
+    /// Whether a capability is on during a migration.
+    private static func isOn(_ capability: Capability, for content: MigrationContent) -> Bool {
+        switch capability.capability {
+        case ignoreShared: content == .deviceState
+        case backgroundSnapshot: content == .backgroundSnapshot
+        case let name where turnedOffForBackgroundSnapshot.contains(name):
+            capability.state && content != .backgroundSnapshot
+        default: false
+        }
+    }
+
     /// Computes the settings to apply so that a save's changes are undone.
     ///
     /// Only changes that are still in force in these settings are undone, since a save may end
     /// between any two of its commands. Later changes by another process are kept.
     ///
-    /// - Parameter before: The settings before the save, whose `forDeviceState` was applied.
+    /// - Parameters:
+    ///   - before: The settings before the save, whose `changes(for: content)` were applied.
+    ///   - content: What QEMU has sent.
     /// - Returns: The capabilities to set, and the bandwidth.
-    package func undoing(changesTo before: MigrationSettings) -> MigrationSettings {
-        let changes = before.forDeviceState
+    package func undoing(
+        changesTo before: MigrationSettings, for content: MigrationContent
+    ) -> MigrationSettings {
+        let changes = before.changes(for: content)
         let left = changes.capabilities.filter(capabilities.contains)
         let isBandwidthLeft = parameters.maxBandwidth == changes.parameters.maxBandwidth
         return MigrationSettings(
@@ -113,22 +137,28 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
 
     /// Checks whether any change that a save made is still in force in these settings.
     ///
-    /// - Parameter before: The settings before the save, whose `forDeviceState` was applied.
+    /// - Parameters:
+    ///   - before: The settings before the save, whose `changes(for: content)` were applied.
+    ///   - content: What QEMU has sent.
     /// - Returns: Whether there is something to undo.
-    package func areChanged(before: MigrationSettings) -> Bool {
-        let undo = undoing(changesTo: before)
+    package func areChanged(
+        before: MigrationSettings, for content: MigrationContent
+    ) -> Bool {
+        let undo = undoing(changesTo: before, for: content)
         return !undo.capabilities.isEmpty
             || undo.parameters.maxBandwidth != parameters.maxBandwidth
     }
 
     /// Checks whether a migration with these settings can only be one that a save has started.
     ///
-    /// - Parameter before: The settings before the save, whose `forDeviceState` was applied.
-    /// - Returns: Whether all changes of the save are in force, and omitting shared RAM is one of
-    ///   them.
-    package func areForDeviceState(before: MigrationSettings) -> Bool {
-        let changes = before.forDeviceState
-        return changes.capabilities.contains { $0.capability == Self.ignoreShared }
+    /// - Parameters:
+    ///   - before: The settings before the save, whose `changes(for: content)` were applied.
+    ///   - content: What QEMU was to send.
+    /// - Returns: Whether all changes of the save are in force, and one of them turns on the
+    ///   capability that the migration needs.
+    package func areThose(of content: MigrationContent, before: MigrationSettings) -> Bool {
+        let changes = before.changes(for: content)
+        return changes.capabilities.contains { $0.state }
             && changes.capabilities.allSatisfy(capabilities.contains)
             && parameters.maxBandwidth == changes.parameters.maxBandwidth
     }
@@ -137,7 +167,12 @@ package struct MigrationSettings: Codable, Sendable, Equatable {
     package var isEncrypted: Bool { !(parameters.tlsCredentials ?? "").isEmpty }
 
     /// Whether QEMU has the capability to omit shared RAM.
-    package var canIgnoreShared: Bool {
-        capabilities.contains { $0.capability == Self.ignoreShared }
+    package var canIgnoreShared: Bool { has(Self.ignoreShared) }
+
+    /// Whether QEMU has the capability to send the RAM of one instant while the guest runs on.
+    package var canTakeBackgroundSnapshot: Bool { has(Self.backgroundSnapshot) }
+
+    private func has(_ name: String) -> Bool {
+        capabilities.contains { $0.capability == name }
     }
 }

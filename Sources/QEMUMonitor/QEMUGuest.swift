@@ -15,6 +15,14 @@ package struct QEMUGuest: ~Copyable {
         let running: Bool
     }
 
+    private struct Version: Decodable {
+        struct Numbers: Decodable {
+            let major: Int
+            let minor: Int
+        }
+        let qemu: Numbers
+    }
+
     private struct Child: Decodable {
         let name: String
         let type: String
@@ -70,10 +78,10 @@ package struct QEMUGuest: ~Copyable {
         let byteCount: UInt64?
     }
 
-    private var client: QMPClient
+    var client: QMPClient
 
     /// QEMU's name for the descriptor that snap passes to it.
-    private static let descriptorName = "snap-device-state"
+    private static let descriptorName = "snap-migration"
     private static let fileBackend = "child<memory-backend-file>"
     private static let backendPrefix = "child<memory-backend-"
     /// The length limit of a path in bytes, without the 0 at its end (PATH_MAX).
@@ -132,6 +140,32 @@ package struct QEMUGuest: ~Copyable {
     /// - Throws: As `QMPClient.execute`.
     package mutating func resume() throws(SnapError) {
         try client.execute("cont", QMPClient.Nothing())
+    }
+
+    /// Resumes the guest without waiting for QEMU's reply.
+    ///
+    /// The caller must read QEMU's stream in the meantime: QEMU's main thread may write to the
+    /// guest's memory, which a background snapshot delays until the page has been sent.
+    ///
+    /// - Throws: As `LocalSocket.send`.
+    package mutating func postResume() throws(SnapError) {
+        try client.post("cont", QMPClient.Nothing())
+    }
+
+    /// The times at which the guest has stopped and run again since `forgetRunStateChanges`, up to
+    /// QEMU's last reply.
+    package var runStateChanges: [RunStateChange] { client.runStateChanges }
+
+    /// Forgets when the guest has stopped and run again.
+    package mutating func forgetRunStateChanges() { client.forgetRunStateChanges() }
+
+    /// Queries QEMU's version.
+    ///
+    /// - Returns: The numbers of the major and the minor version.
+    /// - Throws: As `QMPClient.ask`.
+    package mutating func version() throws(SnapError) -> (major: Int, minor: Int) {
+        let version: Version = try client.ask("query-version")
+        return (version.qemu.major, version.qemu.minor)
     }
 
     /// Finds the files through which QEMU shares the guest's RAM.
@@ -200,7 +234,7 @@ package struct QEMUGuest: ~Copyable {
         try client.waitBriefly()
     }
 
-    // MARK: Device state
+    // MARK: Migrations
 
     /// Checks whether a migration is in progress.
     ///
@@ -212,21 +246,29 @@ package struct QEMUGuest: ~Copyable {
         return migration.status.map { !ended.contains($0) } ?? false
     }
 
-    /// Makes QEMU write the device state to a pipe.
+    /// Makes QEMU write the stream of a migration to a pipe or socket.
     ///
-    /// - Parameter writing: The pipe's write end. QEMU gets its own descriptor of it.
+    /// - Parameter writing: The write end. QEMU gets its own descriptor of it, and closes that at
+    ///   the end of the migration.
     /// - Throws: As `QMPClient.execute`.
-    package mutating func startDeviceState(into writing: SharedFile) throws(SnapError) {
-        try client.execute(
-            "getfd", Descriptor(fdname: Self.descriptorName), passing: writing.file)
-        try client.execute("migrate", Target(uri: "fd:\(Self.descriptorName)"))
+    package mutating func startMigration(into writing: SharedFile) throws(SnapError) {
+        let descriptor = Descriptor(fdname: Self.descriptorName)
+        try client.execute("getfd", descriptor, passing: writing.file)
+        do throws(SnapError) {
+            try client.execute("migrate", Target(uri: "fd:\(Self.descriptorName)"))
+        } catch {
+            // QEMU keeps a descriptor that no migration has used.
+            client.deadline = max(client.deadline, .now + .seconds(2))
+            try? client.execute("closefd", descriptor)
+            throw error
+        }
     }
 
     /// Waits for the end of the migration whose bytes the caller has read completely.
     ///
     /// - Throws: `.inputOutput` if the migration failed; `.busy` if it does not end before the
     ///   deadline; and what `QMPClient.ask` throws.
-    package mutating func finishDeviceState() throws(SnapError) {
+    package mutating func finishMigration() throws(SnapError) {
         try waitForMigration()
         let migration: Migration = try client.ask("query-migrate")
         guard migration.status == "completed" else {
@@ -256,7 +298,10 @@ package struct QEMUGuest: ~Copyable {
         try waitForMigration()
     }
 
-    private mutating func waitForMigration() throws(SnapError) {
+    /// Waits until no migration is in progress.
+    ///
+    /// - Throws: `.busy` if it does not end before the deadline; and what `QMPClient.ask` throws.
+    package mutating func waitForMigration() throws(SnapError) {
         while try isMigrating() {
             guard ContinuousClock.now < deadline else {
                 throw SnapError(

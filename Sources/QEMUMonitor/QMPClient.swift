@@ -23,6 +23,15 @@ package struct QMPClient: ~Copyable {
         let `return`: Answer
     }
 
+    private struct RunStateEvent: Decodable {
+        struct Time: Decodable {
+            let seconds: Int
+            let microseconds: Int
+        }
+        let event: String
+        let timestamp: Time
+    }
+
     private struct Greeting: Decodable {
         enum CodingKeys: String, CodingKey {
             case greeting = "QMP"
@@ -41,11 +50,14 @@ package struct QMPClient: ~Copyable {
     private let socket: LocalSocket
     private var received = JSONMessages()
     private var lastID = 0
+    /// The times at which the guest has stopped and run again, up to the last reply.
+    package private(set) var runStateChanges: [RunStateChange] = []
     /// The end of every wait for QEMU, regardless of what QEMU sends until then.
     package var deadline: ContinuousClock.Instant
     /// Whether signals are ignored, because the caller is undoing changes that must not remain.
     package var ignoresInterruption = false
 
+    private static let runStateChangeCountMax = 1000
     /// The length limit of a message in bytes.
     private static let messageByteCountMax = 1 << 22
     /// The time limits for QEMU's replies.
@@ -107,6 +119,9 @@ package struct QMPClient: ~Copyable {
         }
     }
 
+    /// The system calls of the connection.
+    var calls: SystemCalls { socket.calls }
+
     /// The socket's path, for error messages.
     package var path: FilePath { socket.path }
 
@@ -140,6 +155,21 @@ package struct QMPClient: ~Copyable {
             line, passing: file, until: deadline, ignoresInterruption: ignoresInterruption)
         _ = try reply(to: command)
     }
+
+    /// Sends a command without waiting for its reply.
+    ///
+    /// - Parameters:
+    ///   - command: The command's name.
+    ///   - arguments: The command's arguments.
+    /// - Throws: As `LocalSocket.send`.
+    package mutating func post(
+        _ command: String, _ arguments: some Encodable
+    ) throws(SnapError) {
+        try send(command, arguments)
+    }
+
+    /// Forgets when the guest has stopped and run again.
+    package mutating func forgetRunStateChanges() { runStateChanges = [] }
 
     /// Executes a command and decodes the content of its reply.
     ///
@@ -206,13 +236,28 @@ package struct QMPClient: ~Copyable {
             guard let head = try? JSONDecoder().decode(Head.self, from: Data(message)) else {
                 throw notQMP(message)
             }
-            guard head.id == lastID else { continue }
+            guard head.id == lastID else {
+                record(message)
+                continue
+            }
             if let error = head.error {
                 throw SnapError(
                     .inputOutput, "QEMU refuses \(command): \(error.desc.shortened())", path: path)
             }
             return message
         }
+    }
+
+    /// Records an event that the guest has stopped or runs again.
+    private mutating func record(_ message: [UInt8]) {
+        guard runStateChanges.count < Self.runStateChangeCountMax,
+            let event = try? JSONDecoder().decode(RunStateEvent.self, from: Data(message)),
+            event.event == "STOP" || event.event == "RESUME"
+        else { return }
+        let time =
+            Duration.seconds(event.timestamp.seconds)
+            + .microseconds(event.timestamp.microseconds)
+        runStateChanges.append(RunStateChange(isRunning: event.event == "RESUME", time: time))
     }
 
     private mutating func nextMessage() throws(SnapError) -> [UInt8] {

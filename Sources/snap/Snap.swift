@@ -37,6 +37,7 @@ struct Snap: ParsableCommand {
               1    the store is damaged
               2    the newest checkpoint of a guest is older than status --max-age
               3    the checkpoint is saved, but old ones could not be deleted
+              4    some of several guests were not saved
               64   the command line is wrong or ambiguous, or snap refuses it
               65   the input is damaged, too long or ambiguous
               66   the input, guest or checkpoint does not exist

@@ -5,11 +5,11 @@ import Testing
 /// The scripts test more without `--short`, and also under other versions of QEMU.
 @Suite(
     "Real guests", .serialized, .slow,
-    .needs("qemu-system-x86_64", "busybox", "ar", "python3"))
+    .needs("qemu-system-x86_64", "busybox", "ar", "python3", "qemu-img", "mke2fs"))
 struct RealGuestTests {
     @Test(
         "a guest continues from a restored checkpoint",
-        arguments: ["resume", "pause", "cookbook"])
+        arguments: ["resume", "pause", "live", "disks", "cookbook"])
     func script(_ name: String) throws {
         try expectScriptPasses("Guests/\(name)", ["--short"])
     }

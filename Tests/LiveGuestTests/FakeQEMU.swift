@@ -17,6 +17,11 @@ final class FakeQEMU: Sendable {
         /// The bytes that the fake writes as its device state, repeatedly, every 20 ms; nil closes
         /// the pipe immediately.
         var slowDeviceState: [UInt8]?
+        /// The bytes that the fake writes as its stream at once, and then closes the pipe; nil to
+        /// follow `slowDeviceState`.
+        var stream: [UInt8]?
+        /// The major version of QEMU.
+        var version = 7
     }
 
     let scratch: Scratch
@@ -43,6 +48,7 @@ final class FakeQEMU: Sendable {
         self.state = state
         let receive: @Sendable (FileDescriptor) -> Void = { pipe in
             Thread.detachNewThread {
+                if let stream = behavior.stream { _ = try? pipe.writeAll(stream) }
                 while let bytes = behavior.slowDeviceState {
                     for byte in bytes where (try? pipe.writeAll([byte])) == nil { return }
                     usleep(20_000)
@@ -59,6 +65,12 @@ final class FakeQEMU: Sendable {
                 state.isRunning.withLock { $0 = command == "cont" }
             }
             let isRunning = state.isRunning.withLock { $0 }
+            let events = ["stop": ("STOP", 5), "cont": ("RESUME", 7)]
+            let event = events[command].map {
+                """
+                {"event": "\($0.0)", "timestamp": {"seconds": \($0.1), "microseconds": 250000}}
+                """
+            }
             let answer =
                 switch command {
                 case "query-status":
@@ -68,16 +80,29 @@ final class FakeQEMU: Sendable {
                 case "query-migrate-capabilities":
                     """
                     [{"capability": "x-ignore-shared", "state": false},
+                     {"capability": "background-snapshot", "state": false},
                      {"capability": "xbzrle", "state": false}, {"capability": "x", "state": false}]
                     """
                 case "query-migrate-parameters": #"{"max-bandwidth": 1099511627776}"#
+                case "query-migrate" where behavior.stream != nil: #"{"status": "completed"}"#
+                case "query-version": "{\"qemu\": {\"major\": \(behavior.version), \"minor\": 2}}"
+                case "query-block":
+                    """
+                    [{"device": "disk0", "inserted": {"ro": false, "drv": "qcow2",
+                      "node-name": "#block1", "image": {"filename": "/disks/a b.qcow2"}}},
+                     {"device": "", "inserted": {"ro": false, "drv": "raw",
+                      "node-name": "flash", "image": {"filename": "/disks/vars.fd"}}},
+                     {"device": "cd", "inserted": {"ro": true, "drv": "raw",
+                      "node-name": "#block2", "image": {"filename": "/disks/x.iso"}}},
+                     {"device": "floppy0"}]
+                    """
                 case "qom-get share": "true"
                 case "qom-get size": "8192"
                 case "qom-get mem-path": "\"\(path)\""
                 case "qom-list": #"[{"name": "ram", "type": "child<memory-backend-file>"}]"#
                 default: "{}"
                 }
-            return "{\"return\": \(answer), \"id\": \(id)}\n"
+            return (event ?? "") + "{\"return\": \(answer), \"id\": \(id)}\n"
         }
     }
 
@@ -96,16 +121,22 @@ final class FakeQEMU: Sendable {
     func stopAnswering(_ command: String) { state.unanswered.withLock { $0 = command } }
 
     /// Connects to the guest with short timeouts.
-    func connect(resumes: Bool = false) throws(SnapError) -> PausableGuest {
-        var context = WorkContext(.kernel)
+    func connect(
+        resumes: Bool = false, calls: SystemCalls = .kernel,
+        keepsSnapshots: @escaping (String) -> Bool = { _ in true }
+    ) throws(SnapError) -> GuestConnection {
+        var context = WorkContext(calls)
         let state = state
         context.warn = { warning in state.warnings.withLock { $0.append(warning.message) } }
-        var timeouts = PausableGuest.Timeouts()
+        var timeouts = GuestConnection.Timeouts()
+        timeouts.pause = .seconds(1)
         timeouts.deviceState = .milliseconds(500)
         timeouts.settings = .milliseconds(500)
         timeouts.resume = .milliseconds(500)
-        return try PausableGuest.connect(
-            to: monitor.path, in: directory, resumesUnfinished: resumes, context,
+        timeouts.cancellation = .milliseconds(500)
+        return try GuestConnection(
+            to: monitor.path, in: Directory(scratch.path, calls), resumesUnfinished: resumes,
+            keepsSnapshots: keepsSnapshots, context,
             timeouts: timeouts)
     }
 }

@@ -2,6 +2,7 @@ import LiveGuest
 import SnapSystem
 import TestSupport
 import Testing
+import WorkPipeline
 
 @Suite("Pausing a guest")
 struct PauseTests {
@@ -9,9 +10,9 @@ struct PauseTests {
 
     /// Pauses a guest, and returns the error; nil if the pause has ended without one.
     private func pause(_ qemu: FakeQEMU) throws -> SnapError? {
-        var guest = try qemu.connect()
+        var guest = try PausableGuest(try qemu.connect(), WorkContext(.kernel))
         do throws(SnapError) {
-            try guest.whilePaused { (_, _) throws(SnapError) in }
+            try guest.whilePaused(PauseTasks()) { (_, _, _) throws(SnapError) in }
             return nil
         } catch { return error }
     }
@@ -42,11 +43,11 @@ struct PauseTests {
         var behavior = FakeQEMU.Behavior()
         behavior.slowDeviceState = Self.stream
         let qemu = try FakeQEMU(behavior)
-        var guest = try qemu.connect()
+        var guest = try PausableGuest(try qemu.connect(), WorkContext(.kernel))
         qemu.stopAnswering(command)
         let start = ContinuousClock.now
         let error = #expect(throws: SnapError.self) {
-            try guest.whilePaused { (_, _) throws(SnapError) in }
+            try guest.whilePaused(PauseTasks()) { (_, _, _) throws(SnapError) in }
         }
         #expect(error?.message.contains(command) == true || command == "query-migrate")
         #expect(ContinuousClock.now - start < .seconds(20))

@@ -115,7 +115,7 @@ struct QEMUGuestTests {
         ])
     func failedMigration(answer: String) throws {
         var guest = try Self.connect(try Self.monitor(["query-migrate": answer]))
-        let error = #expect(throws: SnapError.self) { try guest.finishDeviceState() }
+        let error = #expect(throws: SnapError.self) { try guest.finishMigration() }
         #expect(error?.code == .inputOutput)
         #expect(error?.message.contains("no room") == answer.contains("no room"))
     }
@@ -131,7 +131,7 @@ struct QEMUGuestTests {
                 if isCancelled {
                     try guest.cancelMigration()
                 } else {
-                    try guest.finishDeviceState()
+                    try guest.finishMigration()
                 }
             }
             #expect(error?.code == .busy, "\(error as Any)")
@@ -149,7 +149,7 @@ struct QEMUGuestTests {
         }) { _, id in "{\"return\": {}, \"id\": \(id)}\n" }
         var guest = try Self.connect(monitor)
         let pipe = try Pipe.create("pipe", .kernel)
-        try guest.startDeviceState(into: pipe.writing)
+        try guest.startMigration(into: pipe.writing)
         #expect(passedCount.withLock(\.self) == 1)
         let commands = monitor.lines.suffix(2)
         #expect(commands.first?.contains("\"getfd\"") == true)
@@ -169,7 +169,7 @@ struct QEMUGuestTests {
         var guest = try Self.connect(monitor)
         let settings = try guest.settings()
         #expect(settings.canIgnoreShared && !settings.isEncrypted)
-        try guest.apply(settings.forDeviceState)
+        try guest.apply(settings.changes(for: .deviceState))
         let line = try #require(monitor.lines.last { $0.contains("migrate-set-capabilities") })
         #expect(line.contains("xbzrle") && line.contains("x-ignore-shared"))
         #expect(!line.contains("events"))

@@ -182,23 +182,27 @@ struct MigrationSettingsTests {
     @Test("only settings that still have the values of a save are restored")
     func restoration() {
         let before = Self.settings(["xbzrle", "events"])
-        #expect(!before.areChanged(before: before))
+        #expect(!before.areChanged(before: before, for: .deviceState))
         let during = Self.settings(["x-ignore-shared", "events"], 1 << 40)
-        #expect(during.areChanged(before: before))
-        let undo = during.undoing(changesTo: before)
+        #expect(during.areChanged(before: before, for: .deviceState))
+        let undo = during.undoing(changesTo: before, for: .deviceState)
         #expect(Set(undo.capabilities.map(\.capability)) == ["xbzrle", "x-ignore-shared"])
         #expect(undo.parameters.maxBandwidth == 1 << 27)
         // Another client has changed the other settings since.
         let partly = Self.settings(["xbzrle", "x-ignore-shared"], 1 << 30)
-        #expect(partly.areChanged(before: before))
-        let rest = partly.undoing(changesTo: before)
+        #expect(partly.areChanged(before: before, for: .deviceState))
+        let rest = partly.undoing(changesTo: before, for: .deviceState)
         #expect(rest.capabilities.map(\.capability) == ["x-ignore-shared"])
         #expect(rest.parameters.maxBandwidth == 1 << 30)
     }
 
+    private static let changeable = [
+        "xbzrle", "multifd", "x-ignore-shared", "background-snapshot", "validate-uuid",
+    ]
+
     /// Generates random settings of known and unknown capabilities, some of them twice.
     private static func random(_ generator: inout Seeded) -> MigrationSettings {
-        let names = ["xbzrle", "multifd", "x-ignore-shared", "events", "unknown", "xbzrle"]
+        let names = changeable + ["events", "unknown", "xbzrle"]
         return MigrationSettings(
             names.filter { _ in Bool.random(using: &generator) }.map {
                 .init(capability: $0, state: Bool.random(using: &generator))
@@ -220,28 +224,35 @@ struct MigrationSettingsTests {
             }, changes.parameters)
     }
 
-    @Test("undoing a save's changes restores the previous settings", arguments: 0..<50)
-    func roundTrip(seed: Int) {
+    @Test(
+        "undoing a save's changes restores the previous settings", arguments: 0..<50,
+        [MigrationContent.deviceState, .complete, .backgroundSnapshot])
+    func roundTrip(seed: Int, content: MigrationContent) {
         var generator = Seeded(UInt64(seed))
         let before = Self.random(&generator)
         let names = before.capabilities.map(\.capability)
         #expect(Set(names).count == names.count)
-        #expect(Set(names).isSubset(of: ["xbzrle", "multifd", "x-ignore-shared"]))
-        let during = Self.applying(before.forDeviceState, to: before)
-        for capability in during.capabilities {
-            #expect(capability.state == (capability.capability == "x-ignore-shared"))
+        #expect(Set(names).isSubset(of: Set(Self.changeable)))
+        let during = Self.applying(before.changes(for: content), to: before)
+        let needed: [MigrationContent: String] = [
+            .deviceState: "x-ignore-shared", .backgroundSnapshot: "background-snapshot",
+        ]
+        for (capability, old) in zip(during.capabilities, before.capabilities) {
+            let isKept = capability.capability == "validate-uuid" && content != .backgroundSnapshot
+            #expect(
+                capability.state == (isKept ? old.state : capability.capability == needed[content]))
         }
         #expect(during.parameters.maxBandwidth >= 1 << 40)
-        #expect(during.forDeviceState.capabilities.isEmpty)
-        let after = Self.applying(during.undoing(changesTo: before), to: during)
+        #expect(during.changes(for: content).capabilities.isEmpty)
+        let after = Self.applying(during.undoing(changesTo: before, for: content), to: during)
         #expect(after == before)
-        #expect(!after.areChanged(before: before))
+        #expect(!after.areChanged(before: before, for: content))
         // The settings show that a migration is a save's only if the save has turned on the
-        // capability that omits shared RAM.
+        // capability that the migration needs.
         let isShown = before.capabilities.contains {
-            $0.capability == "x-ignore-shared" && !$0.state
+            $0.capability == needed[content] && !$0.state
         }
-        #expect(during.areForDeviceState(before: before) == isShown)
+        #expect(during.areThose(of: content, before: before) == isShown)
     }
 
     @Test("migrations are encrypted if there are TLS credentials")

@@ -9,6 +9,8 @@ package struct CheckpointDetails: Sendable, Equatable {
     /// The number of the checkpoint, possibly deleted, whose device-state file contains what this
     /// one's does not; nil without such a base, or if its number is not known.
     package var deviceStateBaseNumber: Int?
+    /// The snapshots of the guest's disks that were taken with the checkpoint.
+    package var diskSnapshots: [DiskSnapshot] = []
 
     /// Creates the details of a checkpoint from their properties.
     package init(

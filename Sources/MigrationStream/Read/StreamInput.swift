@@ -32,8 +32,8 @@ struct StreamInput: ~Copyable {
     var progress: WorkProgress?
     /// Whether bytes are kept when they are consumed.
     var isKeeping = false
-    /// When a pipe must have delivered the complete stream; nil for no limit.
-    var deadline: ContinuousClock.Instant?
+    /// The time limits of a pipe.
+    var arrival = StreamArrival()
 
     private static let bufferByteCount = 1 << 20
     /// The number of bytes that can be peeked at or lent at a time.
@@ -145,11 +145,12 @@ struct StreamInput: ~Copyable {
                 (target) throws(SnapError) in
                 isSeekable
                     ? try source.file.read(into: &target, at: place)
-                    : try source.file.readNext(into: &target, until: deadline)
+                    : try source.file.readNext(into: &target, until: arrival.nextDeadline)
             }
             if readByteCount == 0 { break }
             unread = 0..<end + readByteCount
             progress?.reach(place + readByteCount)
+            arrival.report()
         }
         return unread.count
     }

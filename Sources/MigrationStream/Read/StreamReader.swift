@@ -31,6 +31,7 @@ package struct StreamReader: ~Copyable {
     private var deviceCount = 0
     private var ram: RAMReader
     private var hasStartedRAM = false
+    private var hasStartedPages = false
     private var elements: StreamElements
     /// The offset among the kept bytes of a section of unknown length that has been read in part;
     /// nil outside such a section.
@@ -42,7 +43,7 @@ package struct StreamReader: ~Copyable {
     ///   - source: The stream: a file or a pipe.
     ///   - scratch: The directory in whose file system scratch files are created.
     ///   - stagesRAM: Whether pages are staged. If not, RAM sections are kept like other sections.
-    ///   - deadline: When a pipe must have delivered the complete stream; nil for no limit.
+    ///   - arrival: The time limits of a pipe.
     ///   - keptByteCountMax: The number of bytes that may be kept: device state, and RAM that is
     ///     not staged or must be separated from device state at the end.
     ///   - progress: The progress to which the reader reports the number of bytes read.
@@ -50,12 +51,12 @@ package struct StreamReader: ~Copyable {
     ///   `.inputOutput` or `.interrupted`.
     package init(
         _ source: SharedFile, scratch: Directory, stagesRAM: Bool,
-        deadline: ContinuousClock.Instant? = nil, keptByteCountMax: Int = defaultKeptByteCountMax,
+        arrival: StreamArrival = StreamArrival(), keptByteCountMax: Int = defaultKeptByteCountMax,
         progress: WorkProgress = WorkProgress()
     ) throws(SnapError) {
         var input = try StreamInput(source, keeping: try KeptBytes(in: scratch))
         input.progress = progress
-        input.deadline = deadline
+        input.arrival = arrival
         input.keptByteCountMax = keptByteCountMax
         input.isKeeping = true
         var configuration = try StreamConfiguration(&input)
@@ -82,12 +83,16 @@ package struct StreamReader: ~Copyable {
 
     /// Reads the stream to its end.
     ///
+    /// - Parameter pagesStart: Called once, when the first section with only pages has arrived.
     /// - Returns: The stream's content, and an image of each RAM block; no images if pages are not
     ///   staged.
-    /// - Throws: `.inputDamaged` with the offset, `.unsupported`, `.inputOutput` or `.interrupted`.
-    package consuming func read() throws(SnapError) -> (StreamContent, [MemoryImage]) {
+    /// - Throws: `.inputDamaged` with the offset, `.unsupported`, `.inputOutput` or `.interrupted`;
+    ///   and what `pagesStart` throws.
+    package consuming func read(
+        pagesStart: () throws(SnapError) -> Void = {}
+    ) throws(SnapError) -> (StreamContent, [MemoryImage]) {
         do throws(SnapError) {
-            while try readElement() {}
+            while try readElement(pagesStart) {}
         } catch {
             // The page size may be the cause: a pipe's stream may state it only at its end.
             guard error.code == .inputDamaged || error.code == .unsupported,
@@ -126,7 +131,9 @@ package struct StreamReader: ~Copyable {
     ///
     /// - Returns: false after the end of the RAM, at the end mark, or if the element's end is not
     ///   known.
-    private mutating func readElement() throws(SnapError) -> Bool {
+    private mutating func readElement(
+        _ pagesStart: () throws(SnapError) -> Void
+    ) throws(SnapError) -> Bool {
         let place = input.offset
         try elements.checkCount(input)
         guard let byte = try input.peek(1).first else {
@@ -142,6 +149,10 @@ package struct StreamReader: ~Copyable {
         case .part, .sectionEnd:
             let head = try SectionHead(peekingAt: &input, continuing: elements.started)
             guard head.name == StreamFormat.ramName else { return try readDevice(head) }
+            if !hasStartedPages {
+                hasStartedPages = true
+                try pagesStart()
+            }
             try readRAM(head)
         case .command:
             let first = input.keptByteCount

@@ -37,7 +37,9 @@ package struct StoredDeviceState: Sendable, Equatable {
     }
 
     /// The sections whose bytes, in order, are the original file or stream.
-    package var originalSections: [StoredSection] { sections.filter { $0.kind != .unsentPages } }
+    package var originalSections: [StoredSection] {
+        sections.filter { $0.kind != .unsentPages && $0.kind != .diskSnapshot }
+    }
 
     /// Descriptions of the listed sections, for the index and the commands.
     package var summaries: [DeviceSection] { listedSections.map(\.summary) }

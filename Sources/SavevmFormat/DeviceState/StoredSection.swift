@@ -4,7 +4,8 @@ import SnapSystem
 // Layout: savevm(5), "Section list".
 //
 //     SIZE  DESCRIPTION
-//        1  kind: 0 opaque, 1 framing, 2 RAM start, 3 RAM, 4 device, 5 pages not sent
+//        1  kind: 0 opaque, 1 framing, 2 RAM start, 3 RAM, 4 device, 5 pages not sent, 6 disk
+//           snapshot
 //    2 + n  name
 //        4  instance id
 //        4  version id
@@ -28,6 +29,8 @@ package struct StoredSection: Sendable, Equatable {
         case device = 4
         /// A list of the RAM pages that the source did not send; not part of the stream's bytes.
         case unsentPages = 5
+        /// The name of a disk snapshot; not part of the stream's bytes.
+        case diskSnapshot = 6
     }
 
     /// The kind, name and ids of a section.
@@ -110,7 +113,7 @@ extension StoredSection.Identity {
         let field = try reader.integer("section kind", as: UInt8.self)
         guard let kind = StoredSection.Kind(rawValue: field) else {
             throw reader.unsupported(
-                "kind of a device section is \(field), expected 0 to 5", bytesBack: 1)
+                "kind of a device section is \(field), expected 0 to 6", bytesBack: 1)
         }
         self.init(
             kind, name: try reader.text("section name"),

@@ -22,6 +22,9 @@ package struct Delete: Sendable {
         /// them.
         package internal(set) var keptFileCount = 0
 
+        /// The disk snapshots of these checkpoints, which snap does not delete.
+        package internal(set) var diskSnapshots: [DiskSnapshots] = []
+
         mutating func add(_ reclaimed: SpaceReclamation.Outcome) {
             freedByteCount = freedByteCount.addingClamped(reclaimed.freedByteCount)
             keptFileCount += reclaimed.keptFileCount
@@ -90,6 +93,8 @@ package struct Delete: Sendable {
         var outcome = Outcome(deleted: try findTargets(in: store))
         for guest in outcome.deleted.map(\.guest).uniqued() {
             let numbers = Set(outcome.deleted.filter { $0.guest == guest }.map(\.number))
+            outcome.diskSnapshots += try DiskSnapshots.find(
+                of: numbers.sorted(), in: store.guest(guest))
             outcome.add(
                 try SpaceReclamation(of: store.guest(guest), context)
                     .plan(without: numbers))

@@ -37,12 +37,15 @@ struct GuestDeletion {
             outcome.freedByteCount = outcome.freedByteCount.addingClamped(
                 reconciled.freedByteCount)
             try check(reconciled.listing)
+            let diskSnapshots = try DiskSnapshots.find(of: numbers, in: guest)
             var retirement = Retirement(of: guest, in: store)
             defer {
                 outcome.add(retirement.reclaimed)
-                outcome.deleted += retirement.deleted.map {
+                let deleted = retirement.deleted.map {
                     CheckpointName(guest: guest.name, number: $0)
                 }
+                outcome.deleted += deleted
+                outcome.diskSnapshots += diskSnapshots.filter { deleted.contains($0.checkpoint) }
             }
             try retirement.run(numbers, of: reconciled.listing, context)
             outcome.add(try SpaceReclamation(of: guest, context).run(index))

@@ -1,4 +1,5 @@
-// snap show: shows one checkpoint. It reads the index, and the header of the device-state file.
+// snap show: shows one checkpoint. It reads the index, and the base and the disk snapshots in the
+// device-state file.
 
 import CheckpointStore
 package import GuestMemory
@@ -17,7 +18,8 @@ package struct Show: Sendable {
         self.specifier = specifier
     }
 
-    /// Reads the checkpoint's details from the index, and which base its device state has.
+    /// Reads the checkpoint's details from the index, the base of its device state, and its disk
+    /// snapshots.
     ///
     /// Warns if a killed save has left the guest paused or with changed settings, and if the
     /// device state is damaged.
@@ -35,6 +37,12 @@ package struct Show: Sendable {
         var details = try store.details(of: specifier)
         details.deviceStateBaseNumber = try deviceStateBase(
             of: details.checkpoint, in: store.directory, context)
+        if details.checkpoint.deviceSectionCount > 0 {
+            details.diskSnapshots = try DiskSnapshots.find(
+                of: [details.checkpoint.number],
+                in: store.directory.guest(details.checkpoint.guest)
+            ).flatMap(\.snapshots)
+        }
         try store.warnOfUnfinishedSaves(of: details.checkpoint.guest, context)
         return details
     }

@@ -76,7 +76,7 @@ struct StreamExport: ~Copyable {
                 try reader.read(section) { (bytes) throws(SnapError) in
                     try output.append(bytes)
                 }
-            case .unsentPages: break
+            case .unsentPages, .diskSnapshot: break
             }
         }
     }

@@ -30,6 +30,7 @@ struct GuestRetention {
     func plan(in store: borrowing Store) throws(SnapError) -> PrunedGuest {
         var pruned = PrunedGuest(guest.name, try decide(in: store.index))
         let numbers = pruned.deleted.map(\.number)
+        pruned.diskSnapshots = try DiskSnapshots.find(of: numbers, in: guest)
         pruned.add(try SpaceReclamation(of: guest, context).plan(without: Set(numbers)))
         return pruned
     }
@@ -59,6 +60,8 @@ struct GuestRetention {
     private func delete(
         _ pruned: inout PrunedGuest, in store: borrowing Store
     ) throws(SnapError) {
+        pruned.diskSnapshots = try DiskSnapshots.find(
+            of: pruned.deleted.map(\.number), in: guest)
         var retirement = Retirement(of: guest, in: store)
         do throws(SnapError) {
             try retirement.run(

@@ -14,6 +14,9 @@ package struct PrunedGuest: Sendable {
     /// The number of deleted checkpoints' files that stay because checkpoints need pages in them.
     package private(set) var keptFileCount = 0
 
+    /// The disk snapshots of the deleted checkpoints, which snap does not delete.
+    package internal(set) var diskSnapshots: [DiskSnapshots] = []
+
     /// Creates the result of decisions, before any space is freed.
     init(_ guest: GuestName, _ decisions: [RetentionPolicy.Decision]) {
         name = guest

@@ -47,8 +47,17 @@ package struct Save: Sendable {
         case standardInput
         /// Raw files, one per RAM block.
         case blocks([RAMBlockFile])
-        /// A running guest, given by the path of its QMP socket.
-        case runningGuest(FilePath)
+        /// A running guest, given by the path of its QMP socket, and how it is saved.
+        case runningGuest(FilePath, RunningGuestMode)
+    }
+
+    /// How a running guest is saved.
+    package enum RunningGuestMode: Sendable, Equatable {
+        /// The guest is paused while snap reads its RAM from shared files.
+        case paused
+        /// The guest runs on while QEMU sends the RAM of one instant. The save ends if nothing
+        /// arrives for so long.
+        case live(timeout: Duration)
     }
 
     /// A raw file that contains one RAM block.
@@ -133,6 +142,11 @@ package struct Save: Sendable {
     package var label: String?
     /// The policy by which old checkpoints of the guest are deleted after the save; nil for none.
     package var retention: RetentionPolicy?
+    /// The drives of a running guest of which a snapshot is taken, by device or node name; empty
+    /// for all writable ones, and nil for none.
+    package var snapshotDrives: [String]?
+    /// The command to run while a running guest is stopped; nil for none.
+    package var pauseCommand: ShellCommand?
     /// Whether a guest that a killed save has left paused is resumed before the new save.
     package var resumesUnfinished = false
 

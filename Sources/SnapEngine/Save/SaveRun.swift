@@ -15,7 +15,9 @@ struct SaveRun {
         /// RAM in files that do not change, and device state.
         case atRest(SaveContent)
         /// A running guest, which is paused while its RAM is read.
-        case running(PausableGuest)
+        case paused(PausableGuest)
+        /// A running guest, whose RAM is read while it runs on.
+        case live(BackgroundSnapshot)
     }
 
     /// A checkpoint whose files are in the store.
@@ -25,7 +27,7 @@ struct SaveRun {
         let replacedDamagedPageCount: Int
         /// The time for which the guest was paused; nil if it was not paused.
         var pauseDuration: Duration?
-        /// The paused guest's `resumeFailure`; nil without a running guest.
+        /// The `resumeFailure` of a running guest; nil without a running guest.
         var resumeFailure: SnapError?
         /// The result of the retention policy; nil without a policy.
         var pruned: Result<PrunedGuest, SnapError>?
@@ -95,13 +97,28 @@ struct SaveRun {
     /// Reads the inputs, or connects to the running guest.
     private func findSubject() throws(SnapError) -> Subject {
         let directory = guestDirectory.directory
-        if case .runningGuest(let socket) = save.input {
-            var guest = try PausableGuest.connect(
-                to: socket, in: directory, resumesUnfinished: save.resumesUnfinished, context)
-            guest.deviceStateByteCountMax = save.deviceStateByteCountMax
-            return .running(guest)
+        guard case .runningGuest(let socket, let mode) = save.input else {
+            return .atRest(try inputs.content(scratch: try directory.nearestExisting(), context))
         }
-        return .atRest(try inputs.content(scratch: try directory.nearestExisting(), context))
+        let guestDirectory = guestDirectory
+        var connection = try GuestConnection(
+            to: socket, in: directory, resumesUnfinished: save.resumesUnfinished,
+            keepsSnapshots: { name in
+                DiskSnapshotName(parsing: name)?.isSaved(in: guestDirectory) ?? true
+            }, context)
+        if let names = save.snapshotDrives {
+            try connection.select(names.isEmpty ? .writable : .named(names))
+        }
+        switch mode {
+        case .paused:
+            var guest = try PausableGuest(connection, context)
+            guest.deviceStateByteCountMax = save.deviceStateByteCountMax
+            return .paused(guest)
+        case .live(let timeout):
+            var snapshot = try BackgroundSnapshot(connection, timeout: timeout)
+            snapshot.deviceStateByteCountMax = save.deviceStateByteCountMax
+            return .live(snapshot)
+        }
     }
 
     /// Returns the outcome; throws if the checkpoint is saved but its guest could not be resumed.
@@ -189,15 +206,30 @@ struct SaveRun {
         if let prepared = subject.take() { found = prepared } else { found = try findSubject() }
         switch consume found {
         case .atRest(let content): return try saveAtRest(content, to: target, search)
-        case .running(let running): return try saveRunning(running, to: target, search)
+        case .paused(let guest): return try savePaused(guest, to: target, search)
+        case .live(let snapshot): return try saveLive(snapshot, to: target, search)
         }
+    }
+
+    /// The tasks at a checkpoint's instant.
+    private func tasks(for target: CheckpointTarget) -> PauseTasks {
+        var tasks = PauseTasks(
+            diskSnapshotName: DiskSnapshotName(target.name, id: target.stamp.id).text)
+        tasks.command = save.pauseCommand
+        tasks.command?.variables = [
+            "SNAP_GUEST": target.name.guest.description, "SNAP_NUMBER": "\(target.name.number)",
+            "SNAP_ID": target.stamp.id.hex,
+        ]
+        return tasks
     }
 
     // MARK: Retention
 
-    /// Whether the inputs can be read again: a stream from standard input cannot.
+    /// Whether the save can be repeated: a stream from standard input cannot be read again, and a
+    /// command of the user must not run twice.
     private var canRepeat: Bool {
         if case .standardInput = save.input { return false }
+        if save.pauseCommand != nil { return false }
         return save.retention != nil
     }
 
@@ -245,20 +277,24 @@ struct SaveRun {
             indexed: try uncommitted.commit(context), replacedDamagedPageCount: replaced)
     }
 
-    private func saveRunning(
-        _ running: consuming PausableGuest, to target: CheckpointTarget, _ search: ParentSearch
+    private func savePaused(
+        _ guest: consuming PausableGuest, to target: CheckpointTarget, _ search: ParentSearch
     ) throws(SnapError) -> Saved {
         // The parent is opened before the guest is paused. QEMU reports the blocks' names only in
         // the stream that it sends during the pause.
-        let unnamed = running.images.map { RAMBlock(name: "", byteCount: $0.ram.byteCount) }
+        let unnamed = guest.images.map { RAMBlock(name: "", byteCount: $0.ram.byteCount) }
         let parent = try search.find(for: unnamed)
-        let images = running.images
-        let socket = running.socket
-        var running = running
+        let images = guest.images
+        let socket = guest.socket
+        var guest = guest
         // Signals are deferred until the guest is resumed and the checkpoint is committed.
         return try Interruption.deferring { () throws(SnapError) in
-            let uncommitted = try running.whilePaused { (stream, deadline) throws(SnapError) in
-                let content = try SaveContent(runningGuest: images, stream, at: socket)
+            var isSaved = false
+            defer { guest.finishDiskSnapshots(isSaved: isSaved, context.warn) }
+            let uncommitted = try guest.whilePaused(tasks(for: target)) {
+                (stream, snapshots, deadline) throws(SnapError) in
+                var content = try SaveContent(runningGuest: images, stream, at: socket)
+                content.add(snapshots)
                 return try storePages(of: content, to: target, parent, until: deadline)
             }
             // The guest runs again: it need not be paused while snap writes the device state and
@@ -266,12 +302,32 @@ struct SaveRun {
             let replaced = uncommitted.replacedDamagedPageCount
             let indexed: IndexedCheckpoint
             do throws(SnapError) { indexed = try uncommitted.commit(context) } catch {
-                throw error.with(failureToResume: running.resumeFailure)
+                throw error.with(failureToResume: guest.resumeFailure)
             }
+            isSaved = true
             return Saved(
                 indexed: indexed, replacedDamagedPageCount: replaced,
-                pauseDuration: running.pauseDuration, resumeFailure: running.resumeFailure)
+                pauseDuration: guest.pauseDuration, resumeFailure: guest.resumeFailure)
         }
+    }
+
+    private func saveLive(
+        _ snapshot: consuming BackgroundSnapshot, to target: CheckpointTarget,
+        _ search: ParentSearch
+    ) throws(SnapError) -> Saved {
+        var snapshot = snapshot
+        var isSaved = false
+        defer { snapshot.finishDiskSnapshots(isSaved: isSaved, context.warn) }
+        let (stream, images) = try snapshot.take(tasks(for: target), context)
+        do throws(SnapError) {
+            var content = try SaveContent(complete: stream, images)
+            content.add(snapshot.diskSnapshots)
+            var saved = try saveAtRest(content, to: target, search)
+            isSaved = true
+            saved.pauseDuration = snapshot.pauseDuration
+            saved.resumeFailure = snapshot.resumeFailure
+            return saved
+        } catch { throw error.with(failureToResume: snapshot.resumeFailure) }
     }
 
     private func storePages(

@@ -16,7 +16,10 @@ struct SaveCommand: ParsableCommand {
             memory-backend-file, or a file that contains a QEMU migration stream; snap detects \
             which. If IMAGE is -, snap reads a stream from standard input. If the guest's RAM is \
             in several files, give one --ram-block for each. --qmp saves a running guest: snap \
-            pauses it, saves its device state and RAM, and resumes it.
+            pauses it, saves its device state and RAM, and resumes it. With --live, QEMU stops the \
+            guest for a few milliseconds only, at any size; when such a checkpoint is loaded, QEMU \
+            resumes the guest, unless it is started with -S. --qmp-dir saves all running guests \
+            that have a QMP socket in a directory; each is named after its socket.
 
             The first checkpoint of a guest is full. Each later one stores only what changed since \
             the guest's newest checkpoint, or since --parent. Zero pages take no space.
@@ -29,6 +32,9 @@ struct SaveCommand: ParsableCommand {
               snap save web1.mig --guest web1
               snap save --qmp /run/web1.qmp --guest web1
               snap save --qmp /run/web1.qmp --guest web1 --keep-last 12 --keep-daily 7
+              snap save --qmp /run/web1.qmp --guest web1 --live
+              snap save --qmp /run/web1.qmp --guest web1 --while-paused 'lvcreate -s -n s vg/web1'
+              snap save --qmp-dir /run/guests --live --keep-last 12
               migrate "exec:snap save - --guest web1"    (in QEMU's monitor; then cont)
               snap save web1.mem --guest web1 --parent web1:3
               snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
@@ -37,6 +43,7 @@ struct SaveCommand: ParsableCommand {
               0    saved
               1    the parent is damaged; use --full to save without it
               3    saved, but old checkpoints could not be deleted (--keep-…)
+              4    some of the guests were not saved (--qmp-dir)
               64   the command line is wrong
               65   the image shrank while it was read, or the stream is damaged
               66   an input or the parent does not exist
@@ -53,22 +60,13 @@ struct SaveCommand: ParsableCommand {
     var image: String?
 
     @Option(help: ArgumentHelp("Your name for the guest.", valueName: "name"), completion: .guests)
-    var guest: String
+    var guest: String?
 
     @Option(
         help: ArgumentHelp(
             "A file with the raw bytes of one RAM block, and the block's guest address.",
             valueName: "name=path[@address]"))
     var ramBlock: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "Save a running guest through its QMP socket, pausing it briefly.",
-            valueName: "socket"), completion: .file())
-    var qmp: String?
-
-    @Flag(help: "First resume a guest that a killed save left paused.")
-    var resumeStale = false
 
     @Option(help: ArgumentHelp("Format of IMAGE; default: detect it.", valueName: "format"))
     var format: Format?
@@ -115,6 +113,7 @@ struct SaveCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Free text that snap list shows.", valueName: "text"))
     var label: String?
 
+    @OptionGroup(title: "Running guests") var running: RunningGuestOptions
     @OptionGroup(title: "Retention") var keep: KeepOptions
     @OptionGroup var jobs: JobsOption
     @OptionGroup var common: CommonOptions
@@ -128,15 +127,22 @@ struct SaveCommand: ParsableCommand {
         if full && parent != nil {
             throw ValidationError("--full cannot be used with --parent")
         }
-        guard [image != nil, !ramBlock.isEmpty, qmp != nil].count(where: \.self) == 1 else {
-            throw ValidationError("expected exactly one of IMAGE, --ram-block and --qmp")
-        }
-        if qmp != nil && !(dirtyBitmap.isEmpty && deviceState.isEmpty) {
+        let inputs = [
+            image != nil, !ramBlock.isEmpty, running.qmp != nil, running.qmpDir != nil,
+        ]
+        guard inputs.count(where: \.self) == 1 else {
             throw ValidationError(
-                "--qmp cannot be used with --device-state or --dirty-bitmap")
+                "expected exactly one of IMAGE, --ram-block, --qmp and --qmp-dir")
         }
-        if resumeStale && qmp == nil {
-            throw ValidationError("--resume-stale needs --qmp")
+        if running.isGiven && !(dirtyBitmap.isEmpty && deviceState.isEmpty) {
+            throw ValidationError(
+                "--qmp and --qmp-dir cannot be used with --device-state or --dirty-bitmap")
+        }
+        if running.qmpDir == nil && guest == nil {
+            throw ValidationError("Missing expected argument '--guest <name>'")
+        }
+        if running.qmpDir != nil && (guest != nil || parent != nil) {
+            throw ValidationError("--qmp-dir cannot be used with --guest or --parent")
         }
         if format == .raw && image == "-" {
             throw ValidationError("--format raw cannot be used when IMAGE is -")
@@ -157,32 +163,45 @@ struct SaveCommand: ParsableCommand {
     }
 
     func run() throws {
-        let save = try save()
-        let clock = ContinuousClock()
-        let start = clock.now
-        let store = try common.storePath()
-        let outcome = try common.showingProgress(of: guest, jobs: jobs.count) {
-            (context) throws(SnapError) in try save.run(in: store, context)
+        if let directory = running.qmpDir {
+            return try saveGuests(in: FilePath(directory))
         }
-        let saved = SavedCheckpoint(
-            outcome: outcome, elapsed: clock.now - start, isLive: qmp != nil)
+        let name = try GuestName(checking: guest ?? "", as: "guest")
+        let saved = try take(try save(try input(), of: name))
         if image == "-" {
             // QEMU runs an exec: command with standard output closed, so a failure is ignored.
             try? common.show(saved)
         } else {
             common.confirm(saved)
         }
-        if case .failure(let error) = outcome.pruned {
-            throw SnapError(
-                .pruneFailed,
-                "\(outcome.checkpoint.name) is saved, but old checkpoints could not be deleted: "
-                    + error.message, path: error.path, offset: error.offset, hint: error.hint)
-        }
+        if let error = saved.pruneError { throw error }
     }
 
-    private func save() throws(SnapError) -> Save {
-        var save = Save(
-            try input(), guest: try GuestName(checking: guest, as: "guest"))
+    /// Takes a checkpoint, and shows the progress.
+    ///
+    /// - Parameter save: The save.
+    /// - Returns: The checkpoint and the time that it took.
+    /// - Throws: As `Save.run`.
+    func take(_ save: Save) throws(SnapError) -> SavedCheckpoint {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let store = try common.storePath()
+        let outcome = try common.showingProgress(of: save.guest.description, jobs: jobs.count) {
+            (context) throws(SnapError) in try save.run(in: store, context)
+        }
+        return SavedCheckpoint(
+            outcome: outcome, elapsed: clock.now - start, isRunningGuest: running.isGiven)
+    }
+
+    /// Describes the save that the options ask for.
+    ///
+    /// - Parameters:
+    ///   - input: The source of the memory.
+    ///   - guest: The guest's name in the store.
+    /// - Returns: The save.
+    /// - Throws: `.usage` if an option is not valid.
+    func save(_ input: Save.Input, of guest: GuestName) throws(SnapError) -> Save {
+        var save = Save(input, guest: guest)
         save.deviceStates = try deviceStates()
         if let parent {
             save.parent = .checkpoint(try CheckpointSpecifier(parsing: parent))
@@ -197,7 +216,9 @@ struct SaveCommand: ParsableCommand {
         save.label = label
         let retention = keep.policy
         save.retention = retention.isEmpty ? nil : retention
-        save.resumesUnfinished = resumeStale
+        save.snapshotDrives = running.snapshotDrives
+        save.pauseCommand = running.pauseCommand
+        save.resumesUnfinished = running.resumeStale
         return save
     }
 
@@ -209,7 +230,7 @@ struct SaveCommand: ParsableCommand {
     private func input() throws(SnapError) -> Save.Input {
         if image == "-" { return .standardInput }
         if let image { return .image(FilePath(image), format?.imageFormat) }
-        if let qmp { return .runningGuest(FilePath(qmp)) }
+        if let qmp = running.qmp { return .runningGuest(FilePath(qmp), running.mode) }
         var files: [Save.RAMBlockFile] = []
         for text in ramBlock {
             let file = try Self.ramBlockFile(text)

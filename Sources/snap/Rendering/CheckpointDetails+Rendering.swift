@@ -24,6 +24,12 @@ extension CheckpointDetails: Rendered {
                     json.field("byteCount", section.byteCount)
                 }
             }
+            if !diskSnapshots.isEmpty {
+                json.key("diskSnapshots")
+                json.array(diskSnapshots) { json, snapshot in
+                    json.object { snapshot.writeFields(&$0) }
+                }
+            }
         }
     }
 
@@ -33,7 +39,10 @@ extension CheckpointDetails: Rendered {
 
     func writeText(_ output: inout TextOutput) {
         output.write(facts(on: output.terminal))
-        for table in [blocks] + (deviceSections.isEmpty ? [] : [sections]) {
+        let tables = [
+            blocks, diskSnapshots.isEmpty ? nil : disks, deviceSections.isEmpty ? nil : sections,
+        ]
+        for table in tables.compactMap(\.self) {
             output.write("\n")
             output.write(table)
         }
@@ -88,6 +97,14 @@ extension CheckpointDetails: Rendered {
                 Table.Column("RAM BLOCK", .shrinks), Table.Column("BYTES", isNumeric: true),
                 Table.Column("OFFSET", isNumeric: true), Table.Column("GUEST ADDRESS", .spare(1)),
             ], rows)
+    }
+
+    private var disks: Table {
+        Table(
+            [
+                Table.Column("DISK SNAPSHOT", .shrinks), Table.Column("DRIVE", .shrinks),
+                Table.Column("IMAGE", .shrinks),
+            ], diskSnapshots.map { [$0.name, $0.drive, $0.path] })
     }
 
     private var sections: Table {

@@ -20,11 +20,12 @@ struct DeletedCheckpoints: Rendered {
             json.field("freedByteCount", outcome.freedByteCount)
             json.field("keptFileCount", outcome.keptFileCount)
             json.field("isDryRun", isDryRun)
+            outcome.diskSnapshots.writeField(&json)
         }
     }
 
     func writeQuiet(_ output: inout TextOutput) {
-        guard isDryRun else { return }
+        guard isDryRun else { return outcome.diskSnapshots.writeText(&output) }
         for checkpoint in outcome.deleted { output.write("\(checkpoint)\n") }
     }
 
@@ -32,6 +33,7 @@ struct DeletedCheckpoints: Rendered {
         for checkpoint in outcome.deleted {
             output.write("\(checkpoint)  \(isDryRun ? "would be deleted" : "deleted")\n")
         }
+        outcome.diskSnapshots.writeText(&output)
         let freed = outcome.freedByteCount.asByteCount
         let kept =
             outcome.keptFileCount == 0

@@ -28,7 +28,10 @@ struct PrunedGuests: Rendered {
     }
 
     func writeQuiet(_ output: inout TextOutput) {
-        guard isDryRun else { return }
+        guard isDryRun else {
+            for guest in outcome.guests { guest.diskSnapshots.writeText(&output) }
+            return
+        }
         for name in outcome.guests.flatMap(\.deleted) { output.write("\(name)\n") }
     }
 
@@ -77,9 +80,11 @@ extension PrunedGuest {
         json.field("freedByteCount", freedByteCount)
         json.field("writtenByteCount", writtenByteCount)
         json.field("keptFileCount", keptFileCount)
+        diskSnapshots.writeField(&json)
     }
 
-    /// Writes one line: how many checkpoints were kept and deleted, and what was freed.
+    /// Writes how many checkpoints were kept and deleted, what was freed, and which disk snapshots
+    /// stay.
     ///
     /// - Parameters:
     ///   - output: The output.
@@ -92,5 +97,6 @@ extension PrunedGuest {
             isDryRun
                 ? "\(name)  would keep \(keptCount), delete \(deletedCount), free \(freed)\n"
                 : "\(name)  kept \(keptCount), deleted \(deletedCount), freed \(freed)\n")
+        diskSnapshots.writeText(&output)
     }
 }

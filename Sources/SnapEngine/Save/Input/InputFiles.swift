@@ -60,7 +60,7 @@ struct InputFiles: Sendable {
                         guestPhysicalAddress: file.guestPhysicalAddress, calls))
             }
             return .images(images)
-        case .runningGuest(let socket):
+        case .runningGuest(let socket, _):
             guard try FileStatus(of: socket, calls) != nil else {
                 throw SnapError(.notFound, "socket does not exist", path: socket)
             }

@@ -16,6 +16,8 @@ struct SaveContent: Sendable {
         let stream: StreamContent?
         /// The length of `file` in bytes.
         let byteCount: Int
+        /// The snapshots of the guest's disks that were taken with it.
+        var diskSnapshots: [DiskSnapshot] = []
     }
 
     /// The name of device state that belongs to the memory's own stream or to a running guest.
@@ -101,6 +103,24 @@ extension SaveContent {
         deviceStateByteCountLeft -= byteCount
         deviceStates.append(
             DeviceState(name: name, file: file, stream: stream, byteCount: byteCount))
+    }
+
+    /// Creates the content of a checkpoint whose RAM and device state come from one stream.
+    ///
+    /// - Parameters:
+    ///   - stream: The device state. The stream's reader has enforced the limit on its length.
+    ///   - images: The RAM blocks and their bytes.
+    /// - Throws: `.internalFailure`.
+    init(complete stream: StreamContent, _ images: [MemoryImage]) throws(SnapError) {
+        self.init(images: images, deviceStateByteCountMax: .max)
+        try append(stream, named: try GuestName(checking: Self.ownDeviceState, as: "device state"))
+    }
+
+    /// Adds the snapshots of the guest's disks to its device state.
+    mutating func add(_ snapshots: [DiskSnapshot]) {
+        for place in deviceStates.indices where deviceStates[place].stream != nil {
+            deviceStates[place].diskSnapshots = snapshots
+        }
     }
 
     /// Creates the content of a running guest's checkpoint.

@@ -103,6 +103,11 @@ struct DeviceStateAssembler: Sendable {
             try writer.append(
                 StoredSection.Identity(.unsentPages, name: ""), bytes: unsent.encode())
         }
+        for snapshot in state.diskSnapshots where !writer.sharesTooLittle {
+            try writer.append(
+                StoredSection.Identity(.diskSnapshot, name: snapshot.drive),
+                bytes: StoredDiskSnapshot.encode(snapshot))
+        }
     }
 }
 
