@@ -62,9 +62,9 @@ package struct BackgroundSnapshot: ~Copyable {
 
     /// Takes the snapshot.
     ///
-    /// During this, signals only set a flag, which ends the snapshot. Whether it fails or not, the
-    /// guest runs at the end if it was running, and QEMU's settings are restored. If that fails,
-    /// `resumeFailure` is the reason.
+    /// During this, signals only set a flag, which ends the snapshot. Whether it fails or not, a
+    /// guest that was stopped for it runs at the end, and QEMU's settings are restored. If that
+    /// fails, `resumeFailure` is the reason.
     ///
     /// - Parameters:
     ///   - tasks: What to do at the snapshot's instant, while the guest is stopped.
@@ -109,7 +109,8 @@ package struct BackgroundSnapshot: ~Copyable {
                     ? "put the RAM into private memory, a memfd or a file on tmpfs; or use --qmp "
                         + "without --live"
                     : "set the sysctl vm.unprivileged_userfaultfd to 1, or give QEMU's user access "
-                        + "to /dev/userfaultfd; or use --qmp without --live")
+                        + "to /dev/userfaultfd (not enough for QEMU 7.2); or use --qmp without "
+                        + "--live")
         }
     }
 
