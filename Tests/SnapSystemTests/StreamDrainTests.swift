@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import SystemPackage
 import TestSupport
 import Testing
@@ -48,5 +48,28 @@ struct StreamDrainTests {
         #expect(!drain.finish(within: .milliseconds(300)))
         let bytes = [UInt8](repeating: 7, count: 4 << 20)
         try bytes.withBytes { try writing.file.append($0) }
+    }
+
+    // A child that is not waited for would stay behind as a zombie.
+    @Test("the process is not a child of its caller")
+    func parent() throws {
+        let scratch = try Scratch()
+        let (reading, writing) = try SocketPair.create(scratch.file("stream"), .kernel)
+        let drain = try StreamDrain(of: reading, timeout: .seconds(60))
+        let sessions = Self.childrenThatLeadSessions()
+        #expect(sessions.isEmpty, "children: \(sessions)")
+        _ = consume writing
+        #expect(drain.finish(within: .seconds(60)))
+    }
+
+    /// Lists the children of this process that called setsid(2), as only a drain does.
+    private static func childrenThatLeadSessions() -> [Int32] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.filter { process in
+            let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+            // After the name in parentheses: the state, the parent, the group and the session.
+            let fields = stat?.split(separator: ")").last?.split(separator: " ") ?? []
+            return fields.count > 3 && Int32(fields[1]) == getpid() && Int32(fields[3]) == process
+        }
     }
 }

@@ -6,9 +6,9 @@ import SystemPackage
 extension SystemCalls {
     /// Starts a process that reads a socket when the caller no longer does (stream_drain.h).
     func startStreamDrain(
-        heartbeat: Int32, of stream: Int32, milliseconds: Int32
-    ) throws(Errno) -> Int32 {
-        try value { snap_start_stream_drain(heartbeat, stream, milliseconds) }
+        control: Int32, of stream: Int32, milliseconds: Int32
+    ) throws(Errno) {
+        _ = try value { snap_start_stream_drain(control, stream, milliseconds) }
     }
 
     /// Starts a shell as the leader of a new process group.

@@ -92,6 +92,11 @@ extension SystemCalls {
         }
     }
 
+    /// Closes a socket for writing, so that the peer reads the end of the data.
+    func endWriting(_ descriptor: Int32) throws(Errno) {
+        _ = try value { shutdown(descriptor, Int32(SHUT_WR)) }
+    }
+
     /// Waits until data can be read.
     ///
     /// - Returns: false if there is no data within the given number of milliseconds.

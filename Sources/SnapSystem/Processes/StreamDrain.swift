@@ -8,10 +8,8 @@ import SystemPackage
 /// killed, stopped, or blocked by a disk. The other process discards what it reads, and ends with
 /// the stream.
 package final class StreamDrain: Sendable {
-    private let calls: SystemCalls
-    private let process: Int32
-    /// The pipe through which this process reports that it reads; nil after `finish`.
-    private let heartbeat: Mutex<SharedFile?>
+    /// The connection on which this process reports that it reads, and the other one the result.
+    private let control: SharedFile
     private let lastBeat = Mutex(ContinuousClock.now)
     private let timeout: Duration
     private let hasBeenOverdue = Atomic(false)
@@ -26,19 +24,18 @@ package final class StreamDrain: Sendable {
     ///   - timeout: How long this process may read nothing before the other one takes over.
     /// - Throws: `.inputOutput`.
     ///
-    /// The corresponding C functions are `fork` and `pipe`.
+    /// The corresponding C functions are `fork` and `socketpair`.
     package init(of stream: SharedFile, timeout: Duration) throws(SnapError) {
-        let path = stream.file.path
-        calls = stream.file.calls
-        self.timeout = timeout
-        let (reading, writing) = try Pipe.create(path, calls)
+        let (path, calls) = (stream.file.path, stream.file.calls)
+        let (mine, other) = try SocketPair.create(path, calls)
         let milliseconds = (timeout / .milliseconds(1)).rounded(.up)
         do {
-            process = try calls.startStreamDrain(
-                heartbeat: reading.file.descriptor, of: stream.file.descriptor,
+            try calls.startStreamDrain(
+                control: other.file.descriptor, of: stream.file.descriptor,
                 milliseconds: Int32(min(milliseconds, Double(Int32.max))))
         } catch { throw SnapError(error, action: "start a process", path: path) }
-        heartbeat = Mutex(writing)
+        control = mine
+        self.timeout = timeout
     }
 
     /// Whether this process has read nothing for so long that the other one has taken over.
@@ -56,9 +53,13 @@ package final class StreamDrain: Sendable {
             last = now
             return true
         }
-        guard isDue, let heartbeat = heartbeat.withLock(\.self) else { return }
-        // If the other process has been killed, this process still reads the stream.
-        try? [1].withBytes { (byte) throws(SnapError) in try heartbeat.file.append(byte) }
+        // If the other process has been killed or stopped, this process still reads the stream.
+        guard isDue, (try? waitToWrite()) == true else { return }
+        try? [1].withBytes { (byte) throws(SnapError) in try control.file.append(byte) }
+    }
+
+    private func waitToWrite() throws(Errno) -> Bool {
+        try control.file.calls.waitToWrite(control.file.descriptor, milliseconds: 0)
     }
 
     /// Lets the other process read what is left of the stream, and waits for its end.
@@ -68,12 +69,21 @@ package final class StreamDrain: Sendable {
     /// - Parameter timeout: How long to wait.
     /// - Returns: Whether the other process has read nothing, so that the stream is complete here.
     package func finish(within timeout: Duration) -> Bool {
-        heartbeat.withLock { $0 = nil }
+        let (calls, descriptor) = (control.file.calls, control.file.descriptor)
+        try? calls.endWriting(descriptor)
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline {
-            if let end = calls.end(of: process) { return end == .exited(0) }
-            usleep(500)
+            // A signal must not end this wait.
+            if (try? calls.waitToRead(descriptor, milliseconds: 10)) == true { return isComplete }
         }
         return false
+    }
+
+    private var isComplete: Bool {
+        var result: [UInt8] = [1]
+        let count = try? result.withMutableBytes { (bytes) throws(Errno) in
+            try control.file.calls.read(control.file.descriptor, into: &bytes)
+        }
+        return count == 1 && result == [0]
     }
 }
