@@ -6,7 +6,7 @@ import Testing
 ///
 /// The script gets the path of the built command as its first argument. Its scratch files are in
 /// this process's scratch directory, which is deleted even if the script is killed. Each part that
-/// the script reports as not run becomes a warning.
+/// the script reports as not run becomes a warning. A script that hangs is terminated, and fails.
 ///
 /// - Parameters:
 ///   - name: The script's path, relative to `Tests`.
@@ -17,8 +17,8 @@ func expectScriptPasses(_ name: String, _ options: [String] = []) throws {
     let scratch = try Scratch()
     let process = Process()
     let output = Pipe()
-    process.executableURL = script
-    process.arguments = [Command.path] + options
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+    process.arguments = ["--kill-after=10", "900", script.path, Command.path] + options
     process.environment = ProcessInfo.processInfo.environment
         .merging(["TMPDIR": scratch.path.string]) { $1 }
     process.standardInput = FileHandle.nullDevice
