@@ -4,7 +4,7 @@
 # make build   build the release command, .build/release/snap
 # make lint    install missing packages, and check the format and style of all sources
 # make bench   install missing packages, and compare snap with other tools on a real guest's memory
-# make guests  save, restore and resume real guests under two QEMUs in every way, in 8 minutes
+# make guests  save, restore and resume real guests under two QEMUs and libvirt in every way
 # make soak    run the fault, kill, full-disk, damage and power-cut tests in full, and write their
 #              counts into RELIABILITY.md
 # make fuzz    test the reader of QEMU's streams, and the decoding of clusters, with libFuzzer, each for
@@ -30,7 +30,9 @@ HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
 
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES = binutils busybox-static python3 qemu-system-x86
-TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) e2fsprogs groff qemu-utils rsync tzdata zstd
+LIBVIRT_PACKAGES = libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu mount util-linux
+TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(LIBVIRT_PACKAGES) e2fsprogs groff qemu-utils \
+	rsync tzdata zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 SOAK_PACKAGES = $(TEST_PACKAGES) fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
@@ -71,7 +73,7 @@ bench:
 guests:
 	Scripts/install $(TEST_PACKAGES)
 	$(BUILD)
-	for test in resume pause live disks cookbook; do \
+	for test in resume pause live disks cookbook libvirt; do \
 		Tests/Guests/$$test .build/release/snap --qemu qemu-system-x86_64 $$(Scripts/get-qemu10) \
 			|| exit; done
 

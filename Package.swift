@@ -35,6 +35,8 @@ let package = Package(
         .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CStreamDrain"),
+        // Loads libvirt by dlopen(3); neither its headers nor its libraries are needed to build.
+        .target(name: "CLibvirt"),
         .target(
             name: "SnapSystem",
             dependencies: [
@@ -62,9 +64,16 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "Libvirt",
+            dependencies: [
+                "CLibvirt", "SnapSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "QEMUMonitor",
             dependencies: [
-                "GuestMemory", "SnapSystem",
+                "Libvirt", "GuestMemory", "SnapSystem",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
@@ -79,7 +88,8 @@ let package = Package(
         .target(
             name: "LiveGuest",
             dependencies: [
-                "QEMUMonitor", "MigrationStream", "GuestMemory", "WorkPipeline", "SnapSystem",
+                "QEMUMonitor", "Libvirt", "MigrationStream", "GuestMemory", "WorkPipeline",
+                "SnapSystem",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),

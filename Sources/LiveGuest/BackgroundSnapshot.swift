@@ -32,6 +32,8 @@ package struct BackgroundSnapshot: ~Copyable {
     package private(set) var resumeFailure: SnapError?
     /// Reads the stream if snap does not; nil unless QEMU sends.
     private var drain: StreamDrain?
+    /// Whether the guest ran before the snapshot.
+    private var wasRunning = false
     /// Whether QEMU can end a background snapshot early.
     ///
     /// Older versions leave the RAM protected then, and the guest hangs at its next write. Seen
@@ -81,6 +83,7 @@ package struct BackgroundSnapshot: ~Copyable {
                 defer { end() }
                 connection.guest.deadline = .now + connection.timeouts.deviceState
                 let isRunning = try connection.checkState()
+                wasRunning = isRunning
                 let stops = isRunning && connection.mustStop(for: tasks)
                 try connection.begin(isRunning ? .backgroundSnapshot : .complete, stops: stops)
                 try changeSettings()
@@ -89,7 +92,12 @@ package struct BackgroundSnapshot: ~Copyable {
                 try connection.run(tasks)
                 connection.guest.deadline = .now + connection.timeouts.deviceState
                 let result = try readStream(resumes: stops, context.progress)
-                if isRunning { pauseDuration = connection.guest.runStateChanges.firstPause }
+                if isRunning {
+                    try? connection.guest.awaitRunStateChanges { changes, _ in
+                        changes.firstPause != nil
+                    }
+                    pauseDuration = connection.guest.runStateChanges.firstPause
+                }
                 return result
             }
         } catch {
@@ -106,11 +114,10 @@ package struct BackgroundSnapshot: ~Copyable {
             throw SnapError(
                 .unsupported, error.message, path: error.path,
                 hint: error.message.contains("memory")
-                    ? "put the RAM into private memory, a memfd or a file on tmpfs; or use --qmp "
+                    ? "put the RAM into private memory, a memfd or a file on tmpfs; or save "
                         + "without --live"
                     : "set the sysctl vm.unprivileged_userfaultfd to 1, or give QEMU's user access "
-                        + "to /dev/userfaultfd (not enough for QEMU 7.2); or use --qmp without "
-                        + "--live")
+                        + "to /dev/userfaultfd (not enough for QEMU 7.2); or save without --live")
         }
     }
 
@@ -160,15 +167,15 @@ package struct BackgroundSnapshot: ~Copyable {
         let (reading, writing) = try SocketPair.create(
             connection.socket, connection.directory.calls)
         drain = try StreamDrain(of: reading, timeout: timeout)
-        do throws(SnapError) { try connection.guest.startMigration(into: writing) } catch {
-            // The drain ends with the stream.
-            _ = consume writing
-            throw error
-        }
+        try connection.guest.pass(writing)
+        try connection.guest.startMigration()
         return reading
     }
 
     // MARK: Ending
+
+    /// libvirt's description of the guest; nil for a guest that it does not manage.
+    package var domain: DomainDescription? { connection.domain }
 
     /// The snapshots of drives that were taken.
     package var diskSnapshots: [DiskSnapshot] { connection.diskSnapshots }
@@ -203,6 +210,10 @@ package struct BackgroundSnapshot: ~Copyable {
 
     /// Decides by the events of QEMU whether to resume the guest.
     private mutating func decideToResume() {
+        let wasRunning = wasRunning
+        try? connection.guest.awaitRunStateChanges { changes, isRunning in
+            (changes.last?.isRunning ?? wasRunning) == isRunning
+        }
         let changes = connection.guest.runStateChanges
         if changes.firstPause != nil {
             // The guest has run again. If it is stopped now, its owner has stopped it.

@@ -1,6 +1,6 @@
+package import GuestMemory
 import QEMUMonitor
 package import SnapSystem
-package import SystemPackage
 package import WorkPipeline
 
 /// Whether a guest runs, so that a save of many guests skips those that do not.
@@ -10,19 +10,20 @@ package enum GuestActivity: Sendable, Equatable {
     /// The guest does not run, and why.
     case idle(String)
 
-    /// Asks the QEMU at a socket.
+    /// Asks the QEMU of a guest.
     ///
     /// - Parameters:
-    ///   - socket: The path of the QMP socket.
+    ///   - address: The guest's QMP socket or domain.
     ///   - directory: The guest's directory in the store.
     ///   - context: Its lock timeout also limits the wait until another QMP client disconnects.
-    /// - Returns: The activity; idle if no process listens at the socket.
+    /// - Returns: The activity; idle if no process listens at the socket, or if there is no such
+    ///   domain.
     /// - Throws: As `QMPClient.connect` and `QMPClient.ask`, except `.notFound`.
     package static func query(
-        at socket: FilePath, in directory: Directory, _ context: WorkContext
+        at address: GuestAddress, in directory: Directory, _ context: WorkContext
     ) throws(SnapError) -> GuestActivity {
         do throws(SnapError) {
-            var guest = try QEMUGuest(socket, timeout: context.lockTimeout, context.calls)
+            var guest = try QEMUGuest(address, timeout: context.lockTimeout, context.calls)
             let status = try guest.status()
             if status.isRunning { return .running }
             switch try PauseMarker.find(in: directory) {

@@ -1,13 +1,14 @@
-import GuestMemory
+package import GuestMemory
+import MigrationStream
 import QEMUMonitor
 package import SnapSystem
-package import SystemPackage
+import SystemPackage
 package import WorkPipeline
 
 /// A connection to a running guest's QEMU, which undoes what a save has changed there.
 ///
-///     connect ─ undo a killed save's changes │ write marker ─ change settings, stop ─ … ─
-///     restore settings ─ cont ─ delete marker │
+///     connect ─ undo a killed save's changes │ write marker ─ change settings, stop ─ … ─ cont ─
+///     restore settings ─ delete marker │
 ///
 /// The marker in the guest's directory describes the changes while they are in force. If the
 /// process is killed, the next save finds it.
@@ -19,9 +20,9 @@ package struct GuestConnection: ~Copyable {
         package var pause = Duration.seconds(3600)
         /// The time until QEMU has executed the commands of a save and sent its device state.
         package var deviceState = Duration.seconds(120)
-        /// The time to restore QEMU's settings after the memory has been read.
+        /// The time to end a migration, and the time to restore QEMU's settings at the end.
         package var settings = Duration.seconds(5)
-        /// The time to resume the guest after that.
+        /// The time to resume the guest.
         package var resume = Duration.seconds(20)
         /// The time in which QEMU must end a background snapshot that snap does not complete.
         package var cancellation = Duration.seconds(600)
@@ -32,8 +33,11 @@ package struct GuestConnection: ~Copyable {
 
     /// The guest.
     var guest: QEMUGuest
-    /// The path of the QMP socket.
+    /// What error messages name: the path of the QMP socket, or the domain.
     let socket: FilePath
+    private let domainXML: [UInt8]?
+    /// Whether the guest ran when the save started.
+    private var wasRunning = false
     /// The guest's directory in the store.
     let directory: Directory
     let timeouts: Timeouts
@@ -54,13 +58,14 @@ package struct GuestConnection: ~Copyable {
     private(set) var diskSnapshots: [DiskSnapshot] = []
     /// When snap has stopped the guest.
     private var start: ContinuousClock.Instant?
-    /// How long snap has stopped the guest; nil before the end, and if snap has not stopped it.
+    /// How long snap has stopped the guest, by QEMU's clock if it has reported both events; nil
+    /// before the end, and if snap has not stopped it.
     private(set) var pauseDuration: Duration?
 
     /// Connects to a guest, and undoes the changes of a killed save.
     ///
     /// - Parameters:
-    ///   - socket: The path of the QMP socket.
+    ///   - address: The guest's QMP socket or domain.
     ///   - directory: The guest's directory in the store.
     ///   - resumesUnfinished: Whether to resume a guest that a killed save has left paused.
     ///   - keepsSnapshots: Whether the disk snapshots of this name belong to a saved checkpoint.
@@ -72,11 +77,12 @@ package struct GuestConnection: ~Copyable {
     ///   in progress, or a killed save has left the guest paused; `.unsupported`, `.inputOutput` or
     ///   `.interrupted`.
     package init(
-        to socket: FilePath, in directory: Directory, resumesUnfinished: Bool,
+        to address: GuestAddress, in directory: Directory, resumesUnfinished: Bool,
         keepsSnapshots: @escaping (String) -> Bool = { _ in true }, _ context: WorkContext,
         timeouts: Timeouts = Timeouts()
     ) throws(SnapError) {
-        var guest = try QEMUGuest(socket, timeout: context.lockTimeout, context.calls)
+        let socket = address.path
+        var guest = try QEMUGuest(address, timeout: context.lockTimeout, context.calls)
         try UnfinishedSaveRecovery(
             socket: socket, directory: directory, resumes: resumesUnfinished,
             keepsSnapshots: keepsSnapshots, warn: context.warn
@@ -90,6 +96,7 @@ package struct GuestConnection: ~Copyable {
                 .unsupported, "QEMU encrypts migrations, expected tls-creds to be empty",
                 path: socket)
         }
+        domainXML = try guest.domainDescription()
         settingsBefore = settings
         self.guest = guest
         self.socket = socket
@@ -125,7 +132,15 @@ package struct GuestConnection: ~Copyable {
                 hint: status.name == "postmigrate"
                     ? "if it does not run elsewhere, use cont in QEMU's monitor to resume it" : nil)
         }
+        wasRunning = status.isRunning
         return status.isRunning
+    }
+
+    /// libvirt's description of the guest; nil for a guest that it does not manage.
+    ///
+    /// The state is the one that `checkState` has found.
+    var domain: DomainDescription? {
+        domainXML.map { DomainDescription(xml: $0, wasRunning: wasRunning) }
     }
 
     /// Writes the marker, before anything is changed.
@@ -148,6 +163,7 @@ package struct GuestConnection: ~Copyable {
     mutating func stop() throws(SnapError) {
         start = .now
         mustResume = true
+        guest.forgetRunStateChanges()
         try guest.stop()
     }
 
@@ -202,44 +218,53 @@ package struct GuestConnection: ~Copyable {
 
     /// Adds the migration that has just ended to the marker, so that the next save can identify it.
     ///
-    /// - Throws: `.permission` or `.inputOutput`; and what `QMPClient.ask` throws.
-    mutating func recordMigration() throws(SnapError) {
-        marker?.migration = try guest.lastMigration()
+    /// - Parameter migration: The migration.
+    /// - Throws: `.permission` or `.inputOutput`.
+    mutating func record(_ migration: QEMUGuest.MigrationTrace) throws(SnapError) {
+        marker?.migration = migration
         try marker?.write(in: directory)
     }
 
     // MARK: Undoing
 
-    /// Restores the settings that `changeSettings` has changed.
+    /// Tells QEMU to restore its capabilities, without waiting for it.
     ///
-    /// - Throws: As `QMPClient.execute`.
-    mutating func restoreSettings() throws(SnapError) {
-        guard areSettingsChanged, let content = marker?.content else { return }
-        try guest.apply(guest.settings().undoing(changesTo: settingsBefore, for: content))
-        areSettingsChanged = false
+    /// If the process is killed after QEMU got this, a later migration by the guest's owner has all
+    /// RAM.
+    /// `end` checks the settings, and restores the others.
+    ///
+    /// - Throws: As `QMPClient.post`.
+    mutating func postCapabilities() throws(SnapError) {
+        guard let content = marker?.content else { return }
+        let changed = settingsBefore.changes(for: content)
+        try guest.postCapabilities(
+            of: changed.undoing(changesTo: settingsBefore, for: content))
     }
 
-    /// Restores QEMU's settings, resumes the guest if it must be, and deletes the marker.
+    /// Resumes the guest if it must be, restores QEMU's settings, and deletes the marker.
     ///
     /// If either fails, the marker stays. A migration in progress is cancelled first.
     ///
     /// - Throws: The error of QEMU or of the marker. The message can follow "snap".
     mutating func end() throws(SnapError) {
         guard marker != nil else { return }
+        guest.beginUndoing(within: timeouts.settings)
+        guest.closeUnusedDescriptor()
+        if canCancel && areSettingsChanged && marker?.migration == nil {
+            // If this fails, QEMU refuses to restore the settings.
+            try? guest.cancelMigration()
+        }
         var failure: SnapError?
-        if areSettingsChanged {
-            guest.beginUndoing(within: timeouts.settings)
-            do throws(SnapError) {
-                if canCancel { try guest.cancelMigration() }
-                try restoreSettings()
-            } catch { failure = error }
+        if mustResume { do throws(SnapError) { try resume() } catch { failure = error } }
+        do throws(SnapError) { try restoreSettings() } catch {
+            failure =
+                failure
+                ?? SnapError(
+                    error.code,
+                    "cannot restore QEMU's migration settings: \(error.message)", path: socket)
         }
-        if mustResume { try resume() }
-        if let failure {
-            throw SnapError(
-                failure.code,
-                "cannot restore QEMU's migration settings: \(failure.message)", path: socket)
-        }
+        pauseDuration = pauseDuration.map { guest.runStateChanges.firstPause ?? $0 }
+        if let failure { throw failure }
         guard var rest = marker.take() else { return }
         if diskSnapshots.isEmpty { return try PauseMarker.remove(in: directory) }
         // If the process is killed before the checkpoint is saved, the next save deletes them.
@@ -248,13 +273,21 @@ package struct GuestConnection: ~Copyable {
         try rest.write(in: directory)
     }
 
+    /// Restores the settings that `changeSettings` has changed.
+    private mutating func restoreSettings() throws(SnapError) {
+        guard areSettingsChanged, let content = marker?.content else { return }
+        guest.beginUndoing(within: timeouts.settings)
+        try guest.apply(guest.settings().undoing(changesTo: settingsBefore, for: content))
+        areSettingsChanged = false
+    }
+
     private mutating func resume() throws(SnapError) {
         // QEMU gets this time regardless of how much it has used so far.
         guest.beginUndoing(within: timeouts.resume)
         do throws(SnapError) { try Self.resume(&guest) } catch {
             throw SnapError(
                 error.code, "cannot resume the guest: \(error.message)", path: socket,
-                hint: "if QEMU still runs, use snap save --qmp --resume-stale, or "
+                hint: "if QEMU still runs, use snap save with --resume-stale, or "
                     + UnfinishedSave.contHint)
         }
         mustResume = false
@@ -271,8 +304,11 @@ package struct GuestConnection: ~Copyable {
         do throws(SnapError) {
             while true {
                 do throws(SnapError) { return try guest.resume() } catch {
-                    guard error.code == .inputOutput, try !guest.status().isRunning
-                    else { throw error }
+                    // libvirt can be busy before the deadline.
+                    let isTransient =
+                        error.code == .inputOutput
+                        || error.code == .busy && ContinuousClock.now < guest.deadline
+                    guard isTransient, try !guest.status().isRunning else { throw error }
                     refusal = error
                 }
                 try guest.waitBriefly()

@@ -6,7 +6,7 @@
 // not know stores. Start at `PausableGuest.whilePaused`.
 
 package import GuestMemory
-package import MigrationStream
+import MigrationStream
 import QEMUMonitor
 package import SnapSystem
 package import SystemPackage
@@ -14,8 +14,8 @@ package import WorkPipeline
 
 /// A running guest that is paused while its memory is read, and resumed on success and on failure.
 ///
-///     connect ─ open RAM │ write marker ─ stop ─ tasks ─ device state ─ pages ─ cont ─
-///     delete marker │
+///     connect ─ open RAM │ write marker ─ change settings ─ stop ─ tasks ─ device state ─
+///     restore capabilities ─ pages ─ cont ─ check settings ─ delete marker │
 ///
 /// A guest that was already paused is not resumed. QEMU then reports it as `postmigrate`, and does
 /// not save its device state again until it has run.
@@ -51,7 +51,7 @@ package struct PausableGuest: ~Copyable {
         self.connection = connection
     }
 
-    /// The path of the QMP socket.
+    /// What error messages name: the path of the QMP socket, or the domain.
     package var socket: FilePath { connection.socket }
 
     /// How long the guest was paused; nil during the pause, and if the guest was already paused.
@@ -61,17 +61,16 @@ package struct PausableGuest: ~Copyable {
         of guest: inout QEMUGuest, _ context: WorkContext
     ) throws(SnapError) -> [MemoryImage] {
         let backends = try guest.backends()
-        let access = try MemoryFileAccess(
-            to: backends.map(\.path), namedBy: guest.peer, context)
+        let access = try MemoryFileAccess(to: backends, namedBy: guest.peer, context)
         var images: [MemoryImage] = []
         for backend in backends {
-            let file = try access.open(backend.path)
+            let file = try access.open(backend)
             let byteCount = try file.status().byteCount
             guard byteCount == backend.byteCount else {
                 throw SnapError(
                     .mismatch,
                     "length is \(byteCount) bytes, expected \(backend.byteCount), the length of "
-                        + "RAM \(backend.name) in QEMU", path: backend.path,
+                        + "RAM \(backend.name) in QEMU", path: file.path,
                     hint: byteCount > backend.byteCount
                         ? "use truncate -s \(backend.byteCount) to cut off the bytes that QEMU "
                             + "does not use" : nil)
@@ -91,15 +90,14 @@ package struct PausableGuest: ~Copyable {
     ///
     /// - Parameters:
     ///   - tasks: What to do first, while the guest is paused.
-    ///   - body: Reads the memory. Its parameters are the device state, with the RAM that is not in
-    ///     a file; the snapshots of disks; and the time by which it must have read the other RAM.
+    ///   - body: Reads the memory, until the deadline that it gets.
     /// - Returns: The result of `body`.
     /// - Throws: `.busy` if the guest is neither running nor paused; `.inputOutput` if QEMU or a
     ///   task fails; what `StreamReader` throws, and what `body` throws.
     package mutating func whilePaused<Result: ~Copyable>(
         _ tasks: PauseTasks,
         _ body: (
-            StreamContent, [DiskSnapshot], _ deadline: ContinuousClock.Instant
+            PausedState, _ deadline: ContinuousClock.Instant
         ) throws(SnapError) -> Result
     ) throws(SnapError) -> Result {
         do throws(SnapError) {
@@ -108,38 +106,43 @@ package struct PausableGuest: ~Copyable {
                 connection.guest.deadline = .now + connection.timeouts.deviceState
                 let isRunning = try connection.checkState()
                 try connection.begin(.deviceState, stops: isRunning)
+                try connection.changeSettings()
+                let pipe = try preparePipe()
                 if isRunning { try connection.stop() }
                 try connection.run(tasks)
                 connection.guest.deadline = .now + connection.timeouts.deviceState
                 let deadline = ContinuousClock.now + connection.timeouts.pause
-                return try body(try readDeviceState(), connection.diskSnapshots, deadline)
+                let state = PausedState(
+                    devices: try readDeviceState(from: pipe),
+                    diskSnapshots: connection.diskSnapshots, domain: connection.domain)
+                return try body(state, deadline)
             }
         } catch {
             throw error.with(failureToResume: resumeFailure)
         }
     }
 
-    private mutating func readDeviceState() throws(SnapError) -> StreamContent {
-        try connection.changeSettings()
-        let pipe = try startMigration()
+    private mutating func readDeviceState(
+        from pipe: SharedFile
+    ) throws(SnapError) -> StreamContent {
+        try connection.guest.startMigration()
         var arrival = StreamArrival()
         arrival.deadline = connection.guest.deadline
         let (stream, _) = try StreamReader(
             pipe, scratch: connection.directory, stagesRAM: false, arrival: arrival,
             keptByteCountMax: deviceStateByteCountMax
         ).read()
-        try connection.guest.finishMigration()
-        try connection.recordMigration()
-        try connection.restoreSettings()
+        try connection.record(try connection.guest.finishMigration())
+        try connection.postCapabilities()
         return stream
     }
 
-    /// Makes QEMU write its device state to a pipe, and returns the read end.
+    /// Passes QEMU the write end of a pipe for the device state, and returns the read end.
     ///
     /// Only QEMU holds the write end, so the pipe ends when QEMU has written everything.
-    private mutating func startMigration() throws(SnapError) -> SharedFile {
+    private mutating func preparePipe() throws(SnapError) -> SharedFile {
         let (reading, writing) = try Pipe.create(connection.socket, connection.directory.calls)
-        try connection.guest.startMigration(into: writing)
+        try connection.guest.pass(writing)
         return reading
     }
 

@@ -5,8 +5,8 @@ package import SnapSystem
 package enum UnfinishedSave {
     /// The hint for a user who wants to resume the guest without snap.
     static let contHint =
-        "use cont in QEMU's monitor to resume the guest; QEMU's migration settings then stay "
-        + "changed, and migrations can omit RAM, until the next snap save --qmp"
+        "use cont in QEMU's monitor (virsh resume under libvirt) to resume the guest; QEMU's "
+        + "migration settings then stay changed, and migrations can omit RAM, until the next save"
 
     /// Detects a guest whose save was killed after it had changed QEMU.
     ///
@@ -27,7 +27,7 @@ package enum UnfinishedSave {
         return SnapError(
             .busy, "an unfinished save of \(marker.since) may have left \(what)",
             path: directory.file(PauseMarker.name),
-            hint: "use snap save --qmp --resume-stale to resume the guest, restore QEMU's settings "
+            hint: "use snap save with --resume-stale to resume the guest, restore QEMU's settings "
                 + "and delete such snapshots")
     }
 }

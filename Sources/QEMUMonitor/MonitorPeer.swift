@@ -7,6 +7,9 @@ package struct MonitorPeer: Sendable {
     /// The process's effective user when it started to listen.
     package let userID: UInt32
 
+    /// A peer of which nothing is known.
+    static let invisible = MonitorPeer(process: .invisible, userID: 0)
+
     /// Creates a peer; the parameters are the properties.
     package init(process: ProcessIdentity, userID: UInt32) {
         self.process = process

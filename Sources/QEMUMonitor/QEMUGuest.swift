@@ -4,9 +4,8 @@
 // imports SnapSystem and GuestMemory. It makes no decisions: LiveGuest decides when to pause. Start
 // here; `QMPClient` implements the protocol.
 
-import GuestMemory
+package import GuestMemory
 package import SnapSystem
-package import SystemPackage
 
 /// A guest of a running QEMU, with the operations that a checkpoint needs.
 package struct QEMUGuest: ~Copyable {
@@ -23,20 +22,6 @@ package struct QEMUGuest: ~Copyable {
         let qemu: Numbers
     }
 
-    private struct Child: Decodable {
-        let name: String
-        let type: String
-    }
-
-    private struct Property: Encodable {
-        let path: String
-        let property: String
-    }
-
-    private struct Place: Encodable {
-        let path: String
-    }
-
     private struct Migration: Decodable {
         enum CodingKeys: String, CodingKey {
             case status
@@ -48,6 +33,15 @@ package struct QEMUGuest: ~Copyable {
         let reason: String?
         let time: UInt64?
         let ram: TransferredRAM?
+
+        var isInProgress: Bool {
+            let ended = ["none", "completed", "failed", "cancelled"]
+            return status.map { !ended.contains($0) } ?? false
+        }
+
+        var trace: MigrationTrace {
+            MigrationTrace(milliseconds: time, byteCount: ram?.transferred)
+        }
     }
 
     private struct TransferredRAM: Decodable {
@@ -62,16 +56,6 @@ package struct QEMUGuest: ~Copyable {
         let uri: String
     }
 
-    /// A memory backend: a file that contains RAM of the guest.
-    package struct Backend: Sendable, Equatable {
-        /// The backend's id, which is the RAM block's name or the last part of it.
-        package let name: String
-        /// The file's path, absolute if QEMU's working directory can be seen.
-        package let path: FilePath
-        /// The length of the RAM in bytes, which starts at the file's start.
-        package let byteCount: Int
-    }
-
     /// The properties that distinguish a migration that has ended from others.
     package struct MigrationTrace: Codable, Sendable, Equatable {
         let milliseconds: UInt64?
@@ -79,30 +63,35 @@ package struct QEMUGuest: ~Copyable {
     }
 
     var client: QMPClient
+    /// Whether QEMU has a descriptor for a migration that has not started.
+    private var hasDescriptor = false
+    /// What the user can do so that the RAM is in shared files.
+    let sharingHint: String
 
     /// QEMU's name for the descriptor that snap passes to it.
     private static let descriptorName = "snap-migration"
-    private static let fileBackend = "child<memory-backend-file>"
-    private static let backendPrefix = "child<memory-backend-"
-    /// The length limit of a path in bytes, without the 0 at its end (PATH_MAX).
-    private static let pathByteCountMax = 4095
-    /// The length limit of a RAM block's name in QEMU's stream, in bytes.
-    private static let nameByteCountMax = 255
 
     /// Connects to QEMU.
     ///
     /// - Parameters:
-    ///   - path: The QMP socket.
-    ///   - timeout: How long to wait until another client disconnects.
+    ///   - address: The QMP socket or the domain.
+    ///   - timeout: How long to wait until another client disconnects from the socket.
     ///   - calls: The system calls.
     /// - Throws: As `QMPClient.connect`.
     package init(
-        _ path: FilePath, timeout: Duration, _ calls: SystemCalls
+        _ address: GuestAddress, timeout: Duration, _ calls: SystemCalls
     ) throws(SnapError) {
-        client = try QMPClient.connect(to: path, timeout: timeout, calls)
+        client = try QMPClient.connect(to: address, timeout: timeout, calls)
+        sharingHint =
+            switch address {
+            case .socket: "start QEMU with -object memory-backend-file,share=on"
+            case .domain:
+                "add <memoryBacking><source type='memfd'/><access mode='shared'/>"
+                    + "</memoryBacking> to the domain with virsh edit, and start it again"
+            }
     }
 
-    /// The process that listens at the socket: QEMU, or one that claims to be QEMU.
+    /// The process of QEMU, or one that claims to be QEMU.
     package var peer: MonitorPeer { client.peer }
 
     /// When QEMU must have completed the current operation; at first 2 minutes after connecting.
@@ -113,9 +102,12 @@ package struct QEMUGuest: ~Copyable {
 
     /// Starts to undo changes: sets a new deadline, and ignores signals from now on.
     ///
-    /// - Parameter timeout: The time from now to the deadline.
+    /// - Parameter timeout: The time from now to the deadline; longer with libvirt.
     package mutating func beginUndoing(within timeout: Duration) {
-        client.deadline = .now + timeout
+        // libvirt waits 30 seconds for another operation on the domain, and snap for the command
+        // before. A command that the process has not sent would be lost at its end.
+        let delayMax = client.mayDelayEvents ? Duration.seconds(90) : .zero
+        client.deadline = .now + timeout + delayMax
         client.ignoresInterruption = true
     }
 
@@ -147,7 +139,7 @@ package struct QEMUGuest: ~Copyable {
     /// The caller must read QEMU's stream in the meantime: QEMU's main thread may write to the
     /// guest's memory, which a background snapshot delays until the page has been sent.
     ///
-    /// - Throws: As `LocalSocket.send`.
+    /// - Throws: As `QMPClient.post`.
     package mutating func postResume() throws(SnapError) {
         try client.post("cont", QMPClient.Nothing())
     }
@@ -156,8 +148,33 @@ package struct QEMUGuest: ~Copyable {
     /// QEMU's last reply.
     package var runStateChanges: [RunStateChange] { client.runStateChanges }
 
+    /// Waits up to a second for changes that QEMU has made before its last reply.
+    ///
+    /// Only libvirt reports an event later than that.
+    ///
+    /// - Parameter areComplete: Whether no change is missing; its parameters are the changes and
+    ///   whether the guest runs now.
+    /// - Throws: As `QMPClient.ask`.
+    package mutating func awaitRunStateChanges(
+        until areComplete: ([RunStateChange], _ isRunning: Bool) -> Bool
+    ) throws(SnapError) {
+        guard client.mayDelayEvents else { return }
+        let end = min(deadline, .now + .seconds(1))
+        while try !areComplete(runStateChanges, status().isRunning), ContinuousClock.now < end {
+            try client.waitBriefly()
+        }
+    }
+
     /// Forgets when the guest has stopped and run again.
     package mutating func forgetRunStateChanges() { client.forgetRunStateChanges() }
+
+    /// Reads the description of the guest's domain.
+    ///
+    /// - Returns: libvirt's XML; nil for a guest that libvirt does not manage.
+    /// - Throws: `.permission` or `.inputOutput`.
+    package func domainDescription() throws(SnapError) -> [UInt8]? {
+        try client.domainDescription()
+    }
 
     /// Queries QEMU's version.
     ///
@@ -166,65 +183,6 @@ package struct QEMUGuest: ~Copyable {
     package mutating func version() throws(SnapError) -> (major: Int, minor: Int) {
         let version: Version = try client.ask("query-version")
         return (version.qemu.major, version.qemu.minor)
-    }
-
-    /// Finds the files through which QEMU shares the guest's RAM.
-    ///
-    /// - Returns: The memory backends that are shared, at least one.
-    /// - Throws: `.unsupported` if no backend is shared, or if one has no file or a file name that
-    ///   snap cannot use; and what `QMPClient.ask` throws.
-    package mutating func backends() throws(SnapError) -> [Backend] {
-        let children: [Child] = try client.ask("qom-list", Place(path: "/objects"))
-        var backends: [Backend] = []
-        for child in children where child.type.hasPrefix(Self.backendPrefix) {
-            guard child.name.utf8.count <= Self.nameByteCountMax else {
-                throw SnapError(
-                    .unsupported,
-                    "name of memory backend \(child.name.shortened()) has more than "
-                        + "\(Self.nameByteCountMax) bytes", path: client.path)
-            }
-            let object = "/objects/\(child.name)"
-            let isShared: Bool = try client.ask(
-                "qom-get", Property(path: object, property: "share"))
-            // RAM that is not shared is in the stream.
-            guard isShared else { continue }
-            guard child.type == Self.fileBackend else {
-                throw SnapError(
-                    .unsupported, "RAM \(child.name) is shared, but not in a file with a name",
-                    path: client.path, hint: "use -object memory-backend-file for it")
-            }
-            let path: String = try client.ask(
-                "qom-get", Property(path: object, property: "mem-path"))
-            // JSON cannot contain bytes that are not UTF-8. They become this character.
-            guard !path.contains("\u{fffd}") else {
-                throw SnapError(
-                    .unsupported, "name of the file of RAM \(child.name) is not UTF-8",
-                    path: client.path)
-            }
-            guard !path.utf8.contains(0), path.utf8.count <= Self.pathByteCountMax else {
-                throw SnapError(
-                    .unsupported, "name of the file of RAM \(child.name) is not a valid path",
-                    path: client.path)
-            }
-            let byteCount: Int = try client.ask(
-                "qom-get", Property(path: object, property: "size"))
-            backends.append(
-                Backend(
-                    name: child.name, path: resolved(FilePath(path)), byteCount: byteCount))
-        }
-        guard !backends.isEmpty else {
-            throw SnapError(
-                .unsupported, "no RAM of this guest is in a shared file", path: client.path,
-                hint: "start QEMU with -object memory-backend-file,share=on; or save the guest "
-                    + "with migrate \"exec:snap save - --guest NAME\" in QEMU's monitor")
-        }
-        return backends
-    }
-
-    /// Resolves a path relative to QEMU's working directory, which may be another one than snap's.
-    private func resolved(_ path: FilePath) -> FilePath {
-        guard path.isRelative, let directory = peer.process.workingDirectory else { return path }
-        return directory.appending(path.components)
     }
 
     /// Waits 2 milliseconds before the caller queries QEMU again.
@@ -242,41 +200,50 @@ package struct QEMUGuest: ~Copyable {
     /// - Throws: As `QMPClient.ask`.
     package mutating func isMigrating() throws(SnapError) -> Bool {
         let migration: Migration = try client.ask("query-migrate")
-        let ended = ["none", "completed", "failed", "cancelled"]
-        return migration.status.map { !ended.contains($0) } ?? false
+        return migration.isInProgress
     }
 
-    /// Makes QEMU write the stream of a migration to a pipe or socket.
+    /// Passes QEMU the descriptor of a pipe or socket for a migration that starts later.
     ///
     /// - Parameter writing: The write end. QEMU gets its own descriptor of it, and closes that at
     ///   the end of the migration.
     /// - Throws: As `QMPClient.execute`.
-    package mutating func startMigration(into writing: SharedFile) throws(SnapError) {
-        let descriptor = Descriptor(fdname: Self.descriptorName)
-        try client.execute("getfd", descriptor, passing: writing.file)
-        do throws(SnapError) {
-            try client.execute("migrate", Target(uri: "fd:\(Self.descriptorName)"))
-        } catch {
-            // QEMU keeps a descriptor that no migration has used.
-            client.deadline = max(client.deadline, .now + .seconds(2))
-            try? client.execute("closefd", descriptor)
-            throw error
-        }
+    package mutating func pass(_ writing: SharedFile) throws(SnapError) {
+        try client.execute(
+            "getfd", Descriptor(fdname: Self.descriptorName), passing: writing)
+        hasDescriptor = true
+    }
+
+    /// Makes QEMU write the stream of a migration to the descriptor that it was passed.
+    ///
+    /// - Throws: As `QMPClient.execute`.
+    package mutating func startMigration() throws(SnapError) {
+        try client.execute("migrate", Target(uri: "fd:\(Self.descriptorName)"))
+        hasDescriptor = false
+    }
+
+    /// Makes QEMU close a descriptor that no migration has used.
+    package mutating func closeUnusedDescriptor() {
+        guard hasDescriptor else { return }
+        try? client.execute("closefd", Descriptor(fdname: Self.descriptorName))
+        hasDescriptor = false
     }
 
     /// Waits for the end of the migration whose bytes the caller has read completely.
     ///
+    /// - Returns: The properties that distinguish it from others.
     /// - Throws: `.inputOutput` if the migration failed; `.busy` if it does not end before the
     ///   deadline; and what `QMPClient.ask` throws.
-    package mutating func finishMigration() throws(SnapError) {
-        try waitForMigration()
-        let migration: Migration = try client.ask("query-migrate")
+    @discardableResult
+    package mutating func finishMigration() throws(SnapError) -> MigrationTrace {
+        let migration = try migrationAtEnd()
         guard migration.status == "completed" else {
             throw SnapError(
                 .inputOutput,
                 "QEMU's migration ended as \((migration.status ?? "unknown").shortened()): "
                     + (migration.reason ?? "QEMU gives no reason").shortened(), path: client.path)
         }
+        return migration.trace
     }
 
     /// Queries the last migration.
@@ -285,8 +252,7 @@ package struct QEMUGuest: ~Copyable {
     /// - Throws: As `QMPClient.ask`.
     package mutating func lastMigration() throws(SnapError) -> MigrationTrace {
         let migration: Migration = try client.ask("query-migrate")
-        return MigrationTrace(
-            milliseconds: migration.time, byteCount: migration.ram?.transferred)
+        return migration.trace
     }
 
     /// Cancels a migration that is in progress, and waits for its end.
@@ -301,8 +267,12 @@ package struct QEMUGuest: ~Copyable {
     /// Waits until no migration is in progress.
     ///
     /// - Throws: `.busy` if it does not end before the deadline; and what `QMPClient.ask` throws.
-    package mutating func waitForMigration() throws(SnapError) {
-        while try isMigrating() {
+    package mutating func waitForMigration() throws(SnapError) { _ = try migrationAtEnd() }
+
+    private mutating func migrationAtEnd() throws(SnapError) -> Migration {
+        while true {
+            let migration: Migration = try client.ask("query-migrate")
+            if !migration.isInProgress { return migration }
             guard ContinuousClock.now < deadline else {
                 throw SnapError(
                     .busy, "QEMU did not end its migration within the timeout", path: client.path)
@@ -321,6 +291,15 @@ package struct QEMUGuest: ~Copyable {
         try client.execute("migrate-set-parameters", settings.parameters)
         if settings.capabilities.isEmpty { return }
         try client.execute("migrate-set-capabilities", settings.request)
+    }
+
+    /// Changes QEMU's migration capabilities without waiting for QEMU's reply.
+    ///
+    /// - Parameter settings: The capabilities to set. The parameters are ignored.
+    /// - Throws: As `QMPClient.post`.
+    package mutating func postCapabilities(of settings: MigrationSettings) throws(SnapError) {
+        if settings.capabilities.isEmpty { return }
+        try client.post("migrate-set-capabilities", settings.request)
     }
 
     /// Queries QEMU's migration settings.

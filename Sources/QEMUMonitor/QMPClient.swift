@@ -1,4 +1,6 @@
 import FoundationEssentials
+package import GuestMemory
+import Libvirt
 package import SnapSystem
 package import SystemPackage
 
@@ -7,11 +9,16 @@ package struct QMPClient: ~Copyable {
     private struct Request<Arguments: Encodable>: Encodable {
         let execute: String
         let arguments: Arguments
-        let id: Int
+        let id: Int?
     }
 
     private struct Head: Decodable {
         let id: Int?
+        let error: Refusal?
+    }
+
+    /// A reply that came through libvirt, which uses its own ids.
+    private struct HeadWithoutID: Decodable {
         let error: Refusal?
     }
 
@@ -32,6 +39,13 @@ package struct QMPClient: ~Copyable {
         let timestamp: Time
     }
 
+    private struct Processor: Decodable {
+        enum CodingKeys: String, CodingKey {
+            case thread = "thread-id"
+        }
+        let thread: Int
+    }
+
     private struct Greeting: Decodable {
         enum CodingKeys: String, CodingKey {
             case greeting = "QMP"
@@ -45,10 +59,11 @@ package struct QMPClient: ~Copyable {
         package init() {}
     }
 
-    /// The process that listens at the socket.
-    package let peer: MonitorPeer
-    private let socket: LocalSocket
-    private var received = JSONMessages()
+    /// The process of QEMU, or of a program that claims to be QEMU.
+    package private(set) var peer: MonitorPeer
+    private let transport: any QMPTransport
+    /// The system calls of the connection.
+    let calls: SystemCalls
     private var lastID = 0
     /// The times at which the guest has stopped and run again, up to the last reply.
     package private(set) var runStateChanges: [RunStateChange] = []
@@ -58,8 +73,6 @@ package struct QMPClient: ~Copyable {
     package var ignoresInterruption = false
 
     private static let runStateChangeCountMax = 1000
-    /// The length limit of a message in bytes.
-    private static let messageByteCountMax = 1 << 22
     /// The time limits for QEMU's replies.
     package struct Timeouts: Sendable {
         /// The time from the connection to QEMU's greeting.
@@ -71,43 +84,79 @@ package struct QMPClient: ~Copyable {
         package init() {}
     }
 
-    /// Connects to QEMU and negotiates capabilities.
+    /// Connects to QEMU, and negotiates capabilities at a socket.
     ///
     /// - Parameters:
-    ///   - path: The QMP socket.
-    ///   - timeout: How long to wait until another client disconnects.
+    ///   - address: The QMP socket or the domain.
+    ///   - timeout: How long to wait until another client disconnects from the socket.
     ///   - calls: The system calls.
     ///   - timeouts: The time limits for QEMU's replies.
     /// - Returns: The connection, ready for commands.
-    /// - Throws: `.notFound`, `.permission`; `.busy` if another client does not disconnect;
-    ///   `.unsupported` if `path` is not a QMP socket; `.inputOutput` or `.interrupted`.
+    /// - Throws: `.notFound`, also for a domain that does not run; `.permission`; `.busy` if
+    ///   another client does not disconnect; `.unsupported` if the peer does not speak QMP, or if
+    ///   libvirt is not installed, too old, or on another machine; `.inputOutput` or
+    ///   `.interrupted`.
     package static func connect(
-        to path: FilePath, timeout: Duration, _ calls: SystemCalls,
+        to address: GuestAddress, timeout: Duration, _ calls: SystemCalls,
         timeouts: Timeouts = Timeouts()
     ) throws(SnapError) -> QMPClient {
-        let deadline = ContinuousClock.now + max(timeout, timeouts.greeting)
-        var client = try QMPClient(
-            LocalSocket(connectingTo: path, until: deadline, calls), until: deadline, calls)
-        try client.awaitGreeting()
-        client.deadline = .now + timeouts.commands
-        try client.execute("qmp_capabilities", Nothing())
-        return client
+        switch address {
+        case .domain(let name, let uri):
+            let transport = try LibvirtTransport(to: name, at: uri, shownAs: address.path)
+            var client = QMPClient(
+                transport, until: .now + timeouts.commands, calls, peer: .invisible)
+            client.peer = try client.processOfQEMU(withUUID: transport.domain.uuid)
+            return client
+        case .socket(let path):
+            let deadline = ContinuousClock.now + max(timeout, timeouts.greeting)
+            let socket = try SocketTransport(to: path, until: deadline, calls)
+            var client = QMPClient(socket, until: deadline, calls, peer: try socket.peer())
+            try client.awaitGreeting()
+            client.deadline = .now + timeouts.commands
+            try client.execute("qmp_capabilities", Nothing())
+            return client
+        }
     }
 
     private init(
-        _ socket: consuming LocalSocket, until deadline: ContinuousClock.Instant,
-        _ calls: SystemCalls
-    ) throws(SnapError) {
-        let (process, userID) = try socket.peer()
-        peer = MonitorPeer(process: ProcessIdentity(process, calls), userID: userID)
+        _ transport: any QMPTransport, until deadline: ContinuousClock.Instant,
+        _ calls: SystemCalls, peer: MonitorPeer
+    ) {
+        self.peer = peer
         self.deadline = deadline
-        self.socket = socket
+        self.transport = transport
+        self.calls = calls
+    }
+
+    /// Identifies QEMU by one of its threads, because libvirt does not tell its process.
+    ///
+    /// A guest may have taken over its QEMU, which could then name the QEMU of another guest. So
+    /// the UUID of the domain, with which libvirt starts QEMU, must be on the command line.
+    private mutating func processOfQEMU(
+        withUUID uuid: String
+    ) throws(SnapError) -> MonitorPeer {
+        let processors: [Processor] = try ask("query-cpus-fast")
+        guard let thread = processors.first?.thread,
+            let process = try ProcessIdentity(ofThread: thread, calls),
+            let userID = try process.userID(calls)
+        else {
+            throw SnapError(
+                .permission, "cannot find the process of QEMU", path: path,
+                hint: "run snap as root, in the PID namespace of libvirt")
+        }
+        guard try process.arguments(calls).contains(uuid) else {
+            throw SnapError(
+                .permission,
+                "process \(process.number), which QEMU names as its own, has not been started for "
+                    + "this domain", path: path)
+        }
+        return MonitorPeer(process: process, userID: userID)
     }
 
     private mutating func awaitGreeting() throws(SnapError) {
         let greeting: [UInt8]
         do throws(SnapError) {
-            greeting = try nextMessage()
+            greeting = try nextMessage().text
         } catch let error where error.code == .busy {
             throw SnapError(
                 .busy,
@@ -119,11 +168,16 @@ package struct QMPClient: ~Copyable {
         }
     }
 
-    /// The system calls of the connection.
-    var calls: SystemCalls { socket.calls }
+    /// What error messages name: the socket's path, or the domain.
+    package var path: FilePath { transport.path }
 
-    /// The socket's path, for error messages.
-    package var path: FilePath { socket.path }
+    /// Whether an event can arrive after the reply to a later command.
+    var mayDelayEvents: Bool { transport is LibvirtTransport }
+
+    /// Reads the description of the guest's domain; returns nil without libvirt.
+    func domainDescription() throws(SnapError) -> [UInt8]? {
+        try (transport as? LibvirtTransport)?.domain.description()
+    }
 
     /// Executes a command and ignores the content of its reply.
     ///
@@ -148,11 +202,9 @@ package struct QMPClient: ~Copyable {
     ///   - file: The file whose descriptor is passed. QEMU gets its own copy of the descriptor.
     /// - Throws: As `execute`.
     package mutating func execute(
-        _ command: String, _ arguments: some Encodable, passing file: borrowing File
+        _ command: String, _ arguments: some Encodable, passing file: SharedFile
     ) throws(SnapError) {
-        let line = try line(command, arguments)
-        try socket.send(
-            line, passing: file, until: deadline, ignoresInterruption: ignoresInterruption)
+        try send(command, arguments, passing: file)
         _ = try reply(to: command)
     }
 
@@ -161,7 +213,7 @@ package struct QMPClient: ~Copyable {
     /// - Parameters:
     ///   - command: The command's name.
     ///   - arguments: The command's arguments.
-    /// - Throws: As `LocalSocket.send`.
+    /// - Throws: `.busy`, `.inputOutput` or `.interrupted`.
     package mutating func post(
         _ command: String, _ arguments: some Encodable
     ) throws(SnapError) {
@@ -195,31 +247,25 @@ package struct QMPClient: ~Copyable {
     ///
     /// - Throws: `.interrupted` or `.inputOutput`.
     package mutating func waitBriefly() throws(SnapError) {
-        do throws(SnapError) {
-            received.append(
-                try socket.receive(
-                    until: min(deadline, .now + .milliseconds(2)),
-                    ignoresInterruption: ignoresInterruption))
-        } catch let error where error.code == .busy {
-            // QEMU sent nothing, which is expected.
-        }
-    }
-
-    private mutating func line(
-        _ command: String, _ arguments: some Encodable
-    ) throws(SnapError) -> [UInt8] {
-        lastID += 1
-        let request = Request(execute: command, arguments: arguments, id: lastID)
-        do { return Array(try JSONEncoder().encode(request)) + Array("\n".utf8) } catch {
-            throw SnapError(.internalFailure, "cannot encode \(command): \(error)")
-        }
+        try transport.waitForInput(
+            until: min(deadline, .now + .milliseconds(2)),
+            ignoresInterruption: ignoresInterruption)
     }
 
     private mutating func send(
-        _ command: String, _ arguments: some Encodable
+        _ command: String, _ arguments: some Encodable, passing file: SharedFile? = nil
     ) throws(SnapError) {
-        let line = try line(command, arguments)
-        try socket.send(line, until: deadline, ignoresInterruption: ignoresInterruption)
+        lastID += 1
+        let request = Request(
+            execute: command, arguments: arguments,
+            id: transport.numbersCommands ? lastID : nil)
+        let text: [UInt8]
+        do { text = Array(try JSONEncoder().encode(request)) } catch {
+            throw SnapError(.internalFailure, "cannot encode \(command): \(error)")
+        }
+        try transport.send(
+            QMPCommand(number: lastID, text: text, file: file), until: deadline,
+            ignoresInterruption: ignoresInterruption)
     }
 
     /// Waits for the reply to the last command.
@@ -227,25 +273,38 @@ package struct QMPClient: ~Copyable {
     /// It skips events, and late replies to earlier commands that failed by a timeout.
     private mutating func reply(to command: String) throws(SnapError) -> [UInt8] {
         while true {
-            let message: [UInt8]
+            let message: QMPMessage
             do throws(SnapError) { message = try nextMessage() } catch {
-                guard error.code == .busy else { throw error }
+                // libvirt can be busy before the deadline, and says why.
+                guard error.code == .busy, ContinuousClock.now >= deadline else { throw error }
                 throw SnapError(
                     .busy, "QEMU did not answer \(command) within the timeout", path: path)
             }
-            guard let head = try? JSONDecoder().decode(Head.self, from: Data(message)) else {
-                throw notQMP(message)
-            }
-            guard head.id == lastID else {
-                record(message)
+            let (number, error) = try head(of: message)
+            guard number == lastID else {
+                record(message.text)
                 continue
             }
-            if let error = head.error {
+            if let error {
                 throw SnapError(
                     .inputOutput, "QEMU refuses \(command): \(error.desc.shortened())", path: path)
             }
-            return message
+            return message.text
         }
+    }
+
+    /// Decodes the number of the command that a message replies to, and QEMU's refusal.
+    private func head(of message: QMPMessage) throws(SnapError) -> (Int?, Refusal?) {
+        let decoder = JSONDecoder()
+        let text = Data(message.text)
+        if let number = message.commandNumber {
+            if let head = try? decoder.decode(HeadWithoutID.self, from: text) {
+                return (number, head.error)
+            }
+        } else if let head = try? decoder.decode(Head.self, from: text) {
+            return (head.id, head.error)
+        }
+        throw Self.notQMP(message.text, path)
     }
 
     /// Records an event that the guest has stopped or runs again.
@@ -260,28 +319,13 @@ package struct QMPClient: ~Copyable {
         runStateChanges.append(RunStateChange(isRunning: event.event == "RESUME", time: time))
     }
 
-    private mutating func nextMessage() throws(SnapError) -> [UInt8] {
-        while true {
-            do throws(JSONMessages.Foreign) {
-                if let message = try received.next() { return message }
-            } catch { throw notQMP(error.bytes) }
-            guard received.waitingByteCount <= Self.messageByteCountMax else {
-                throw SnapError(
-                    .unsupported, "is not a QMP socket: it sends a message that is too long",
-                    path: path)
-            }
-            let bytes = try socket.receive(
-                until: deadline, ignoresInterruption: ignoresInterruption)
-            guard !bytes.isEmpty else {
-                throw SnapError(.inputOutput, "QEMU closed the connection", path: path)
-            }
-            received.append(bytes)
-        }
+    private func nextMessage() throws(SnapError) -> QMPMessage {
+        try transport.receive(until: deadline, ignoresInterruption: ignoresInterruption)
     }
 
-    private func notQMP(_ message: [UInt8]) -> SnapError {
-        SnapError(
-            .unsupported, "is not a QMP socket: it sends \(Self.shown(message))", path: path)
+    /// The error of a peer that does not send QMP.
+    static func notQMP(_ message: [UInt8], _ path: FilePath) -> SnapError {
+        SnapError(.unsupported, "is not a QMP socket: it sends \(shown(message))", path: path)
     }
 
     private static func shown(_ message: [UInt8]) -> String {

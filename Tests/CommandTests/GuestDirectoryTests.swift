@@ -70,7 +70,7 @@ struct GuestDirectoryTests {
         }
         #expect(saved.status == 4 && saved.text == "0 guests saved, 5 failed\n")
         for text in [
-            "saving 5 of 5 guests failed", "not a guest name", "second socket of guest twice",
+            "saving 5 of 5 guests failed", "not a valid name of a guest", "second guest twice",
         ] {
             #expect(saved.errors.contains(text), "\(text): \(saved.errors)")
         }

@@ -135,7 +135,8 @@ final class FakeQEMU: Sendable {
         timeouts.resume = .milliseconds(500)
         timeouts.cancellation = .milliseconds(500)
         return try GuestConnection(
-            to: monitor.path, in: Directory(scratch.path, calls), resumesUnfinished: resumes,
+            to: .socket(monitor.path), in: Directory(scratch.path, calls),
+            resumesUnfinished: resumes,
             keepsSnapshots: keepsSnapshots, context,
             timeouts: timeouts)
     }

@@ -33,9 +33,47 @@ struct MemoryFileAccessTests {
         var context = WorkContext(.kernel)
         context.warn = { warning in warnings.messages.withLock { $0.append(warning.message) } }
         do throws(SnapError) {
-            let file = try MemoryFileAccess(to: [path], namedBy: peer, context).open(path)
+            let backend = QEMUGuest.Backend(name: "ram", place: .file(path), byteCount: 3)
+            let file = try MemoryFileAccess(to: [backend], namedBy: peer, context).open(backend)
             return (try file.read(byteCount: 10, at: 0), nil)
         } catch { return (nil, error.code) }
+    }
+
+    private func openMemfd(byteCount: Int, of peer: MonitorPeer) -> (UInt8?, SnapError?) {
+        let backend = QEMUGuest.Backend(name: "ram", place: .memfd, byteCount: byteCount)
+        do throws(SnapError) {
+            let access = try MemoryFileAccess(to: [backend], namedBy: peer, WorkContext(.kernel))
+            return (try access.open(backend).read(byteCount: 1, at: 0).first, nil)
+        } catch { return (nil, error) }
+    }
+
+    @Test("a memfd is recognized by its length, unless there are two of that length")
+    func memfd() throws {
+        let byteCount = 1_234_567  // no other test creates a memfd
+        // Swift does not import memfd_create(2).
+        let function = unsafeBitCast(
+            try #require(dlsym(nil, "memfd_create")),
+            to: (@convention(c) (UnsafePointer<CChar>, UInt32) -> Int32).self)
+        let create = { (first: UInt8) throws -> Int32 in
+            let descriptor = function("memory-backend-memfd", 0)
+            try #require(descriptor >= 0 && ftruncate(descriptor, byteCount) == 0)
+            try #require([first].withUnsafeBytes { pwrite(descriptor, $0.baseAddress, 1, 0) } == 1)
+            return descriptor
+        }
+        #expect(openMemfd(byteCount: byteCount, of: peer).1?.code == .mismatch)
+        let first = try create(7)
+        defer { close(first) }
+        #expect(openMemfd(byteCount: byteCount, of: peer).0 == 7)
+        // A second descriptor of the same memfd changes nothing.
+        let copy = dup(first)
+        #expect(openMemfd(byteCount: byteCount, of: peer).0 == 7)
+        close(copy)
+        #expect(openMemfd(byteCount: byteCount + 1, of: peer).1?.code == .mismatch)
+        let second = try create(8)
+        #expect(openMemfd(byteCount: byteCount, of: peer).1?.code == .unsupported)
+        close(second)
+        let invisible = MonitorPeer(process: ProcessIdentity(0, .kernel), userID: geteuid())
+        #expect(openMemfd(byteCount: byteCount, of: invisible).1?.code == .permission)
     }
 
     private func holding<Result>(

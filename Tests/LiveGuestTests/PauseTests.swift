@@ -12,7 +12,7 @@ struct PauseTests {
     private func pause(_ qemu: FakeQEMU) throws -> SnapError? {
         var guest = try PausableGuest(try qemu.connect(), WorkContext(.kernel))
         do throws(SnapError) {
-            try guest.whilePaused(PauseTasks()) { (_, _, _) throws(SnapError) in }
+            try guest.whilePaused(PauseTasks()) { (_, _) throws(SnapError) in }
             return nil
         } catch { return error }
     }
@@ -47,7 +47,7 @@ struct PauseTests {
         qemu.stopAnswering(command)
         let start = ContinuousClock.now
         let error = #expect(throws: SnapError.self) {
-            try guest.whilePaused(PauseTasks()) { (_, _, _) throws(SnapError) in }
+            try guest.whilePaused(PauseTasks()) { (_, _) throws(SnapError) in }
         }
         #expect(error?.message.contains(command) == true || command == "query-migrate")
         #expect(ContinuousClock.now - start < .seconds(20))

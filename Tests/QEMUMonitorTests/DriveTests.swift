@@ -9,7 +9,7 @@ struct DriveTests {
         let monitor = try FakeMonitor { command, id in
             "{\"return\": \(command == "query-block" ? answer : "{}"), \"id\": \(id)}\n"
         }
-        var guest = try QEMUGuest(monitor.path, timeout: .zero, .kernel)
+        var guest = try QEMUGuest(.socket(monitor.path), timeout: .zero, .kernel)
         return try guest.drives()
     }
 

@@ -28,7 +28,7 @@ struct MisbehavingPeerTests {
         defer { #expect(ContinuousClock.now - start < .seconds(100)) }
         do throws(SnapError) {
             var client = try QMPClient.connect(
-                to: monitor.path, timeout: .zero, .kernel, timeouts: timeouts)
+                to: .socket(monitor.path), timeout: .zero, .kernel, timeouts: timeouts)
             let status: Status = try client.ask("query-status")
             return .success(status.status)
         } catch { return .failure(error) }

@@ -23,7 +23,7 @@ struct QEMUGuestTests {
     }
 
     private static func connect(_ monitor: FakeMonitor) throws(SnapError) -> QEMUGuest {
-        try QEMUGuest(monitor.path, timeout: .zero, .kernel)
+        try QEMUGuest(.socket(monitor.path), timeout: .zero, .kernel)
     }
 
     /// Reads the backends of a peer with these answers.
@@ -46,18 +46,30 @@ struct QEMUGuestTests {
             """
         ])
         #expect(error == nil && found.map(\.name) == ["ram", "high"])
-        #expect(found.allSatisfy { $0.path == "/mem" && $0.byteCount == 8192 })
+        #expect(found.allSatisfy { $0.place == .file("/mem") && $0.byteCount == 8192 })
         // A relative path is relative to QEMU's working directory, here that of this process.
         let relative = try Self.backends(["qom-get mem-path": "\"here/mem\""]).found
-        #expect(relative.first?.path.isAbsolute == true)
-        #expect(relative.first?.path.ends(with: "here/mem") == true)
+        let path = relative.first.flatMap(Self.path)
+        #expect(path?.isAbsolute == true && path?.ends(with: "here/mem") == true)
+    }
+
+    private static func path(of backend: QEMUGuest.Backend) -> FilePath? {
+        if case .file(let path) = backend.place { path } else { nil }
+    }
+
+    @Test("a backend in a memfd has no path")
+    func memfd() throws {
+        let (found, error) = try Self.backends([
+            "qom-list": #"[{"name": "m", "type": "child<memory-backend-memfd>"}]"#
+        ])
+        #expect(error == nil && found == [.init(name: "m", place: .memfd, byteCount: 8192)])
     }
 
     @Test(
         "a guest whose RAM cannot be read from a file is unsupported",
         arguments: [
             ["qom-list": "[]"], ["qom-get share": "false"],
-            ["qom-list": #"[{"name": "m", "type": "child<memory-backend-memfd>"}]"#],
+            ["qom-list": #"[{"name": "m", "type": "child<memory-backend-epc>"}]"#],
             [
                 "qom-list": "[{\"name\": \"\(String(repeating: "n", count: 256))\", "
                     + "\"type\": \"child<memory-backend-file>\"}]"
@@ -78,8 +90,8 @@ struct QEMUGuestTests {
     func longestPath() throws {
         let path = "/" + String(repeating: "p", count: 4094)
         #expect(
-            try Self.backends(["qom-get mem-path": "\"\(path)\""]).found.map(\.path.string) == [
-                path
+            try Self.backends(["qom-get mem-path": "\"\(path)\""]).found.map(Self.path) == [
+                FilePath(path)
             ])
     }
 
@@ -149,7 +161,8 @@ struct QEMUGuestTests {
         }) { _, id in "{\"return\": {}, \"id\": \(id)}\n" }
         var guest = try Self.connect(monitor)
         let pipe = try Pipe.create("pipe", .kernel)
-        try guest.startMigration(into: pipe.writing)
+        try guest.pass(pipe.writing)
+        try guest.startMigration()
         #expect(passedCount.withLock(\.self) == 1)
         let commands = monitor.lines.suffix(2)
         #expect(commands.first?.contains("\"getfd\"") == true)

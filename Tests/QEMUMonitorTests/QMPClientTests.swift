@@ -22,7 +22,7 @@ struct QMPClientTests {
         _ monitor: FakeMonitor, _ timeouts: QMPClient.Timeouts = QMPClient.Timeouts()
     ) throws -> Status {
         var client = try QMPClient.connect(
-            to: monitor.path, timeout: .zero, .kernel, timeouts: timeouts)
+            to: .socket(monitor.path), timeout: .zero, .kernel, timeouts: timeouts)
         return try client.ask("query-status")
     }
 
@@ -87,7 +87,7 @@ struct QMPClientTests {
             return "{\"return\": {}, \"id\": \(id)}\n"
         }
         var client = try QMPClient.connect(
-            to: monitor.path, timeout: .zero, .kernel, timeouts: Self.quick())
+            to: .socket(monitor.path), timeout: .zero, .kernel, timeouts: Self.quick())
         var count = 0
         let error = #expect(throws: SnapError.self) {
             while count < 1000 {
@@ -103,7 +103,7 @@ struct QMPClientTests {
     @Test("the client reports the process and the user of its peer")
     func peer() throws {
         let monitor = try FakeMonitor { _, id in "{\"return\": {}, \"id\": \(id)}\n" }
-        let client = try QMPClient.connect(to: monitor.path, timeout: .zero, .kernel)
+        let client = try QMPClient.connect(to: .socket(monitor.path), timeout: .zero, .kernel)
         #expect(client.peer.process == .current(.kernel))
         #expect(client.peer.userID == geteuid())
     }

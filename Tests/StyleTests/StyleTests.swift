@@ -22,6 +22,8 @@ struct StyleTests {
         "SnapSystem/DescriptorLimit.swift", "SnapSystem/DetachedThread.swift",
         "SnapSystem/Processes/ProcessSecrecy.swift",
         "SnapSystem/EnvironmentVariable.swift",
+        "Libvirt/LibvirtConnection.swift", "Libvirt/LibvirtDomain.swift",
+        "Libvirt/LibvirtError.swift", "Libvirt/LibvirtLibrary.swift",
         "snap/EntryPoint.swift",
     ]
 
@@ -96,6 +98,7 @@ struct StyleTests {
     private static let pathFiles: Set<String> = [
         "GuestMemory/Images/DirtyBitmap.swift", "GuestMemory/Images/MemoryImage.swift",
         "LiveGuest/MemoryFileAccess.swift", "SnapEngine/Restore/DeviceStateOutput.swift",
+        "SnapEngine/Restore/DomainExport.swift",
         "SnapEngine/Save/Input/InputFiles.swift", "SnapSystem/Files/Directory.swift",
         "SnapSystem/Files/LockHolders.swift", "SnapSystem/Files/PendingFile.swift",
         "SnapSystem/Processes/ProcessIdentity.swift",

@@ -31,14 +31,18 @@ package struct StoredDeviceState: Sendable, Equatable {
         self.name = name
     }
 
-    /// The sections that contain the state of a device, or an opaque file.
+    /// The sections that contain the state of a device, an opaque file, or the description of a
+    /// domain.
     package var listedSections: [StoredSection] {
-        sections.filter { $0.kind == .opaque || $0.kind == .device }
+        let kinds: Set<StoredSection.Kind> = [
+            .opaque, .device, .domainDescription, .domainCookie,
+        ]
+        return sections.filter { kinds.contains($0.kind) }
     }
 
     /// The sections whose bytes, in order, are the original file or stream.
     package var originalSections: [StoredSection] {
-        sections.filter { $0.kind != .unsentPages && $0.kind != .diskSnapshot }
+        sections.filter { !StoredSection.kindsBesideStream.contains($0.kind) }
     }
 
     /// Descriptions of the listed sections, for the index and the commands.

@@ -5,7 +5,7 @@ import SnapSystem
 //
 //     SIZE  DESCRIPTION
 //        1  kind: 0 opaque, 1 framing, 2 RAM start, 3 RAM, 4 device, 5 pages not sent, 6 disk
-//           snapshot
+//           snapshot, 7 description and 8 cookie of a libvirt domain
 //    2 + n  name
 //        4  instance id
 //        4  version id
@@ -31,6 +31,12 @@ package struct StoredSection: Sendable, Equatable {
         case unsentPages = 5
         /// The name of a disk snapshot; not part of the stream's bytes.
         case diskSnapshot = 6
+        /// libvirt's description of the domain, XML; not part of the stream's bytes.
+        ///
+        /// The instance id is 1 if the domain was running when it was saved, and 0 if not.
+        case domainDescription = 7
+        /// libvirt's cookie, XML that only libvirt reads; not part of the stream's bytes.
+        case domainCookie = 8
     }
 
     /// The kind, name and ids of a section.
@@ -58,6 +64,11 @@ package struct StoredSection: Sendable, Equatable {
             self.sectionID = sectionID
         }
     }
+
+    /// The kinds of sections that belong to a stream, but not to its bytes.
+    package static let kindsBesideStream: Set<Kind> = [
+        .unsentPages, .diskSnapshot, .domainDescription, .domainCookie,
+    ]
 
     /// Its kind, name and ids.
     package let identity: Identity
@@ -113,7 +124,7 @@ extension StoredSection.Identity {
         let field = try reader.integer("section kind", as: UInt8.self)
         guard let kind = StoredSection.Kind(rawValue: field) else {
             throw reader.unsupported(
-                "kind of a device section is \(field), expected 0 to 6", bytesBack: 1)
+                "kind of a device section is \(field), expected 0 to 8", bytesBack: 1)
         }
         self.init(
             kind, name: try reader.text("section name"),

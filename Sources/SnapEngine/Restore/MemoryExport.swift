@@ -22,7 +22,13 @@ struct MemoryExport: ~Copyable {
         let memory = try opened.memory()
         let exported =
             if case .block(let name) = form { try memory.block(named: name) } else { memory }
-        stream = form == .stream ? try StreamExport(memory, of: opened) : nil
+        switch form {
+        case .raw, .block: stream = nil
+        case .stream: stream = try StreamExport(memory, of: opened)
+        case .libvirt(let xml):
+            let domain = try DomainExport(xmlIn: xml, of: opened)
+            stream = try StreamExport(memory, of: opened, after: domain.head)
+        }
         self.memory = exported
     }
 

@@ -37,6 +37,17 @@ package struct Restore: Sendable {
         case block(String)
         /// One QEMU stream that contains RAM and device state.
         case stream
+        /// A file that `virsh restore` loads: the description of the domain and that stream. The
+        /// description is in a file with this path; nil if it is in the checkpoint.
+        case libvirt(FilePath?)
+
+        /// Whether the memory is written as a stream.
+        var isStream: Bool {
+            switch self {
+            case .raw, .block: false
+            case .stream, .libvirt: true
+            }
+        }
     }
 
     /// The result of a restore.
@@ -146,7 +157,7 @@ package struct Restore: Sendable {
     private func writeReadable(
         _ opened: OpenCheckpoint, _ context: WorkContext
     ) throws(SnapError) -> Outcome {
-        guard form != .stream else {
+        guard !form.isStream else {
             throw SnapError(.usage, "a QEMU stream cannot be written without its damaged pages")
         }
         let memory = try MemoryExport(form, of: opened).memory

@@ -13,6 +13,8 @@ struct StreamExport: ~Copyable {
     private let memory: StoredMemory
     private let devices: DeviceStateFile
     private let sections: [StoredSection]
+    /// The bytes to write before the stream.
+    private let head: [UInt8]
 
     /// The maximum length of a section that is read entirely into memory: the framing with header
     /// and configuration, and the list of RAM blocks.
@@ -23,9 +25,12 @@ struct StreamExport: ~Copyable {
     /// - Parameters:
     ///   - memory: The checkpoint's memory.
     ///   - opened: The open checkpoint.
+    ///   - head: The bytes to write before the stream.
     /// - Throws: `.notFound` if the checkpoint has no stream that shows where its RAM belongs;
     ///   `.damaged`, `.permission` or `.inputOutput`.
-    init(_ memory: StoredMemory, of opened: OpenCheckpoint) throws(SnapError) {
+    init(
+        _ memory: StoredMemory, of opened: OpenCheckpoint, after head: [UInt8] = []
+    ) throws(SnapError) {
         let devices = try opened.deviceState()
         guard let state = devices.states.first(where: { $0.kind == .stream }),
             state.sections.contains(where: { $0.kind == .ramStart })
@@ -38,6 +43,7 @@ struct StreamExport: ~Copyable {
         sections = state.sections
         self.memory = memory
         self.devices = devices
+        self.head = head
     }
 
     /// Writes the stream.
@@ -60,7 +66,7 @@ struct StreamExport: ~Copyable {
         do throws(SnapError) {
             writer = try StreamWriter(framing: framing, end: end, path: devices.path)
         } catch { throw damage(error) }
-        try output.append(writer.head)
+        try output.append(head + writer.head)
         for section in sections.dropFirst() {
             switch section.kind {
             case .ramStart:
@@ -76,7 +82,7 @@ struct StreamExport: ~Copyable {
                 try reader.read(section) { (bytes) throws(SnapError) in
                     try output.append(bytes)
                 }
-            case .unsentPages, .diskSnapshot: break
+            case .unsentPages, .diskSnapshot, .domainDescription, .domainCookie: break
             }
         }
     }

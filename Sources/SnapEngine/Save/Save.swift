@@ -47,8 +47,8 @@ package struct Save: Sendable {
         case standardInput
         /// Raw files, one per RAM block.
         case blocks([RAMBlockFile])
-        /// A running guest, given by the path of its QMP socket, and how it is saved.
-        case runningGuest(FilePath, RunningGuestMode)
+        /// A running guest, and how it is saved.
+        case runningGuest(GuestAddress, RunningGuestMode)
     }
 
     /// How a running guest is saved.

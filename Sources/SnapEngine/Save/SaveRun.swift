@@ -97,12 +97,12 @@ struct SaveRun {
     /// Reads the inputs, or connects to the running guest.
     private func findSubject() throws(SnapError) -> Subject {
         let directory = guestDirectory.directory
-        guard case .runningGuest(let socket, let mode) = save.input else {
+        guard case .runningGuest(let address, let mode) = save.input else {
             return .atRest(try inputs.content(scratch: try directory.nearestExisting(), context))
         }
         let guestDirectory = guestDirectory
         var connection = try GuestConnection(
-            to: socket, in: directory, resumesUnfinished: save.resumesUnfinished,
+            to: address, in: directory, resumesUnfinished: save.resumesUnfinished,
             keepsSnapshots: { name in
                 DiskSnapshotName(parsing: name)?.isSaved(in: guestDirectory) ?? true
             }, context)
@@ -292,9 +292,10 @@ struct SaveRun {
             var isSaved = false
             defer { guest.finishDiskSnapshots(isSaved: isSaved, context.warn) }
             let uncommitted = try guest.whilePaused(tasks(for: target)) {
-                (stream, snapshots, deadline) throws(SnapError) in
-                var content = try SaveContent(runningGuest: images, stream, at: socket)
-                content.add(snapshots)
+                (state, deadline) throws(SnapError) in
+                var content = try SaveContent(runningGuest: images, state.devices, at: socket)
+                content.add(state.diskSnapshots)
+                content.add(state.domain)
                 return try storePages(of: content, to: target, parent, until: deadline)
             }
             // The guest runs again: it need not be paused while snap writes the device state and
@@ -322,6 +323,7 @@ struct SaveRun {
         do throws(SnapError) {
             var content = try SaveContent(complete: stream, images)
             content.add(snapshot.diskSnapshots)
+            content.add(snapshot.domain)
             var saved = try saveAtRest(content, to: target, search)
             isSaved = true
             saved.pauseDuration = snapshot.pauseDuration

@@ -10,7 +10,8 @@ package struct File: ~Copyable, Sendable {
     package let path: FilePath
     /// The system calls with which the file is accessed.
     let calls: SystemCalls
-    let descriptor: Int32
+    /// The descriptor, for libraries that take one; the file keeps it open.
+    package let descriptor: Int32
     private let isOwner: Bool
 
     private init(standard descriptor: Int32, _ path: FilePath, _ calls: SystemCalls) {

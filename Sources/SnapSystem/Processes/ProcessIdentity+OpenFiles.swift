@@ -42,6 +42,32 @@ extension ProcessIdentity {
     package func descriptors(
         of files: Set<FileIdentity>, _ calls: SystemCalls
     ) throws(SnapError) -> [FileIdentity: FilePath]? {
+        guard let all = try readableDescriptors(calls) else { return nil }
+        let found = all.filter { files.contains($0.status.identity) }
+        return Dictionary(found.map { ($0.status.identity, $0.path) }) { first, _ in first }
+    }
+
+    /// Finds the descriptors with which the process has memfds open for reading (memfd_create(2)).
+    ///
+    /// - Parameter calls: The system calls.
+    /// - Returns: One descriptor per memfd, and the memfd's status; nil if the descriptors are not
+    ///   visible.
+    /// - Throws: `.inputOutput` or `.interrupted`.
+    package func memfds(
+        _ calls: SystemCalls
+    ) throws(SnapError) -> [(path: FilePath, status: FileStatus)]? {
+        guard let all = try readableDescriptors(calls) else { return nil }
+        var seen: Set<FileIdentity> = []
+        return all.filter { descriptor in
+            descriptor.target.hasPrefix("/memfd:")
+                && seen.insert(descriptor.status.identity).inserted
+        }.map { ($0.path, $0.status) }
+    }
+
+    /// Lists the descriptors that are open for reading; returns nil if they are not visible.
+    private func readableDescriptors(
+        _ calls: SystemCalls
+    ) throws(SnapError) -> [(path: FilePath, target: String, status: FileStatus)]? {
         guard number > 0 else { return nil }
         let directory = Directory(FilePath("/proc/\(number)/fd"), calls)
         let names: [String]
@@ -49,20 +75,20 @@ extension ProcessIdentity {
             switch error.code {
             case .permission: return nil
             // The process has ended, so it has no file open.
-            case .notFound: return [:]
+            case .notFound: return []
             default: throw error
             }
         }
-        var found: [FileIdentity: FilePath] = [:]
+        var found: [(path: FilePath, target: String, status: FileStatus)] = []
         for name in names {
             try Interruption.check()
             // The link's own mode is the descriptor's (proc_pid_fd(5)). A process cannot read from
             // a descriptor that is open for writing only, or only as a path (O_PATH).
             guard let link = try? directory.status(of: name), link.permissions & S_IRUSR != 0,
-                let file = try? FileStatus(of: directory.file(name), calls)?.identity,
-                files.contains(file)
+                let status = try? FileStatus(of: directory.file(name), calls),
+                let target = try? directory.target(ofLink: name)
             else { continue }
-            found[file] = directory.file(name)
+            found.append((directory.file(name), target, status))
         }
         return found
     }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import MigrationStream
 
-/// The formats of a memory image that --format accepts.
+/// The formats of a memory image that save --format accepts.
 enum Format: String, ExpressibleByArgument, CaseIterable {
     case raw
     case qemu

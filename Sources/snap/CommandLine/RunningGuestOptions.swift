@@ -1,6 +1,8 @@
 import ArgumentParser
+import GuestMemory
 import SnapEngine
 import SnapSystem
+import SystemPackage
 
 /// The options with which `snap save` saves running guests.
 struct RunningGuestOptions: ParsableArguments {
@@ -15,6 +17,25 @@ struct RunningGuestOptions: ParsableArguments {
             "Save each running guest that has a QMP socket in a directory.", valueName: "dir"),
         completion: .directory)
     var qmpDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Save a running domain of libvirt; default of --guest: its name.",
+            valueName: "domain"))
+    var libvirt: String?
+
+    @Flag(help: "Save each running domain of libvirt.")
+    var libvirtAll = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The connection to libvirt; default: libvirt's own.", valueName: "uri"))
+    var connect: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --libvirt-all: the guest name of a domain.", valueName: "domain=name"))
+    var guestName: [String] = []
 
     @Flag(help: "Save the guest while it runs on, also if its RAM is in no shared file.")
     var live = false
@@ -48,15 +69,28 @@ struct RunningGuestOptions: ParsableArguments {
     private static let timeoutMax = 86_400
 
     /// Whether running guests are saved.
-    var isGiven: Bool { qmp != nil || qmpDir != nil }
+    var isGiven: Bool { inputs.contains(true) }
+
+    /// For each option that selects running guests, whether it is used.
+    var inputs: [Bool] { [qmp != nil, qmpDir != nil, libvirt != nil, libvirtAll] }
+
+    /// Whether all guests of a directory or of libvirt are saved.
+    var savesAll: Bool { qmpDir != nil || libvirtAll }
 
     func validate() throws {
-        let needSocket = [
+        let needGuest = [
             ("--resume-stale", resumeStale), ("--live", live),
             ("--while-paused", whilePaused != nil), ("--snapshot-disks", snapshotDisks != nil),
         ]
-        for (name, isUsed) in needSocket where isUsed && !isGiven {
-            throw ValidationError("\(name) needs --qmp or --qmp-dir")
+        for (name, isUsed) in needGuest where isUsed && !isGiven {
+            throw ValidationError(
+                "\(name) needs --qmp, --qmp-dir, --libvirt or --libvirt-all")
+        }
+        if connect != nil && libvirt == nil && !libvirtAll {
+            throw ValidationError("--connect needs --libvirt or --libvirt-all")
+        }
+        if !guestName.isEmpty && !libvirtAll {
+            throw ValidationError("--guest-name needs --libvirt-all")
         }
         if let snapshotDisks, !snapshotDisks.isEmpty, snapshotDrives?.isEmpty ?? true {
             throw ValidationError("--snapshot-disks is \"\(snapshotDisks)\", expected DRIVE,…")
@@ -72,6 +106,30 @@ struct RunningGuestOptions: ParsableArguments {
                 throw ValidationError("\(name) is \(seconds), expected 1 to \(Self.timeoutMax)")
             }
         }
+    }
+
+    /// How to connect to the only running guest; nil if another input is saved.
+    var address: GuestAddress? {
+        if let qmp { return .socket(FilePath(qmp)) }
+        return libvirt.map { .domain($0, connection: connect) }
+    }
+
+    /// The names that the user has chosen for domains.
+    ///
+    /// - Returns: The names, by that of the domain.
+    /// - Throws: `.usage` if an option or a name is not valid.
+    func guestNames() throws(SnapError) -> [String: GuestName] {
+        var names: [String: GuestName] = [:]
+        for text in guestName {
+            // A guest's name contains no =, but a domain's can.
+            guard let equals = text.lastIndex(of: "="), equals != text.startIndex else {
+                throw SnapError(.usage, "--guest-name is \"\(text)\", expected DOMAIN=NAME")
+            }
+            let name = try GuestName(
+                checking: String(text[text.index(after: equals)...]), as: "guest")
+            names[String(text[..<equals])] = name
+        }
+        return names
     }
 
     /// The drives of which snapshots are taken; empty for all writable ones, and nil for none.

@@ -16,7 +16,9 @@ struct RestoreCommand: ParsableCommand {
             it while QEMU runs the guest from that file. Several RAM blocks are written one after \
             another; --ram-block selects one. --format qemu writes one stream that QEMU loads with \
             -incoming; the checkpoint must have QEMU's device state, as after save --qmp or a save \
-            of a stream. The digest of every page is checked before the page is written. \
+            of a stream. --format libvirt writes a file for virsh restore; the checkpoint must \
+            have libvirt's description of the domain, as after save --libvirt, or --xml names a \
+            file with it. The digest of every page is checked before the page is written. \
             --skip-damaged writes all pages that are intact, leaves holes in the place of the \
             others, lists them, and ends with status 1.
 
@@ -26,6 +28,7 @@ struct RestoreCommand: ParsableCommand {
               snap restore web1:7 /dev/shm/web1.mem --in-place
               snap restore web1:7 - | strings | less
               qemu-system-x86_64 ... -incoming "exec:snap restore web1:7 - --format qemu"
+              snap restore web1:7 web1.save --format libvirt
 
             EXIT STATUS
               0    restored
@@ -47,8 +50,15 @@ struct RestoreCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Format of OUTPUT: raw memory or a QEMU stream.", valueName: "format"))
-    var format = Format.raw
+            "Format of OUTPUT: raw memory, a QEMU stream, or a libvirt save file.",
+            valueName: "format"))
+    var format = OutputFormat.raw
+
+    @Option(
+        help: ArgumentHelp(
+            "With --format libvirt: the domain's XML, instead of the checkpoint's.",
+            valueName: "file"), completion: .file())
+    var xml: String?
 
     @Option(help: ArgumentHelp("Restore only this RAM block.", valueName: "name"))
     var ramBlock: String?
@@ -82,14 +92,17 @@ struct RestoreCommand: ParsableCommand {
         if output.isEmpty || deviceState?.isEmpty ?? false {
             throw ValidationError("the name of an output is empty")
         }
-        if format == .qemu && (inPlace || ramBlock != nil) {
+        if format != .raw && (inPlace || ramBlock != nil) {
             throw ValidationError(
-                "--format qemu writes all RAM blocks as one stream; it cannot be used with "
-                    + "--in-place or --ram-block")
+                "--format \(format.rawValue) writes all RAM blocks as one stream; it cannot be "
+                    + "used with --in-place or --ram-block")
         }
-        if skipDamaged && (inPlace || format == .qemu) {
+        if skipDamaged && (inPlace || format != .raw) {
             throw ValidationError(
-                "--skip-damaged cannot be used with --in-place or --format qemu")
+                "--skip-damaged cannot be used with --in-place, --format qemu or --format libvirt")
+        }
+        if xml != nil && format != .libvirt {
+            throw ValidationError("--xml needs --format libvirt")
         }
         if inPlace && output == "-" {
             throw ValidationError("--in-place cannot be used when OUTPUT is -")
@@ -107,8 +120,11 @@ struct RestoreCommand: ParsableCommand {
             try CheckpointSpecifier(parsing: checkpoint),
             to: output == "-"
                 ? .standardOutput : inPlace ? .inPlace(FilePath(output)) : .file(FilePath(output)))
-        if format == .qemu { restore.form = .stream }
-        if let ramBlock { restore.form = .block(ramBlock) }
+        switch format {
+        case .raw: if let ramBlock { restore.form = .block(ramBlock) }
+        case .qemu: restore.form = .stream
+        case .libvirt: restore.form = .libvirt(xml.map { FilePath($0) })
+        }
         restore.deviceState = deviceState.map { FilePath($0) }
         restore.isForced = force
         restore.isSynchronized = sync

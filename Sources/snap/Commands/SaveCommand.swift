@@ -19,7 +19,9 @@ struct SaveCommand: ParsableCommand {
             pauses it, saves its device state and RAM, and resumes it. With --live, QEMU stops the \
             guest for a few milliseconds only, at any size; when such a checkpoint is loaded, QEMU \
             resumes the guest, unless it is started with -S. --qmp-dir saves all running guests \
-            that have a QMP socket in a directory; each is named after its socket.
+            that have a QMP socket in a directory; each is named after its socket. --libvirt and \
+            --libvirt-all do the same for domains of libvirt on this machine, and also store \
+            libvirt's description of the domain.
 
             The first checkpoint of a guest is full. Each later one stores only what changed since \
             the guest's newest checkpoint, or since --parent. Zero pages take no space.
@@ -35,6 +37,8 @@ struct SaveCommand: ParsableCommand {
               snap save --qmp /run/web1.qmp --guest web1 --live
               snap save --qmp /run/web1.qmp --guest web1 --while-paused 'lvcreate -s -n s vg/web1'
               snap save --qmp-dir /run/guests --live --keep-last 12
+              snap save --libvirt web1 --live
+              snap save --libvirt-all --live --keep-last 12
               migrate "exec:snap save - --guest web1"    (in QEMU's monitor; then cont)
               snap save web1.mem --guest web1 --parent web1:3
               snap save web1.mem --guest web1 --parent web1:3 --dirty-bitmap web1.dirty
@@ -43,7 +47,7 @@ struct SaveCommand: ParsableCommand {
               0    saved
               1    the parent is damaged; use --full to save without it
               3    saved, but old checkpoints could not be deleted (--keep-…)
-              4    some of the guests were not saved (--qmp-dir)
+              4    some of the guests were not saved (--qmp-dir, --libvirt-all)
               64   the command line is wrong
               65   the image shrank while it was read, or the stream is damaged
               66   an input or the parent does not exist
@@ -127,22 +131,22 @@ struct SaveCommand: ParsableCommand {
         if full && parent != nil {
             throw ValidationError("--full cannot be used with --parent")
         }
-        let inputs = [
-            image != nil, !ramBlock.isEmpty, running.qmp != nil, running.qmpDir != nil,
-        ]
+        let inputs = [image != nil, !ramBlock.isEmpty] + running.inputs
         guard inputs.count(where: \.self) == 1 else {
             throw ValidationError(
-                "expected exactly one of IMAGE, --ram-block, --qmp and --qmp-dir")
+                "expected exactly one of IMAGE, --ram-block, --qmp, --qmp-dir, --libvirt and "
+                    + "--libvirt-all")
         }
         if running.isGiven && !(dirtyBitmap.isEmpty && deviceState.isEmpty) {
             throw ValidationError(
-                "--qmp and --qmp-dir cannot be used with --device-state or --dirty-bitmap")
+                "a running guest cannot be saved with --device-state or --dirty-bitmap")
         }
-        if running.qmpDir == nil && guest == nil {
+        if guest == nil && running.libvirt == nil && !running.savesAll {
             throw ValidationError("Missing expected argument '--guest <name>'")
         }
-        if running.qmpDir != nil && (guest != nil || parent != nil) {
-            throw ValidationError("--qmp-dir cannot be used with --guest or --parent")
+        if running.savesAll && (guest != nil || parent != nil) {
+            throw ValidationError(
+                "--qmp-dir and --libvirt-all cannot be used with --guest or --parent")
         }
         if format == .raw && image == "-" {
             throw ValidationError("--format raw cannot be used when IMAGE is -")
@@ -164,9 +168,12 @@ struct SaveCommand: ParsableCommand {
 
     func run() throws {
         if let directory = running.qmpDir {
-            return try saveGuests(in: FilePath(directory))
+            return try save(try FoundGuest.all(in: FilePath(directory), .kernel))
         }
-        let name = try GuestName(checking: guest ?? "", as: "guest")
+        if running.libvirtAll {
+            return try save(try FoundGuest.all(inLibvirt: running.connect))
+        }
+        let name = try GuestName(checking: guest ?? running.libvirt ?? "", as: "guest")
         let saved = try take(try save(try input(), of: name))
         if image == "-" {
             // QEMU runs an exec: command with standard output closed, so a failure is ignored.
@@ -230,7 +237,7 @@ struct SaveCommand: ParsableCommand {
     private func input() throws(SnapError) -> Save.Input {
         if image == "-" { return .standardInput }
         if let image { return .image(FilePath(image), format?.imageFormat) }
-        if let qmp = running.qmp { return .runningGuest(FilePath(qmp), running.mode) }
+        if let address = running.address { return .runningGuest(address, running.mode) }
         var files: [Save.RAMBlockFile] = []
         for text in ramBlock {
             let file = try Self.ramBlockFile(text)

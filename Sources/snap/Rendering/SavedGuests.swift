@@ -3,12 +3,12 @@ import SnapEngine
 import SnapSystem
 import SystemPackage
 
-/// The result of `snap save --qmp-dir`.
+/// The result of `snap save --qmp-dir` or `--libvirt-all`.
 struct SavedGuests: Rendered {
     /// A guest that was not saved, and why.
     struct Unsaved {
-        /// The guest's socket.
-        let socket: GuestSocket
+        /// The guest's socket or domain.
+        let address: GuestAddress
         /// Why the guest was not saved.
         let error: SnapError
     }
@@ -44,7 +44,10 @@ struct SavedGuests: Rendered {
 
     private static func write(_ guest: Unsaved, to json: inout JSONWriter) {
         json.object { json in
-            json.field("socket", guest.socket.path.string)
+            switch guest.address {
+            case .socket(let path): json.field("socket", path.string)
+            case .domain(let name, _): json.field("domain", name)
+            }
             json.field("code", Int(guest.error.code.rawValue))
             json.field("message", guest.error.message)
         }

@@ -60,9 +60,9 @@ struct InputFiles: Sendable {
                         guestPhysicalAddress: file.guestPhysicalAddress, calls))
             }
             return .images(images)
-        case .runningGuest(let socket, _):
-            guard try FileStatus(of: socket, calls) != nil else {
-                throw SnapError(.notFound, "socket does not exist", path: socket)
+        case .runningGuest(let address, _):
+            if case .socket(let path) = address, try FileStatus(of: path, calls) == nil {
+                throw SnapError(.notFound, "socket does not exist", path: path)
             }
             return .inRunningGuest
         }

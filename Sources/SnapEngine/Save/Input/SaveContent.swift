@@ -18,6 +18,8 @@ struct SaveContent: Sendable {
         let byteCount: Int
         /// The snapshots of the guest's disks that were taken with it.
         var diskSnapshots: [DiskSnapshot] = []
+        /// libvirt's description of the guest; nil for a guest that it does not manage.
+        var domain: DomainDescription?
     }
 
     /// The name of device state that belongs to the memory's own stream or to a running guest.
@@ -120,6 +122,13 @@ extension SaveContent {
     mutating func add(_ snapshots: [DiskSnapshot]) {
         for place in deviceStates.indices where deviceStates[place].stream != nil {
             deviceStates[place].diskSnapshots = snapshots
+        }
+    }
+
+    /// Adds libvirt's description of the guest to its device state.
+    mutating func add(_ domain: DomainDescription?) {
+        for place in deviceStates.indices where deviceStates[place].stream != nil {
+            deviceStates[place].domain = domain
         }
     }
 

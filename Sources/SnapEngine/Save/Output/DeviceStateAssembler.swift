@@ -108,6 +108,19 @@ struct DeviceStateAssembler: Sendable {
                 StoredSection.Identity(.diskSnapshot, name: snapshot.drive),
                 bytes: StoredDiskSnapshot.encode(snapshot))
         }
+        if let domain = state.domain { try append(domain, to: &writer) }
+    }
+
+    private static func append(
+        _ domain: DomainDescription, to writer: inout DeviceStateWriter
+    ) throws(SnapError) {
+        let description = StoredSection.Identity(
+            .domainDescription, name: "libvirt/description",
+            instanceID: domain.wasRunning ? 1 : 0)
+        if !writer.sharesTooLittle { try writer.append(description, bytes: domain.xml) }
+        if domain.cookie.isEmpty || writer.sharesTooLittle { return }
+        try writer.append(
+            StoredSection.Identity(.domainCookie, name: "libvirt/cookie"), bytes: domain.cookie)
     }
 }
 
