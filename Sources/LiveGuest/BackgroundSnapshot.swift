@@ -32,8 +32,6 @@ package struct BackgroundSnapshot: ~Copyable {
     package private(set) var resumeFailure: SnapError?
     /// Reads the stream if snap does not; nil unless QEMU sends.
     private var drain: StreamDrain?
-    /// Whether the guest ran before the snapshot.
-    private var wasRunning = false
     /// Whether QEMU can end a background snapshot early.
     ///
     /// Older versions leave the RAM protected then, and the guest hangs at its next write. Seen
@@ -83,7 +81,6 @@ package struct BackgroundSnapshot: ~Copyable {
                 defer { end() }
                 connection.guest.deadline = .now + connection.timeouts.deviceState
                 let isRunning = try connection.checkState()
-                wasRunning = isRunning
                 let stops = isRunning && connection.mustStop(for: tasks)
                 try connection.begin(isRunning ? .backgroundSnapshot : .complete, stops: stops)
                 try changeSettings()
@@ -210,7 +207,7 @@ package struct BackgroundSnapshot: ~Copyable {
 
     /// Decides by the events of QEMU whether to resume the guest.
     private mutating func decideToResume() {
-        let wasRunning = wasRunning
+        let wasRunning = connection.wasRunning
         try? connection.guest.awaitRunStateChanges { changes, isRunning in
             (changes.last?.isRunning ?? wasRunning) == isRunning
         }

@@ -13,7 +13,7 @@ package enum DiskSelection: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - drives: All drives of the guest.
-    ///   - socket: The path of the QMP socket, for messages.
+    ///   - socket: The QMP socket or the domain, for messages.
     /// - Returns: The selected drives, at least one. Each can have snapshots.
     /// - Throws: `.unsupported` if a selected drive cannot have snapshots, or if none is writable;
     ///   `.notFound` for an unknown name.

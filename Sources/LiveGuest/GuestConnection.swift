@@ -37,7 +37,7 @@ package struct GuestConnection: ~Copyable {
     let socket: FilePath
     private let domainXML: [UInt8]?
     /// Whether the guest ran when the save started.
-    private var wasRunning = false
+    private(set) var wasRunning = false
     /// The guest's directory in the store.
     let directory: Directory
     let timeouts: Timeouts
@@ -229,9 +229,8 @@ package struct GuestConnection: ~Copyable {
 
     /// Tells QEMU to restore its capabilities, without waiting for it.
     ///
-    /// If the process is killed after QEMU got this, a later migration by the guest's owner has all
-    /// RAM.
-    /// `end` checks the settings, and restores the others.
+    /// If the process is killed after QEMU has received this, a later migration by the guest's
+    /// owner contains all RAM. `end` checks the settings, and restores the others.
     ///
     /// - Throws: As `QMPClient.post`.
     mutating func postCapabilities() throws(SnapError) {

@@ -92,8 +92,8 @@ package struct MemoryFileAccess {
             let names = memfdBackends.filter { $0.byteCount == backend.byteCount }.map(\.name)
             throw SnapError(
                 .unsupported,
-                "QEMU has \(found.count) memfds of \(backend.byteCount) bytes, and does not tell "
-                    + "which is \(names.joined(separator: ", ")) in this order", path: path,
+                "QEMU has \(found.count) memfds of \(backend.byteCount) bytes, and does not report "
+                    + "which of them belong to \(names.joined(separator: ", "))", path: path,
                 hint: "use --live, or put the RAM into files")
         }
         let file = try File(reopening: first.path, shownAs: path, context.calls)

@@ -100,7 +100,7 @@ struct PauseMarker: Codable, Sendable {
 
     /// Determines whether the marker was written for a guest's QEMU.
     ///
-    /// - Parameter guest: The guest at the QMP socket now.
+    /// - Parameter guest: The guest to which snap is connected now.
     /// - Returns: Whether the processes are the same; nil if neither can be identified.
     func isFor(_ guest: borrowing QEMUGuest) -> Bool? {
         let other = guest.peer.process

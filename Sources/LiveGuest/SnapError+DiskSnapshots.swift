@@ -7,7 +7,7 @@ extension SnapError {
     ///
     /// - Parameters:
     ///   - snapshot: The snapshot.
-    ///   - socket: The path of the QMP socket.
+    ///   - socket: The QMP socket or the domain.
     /// - Returns: The warning, with the command that deletes the snapshot.
     func asDeletionFailure(of snapshot: DiskSnapshot, at socket: FilePath) -> SnapError {
         SnapError(

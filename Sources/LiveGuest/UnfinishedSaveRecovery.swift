@@ -8,7 +8,7 @@ import SystemPackage
 /// It undoes nothing that the user may have done since: the guest may have been migrated to another
 /// host, and must not run twice.
 struct UnfinishedSaveRecovery {
-    /// The path of the QMP socket, for error messages.
+    /// What error messages name: the path of the QMP socket, or the domain.
     let socket: FilePath
     /// The guest's directory in the store, which contains the marker.
     let directory: Directory
@@ -26,7 +26,7 @@ struct UnfinishedSaveRecovery {
 
     /// Searches for a marker, undoes the changes that it describes, and deletes it.
     ///
-    /// - Parameter guest: The guest at the QMP socket.
+    /// - Parameter guest: The guest to which snap is connected.
     /// - Throws: `.busy` if the guest is paused and must not be resumed, or if a migration is in
     ///   progress; `.permission`, `.inputOutput` or `.interrupted`.
     func run(on guest: inout QEMUGuest) throws(SnapError) {

@@ -1,6 +1,8 @@
 package import SnapSystem
 
-/// The process that started to listen at a QMP socket, and its user (unix(7), SO_PEERCRED).
+/// The process of QEMU, and its user.
+///
+/// At a QMP socket it is the process that started to listen there (unix(7), SO_PEERCRED).
 package struct MonitorPeer: Sendable {
     /// The process, QEMU unless the socket belongs to another program.
     package let process: ProcessIdentity

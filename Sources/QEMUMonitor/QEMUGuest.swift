@@ -106,7 +106,7 @@ package struct QEMUGuest: ~Copyable {
     package mutating func beginUndoing(within timeout: Duration) {
         // libvirt waits 30 seconds for another operation on the domain, and snap for the command
         // before. A command that the process has not sent would be lost at its end.
-        let delayMax = client.mayDelayEvents ? Duration.seconds(90) : .zero
+        let delayMax = client.usesLibvirt ? Duration.seconds(90) : .zero
         client.deadline = .now + timeout + delayMax
         client.ignoresInterruption = true
     }
@@ -158,7 +158,7 @@ package struct QEMUGuest: ~Copyable {
     package mutating func awaitRunStateChanges(
         until areComplete: ([RunStateChange], _ isRunning: Bool) -> Bool
     ) throws(SnapError) {
-        guard client.mayDelayEvents else { return }
+        guard client.usesLibvirt else { return }
         let end = min(deadline, .now + .seconds(1))
         while try !areComplete(runStateChanges, status().isRunning), ContinuousClock.now < end {
             try client.waitBriefly()

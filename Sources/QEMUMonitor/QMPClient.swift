@@ -171,8 +171,8 @@ package struct QMPClient: ~Copyable {
     /// What error messages name: the socket's path, or the domain.
     package var path: FilePath { transport.path }
 
-    /// Whether an event can arrive after the reply to a later command.
-    var mayDelayEvents: Bool { transport is LibvirtTransport }
+    /// Whether the connection is through libvirt, which can report an event after a later reply.
+    var usesLibvirt: Bool { transport is LibvirtTransport }
 
     /// Reads the description of the guest's domain; returns nil without libvirt.
     func domainDescription() throws(SnapError) -> [UInt8]? {
