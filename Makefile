@@ -7,7 +7,7 @@
 # make guests  save, restore and resume real guests under two QEMUs and libvirt in every way
 # make soak    run the fault, kill, full-disk, damage and power-cut tests in full, and write their
 #              counts into RELIABILITY.md
-# make fuzz    test the reader of QEMU's streams, and the decoding of clusters, with libFuzzer, each for
+# make fuzz    test the readers of streams and save files, and of clusters, with libFuzzer, each for
 #              SECONDS (600)
 # make install     install into PREFIX (/usr/local) below DESTDIR; make uninstall deletes the files
 # make deb     build the Debian package snap-vm in .build/deb; make check-deb tests it here, as root
@@ -31,8 +31,8 @@ HAVE_SNAP = [ -e "$(SNAP)" ] || $(MAKE) build
 BUILD_PACKAGES = libdeflate-dev libisal-dev libsqlite3-dev libxxhash-dev libzstd-dev zlib1g-dev
 GUEST_PACKAGES = binutils busybox-static python3 qemu-system-x86
 LIBVIRT_PACKAGES = libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu mount util-linux
-TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(LIBVIRT_PACKAGES) e2fsprogs groff qemu-utils \
-	rsync tzdata zstd
+TEST_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES) $(LIBVIRT_PACKAGES) bzip2 e2fsprogs groff lzop \
+	qemu-utils rsync tzdata xz-utils zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) $(GUEST_PACKAGES)
 SOAK_PACKAGES = $(TEST_PACKAGES) fuse3 gcc libc6-dev libfuse3-dev mount pkg-config xfsprogs
 BENCH_PACKAGES = $(BUILD_PACKAGES) borgbackup busybox-static e2fsprogs gcc libc6-dev pigz python3 \
@@ -73,7 +73,7 @@ bench:
 guests:
 	Scripts/install $(TEST_PACKAGES)
 	$(BUILD)
-	for test in resume pause live disks cookbook libvirt; do \
+	for test in resume pause live disks cookbook libvirt savefiles; do \
 		Tests/Guests/$$test .build/release/snap --qemu qemu-system-x86_64 $$(Scripts/get-qemu10) \
 			|| exit; done
 

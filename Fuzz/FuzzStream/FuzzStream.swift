@@ -26,7 +26,7 @@ private struct Reading {
         do throws(SnapError) {
             let directory = Directory(Fuzz.scratch.path, .kernel)
             content = try StreamReader(
-                SharedFile(File(input: path, .kernel)), scratch: directory,
+                StreamSource(SharedFile(File(input: path, .kernel))), scratch: directory,
                 stagesRAM: stagesRAM
             ).read().0
             let file = content.bytes

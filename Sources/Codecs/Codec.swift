@@ -1,9 +1,10 @@
 // Codecs
 //
-// The compression of clusters, and the encoding of pages as deltas. It imports GuestMemory and
-// SnapSystem, and depends on no file format. Start with this file. Then read `Compressor`, which
-// compresses clusters, `Decompressor`, which decodes them, and `Delta`, which encodes the
-// difference between two pages. Each folder contains the use of the libraries for one format.
+// The compression of clusters, the encoding of pages as deltas, and the decompression of files. It
+// imports GuestMemory and SnapSystem, and knows no file of snap. Start with this file. Then read
+// `Compressor`, which compresses clusters, `Decompressor`, which decodes them, `Delta`, which
+// encodes the difference between two pages, and `FileDecoder`, which decodes a compressed file
+// piece by piece. Each folder contains the use of the libraries for one format.
 
 /// The way in which the bytes of a cluster are stored.
 ///

@@ -132,7 +132,7 @@ package struct BackgroundSnapshot: ~Copyable {
         let result: (StreamContent, [MemoryImage])
         do throws(SnapError) {
             result = try StreamReader(
-                stream, scratch: connection.directory, stagesRAM: true, arrival: arrival,
+                .pipe(stream), scratch: connection.directory, stagesRAM: true, arrival: arrival,
                 keptByteCountMax: deviceStateByteCountMax, progress: progress
             ).read { () throws(SnapError) in
                 // The pages of the RAM follow only after QEMU has protected it.

@@ -129,7 +129,7 @@ package struct PausableGuest: ~Copyable {
         var arrival = StreamArrival()
         arrival.deadline = connection.guest.deadline
         let (stream, _) = try StreamReader(
-            pipe, scratch: connection.directory, stagesRAM: false, arrival: arrival,
+            .pipe(pipe), scratch: connection.directory, stagesRAM: false, arrival: arrival,
             keptByteCountMax: deviceStateByteCountMax
         ).read()
         try connection.record(try connection.guest.finishMigration())

@@ -9,7 +9,7 @@ import Testing
 struct RealGuestTests {
     @Test(
         "a guest continues from a restored checkpoint",
-        arguments: ["resume", "pause", "live", "disks", "cookbook", "libvirt"])
+        arguments: ["resume", "pause", "live", "disks", "cookbook", "libvirt", "savefiles"])
     func script(_ name: String) throws {
         try expectScriptPasses("Guests/\(name)", ["--short"])
     }

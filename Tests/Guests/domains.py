@@ -25,6 +25,8 @@ cgroup_controllers = [ ]
 namespaces = [ ]
 remember_owner = 0
 memory_backing_dir = "/dev/shm"
+save_image_format = "{compression}"
+snapshot_image_format = "{compression}"
 """
 
 
@@ -61,15 +63,23 @@ def _add_user(path, line):
     subprocess.run(["mount", "--bind", copy, path], check=True)
 
 
-def start_libvirtd():
-    """Starts libvirtd and waits until it serves QEMU."""
+def prepare_libvirtd():
+    """Creates what libvirtd needs, once for each namespace."""
     for folder in WRITTEN:
         subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
     _add_user("/etc/passwd", f"libvirt-qemu:x:{USER_ID}:{USER_ID}::/var/lib/libvirt:/bin/false")
     _add_user("/etc/group", f"libvirt-qemu:x:{USER_ID}:")
-    Path("/etc/libvirt/qemu.conf").write_text(CONFIGURATION, encoding="ascii")
+
+
+def start_libvirtd(compression="raw"):
+    """Starts libvirtd and waits until it serves QEMU; returns its process.
+
+    libvirtd compresses the files that it saves.
+    """
+    Path("/etc/libvirt/qemu.conf").write_text(
+        CONFIGURATION.format(compression=compression), encoding="ascii")
     with open("/run/libvirtd.log", "wb") as log:
-        processes.start(["libvirtd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = processes.start(["libvirtd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         wait_until(lambda: "qemu" in output_of("virsh", "domcapabilities", "--virttype", "qemu",
                                                stderr=subprocess.DEVNULL),
@@ -77,6 +87,7 @@ def start_libvirtd():
     except Failed:
         print(Path("/run/libvirtd.log").read_text(encoding="utf-8", errors="replace"))
         raise
+    return process
 
 
 def virsh(*arguments):

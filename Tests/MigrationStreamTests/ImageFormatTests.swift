@@ -15,8 +15,7 @@ struct ImageFormatTests {
         let heads: [(String, [UInt8])] = [
             ("multifd", [0x11, 0x22, 0x33, 0x44]), ("qcow2", Array("QFI".utf8) + [0xfb]),
             ("kdump", Array("KDUMP   ".utf8)), ("kdump", Array("makedumpfile".utf8)),
-            ("ELF", [0x7f] + Array("ELF".utf8)), ("libvirt", Array("LibvirtQemudSave".utf8)),
-            ("never completed", Array("LibvirtQemudPart".utf8)), ("gzip", [0x1f, 0x8b, 8]),
+            ("ELF", [0x7f] + Array("ELF".utf8)), ("gzip", [0x1f, 0x8b, 8]),
             ("zstd", [0x28, 0xb5, 0x2f, 0xfd]), ("xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]),
             ("lzop", [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a]),
             ("LiME", Array("EMiL".utf8) + [1, 0, 0, 0]), ("AVML", Array("AVML".utf8)),
@@ -66,11 +65,15 @@ struct ImageFormatTests {
         #expect(try Self.detect(zeros, in: scratch) == .raw)
     }
 
-    @Test("streams and raw images are distinguished")
+    @Test("streams, save files of libvirt and raw images are distinguished")
     func forms() throws {
         let scratch = try Scratch()
         for form in SmallStream.allCases {
-            #expect(try Self.detect(form.made().bytes, in: scratch) == .stream, "\(form)")
+            #expect(try Self.detect(form.made().bytes, in: scratch) == .qemu, "\(form)")
+        }
+        for head in ["LibvirtQemudSave", "LibvirtQemudPart"] {
+            #expect(try Self.detect(Array(head.utf8), in: scratch) == .libvirt, "\(head)")
+            #expect(try Self.detect(Array(head.utf8.dropLast()), in: scratch) == .raw, "\(head)")
         }
         let raw: [[UInt8]] = [
             [], [0], Array("QEV".utf8), Array("qevm".utf8), [0] + Array("QEVM".utf8),
@@ -78,6 +81,6 @@ struct ImageFormatTests {
         ]
         for bytes in raw { #expect(try Self.detect(bytes, in: scratch) == .raw) }
         // A stream of an unsupported version is still detected as a stream.
-        #expect(try Self.detect(Array("QEVM".utf8) + [0, 0, 0, 9], in: scratch) == .stream)
+        #expect(try Self.detect(Array("QEVM".utf8) + [0, 0, 0, 9], in: scratch) == .qemu)
     }
 }

@@ -31,6 +31,23 @@ struct ReadStream {
             isPiped
             ? try Self.pipe(bytes)
             : SharedFile(try File(input: try scratch.write(bytes, to: "s"), .kernel))
+        try self.init(
+            try StreamSource(source), stagesRAM: stagesRAM, in: scratch,
+            keptByteCountMax: keptByteCountMax)
+    }
+
+    /// Reads a stream from any source.
+    ///
+    /// - Parameters:
+    ///   - source: The source of the bytes.
+    ///   - stagesRAM: Whether the reader stages the pages.
+    ///   - scratch: The directory for the scratch files.
+    ///   - keptByteCountMax: The limit on kept bytes.
+    /// - Throws: A `SnapError` if the reader refuses the stream.
+    init(
+        _ source: StreamSource, stagesRAM: Bool = true, in scratch: Scratch,
+        keptByteCountMax: Int = StreamReader.defaultKeptByteCountMax
+    ) throws {
         (content, images) = try StreamReader(
             source, scratch: Directory(scratch.path, .kernel), stagesRAM: stagesRAM,
             keptByteCountMax: keptByteCountMax

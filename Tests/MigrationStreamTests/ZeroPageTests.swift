@@ -100,7 +100,7 @@ struct ZeroPageTests {
         }
         try file.write(made.tail, at: made.pagesOffset + pageCount * 4096)
         let (content, images) = try StreamReader(
-            SharedFile(try File(input: path, .kernel)),
+            StreamSource(SharedFile(try File(input: path, .kernel))),
             scratch: Directory(scratch.path, .kernel), stagesRAM: true
         ).read()
         #expect(content.unsentRuns == [[]])

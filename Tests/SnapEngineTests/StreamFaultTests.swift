@@ -15,10 +15,11 @@ struct StreamFaultTests {
         let next = SmallStream.xbzrle.made()
         let file: FilePath
 
-        init() throws {
+        /// - Parameter bytes: The file that contains the next stream; nil for the stream itself.
+        init(_ bytes: [UInt8]? = nil) throws {
             store = try TestStore()
             try store.save(at: try store.scratch.write(first.bytes, to: "first"))
-            file = try store.scratch.write(next.bytes, to: "next")
+            file = try store.scratch.write(bytes ?? next.bytes, to: "next")
         }
 
         func check(_ number: Int, _ made: GeneratedStream, _ what: String) throws {
@@ -38,8 +39,25 @@ struct StreamFaultTests {
         "a failed save loses nothing, and a retry succeeds", .slow,
         arguments: FaultPlan.Fault.sampled)
     func save(fault: FaultPlan.Fault) throws {
-        try FaultPlan.sweep(fault, past: 80, of: "save of a stream") { plan, what in
-            let fixture = try Fixture()
+        try save(nil, fault, "save of a stream", stride: 1)
+    }
+
+    @Test(
+        "a failed save of a save file of libvirt loses nothing, and a retry succeeds", .slow,
+        .needs("gzip", "xz"), arguments: [.gzip, .xz] as [GeneratedSaveFile.Compression],
+        FaultPlan.Fault.sampled)
+    func save(compression: GeneratedSaveFile.Compression, fault: FaultPlan.Fault) throws {
+        let file = try GeneratedSaveFile(SmallStream.xbzrle.made().bytes, compression)
+        try save(
+            file.bytes, fault, "save of a \(compression) file of libvirt",
+            stride: FaultPlan.Fault.isComplete ? 1 : 7)
+    }
+
+    private func save(
+        _ bytes: [UInt8]?, _ fault: FaultPlan.Fault, _ name: String, stride: Int
+    ) throws {
+        try FaultPlan.sweep(fault, past: 80, of: name, stride: stride) { plan, what in
+            let fixture = try Fixture(bytes)
             var store = fixture.store
             store.calls = SystemCalls(faults: plan)
             let failure = try fault.failure(of: what) {

@@ -15,6 +15,7 @@ struct StyleTests {
         "SnapSystem/Timestamp.swift", "GuestMemory/Page.swift",
         "Codecs/Compressor.swift", "Codecs/Delta.swift", "Codecs/Zlib/ISALDeflater.swift",
         "Codecs/Zlib/ISALInflater.swift", "Codecs/Zlib/ZlibDeflater.swift",
+        "Codecs/Zlib/GzipDecoder.swift", "Codecs/Zstd/ZstdDecoder.swift",
         "Codecs/Zstd/ZstdCompressor.swift", "Codecs/Zstd/ZstdDecompressor.swift",
         "MigrationStream/Read/PageInflater.swift",
         "MigrationStream/Read/StreamInput.swift", "SavevmFormat/Bytes/ByteReader.swift",

@@ -38,10 +38,6 @@ struct ForeignFormat: Sendable {
         ForeignFormat("KDUMP", "a kdump file"),
         ForeignFormat("makedumpfile", "a flattened kdump file"),
         ForeignFormat([0x7f] + Array("ELF".utf8), "an ELF core"),
-        ForeignFormat(
-            "LibvirtQemudSave", "a libvirt save file",
-            hint: "see snap-cookbook(7) for how to save the stream in it"),
-        ForeignFormat("LibvirtQemudPart", "a libvirt save file that was never completed"),
         ForeignFormat("EMiL", "a LiME memory dump"),
         ForeignFormat("AVML", "an AVML memory dump"),
         ForeignFormat("PAGEDU64", "a Windows crash dump"),

@@ -2,13 +2,29 @@ import GuestMemory
 package import SnapSystem
 import SystemPackage
 
-/// The formats of memory images that snap can save.
-package enum ImageFormat: Sendable, Equatable {
+/// The formats of memory images that snap can save; the raw values are their names for users.
+///
+/// A new format needs a case here, with the first bytes of its files, and an `ImageImporter`.
+package enum ImageFormat: String, Sendable, CaseIterable {
     /// The plain bytes of one RAM block.
     case raw
     /// A QEMU migration stream.
-    case stream
+    case qemu
+    /// A save file of libvirt, with a QEMU migration stream in it.
+    case libvirt
 
+    /// The first bytes of files of this format; empty if any bytes can be the first.
+    private var heads: [[UInt8]] {
+        switch self {
+        case .raw: []
+        case .qemu: [StreamFormat.magic]
+        case .libvirt: [LibvirtSaveHeader.magic, LibvirtSaveHeader.incompleteMagic]
+        }
+    }
+
+    /// The number of first bytes that are enough to recognize every format.
+    private static let headByteCount = max(
+        ForeignFormat.headByteCount, allCases.flatMap(\.heads).map(\.count).max() ?? 0)
     /// The number of zero bytes at a file's start after which the search for a stream stops.
     private static let leadingZeroCountMax = 64 << 20
     /// The number of bytes that the search reads at a time.
@@ -30,8 +46,9 @@ package enum ImageFormat: Sendable, Equatable {
     /// - Throws: `.unsupported`, with the name of the format, for one that snap recognizes and
     ///   cannot save; `.inputOutput`.
     package static func detect(_ file: borrowing File) throws(SnapError) -> ImageFormat {
-        let head = try file.read(byteCount: ForeignFormat.headByteCount, at: 0)
-        if head.starts(with: StreamFormat.magic) { return .stream }
+        let head = try file.read(byteCount: headByteCount, at: 0)
+        let found = allCases.first { format in format.heads.contains { head.starts(with: $0) } }
+        if let found { return found }
         if let foreign = ForeignFormat.all.first(where: { head.starts(with: $0.head) }) {
             throw unsupported("is \(foreign.name)", path: file.path, at: 0, hint: foreign.hint)
         }
@@ -47,8 +64,9 @@ package enum ImageFormat: Sendable, Equatable {
         _ message: String, path: FilePath, at offset: Int, hint: String?
     ) -> SnapError {
         SnapError(
-            .unsupported, message + ", expected a raw memory image or a QEMU stream", path: path,
-            offset: offset,
+            .unsupported,
+            message + ", expected a raw memory image, a QEMU stream or a libvirt save file",
+            path: path, offset: offset,
             hint: (hint.map { $0 + "; " } ?? "") + "use --format raw to save it as raw memory")
     }
 

@@ -23,7 +23,10 @@ package struct StreamConfiguration: Sendable, Equatable {
     init(_ input: inout StreamInput) throws(SnapError) {
         let magic = try input.bytes(4, "magic")
         guard magic == StreamFormat.magic else {
-            throw input.unsupported("is not a QEMU stream: it starts with \(magic)", at: 0)
+            throw input.unsupported(
+                "is not a QEMU stream: it starts with \(magic)", at: 0,
+                hint: LibvirtSaveHeader.magic.starts(with: magic)
+                    ? "give the path of libvirt's file as IMAGE, without --format qemu" : nil)
         }
         let version = try input.integer("stream version", as: UInt32.self)
         guard version == StreamFormat.version else {
@@ -68,7 +71,7 @@ package struct StreamConfiguration: Sendable, Equatable {
 
     /// Refuses a stream whose description states another page size than the one in use.
     ///
-    /// This happens with pipes, whose description arrives after the pages.
+    /// This happens with pipes and compressed streams, whose description arrives after the pages.
     ///
     /// - Parameters:
     ///   - byteCount: The length of a page in bytes; nil if the description does not state it.
@@ -78,7 +81,10 @@ package struct StreamConfiguration: Sendable, Equatable {
         guard let byteCount, byteCount != pageByteCount else { return }
         throw input.unsupported(
             "target page size is \(byteCount) bytes, which the stream states only at its end",
-            at: 0, hint: "write the stream to a file and save that file")
+            at: 0,
+            hint: input.isDecompressed
+                ? "let libvirt save the domain without compression"
+                : "write the stream to a file and save that file")
     }
 
     private mutating func readSubsection(_ input: inout StreamInput) throws(SnapError) {

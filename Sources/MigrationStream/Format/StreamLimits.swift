@@ -22,4 +22,8 @@ enum StreamLimits {
     static let descriptionDepthMax = 32
     /// The length of a RAM block's bitmap in a mapped-ram stream, in bytes: enough for 2 TiB.
     static let bitmapByteCountMax = 64 << 20
+    /// How many times as long as its compressed form a stream may be.
+    ///
+    /// A guest's stream compresses less, because the header of each page differs.
+    static let expansionMax = 10_000
 }

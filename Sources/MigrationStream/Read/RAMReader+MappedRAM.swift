@@ -62,9 +62,11 @@ extension RAMReader {
                     + "most \(StreamLimits.bitmapByteCountMax)", at: header)
         }
         if mappedOrigin == nil {
-            mappedOrigin = Self.origin(
-                of: input.offset, bitmap: bitmapOffset, bitmapByteCount: bitmapByteCount,
-                pages: pagesOffset)
+            mappedOrigin =
+                input.startInFile
+                ?? Self.origin(
+                    of: input.offset, bitmap: bitmapOffset, bitmapByteCount: bitmapByteCount,
+                    pages: pagesOffset)
         }
         // A pipe cannot be read backward, so the bitmap must precede the pages.
         let origin = UInt64(mappedOrigin ?? 0)

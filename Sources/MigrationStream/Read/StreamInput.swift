@@ -2,19 +2,17 @@ import SnapSystem
 import SystemPackage
 import WorkPipeline
 
-/// A stream that is read once, from its start to its end: a file or a pipe.
+/// A stream that is read once, from its start to its end.
 ///
 /// For any input, it reads only bytes of the stream, and its errors contain the offset. Integers
 /// are big-endian.
 struct StreamInput: ~Copyable {
-    /// The file or pipe; nil if all bytes are in the buffer.
-    private let source: SharedFile?
+    /// The source of the bytes; nil if all are in the buffer.
+    private let source: StreamSource?
     /// The file that error messages name: the stream from which the bytes come.
     private let origin: FilePath
     /// The offset in that file of the first byte, which error messages add to their own.
     private let originOffset: Int
-    /// Whether the source is a file, which can be read at any offset.
-    let isSeekable: Bool
     /// Whether every hole that the file system reports is known to be zero.
     private let trustsHoles: Bool
     private var buffer: MemoryBuffer
@@ -30,6 +28,8 @@ struct StreamInput: ~Copyable {
     var keptByteCountMax = Int.max
     /// The progress to which the number of bytes read is reported.
     var progress: WorkProgress?
+    /// The number of bytes that the stream may have.
+    private var byteCountMax = Int.max
     /// Whether bytes are kept when they are consumed.
     var isKeeping = false
     /// The time limits of a pipe.
@@ -45,15 +45,24 @@ struct StreamInput: ~Copyable {
     ///   - source: The stream.
     ///   - kept: The destination of the bytes that are kept; nil if none are.
     /// - Throws: `.inputOutput`.
-    init(_ source: SharedFile, keeping kept: consuming KeptBytes?) throws(SnapError) {
-        // A file whose descriptor is not at the start is read from there on, like a pipe.
-        let isFile = try source.file.status().kind == .regular
-        let isAtStart = isFile ? try source.file.position() == 0 : false
-        let fileSystem = try source.file.fileSystem()
-        isSeekable = isAtStart
-        trustsHoles = isAtStart && fileSystem?.reportsDirtyPagesAsData ?? false
-        origin = source.file.path
-        originOffset = 0
+    init(_ source: StreamSource, keeping kept: consuming KeptBytes?) throws(SnapError) {
+        switch source {
+        case .file(let file, let start):
+            trustsHoles = try file.file.fileSystem()?.reportsDirtyPagesAsData ?? false
+            origin = file.file.path
+            originOffset = start
+        case .pipe(let pipe):
+            trustsHoles = false
+            origin = pipe.file.path
+            originOffset = 0
+        case .compressed(let decompression, let byteCount):
+            trustsHoles = false
+            origin = FilePath("\(decompression.path) (decompressed)")
+            originOffset = 0
+            let (product, overflow) = byteCount.multipliedReportingOverflow(
+                by: StreamLimits.expansionMax)
+            byteCountMax = overflow ? .max : product
+        }
         self.source = source
         self.kept = kept
         buffer = MemoryBuffer(byteCount: Self.bufferByteCount)
@@ -67,9 +76,8 @@ struct StreamInput: ~Copyable {
     ///   - originOffset: The number of bytes of the stream that were not kept, which error messages
     ///     add to offsets.
     init(kept: SharedFile, of origin: FilePath, _ originOffset: Int) {
-        isSeekable = true
         trustsHoles = false
-        source = kept
+        source = .file(kept, start: 0)
         self.origin = origin
         self.originOffset = originOffset
         self.kept = nil
@@ -85,7 +93,6 @@ struct StreamInput: ~Copyable {
         source = nil
         self.origin = origin
         originOffset = 0
-        isSeekable = false
         trustsHoles = false
         buffer = MemoryBuffer(byteCount: max(bytes.count, 1))
         bytes.withBytes { buffer.copy($0, to: 0) }
@@ -96,9 +103,18 @@ struct StreamInput: ~Copyable {
     /// Returns the same kept bytes as a new stream, at its first byte.
     func copy() -> StreamInput {
         precondition(isSeekable)
-        guard let source else { return StreamInput(bytes: [], of: origin) }
-        return StreamInput(kept: source, of: origin, originOffset)
+        guard case .file(let kept, _) = source else { return StreamInput(bytes: [], of: origin) }
+        return StreamInput(kept: kept, of: origin, originOffset)
     }
+
+    /// Whether the source is a file, which can be read at any offset.
+    var isSeekable: Bool { if case .file = source { true } else { false } }
+
+    /// The offset in its file at which the stream starts, in bytes; nil if it is not known.
+    var startInFile: Int? { if case .file(_, let start) = source, start > 0 { start } else { nil } }
+
+    /// Whether the bytes are decompressed.
+    var isDecompressed: Bool { if case .compressed = source { true } else { false } }
 
     /// The stream's path, for error messages.
     var path: FilePath { origin }
@@ -140,14 +156,24 @@ struct StreamInput: ~Copyable {
             try Interruption.check()
             let place = offset + unread.count
             let end = unread.upperBound
-            guard let source else { break }
             let readByteCount = try buffer.withMutableBytes(end..<buffer.byteCount) {
                 (target) throws(SnapError) in
-                isSeekable
-                    ? try source.file.read(into: &target, at: place)
-                    : try source.file.readNext(into: &target, until: arrival.nextDeadline)
+                switch source {
+                case nil: 0
+                case .file(let file, let start):
+                    try file.file.read(into: &target, at: start + place)
+                case .pipe(let pipe):
+                    try pipe.file.readNext(into: &target, until: arrival.nextDeadline)
+                case .compressed(let decompression, _): try decompression.read(into: &target)
+                }
             }
             if readByteCount == 0 { break }
+            guard place + readByteCount <= byteCountMax else {
+                throw damage(
+                    "stream has more than \(byteCountMax) bytes, expected at most "
+                        + "\(StreamLimits.expansionMax) times the length of its compressed form",
+                    at: byteCountMax)
+            }
             unread = 0..<end + readByteCount
             progress?.reach(place + readByteCount)
             arrival.report()
@@ -173,8 +199,8 @@ struct StreamInput: ~Copyable {
     /// - Returns: The bytes; fewer than `count` at the file's end, and none for a pipe.
     /// - Throws: `.inputOutput`.
     func peek(_ count: Int, ahead distance: Int) throws(SnapError) -> [UInt8] {
-        guard let source, isSeekable else { return [] }
-        return try source.file.read(byteCount: count, at: offset + distance)
+        guard case .file(let file, let start) = source else { return [] }
+        return try file.file.read(byteCount: count, at: start + offset + distance)
     }
 
     /// Finds the next run of data in a file.
@@ -183,8 +209,20 @@ struct StreamInput: ~Copyable {
     /// - Returns: The range of a run of data, which other runs may follow. The bytes between
     ///   `place` and the run are zero. If the result is nil, all bytes after `place` are zero.
     func data(from place: Int) -> Range<Int>? {
-        guard let source, trustsHoles else { return place..<Int.max }
-        return source.file.data(from: place)
+        guard case .file(let file, let start) = source, trustsHoles else {
+            return place..<Int.max
+        }
+        guard let data = file.file.data(from: start + place) else { return nil }
+        return data.lowerBound - start..<data.upperBound - start
+    }
+
+    /// Finds the description at a file's end.
+    ///
+    /// - Returns: The description; nil if there is no valid one, and for all other sources.
+    /// - Throws: `.inputOutput`.
+    func descriptionAtEnd() throws(SnapError) -> VMDescription? {
+        guard case .file(let file, let start) = source else { return nil }
+        return try PlacedDescription.last(in: file.file, from: start + offset)?.description
     }
 
     /// Consumes all remaining bytes without keeping them.

@@ -1,8 +1,10 @@
 // MigrationStream
 //
-// Reads QEMU's migration stream (Read), writes it (Write), and recognizes files in other formats
-// (Format). It uses files and pipes, but neither stores nor sockets. Start here; `StreamContent` is
-// what the reader returns. QEMU's docs/devel/migration defines the terms of the stream.
+// Reads QEMU's migration stream (Read), writes it (Write), reads and writes what libvirt puts
+// before it (Libvirt) and decompresses it (Decompression), and recognizes files in other formats
+// (Format). It uses files, pipes and the programs that decompress, but neither stores nor sockets.
+// Start here; `StreamContent` is what the reader returns. QEMU's docs/devel/migration defines the
+// terms of the stream.
 
 package import GuestMemory
 package import SnapSystem
@@ -40,7 +42,7 @@ package struct StreamReader: ~Copyable {
     /// Opens a stream and reads its header and configuration.
     ///
     /// - Parameters:
-    ///   - source: The stream: a file or a pipe.
+    ///   - source: The source of the stream's bytes.
     ///   - scratch: The directory in whose file system scratch files are created.
     ///   - stagesRAM: Whether pages are staged. If not, RAM sections are kept like other sections.
     ///   - arrival: The time limits of a pipe.
@@ -50,7 +52,7 @@ package struct StreamReader: ~Copyable {
     /// - Throws: `.unsupported` if the source is not a stream that snap can read; `.inputDamaged`,
     ///   `.inputOutput` or `.interrupted`.
     package init(
-        _ source: SharedFile, scratch: Directory, stagesRAM: Bool,
+        _ source: StreamSource, scratch: Directory, stagesRAM: Bool,
         arrival: StreamArrival = StreamArrival(), keptByteCountMax: Int = defaultKeptByteCountMax,
         progress: WorkProgress = WorkProgress()
     ) throws(SnapError) {
@@ -66,9 +68,7 @@ package struct StreamReader: ~Copyable {
         if configuration.isMapped && !stagesRAM {
             throw input.unsupported("is a mapped-ram stream, expected only device state", at: 0)
         }
-        let description =
-            input.isSeekable
-            ? try PlacedDescription.last(in: source.file, from: input.offset)?.description : nil
+        let description = try input.descriptionAtEnd()
         try configuration.take(description?.pageByteCount, input)
         let stage = stagesRAM ? try MemoryStage(in: scratch) : nil
         ram = RAMReader(configuration, stage)
@@ -106,7 +106,8 @@ package struct StreamReader: ~Copyable {
         let path = input.path
         let firstKept = firstUndivided ?? input.keptByteCount
         try input.skipRest()
-        let leftOut = input.offset - input.keptByteCount
+        let start = input.startInFile ?? 0
+        let leftOut = start + input.offset - input.keptByteCount
         guard let kept = try input.takeKept() else {
             throw SnapError(.internalFailure, "no bytes of the stream were kept")
         }
@@ -118,7 +119,7 @@ package struct StreamReader: ~Copyable {
             throw SnapError(
                 .unsupported,
                 "has only zero pages: it may be the main channel of a multifd migration",
-                path: path, offset: 0, hint: "migrate to a file or a pipe with multifd off")
+                path: path, offset: start, hint: "migrate to a file or a pipe with multifd off")
         }
         let content = StreamContent(
             configuration: configuration, blocks: ram.blocks, sentBlocks: ram.sentBlocks,

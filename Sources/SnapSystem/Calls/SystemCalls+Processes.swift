@@ -11,15 +11,20 @@ extension SystemCalls {
         _ = try value { snap_start_stream_drain(control, stream, milliseconds) }
     }
 
-    /// Starts a shell as the leader of a new process group.
+    /// Starts a program as the leader of a new process group.
     ///
     /// - Parameters:
-    ///   - text: The command for `sh -c`.
+    ///   - arguments: The program, which is searched for in PATH if it has no slash, and its
+    ///     arguments.
     ///   - environment: The variables, each as `NAME=VALUE`.
-    func startShell(_ text: String, environment: [String]) throws(Errno) -> Int32 {
+    ///   - streams: The descriptors that become the program's standard streams.
+    /// - Returns: The process.
+    func startProgram(
+        _ arguments: [String], environment: [String], streams: StandardDescriptors
+    ) throws(Errno) -> Int32 {
         try value {
             // posix_spawn(3) returns the error, and does not set errno.
-            switch Self.spawn(["/bin/sh", "-c", text], environment) {
+            switch Self.spawn(arguments, environment, streams: streams) {
             case .success(let process): return process
             case .failure(let error):
                 errno = error.rawValue
@@ -29,7 +34,7 @@ extension SystemCalls {
     }
 
     private static func spawn(
-        _ arguments: [String], _ environment: [String]
+        _ arguments: [String], _ environment: [String], streams: StandardDescriptors
     ) -> Result<Int32, Errno> {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
@@ -45,13 +50,19 @@ extension SystemCalls {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        unsafe posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
+        if let input = streams.input {
+            unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        } else {
+            unsafe posix_spawn_file_actions_addopen(
+                &actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        }
+        unsafe posix_spawn_file_actions_adddup2(&actions, streams.output, STDOUT_FILENO)
+        unsafe posix_spawn_file_actions_adddup2(&actions, streams.errors, STDERR_FILENO)
         var words = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
         defer { unsafe (words + variables).forEach { unsafe free($0) } }
         var process = pid_t()
-        let status = unsafe posix_spawn(
+        let status = unsafe posix_spawnp(
             &process, arguments[0], &actions, &attributes, &words, &variables)
         return status == 0 ? .success(process) : .failure(Errno(rawValue: status))
     }
@@ -64,6 +75,7 @@ extension SystemCalls {
     /// Waits until a child process has ended.
     ///
     /// - Returns: How it has ended; nil if it is not a child.
+    @discardableResult
     func waitForEnd(of process: Int32) -> ProcessEnd? { end(of: process, options: 0) }
 
     private func end(of process: Int32, options: Int32) -> ProcessEnd? {

@@ -111,7 +111,9 @@ package struct SystemCalls: Sendable {
     }
 
     func seek(_ descriptor: Int32, from offset: Int, to target: SeekTarget) throws(Errno) -> Int {
-        if target != .current { try check(.dataSearch, .noSuchAddressOrDevice) }
+        if target == .data || target == .hole {
+            try check(.dataSearch, .noSuchAddressOrDevice)
+        }
         return Int(try value { lseek(descriptor, off_t(offset), target.rawValue) })
     }
 

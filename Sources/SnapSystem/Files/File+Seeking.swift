@@ -16,6 +16,18 @@ extension File {
         }
     }
 
+    /// Sets the descriptor's own position.
+    ///
+    /// - Parameter offset: The new position in bytes.
+    /// - Throws: `.inputOutput`, also if the file is a pipe.
+    ///
+    /// The corresponding C function is `lseek`.
+    package func move(to offset: Int) throws(SnapError) {
+        do { _ = try calls.seek(descriptor, from: offset, to: .start) } catch {
+            throw SnapError(error, action: "set the position", path: path, offset: offset)
+        }
+    }
+
     /// Finds the start of the next run of data.
     ///
     /// The bytes outside the runs of data are certain to be zeros only on a file system that

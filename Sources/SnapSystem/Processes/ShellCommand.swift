@@ -36,8 +36,9 @@ package struct ShellCommand: Sendable {
         let environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
         let process: Int32
         do {
-            process = try calls.startShell(
-                text, environment: environment.map { "\($0)=\($1)" })
+            process = try calls.startProgram(
+                ["/bin/sh", "-c", text], environment: environment.map { "\($0)=\($1)" },
+                streams: StandardDescriptors(output: STDERR_FILENO, errors: STDERR_FILENO))
         } catch { throw SnapError(error, action: "start a shell", path: "/bin/sh") }
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline, !Interruption.isRequested {
@@ -71,6 +72,6 @@ package struct ShellCommand: Sendable {
             hasEnded = hasEnded || calls.end(of: process) != nil
         }
         kill(-process, SIGKILL)
-        if !hasEnded { _ = calls.waitForEnd(of: process) }
+        if !hasEnded { calls.waitForEnd(of: process) }
     }
 }

@@ -13,13 +13,14 @@ struct SaveCommand: ParsableCommand {
         abstract: "Take a checkpoint of a guest's memory image.",
         discussion: """
             IMAGE is a raw memory file of a paused guest, for example the mem-path of QEMU's \
-            memory-backend-file, or a file that contains a QEMU migration stream; snap detects \
-            which. If IMAGE is -, snap reads a stream from standard input. If the guest's RAM is \
-            in several files, give one --ram-block for each. --qmp saves a running guest: snap \
-            pauses it, saves its device state and RAM, and resumes it. With --live, QEMU stops the \
-            guest for a few milliseconds only, at any size; when such a checkpoint is loaded, QEMU \
-            resumes the guest, unless it is started with -S. --qmp-dir saves all running guests \
-            that have a QMP socket in a directory; each is named after its socket. --libvirt and \
+            memory-backend-file, a file that contains a QEMU migration stream, or a save file of \
+            libvirt (virsh save), compressed or not; snap detects which. If IMAGE is -, snap \
+            reads a stream from standard input. If the guest's RAM is in several files, give one \
+            --ram-block for each. --qmp saves a running guest: snap pauses it, saves its device \
+            state and RAM, and resumes it. With --live, QEMU stops the guest for a few \
+            milliseconds only, at any size; when such a checkpoint is loaded, QEMU resumes the \
+            guest, unless it is started with -S. --qmp-dir saves all running guests that have a \
+            QMP socket in a directory; each is named after its socket. --libvirt and \
             --libvirt-all do the same for domains of libvirt on this machine, and also store \
             libvirt's description of the domain.
 
@@ -32,6 +33,7 @@ struct SaveCommand: ParsableCommand {
               snap save /dev/shm/web1.mem --guest web1
               snap save web1.mem --guest web1 --device-state web1.vmstate --label nightly
               snap save web1.mig --guest web1
+              snap save /var/lib/libvirt/qemu/save/web1.save --guest web1
               snap save --qmp /run/web1.qmp --guest web1
               snap save --qmp /run/web1.qmp --guest web1 --keep-last 12 --keep-daily 7
               snap save --qmp /run/web1.qmp --guest web1 --live
@@ -73,7 +75,7 @@ struct SaveCommand: ParsableCommand {
     var ramBlock: [String] = []
 
     @Option(help: ArgumentHelp("Format of IMAGE; default: detect it.", valueName: "format"))
-    var format: Format?
+    var format: ImageFormat?
 
     @Option(
         help: ArgumentHelp(
@@ -148,8 +150,9 @@ struct SaveCommand: ParsableCommand {
             throw ValidationError(
                 "--qmp-dir and --libvirt-all cannot be used with --guest or --parent")
         }
-        if format == .raw && image == "-" {
-            throw ValidationError("--format raw cannot be used when IMAGE is -")
+        if let format, format != .qemu, image == "-" {
+            throw ValidationError(
+                "--format \(format.rawValue) cannot be used when IMAGE is -")
         }
         if format != nil && image == nil {
             throw ValidationError("--format needs an IMAGE")
@@ -236,7 +239,7 @@ struct SaveCommand: ParsableCommand {
 
     private func input() throws(SnapError) -> Save.Input {
         if image == "-" { return .standardInput }
-        if let image { return .image(FilePath(image), format?.imageFormat) }
+        if let image { return .image(FilePath(image), format) }
         if let address = running.address { return .runningGuest(address, running.mode) }
         var files: [Save.RAMBlockFile] = []
         for text in ramBlock {

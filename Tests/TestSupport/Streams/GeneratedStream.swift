@@ -14,6 +14,8 @@ package struct GeneratedStream: Sendable {
         package var capabilities: [String] = []
         /// The guest's UUID, 16 bytes; nil to omit it.
         package var uuid: [UInt8]?
+        /// The offset of the stream in its file, from whose start a mapped stream's offsets count.
+        package var fileOffset = 0
 
         /// Creates a configuration of a plain stream.
         package init() {}

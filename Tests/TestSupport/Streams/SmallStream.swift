@@ -35,8 +35,11 @@ package enum SmallStream: String, CaseIterable, Sendable {
 
     /// Generates the stream.
     ///
+    /// - Parameter offset: The offset of the stream in its file, in bytes.
     /// - Returns: The complete stream.
-    package func made() -> GeneratedStream {
+    package func made(at offset: Int = 0) -> GeneratedStream {
+        var configuration = configuration
+        configuration.fileOffset = offset
         var stream = GeneratedStream(configuration)
         if self == .early {
             stream.device(GeneratedDevice("mem", sectionID: 7, state: [1, 2, 3]))

@@ -175,7 +175,9 @@ extension GeneratedStream {
         // QEMU leaves a gap of up to 1 MiB; some gap is enough here.
         let pagesOffset = (bitmapOffset + bitmap.count + 63) / 64 * 64
         append(Self.integer(1 as UInt32) + Self.integer(UInt64(pageByteCount)))
-        append(Self.integer(UInt64(bitmapOffset)) + Self.integer(UInt64(pagesOffset)))
+        for offset in [bitmapOffset, pagesOffset] {
+            append(Self.integer(UInt64(configuration.fileOffset + offset)))
+        }
         append(bitmap)
         append([UInt8](repeating: 0xee, count: pagesOffset - bytes.count))
         payloads.append(bytes.count..<bytes.count + image.pageCount * 4096)

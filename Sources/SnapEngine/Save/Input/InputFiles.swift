@@ -6,14 +6,8 @@ import WorkPipeline
 
 /// The input files of a save, opened before anything is created or locked.
 struct InputFiles: Sendable {
-    private enum Memory {
-        case images([MemoryImage])
-        case stream(SharedFile)
-        /// Memory in files whose names the running guest's QEMU reports later.
-        case inRunningGuest
-    }
-
-    private let memory: Memory
+    /// The importer of the memory; nil for a running guest, whose QEMU reports its files later.
+    private let memory: (any ImageImporter)?
     private let deviceStateByteCountMax: Int
     private let deviceStates: [(name: GuestName, file: SharedFile)]
 
@@ -32,25 +26,21 @@ struct InputFiles: Sendable {
             deviceStates.append((state.name, SharedFile(try File(input: state.path, calls))))
         }
         self.deviceStates = deviceStates
-        switch memory {
-        case .stream: break
-        case .inRunningGuest:
-            // Refuses every bitmap: a bitmap cannot be complete while the guest runs.
-            _ = try save.dirtyBitmaps(of: [])
-        case .images(let images):
-            // Opens the bitmaps only to check them; the save opens them again to read them.
-            for (image, bitmap) in zip(images, try save.dirtyBitmaps(of: images.map(\.ram))) {
-                if let bitmap { _ = try DirtyBitmap(bitmap, of: image.ram, calls) }
-            }
+        // No bitmap fits a running guest: it cannot be complete while the guest runs.
+        let images = memory?.imagesInPlace ?? []
+        if memory != nil && images.isEmpty { return }
+        // Opens the bitmaps only to check them; the save opens them again to read them.
+        for (image, bitmap) in zip(images, try save.dirtyBitmaps(of: images.map(\.ram))) {
+            if let bitmap { _ = try DirtyBitmap(bitmap, of: image.ram, calls) }
         }
     }
 
     private static func open(
         _ input: Save.Input, _ calls: SystemCalls
-    ) throws(SnapError) -> Memory {
+    ) throws(SnapError) -> (any ImageImporter)? {
         switch input {
         case .image(let path, let format): return try open(path, as: format, calls)
-        case .standardInput: return .stream(SharedFile(.standardInput(calls)))
+        case .standardInput: return StreamImporter(file: SharedFile(.standardInput(calls)))
         case .blocks(let files):
             var images: [MemoryImage] = []
             for file in files {
@@ -59,28 +49,25 @@ struct InputFiles: Sendable {
                         raw: file.path, name: file.name,
                         guestPhysicalAddress: file.guestPhysicalAddress, calls))
             }
-            return .images(images)
+            return RawImporter(images)
         case .runningGuest(let address, _):
             if case .socket(let path) = address, try FileStatus(of: path, calls) == nil {
                 throw SnapError(.notFound, "socket does not exist", path: path)
             }
-            return .inRunningGuest
+            return nil
         }
     }
 
     private static func open(
         _ path: FilePath, as format: ImageFormat?, _ calls: SystemCalls
-    ) throws(SnapError) -> Memory {
+    ) throws(SnapError) -> any ImageImporter {
         let file: File
         do throws(SnapError) { file = try File(input: path, calls) } catch {
             guard error.code == .notFound, error.errno == nil else { throw error }
             throw error.with(hint: "use - to read a QEMU stream from standard input")
         }
         let found = if let format { format } else { try ImageFormat.detect(file) }
-        switch found {
-        case .raw: return .images([try MemoryImage(raw: file)])
-        case .stream: return .stream(SharedFile(file))
-        }
+        return try found.importer(of: file)
     }
 
     /// Warns of empty device-state files, which indicate that their writer has failed.
@@ -107,35 +94,10 @@ struct InputFiles: Sendable {
     func content(
         scratch: Directory, _ context: WorkContext
     ) throws(SnapError) -> SaveContent {
-        var content = SaveContent(images: [], deviceStateByteCountMax: deviceStateByteCountMax)
-        switch memory {
-        case .inRunningGuest: break
-        case .images(let images): content.images = images
-        case .stream(let file):
-            let status = try file.file.status()
-            context.progress.begin(.reading, of: status.kind == .regular ? status.byteCount : nil)
-            let (stream, images) = try StreamReader(
-                file, scratch: scratch, stagesRAM: true,
-                keptByteCountMax: deviceStateByteCountMax, progress: context.progress
-            ).read()
-            guard !images.isEmpty else {
-                throw SnapError(
-                    .unsupported, "stream contains no RAM", path: file.file.path,
-                    hint: "use snap save MEMORY-FILE with --device-state \(file.file.path)")
-            }
-            if let left = stream.ignoredBlocks.first {
-                throw SnapError(
-                    .unsupported, "stream does not contain the shared RAM block \(left.name)",
-                    path: file.file.path, offset: 0,
-                    hint: "use snap save MEMORY-FILE with --device-state \(file.file.path)")
-            }
-            stream.warnOfStrayBytes(in: file.file.path, context)
-            content.images = images
-            try content.append(
-                stream,
-                named: try GuestName(
-                    checking: SaveContent.ownDeviceState, as: "device state"))
-        }
+        let limit = deviceStateByteCountMax
+        var content =
+            try memory?.content(deviceStateByteCountMax: limit, scratch: scratch, context)
+            ?? SaveContent(images: [], deviceStateByteCountMax: limit)
         for state in deviceStates {
             try content.add(state.file, name: state.name, scratch: scratch, context)
         }

@@ -70,7 +70,7 @@ extension SaveContent {
                 .usage, "is a second QEMU stream, expected at most one", path: file.file.path)
         }
         let (stream, _) = try StreamReader(
-            file, scratch: scratch, stagesRAM: false,
+            try StreamSource(file), scratch: scratch, stagesRAM: false,
             keptByteCountMax: deviceStateByteCountLeft
         ).read()
         guard stream.blocks.isEmpty || !stream.ignoredBlocks.isEmpty else {
@@ -105,6 +105,38 @@ extension SaveContent {
         deviceStateByteCountLeft -= byteCount
         deviceStates.append(
             DeviceState(name: name, file: file, stream: stream, byteCount: byteCount))
+    }
+
+    /// Reads a stream that contains RAM and device state.
+    ///
+    /// - Parameters:
+    ///   - source: The source of the stream's bytes.
+    ///   - path: The file's path, for messages.
+    ///   - deviceStateByteCountMax: The maximum length of all device state together, in bytes.
+    ///   - hint: What the user can do with a stream without RAM; nil without advice.
+    ///   - scratch: A directory in the file system for scratch files.
+    ///   - context: Receives progress and warnings.
+    /// - Throws: `.inputDamaged` with the offset; `.unsupported`, also without RAM;
+    ///   `.inputOutput` or `.interrupted`.
+    init(
+        reading source: StreamSource, in path: FilePath, deviceStateByteCountMax: Int,
+        hint: String? = nil, scratch: Directory, _ context: WorkContext
+    ) throws(SnapError) {
+        let (stream, images) = try StreamReader(
+            source, scratch: scratch, stagesRAM: true,
+            keptByteCountMax: deviceStateByteCountMax, progress: context.progress
+        ).read()
+        guard !images.isEmpty else {
+            throw SnapError(.unsupported, "stream contains no RAM", path: path, hint: hint)
+        }
+        if let left = stream.ignoredBlocks.first {
+            throw SnapError(
+                .unsupported, "stream does not contain the shared RAM block \(left.name)",
+                path: path, hint: hint)
+        }
+        stream.warnOfStrayBytes(in: path, context)
+        self.init(images: images, deviceStateByteCountMax: deviceStateByteCountMax)
+        try append(stream, named: try GuestName(checking: Self.ownDeviceState, as: "device state"))
     }
 
     /// Creates the content of a checkpoint whose RAM and device state come from one stream.
