@@ -21,10 +21,16 @@ struct DomainExport {
         let sections = devices.states.flatMap(\.sections)
         let description = sections.first { $0.kind == .domainDescription }
         let wasRunning = description.map { $0.identity.instanceID != 0 } ?? true
+        var reader = DeviceStateReader(devices)
+        // Like virsh restore --xml, this keeps the cookie.
+        let cookie = try sections.first { $0.kind == .domainCookie }
+            .map { (section) throws(SnapError) in
+                try Self.bytes(of: section, &reader, devices.path)
+            }
         if let path {
-            // The cookie belongs to the description that was saved with it.
             domain = DomainDescription(
-                xml: try Self.xml(in: path, opened.guest.directory.calls), wasRunning: wasRunning)
+                xml: try Self.xml(in: path, opened.guest.directory.calls), cookie: cookie ?? [],
+                wasRunning: wasRunning)
             return
         }
         guard let description else {
@@ -34,13 +40,9 @@ struct DomainExport {
                 hint: "use --xml FILE, with the output of virsh dumpxml --security-info "
                     + "--migratable")
         }
-        var reader = DeviceStateReader(devices)
-        var stored = DomainDescription(
-            xml: try Self.bytes(of: description, &reader, devices.path), wasRunning: wasRunning)
-        if let cookie = sections.first(where: { $0.kind == .domainCookie }) {
-            stored.cookie = try Self.bytes(of: cookie, &reader, devices.path)
-        }
-        domain = stored
+        domain = DomainDescription(
+            xml: try Self.bytes(of: description, &reader, devices.path), cookie: cookie ?? [],
+            wasRunning: wasRunning)
     }
 
     /// The bytes before the stream.
