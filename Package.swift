@@ -242,6 +242,10 @@ if Context.environment["SNAP_FUZZ"] != nil {
             "fuzz-stream", "FuzzStream",
             ["MigrationStream", .product(name: "SystemPackage", package: "swift-system")]
         ),
+        (
+            "fuzz-save-files", "FuzzSaveFiles",
+            ["MigrationStream", .product(name: "SystemPackage", package: "swift-system")]
+        ),
         ("fuzz-clusters", "FuzzClusters", ["Codecs", "CZlib", "CZstd"]),
     ]
     for fuzzer in fuzzers {
