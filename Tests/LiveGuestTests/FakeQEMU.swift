@@ -33,6 +33,8 @@ final class FakeQEMU: Sendable {
     private final class State: Sendable {
         let warnings = Mutex<[String]>([])
         let isRunning: Mutex<Bool>
+        /// Whether the test has released the fake.
+        let isReleased = Atomic(false)
         /// The command that the fake no longer answers; nil if it answers all.
         let unanswered = Mutex<String?>(nil)
 
@@ -48,12 +50,16 @@ final class FakeQEMU: Sendable {
         self.state = state
         let receive: @Sendable (FileDescriptor) -> Void = { pipe in
             Thread.detachNewThread {
+                defer { try? pipe.close() }
                 if let stream = behavior.stream { _ = try? pipe.writeAll(stream) }
                 while let bytes = behavior.slowDeviceState {
-                    for byte in bytes where (try? pipe.writeAll([byte])) == nil { return }
+                    for byte in bytes {
+                        // A process that drains the stream reads it until it ends.
+                        if state.isReleased.load(ordering: .relaxed) { return }
+                        if (try? pipe.writeAll([byte])) == nil { return }
+                    }
                     usleep(20_000)
                 }
-                try? pipe.close()
             }
         }
         monitor = try FakeMonitor(receive: receive) { command, id in
@@ -105,6 +111,8 @@ final class FakeQEMU: Sendable {
             return (event ?? "") + "{\"return\": \(answer), \"id\": \(id)}\n"
         }
     }
+
+    deinit { state.isReleased.store(true, ordering: .relaxed) }
 
     /// The received commands, as JSON.
     var lines: [String] { monitor.lines }
